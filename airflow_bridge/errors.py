@@ -1,0 +1,55 @@
+"""Everything that can go wrong between here and Airflow, as one tree. Nothing of httpx leaks.
+
+BridgeError
+├── Unreachable       no connection, or a proxy's 502/503/504 (nothing of the request was done)
+├── TimedOut          no answer in time: whether it was done is unknown, read before trying again
+├── Unauthorised      the credentials were refused
+├── Forbidden         signed in, but not permitted
+├── NotFound
+├── Conflict          409
+├── Rejected          Airflow refused the content, with its own words and the field where it names one
+├── RateLimited       429; `retry_after` seconds
+├── Unsupported       this Airflow has no such call
+└── Unexpected        an answer that makes no sense (HTML, a wrong shape, a 500)
+"""
+
+from __future__ import annotations
+
+
+class BridgeError(Exception):
+    """`str()` says what was asked of which deployment, what came back and what to do; never a secret, never HTML."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.field = field
+
+
+class Unreachable(BridgeError): ...
+
+
+class TimedOut(BridgeError): ...
+
+
+class Unauthorised(BridgeError): ...
+
+
+class Forbidden(BridgeError): ...
+
+
+class NotFound(BridgeError): ...
+
+
+class Conflict(BridgeError): ...
+
+
+class Rejected(BridgeError): ...
+
+
+class RateLimited(BridgeError): ...
+
+
+class Unsupported(BridgeError): ...
+
+
+class Unexpected(BridgeError): ...

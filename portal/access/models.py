@@ -1,0 +1,183 @@
+"""Requests, the decisions on them, and the grants that follow: they change together, in one transaction."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from portal import refs
+from portal.catalogue.models import Entitlement
+
+PERSON = settings.AUTH_USER_MODEL
+
+
+class AccessRequest(models.Model):
+    """Asked by a requester for a beneficiary (usually the same person)."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "waiting for a decision"
+        APPROVED = "approved", "approved"
+        DENIED = "denied", "denied"
+        WITHDRAWN = "withdrawn", "withdrawn"
+        LAPSED = "lapsed", "lapsed"
+
+    requester = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="requests_made")
+    beneficiary = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="requests_received")
+    entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="requests")
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    duration = models.DurationField(help_text="as asked for; an approver may shorten it")
+    reason = models.TextField()
+    ticket = models.CharField(max_length=80, blank=True, default="")
+    starts_at = models.DateTimeField(null=True, help_text="empty: as soon as approved")
+    policy = models.CharField(max_length=80)
+    policy_version = models.PositiveIntegerField()
+    break_glass = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    lapses_at = models.DateTimeField(help_text="until when it may stay pending")
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["created_at", "id"], condition=Q(status="pending"), name="access_pending"),
+            models.Index(fields=["lapses_at"], condition=Q(status="pending"), name="access_lapsing"),
+            models.Index(fields=["beneficiary", "-created_at", "-id"], name="access_by_beneficiary"),
+            models.Index(fields=["requester", "-created_at", "-id"], name="access_by_requester"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "beneficiary", "entitlement", condition=Q(status="pending"), name="access_one_open_request"
+            ),
+            models.CheckConstraint(condition=Q(lapses_at__gt=F("created_at")), name="access_lapses_later"),
+            models.CheckConstraint(
+                condition=Q(status="pending", closed_at__isnull=True)
+                | (~Q(status="pending") & Q(closed_at__isnull=False)),
+                name="access_closed_has_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def ref(self) -> str:
+        return refs.ref(refs.REQUEST, self.pk)
+
+
+class Stage(models.Model):
+    """One step of the decision, copied from the policy when the request was made."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "waiting for the step before"
+        OPEN = "open", "open"
+        DONE = "done", "done"
+        CLOSED = "closed", "closed without a decision"
+
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="stages")
+    number = models.PositiveSmallIntegerField()
+    quorum = models.PositiveSmallIntegerField(default=1)
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+
+    class Meta:
+        ordering = ["request", "number"]
+        constraints = [models.UniqueConstraint("request", "number", name="access_stage_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.request.ref} stage {self.number}"
+
+
+class StageApprover(models.Model):
+    """A subject (`group:x`, `user:y`) who may decide in a stage. Rows, so that the queue is one indexed query."""
+
+    stage = models.ForeignKey(Stage, on_delete=models.CASCADE, related_name="approvers")
+    subject = models.CharField(max_length=160)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["subject", "stage"])]
+        constraints = [models.UniqueConstraint("stage", "subject", name="access_approver_once_per_stage")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Decision(models.Model):
+    """One approver's word, never changed. A person counts once per request, in however many groups they are."""
+
+    class Outcome(models.TextChoices):
+        APPROVE = "approve", "approved"
+        DENY = "deny", "denied"
+
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="decisions")
+    stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="decisions")
+    by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="decisions")
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    comment = models.TextField(blank=True, default="")
+    duration = models.DurationField(null=True, help_text="where the approver shortened it")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [models.UniqueConstraint("request", "by", name="access_one_decision_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.outcome} {self.request.ref}"
+
+
+class Grant(models.Model):
+    """A time-bound holding. Active only once Airflow itself confirmed it; its duration counts from that moment."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled", "starts later"
+        APPLYING = "applying", "being applied"
+        ACTIVE = "active", "active"
+        ENDING = "ending", "being taken away"
+        ENDED = "ended", "ended"
+        FAILED = "failed", "failed"
+
+    class EndReason(models.TextChoices):
+        EXPIRED = "expired", "its time was over"
+        REVOKED = "revoked", "revoked"
+        HANDED_BACK = "handed_back", "handed back"
+
+    request = models.OneToOneField(AccessRequest, on_delete=models.PROTECT, related_name="grant")
+    entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="grants")
+    beneficiary = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="grants")
+    status = models.CharField(max_length=10, choices=Status)
+    duration = models.DurationField()
+    starts_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    verified_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True, help_text="when Airflow confirmed that it is gone")
+    end_reason = models.CharField(max_length=12, choices=EndReason, blank=True, default="")
+    end_comment = models.TextField(blank=True, default="")
+    ended_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, null=True, related_name="grants_ended")
+    failure = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["ends_at"], condition=Q(status="active"), name="access_expiring"),
+            models.Index(fields=["beneficiary", "status"]),
+            models.Index(fields=["entitlement", "status"]),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="active") | Q(verified_at__isnull=False, ends_at__isnull=False),
+                name="access_active_is_verified",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="ended") | (Q(ended_at__isnull=False) & ~Q(end_reason="")),
+                name="access_ended_has_reason",
+            ),
+            models.CheckConstraint(condition=~Q(status="failed") | ~Q(failure=""), name="access_failed_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def ref(self) -> str:
+        return refs.ref(refs.GRANT, self.pk)

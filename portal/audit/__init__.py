@@ -1,0 +1,1 @@
+"""The trail: who asked, who decided, what was done in Airflow, and when."""

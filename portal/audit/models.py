@@ -1,0 +1,62 @@
+"""The trail: one append-only table and the head of its chain."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AuditEvent(models.Model):
+    """One entry. `payload` is the canonical JSON that is hashed; the other columns are projections of it for searching.
+
+    No foreign keys: an event must outlive what it speaks of, so it keeps references and names as text.
+    """
+
+    class Outcome(models.TextChoices):
+        SUCCESS = "success", "done"
+        REFUSED = "refused", "refused"
+        FAILED = "failed", "failed"
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    on_behalf_of = models.CharField(max_length=150, blank=True, default="")
+    token = models.CharField(max_length=100, blank=True, default="")
+    source = models.CharField(max_length=64, blank=True, default="", help_text="network address")
+    verb = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    target = models.CharField(max_length=420)
+    deployment = models.CharField(max_length=40, blank=True, default="")
+    request = models.CharField(max_length=24, blank=True, default="")
+    grant = models.CharField(max_length=24, blank=True, default="")
+    operation = models.CharField(max_length=24, blank=True, default="")
+    payload = models.TextField()
+    prev = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ["-seq"]
+        indexes = [
+            models.Index(fields=["actor", "-seq"]),
+            models.Index(fields=["verb", "-seq"]),
+            models.Index(fields=["target", "-seq"]),
+            models.Index(fields=["request", "-seq"]),
+            models.Index(fields=["grant", "-seq"]),
+            models.Index(fields=["at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.seq} {self.verb} {self.target}"
+
+
+class AuditHead(models.Model):
+    """The last event's number and hash. Its row lock is what puts writers in a line, held only over the commit."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    seq = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_head")]
+
+    def __str__(self) -> str:
+        return f"head at {self.seq}"

@@ -1,0 +1,134 @@
+"""What is offered, as the file in force describes it. Written by `catalogue apply` alone."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class CatalogueVersion(models.Model):
+    """One applied state of gatehouse.toml; requests keep the number of the version they were made under."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    sha256 = models.CharField(max_length=64)
+    source = models.TextField(help_text="the file's text, byte for byte")
+    document = models.JSONField(help_text="the same, parsed and with defaults filled in; see catalogue/document.py")
+    applied_at = models.DateTimeField(auto_now_add=True)
+    applied_by = models.CharField(max_length=150)
+
+    def __str__(self) -> str:
+        return f"catalogue version {self.number}"
+
+
+class Deployment(models.Model):
+    """One Airflow installation. `accounts` holds how to sign in (names of secrets, never secrets)."""
+
+    class Api(models.TextChoices):
+        V1 = "v1", "Airflow 2"
+        V2 = "v2", "Airflow 3"
+
+    class Status(models.TextChoices):
+        UNKNOWN = "unknown", "not looked at yet"
+        UP = "up", "up"
+        DOWN = "down", "unreachable"
+        NEEDS_REAUTHENTICATION = "needs_reauthentication", "needs re-authentication"
+
+    class CreateUsers(models.TextChoices):
+        NEVER = "never", "never"
+        LOCAL = "local", "local accounts"
+
+    name = models.SlugField(max_length=40, unique=True)
+    url = models.CharField(max_length=300)
+    api = models.CharField(max_length=2, choices=Api)
+    accounts = models.JSONField(default=dict, help_text='{"granter": {...}, "runner": {...}}')
+    create_users = models.CharField(max_length=8, choices=CreateUsers, default=CreateUsers.NEVER)
+    retired_at = models.DateTimeField(null=True)
+
+    # what the worker last found; never part of the file
+    status = models.CharField(max_length=24, choices=Status, default=Status.UNKNOWN)
+    status_since = models.DateTimeField(null=True)
+    status_detail = models.TextField(blank=True, default="")
+    checked_at = models.DateTimeField(null=True)
+    airflow_version = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Entitlement(models.Model):
+    """Something that can be requested: an Airflow role, or access to one DAG through a role of Gatehouse's own."""
+
+    class Kind(models.TextChoices):
+        ROLE = "role", "Airflow role"
+        DAG = "dag", "access to a DAG"
+
+    class Level(models.TextChoices):
+        VIEW = "view", "view"
+        OPERATE = "operate", "operate"
+
+    class Risk(models.TextChoices):
+        LOW = "low", "low"
+        MEDIUM = "medium", "medium"
+        HIGH = "high", "high"
+
+    key = models.CharField(max_length=400, unique=True, help_text="demo/role/Op, demo/dag/sales_report/operate")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="entitlements")
+    kind = models.CharField(max_length=4, choices=Kind)
+    role = models.CharField(max_length=64, help_text="the Airflow role that carries it out")
+    dag_id = models.CharField(max_length=250, blank=True, default="")
+    level = models.CharField(max_length=8, choices=Level, blank=True, default="")
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    risk = models.CharField(max_length=6, choices=Risk)
+    max_duration = models.DurationField()
+    policy = models.CharField(max_length=80, help_text="name of the policy in the version in force")
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["key"]
+        indexes = [models.Index(fields=["deployment", "role"])]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Dag(models.Model):
+    """A DAG that people may operate through the portal."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="dags")
+    dag_id = models.CharField(max_length=250)
+    actions = models.JSONField(default=list, help_text='of "trigger", "pause", "retry", "cancel"')
+    who = models.JSONField(default=list, help_text="subjects who may act at once")
+    policy = models.CharField(max_length=80, blank=True, default="", help_text="by which others may ask")
+    locked = models.JSONField(default=dict, help_text="parameters nobody may change")
+    max_runs_per_hour = models.PositiveIntegerField(null=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["deployment__name", "dag_id"]
+        constraints = [models.UniqueConstraint("deployment", "dag_id", name="catalogue_dag_once_per_deployment")]
+
+    def __str__(self) -> str:
+        return f"{self.deployment.name}/{self.dag_id}"
+
+
+class AirflowAccount(models.Model):
+    """Which Airflow user a person is on a deployment, by the name Airflow itself stores (found, never constructed)."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="airflow_accounts")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="airflow_accounts")
+    username = models.CharField(max_length=512)
+    created_by_gatehouse = models.BooleanField(default=False)
+    found_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("person", "deployment", name="catalogue_one_account_per_person"),
+            models.UniqueConstraint("deployment", "username", name="catalogue_one_person_per_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} on {self.deployment.name}"

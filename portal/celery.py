@@ -1,0 +1,10 @@
+"""The Celery application. A message is only a hint; the operations table is the truth (see portal/operations)."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+app = Celery("gatehouse")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["portal.worker"])

@@ -1,0 +1,72 @@
+"""Runs that people started through the portal, and what Airflow last said about the DAGs they may operate."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from portal import refs
+from portal.catalogue.models import Dag
+from portal.operations.models import Operation
+
+
+class Run(models.Model):
+    """One DAG run asked for through the portal; its id in Airflow follows from the operation that starts it."""
+
+    class Status(models.TextChoices):
+        REQUESTED = "requested", "being sent to Airflow"
+        QUEUED = "queued", "queued"
+        RUNNING = "running", "running"
+        SUCCESS = "success", "succeeded"
+        FAILED = "failed", "failed"
+
+    FINAL = (Status.SUCCESS, Status.FAILED)
+
+    dag = models.ForeignKey(Dag, on_delete=models.PROTECT, related_name="runs")
+    operation = models.OneToOneField(Operation, on_delete=models.PROTECT, related_name="run")
+    dag_run_id = models.CharField(max_length=250, unique=True)
+    logical_date = models.DateTimeField()
+    conf = models.JSONField(default=dict)
+    note = models.CharField(max_length=600, blank=True, default="")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
+    status = models.CharField(max_length=12, choices=Status, default=Status.REQUESTED)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True, help_text="when Airflow was last asked")
+    error = models.TextField(blank=True, default="", help_text="why it never started, where it did not")
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["seen_at"], condition=Q(status__in=["queued", "running"]), name="dags_runs_to_follow"),
+            models.Index(fields=["dag", "-created_at"]),
+            models.Index(fields=["requested_by", "-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def ref(self) -> str:
+        return refs.ref(refs.RUN, self.pk)
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in self.FINAL
+
+
+class DagState(models.Model):
+    """What Airflow last said of an operable DAG. Lists read this, so no list waits for Airflow."""
+
+    dag = models.OneToOneField(Dag, on_delete=models.CASCADE, related_name="state")
+    known = models.BooleanField(default=False, help_text="Airflow has such a DAG and can run it")
+    problem = models.TextField(blank=True, default="", help_text="in words, why it cannot be run")
+    description = models.TextField(blank=True, default="")
+    paused = models.BooleanField(null=True)
+    last_runs = models.JSONField(default=list, help_text="newest first: [{id, state, started_at, ended_at}]")
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"state of {self.dag}"

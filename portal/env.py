@@ -1,0 +1,148 @@
+"""Typed reading of environment variables. Each reading is remembered for `manage.py check_config`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import zoneinfo
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One setting as it was found: `source` is "environment", "file" or "default"; `shown` hides secrets."""
+
+    name: str
+    source: str
+    shown: str
+
+
+readings: dict[str, Reading] = {}
+
+
+def _read(name: str, default: str, *, secret: bool = False) -> str:
+    source, value = "default", default
+    if name in os.environ:
+        source, value = "environment", os.environ[name]
+    elif f"{name}_FILE" in os.environ:
+        file = Path(os.environ[f"{name}_FILE"])
+        try:
+            source, value = f"file {file}", file.read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE is {file}, which cannot be read: {error.strerror}.") from error
+    shown = ("set" if value else "not set") if secret else value
+    readings[name] = Reading(name, source, shown)
+    return value
+
+
+def text(name: str, *, default: str, secret: bool = False) -> str:
+    return _read(name, default, secret=secret)
+
+
+def words(name: str, *, default: list[str]) -> list[str]:
+    """A comma-separated list."""
+    return [word.strip() for word in _read(name, ",".join(default)).split(",") if word.strip()]
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = _read(name, "true" if default else "false").lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off", ""):
+        return False
+    raise ImproperlyConfigured(f"{name} is “{value}”; it takes true or false.")
+
+
+def number(name: str, *, default: int) -> int:
+    value = _read(name, str(default))
+    if not value.isdigit():
+        raise ImproperlyConfigured(f"{name} is “{value}”; it takes a whole number from 0.")
+    return int(value)
+
+
+def path(name: str, *, default: Path) -> Path:
+    return Path(_read(name, str(default))).expanduser().resolve()
+
+
+def url(name: str, *, default: str) -> str:
+    """An http(s) address without a trailing slash."""
+    value = _read(name, default).rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+        raise ImproperlyConfigured(f"{name} is “{value}”; it takes an address like https://gatehouse.example.com.")
+    return value
+
+
+def zone(name: str, *, default: str) -> str:
+    value = _read(name, default)
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        raise ImproperlyConfigured(f"{name} is “{value}”; it takes a name like Europe/Berlin.") from error
+    return value
+
+
+def secret(name: str, *, generated_in: Path) -> str:
+    """A secret of at least 32 characters; where none is given, one is made once and kept in `generated_in` (0600)."""
+    value = _read(name, "", secret=True)
+    if value:
+        if len(value) < 32:
+            raise ImproperlyConfigured(f"{name} has {len(value)} characters; it needs at least 32.")
+        return value
+    readings[name] = Reading(name, f"generated, kept in {generated_in}", "set")
+    try:
+        generated_in.parent.mkdir(parents=True, exist_ok=True)
+        if not generated_in.exists():
+            draft = generated_in.with_name(f".{generated_in.name}.{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(48))
+            # link, not rename: of two processes starting at once the first one's secret stays
+            with contextlib.suppress(FileExistsError):
+                generated_in.hardlink_to(draft)
+            draft.unlink()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is not set and {generated_in} cannot be written ({error.strerror}). Set {name} or GATEHOUSE_DATA_DIR."
+        ) from error
+    return generated_in.read_text()
+
+
+def database(name: str, *, default: str) -> dict[str, Any]:
+    """A database address: sqlite:///file or postgres://user:password@host:port/name."""
+    value = _read(name, default, secret=True)
+    config = environ.Env.db_url_config(value)
+    engine = config.get("ENGINE", "")
+    readings[name] = Reading(name, readings[name].source, f"{engine.rpartition('.')[2]} {config.get('NAME', '')}")
+    if engine == "django.db.backends.sqlite3":
+        # a reader never waits for a writer (WAL); a transaction that will write says so at once (IMMEDIATE), so it waits
+        # its turn instead of failing half-way with "database is locked"
+        config["OPTIONS"] = {
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+        }
+        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    elif engine == "django.db.backends.postgresql":
+        config["CONN_HEALTH_CHECKS"] = True
+        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8, "timeout": 10}}
+    else:
+        raise ImproperlyConfigured(
+            f"{name} names no database Gatehouse knows; it takes sqlite:///file or postgres://..."
+        )
+    return config
+
+
+def refuse_unknown(*, prefix: str, but: Iterable[str], error: Callable[[str], Exception]) -> None:
+    """A mistyped variable must not be ignored: raise for names with our prefix that nobody read."""
+    known = {*readings, *(f"{name}_FILE" for name in readings), *but}
+    unknown = sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
+    if unknown:
+        raise error(f"{', '.join(unknown)}: no such setting. `manage.py check_config` lists them.")

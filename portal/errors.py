@@ -1,0 +1,59 @@
+"""The few ways in which Gatehouse says no.
+
+Actions raise these; the doors (web, API) turn them into an answer. `reason` is a stable word for programs, `detail` one
+or two sentences for people: what was refused, why, and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class GatehouseError(Exception):
+    """Base of everything the doors translate. `status` is the HTTP status it answers with."""
+
+    status = 400
+    title = "Not possible"
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.reason = reason
+
+
+class Refused(GatehouseError):
+    """The person may not do this (403): `own_request`, `not_an_approver`, `not_eligible`, `scope`, ..."""
+
+    status = 403
+    title = "Not allowed"
+
+
+class Missing(GatehouseError):
+    """There is no such thing, or the person may not know of it (404)."""
+
+    status = 404
+    title = "Not found"
+
+    def __init__(self, detail: str, *, reason: str = "not_found") -> None:
+        super().__init__(detail, reason=reason)
+
+
+class Conflict(GatehouseError):
+    """Somebody or something else was first (409); `detail` says who and when."""
+
+    status = 409
+    title = "Already settled"
+
+    def __init__(self, detail: str, *, reason: str = "conflict") -> None:
+        super().__init__(detail, reason=reason)
+
+
+class Invalid(GatehouseError):
+    """What was entered cannot be used (422). `fields` maps a field's name to what is wrong with it, in words."""
+
+    status = 422
+    title = "Please check what you entered"
+
+    def __init__(self, fields: Mapping[str, str], *, reason: str = "invalid") -> None:
+        super().__init__(" ".join(fields.values()), reason=reason)
+        self.fields = dict(fields)

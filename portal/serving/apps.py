@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class ServingConfig(AppConfig):
+    name = "portal.serving"
+    label = "serving"
+    default_auto_field = "django.db.models.BigAutoField"
