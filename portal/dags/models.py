@@ -24,7 +24,7 @@ class Run(models.Model):
     FINAL = (Status.SUCCESS, Status.FAILED)
 
     dag = models.ForeignKey(Dag, on_delete=models.PROTECT, related_name="runs")
-    operation = models.OneToOneField(Operation, on_delete=models.PROTECT, related_name="run")
+    operation = models.OneToOneField(Operation, on_delete=models.PROTECT, null=True, related_name="run")
     dag_run_id = models.CharField(max_length=250, unique=True)
     logical_date = models.DateTimeField()
     conf = models.JSONField(default=dict)
@@ -36,6 +36,7 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True, help_text="when Airflow was last asked")
     error = models.TextField(blank=True, default="", help_text="why it never started, where it did not")
+    key = models.CharField(max_length=64, null=True, help_text="of the form it was asked with: a double click is one run")
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -44,6 +45,7 @@ class Run(models.Model):
             models.Index(fields=["dag", "-created_at"]),
             models.Index(fields=["requested_by", "-created_at"]),
         ]
+        constraints = [models.UniqueConstraint("requested_by", "key", name="dags_one_run_per_form")]
 
     def __str__(self) -> str:
         return self.ref

@@ -1,0 +1,289 @@
+"""What people do with requests: ask, approve, deny, withdraw. The only writers of requests and decisions.
+
+Every action checks, changes rows and records its events in one transaction (portal.audit.record.recording), and writes
+what is to be done in Airflow into the outbox within it. A refusal is raised, never returned, and is recorded too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import people
+from accounts.models import User
+from portal import durations, refs
+from portal.access import entry, grants
+from portal.access.models import AccessRequest, Decision, Stage, StageApprover
+from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
+from portal.access.states import LIVE, REQUEST, STAGE
+from portal.audit.record import Trail, recording
+from portal.audit.verbs import Verb
+from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec, StageSpec
+from portal.catalogue.models import Entitlement
+from portal.errors import Conflict, Invalid, Missing, Refused
+
+R = AccessRequest.Status
+
+
+def submit(
+    *,
+    by: User,
+    entitlement: Entitlement,
+    duration: timedelta,
+    reason: str,
+    ticket: str = "",
+    starts_at: datetime | None = None,
+    beneficiary: User | None = None,
+) -> AccessRequest:
+    """Ask for `entitlement` for `beneficiary` (default: `by`). Where the policy grants at once, it is approved already.
+
+    Raises Invalid (by field), Refused (`not_eligible`, `not_offered`, `conflicting_access`, `no_approver`), Conflict
+    (`already_open`).
+    """
+    beneficiary = beneficiary or by
+    with recording(refusal=Verb.REQUEST_SUBMIT_REFUSED, by=by, target=entitlement.key) as trail:
+        version = catalogue.version_in_force()
+        if version is None:
+            raise Refused("No catalogue is in force yet: ask a platform admin.", reason="not_offered")
+        policy = catalogue.policy(entitlement.policy, version.number)
+        check_can_receive(beneficiary, entitlement, policy, speaks_to=by)
+        check_can_receive(by, entitlement, policy, speaks_to=by)
+        ticket = ticket.strip()
+        wrong = entry.problems(
+            entitlement, policy, duration=duration, reason=reason, ticket=ticket, starts_at=starts_at
+        )
+        if wrong:
+            raise Invalid(wrong)
+        _check_no_conflicting_access(beneficiary, entitlement, policy)
+        _check_somebody_can_decide(policy.stages, without={by.pk, beneficiary.pk})
+        now = timezone.now()
+        request = _insert(
+            AccessRequest(
+                requester=by,
+                beneficiary=beneficiary,
+                entitlement=entitlement,
+                duration=duration,
+                reason=entry.clean_text("reason", reason),
+                ticket=ticket,
+                starts_at=starts_at if starts_at and starts_at > now else None,
+                policy=entitlement.policy,
+                policy_version=version.number,
+                break_glass=policy.break_glass,
+                lapses_at=now + policy.pending_for,
+            )
+        )
+        _copy_stages(request, policy.stages)
+        _record(trail, Verb.REQUEST_SUBMITTED, by, request, beneficiary=beneficiary.username, reason=request.reason,
+                duration=durations.iso(duration), ticket=ticket, policy=request.policy, policy_version=version.number,
+                break_glass=policy.break_glass)
+        if not policy.stages:
+            REQUEST.move(request, to=R.APPROVED, closed_at=now)
+            _record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, break_glass=policy.break_glass)
+            grants.create(request, duration=duration, trail=trail)
+    return request
+
+
+def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta | None = None) -> AccessRequest:
+    """Approve the step that is open, also for a shorter `duration`. The last step's quorum makes the grant.
+
+    Raises Refused (`own_request`, `not_an_approver`, `already_decided`, ...), Conflict with who was first, Invalid.
+    """
+    target = refs.ref(refs.REQUEST, request_id)
+    with recording(refusal=Verb.REQUEST_APPROVE_REFUSED, by=by, target=target) as trail:
+        request = _locked(request_id)
+        _check_pending(request)
+        check_can_decide(by, request)
+        policy = catalogue.policy(request.policy, request.policy_version)
+        check_can_receive(request.beneficiary, request.entitlement, policy, speaks_to=by)
+        _check_no_conflicting_access(request.beneficiary, request.entitlement, policy, but=request)
+        longest = approved_duration(request)
+        if duration is not None and (wrong := entry.duration_problem(duration, longest=longest)):
+            raise Invalid(wrong)
+        stage = request.stages.get(status=Stage.Status.OPEN)
+        _decide(request, stage, by, Decision.Outcome.APPROVE, entry.clean_text("comment", comment), duration)
+        _record(trail, Verb.REQUEST_APPROVED, by, request, comment=comment.strip(), stage=stage.number,
+                duration=durations.iso(duration or longest))
+        if stage.decisions.filter(outcome=Decision.Outcome.APPROVE).count() >= stage.quorum:
+            _close_stage(request, stage, trail)
+    return request
+
+
+def _close_stage(request: AccessRequest, stage: Stage, trail: Trail) -> None:
+    """The stage has its quorum: open the next one, or approve the request and make its grant."""
+    STAGE.move(stage, to=Stage.Status.DONE)
+    following = request.stages.filter(status=Stage.Status.WAITING).order_by("number").first()
+    if following is not None:
+        STAGE.move(following, to=Stage.Status.OPEN)
+        _record(trail, Verb.REQUEST_STAGE_DONE, None, request, stage=stage.number, next_stage=following.number)
+        return
+    REQUEST.move(request, to=R.APPROVED, closed_at=timezone.now())
+    grants.create(request, duration=approved_duration(request), trail=trail)
+
+
+def deny(*, request_id: int, by: User, comment: str) -> AccessRequest:
+    """Refuse the request, with a reason the requester will read. One denial ends it.
+
+    Raises Refused, Conflict with who was first, Invalid without a comment.
+    """
+    target = refs.ref(refs.REQUEST, request_id)
+    with recording(refusal=Verb.REQUEST_DENY_REFUSED, by=by, target=target) as trail:
+        request = _locked(request_id)
+        _check_pending(request)
+        check_can_decide(by, request)
+        comment = entry.clean_text("comment", comment, required="Say why you deny it: the requester reads this.")
+        stage = request.stages.get(status=Stage.Status.OPEN)
+        _decide(request, stage, by, Decision.Outcome.DENY, comment, None)
+        _close(request, R.DENIED)
+        _record(trail, Verb.REQUEST_DENIED, by, request, comment=comment, stage=stage.number)
+    return request
+
+
+def withdraw(*, request_id: int, by: User) -> AccessRequest:
+    """Take back a pending request. Raises Refused (`not_yours`) or Conflict when it is settled already."""
+    target = refs.ref(refs.REQUEST, request_id)
+    with recording(refusal=Verb.REQUEST_WITHDRAW_REFUSED, by=by, target=target) as trail:
+        request = _locked(request_id)
+        check_can_withdraw(by, request)
+        _check_pending(request)
+        _close(request, R.WITHDRAWN)
+        _record(trail, Verb.REQUEST_WITHDRAWN, by, request)
+    return request
+
+
+def lapse_due() -> int:
+    """End the requests that stayed pending for as long as their policy allows; how many."""
+    late = AccessRequest.objects.filter(status=R.PENDING, lapses_at__lte=timezone.now())
+    done = 0
+    for request_id in late.order_by("pk").values_list("pk", flat=True)[:200]:
+        try:
+            with recording() as trail:
+                request = _locked(request_id)
+                if request.status == R.PENDING:
+                    _close(request, R.LAPSED)
+                    _record(trail, Verb.REQUEST_LAPSED, None, request)
+                    done += 1
+        except Conflict:  # decided at this very moment: that decision stands
+            continue
+    return done
+
+
+def approved_duration(request: AccessRequest) -> timedelta:
+    """What was asked for, or the shortest time an approver made of it."""
+    shortened = [d for d in request.decisions.values_list("duration", flat=True) if d is not None]
+    return min([request.duration, *shortened])
+
+
+def _locked(request_id: int) -> AccessRequest:
+    """The request, locked where the database can lock rows (SQLite locks whole transactions instead)."""
+    rows = AccessRequest.objects.select_for_update(of=("self",)).select_related(
+        "requester", "beneficiary", "entitlement__deployment"
+    )
+    try:
+        return rows.get(pk=request_id)
+    except AccessRequest.DoesNotExist:
+        raise Missing(f"There is no request {refs.ref(refs.REQUEST, request_id)}.") from None
+
+
+def _check_pending(request: AccessRequest) -> None:
+    """Raise Conflict that says who settled the request, how and when."""
+    if request.status == R.PENDING:
+        if request.lapses_at <= timezone.now():
+            raise Conflict(f"{request.ref} stayed open for too long and has lapsed. Ask again.", reason="lapsed")
+        return
+    last = request.decisions.select_related("by").last()
+    ago = durations.ago(request.closed_at) if request.closed_at else ""
+    if request.status == R.WITHDRAWN:
+        raise Conflict(f"{request.requester.username} withdrew {request.ref} {ago}.")
+    if request.status == R.LAPSED or last is None:
+        raise Conflict(f"{request.ref} is {request.get_status_display()} since {ago}.")
+    raise Conflict(f"{last.by.username} {last.get_outcome_display()} {request.ref} {ago}.")
+
+
+def _check_no_conflicting_access(
+    person: User, entitlement: Entitlement, policy: PolicySpec, but: AccessRequest | None = None
+) -> None:
+    """Separation of duties: refuse while the person holds, or has asked for, what must not come together with this."""
+    if not policy.conflicts_with:
+        return
+    held = person.grants.filter(entitlement__key__in=policy.conflicts_with, status__in=LIVE)
+    asked = person.requests_received.filter(entitlement__key__in=policy.conflicts_with, status=R.PENDING)
+    if but is not None:
+        asked = asked.exclude(pk=but.pk)
+    for key in [*held.values_list("entitlement__key", flat=True), *asked.values_list("entitlement__key", flat=True)]:
+        raise Refused(
+            f"{person.username} has {key}, which must not be held together with {entitlement.key}.",
+            reason="conflicting_access",
+        )
+
+
+def _check_somebody_can_decide(stages: list[StageSpec], *, without: set[int]) -> None:
+    """A request nobody can decide would wait for ever: refuse it now and say whom it lacks."""
+    everybody: set[int] = set()
+    for number, stage in enumerate(stages, start=1):
+        able = {person.pk for person in people.members(stage.approvers)} - without
+        everybody |= able
+        if len(able) < stage.quorum or len(everybody) < sum(s.quorum for s in stages[:number]):
+            named = ", ".join(subject_words(subject) for subject in stage.approvers)
+            raise Refused(
+                f"Nobody could decide this: step {number} needs {stage.quorum} of {named} besides those who ask. "
+                "Please tell a platform admin.",
+                reason="no_approver",
+            )
+
+
+def _insert(request: AccessRequest) -> AccessRequest:
+    try:
+        with transaction.atomic():
+            request.save(force_insert=True)
+    except IntegrityError:
+        twin = AccessRequest.objects.filter(
+            beneficiary=request.beneficiary, entitlement=request.entitlement, status=R.PENDING
+        ).first()
+        if twin is None:
+            raise
+        raise Conflict(
+            f"{twin.ref} already asks for {request.entitlement.key} and is waiting for a decision.", reason="already_open"
+        ) from None
+    return request
+
+
+def _copy_stages(request: AccessRequest, stages: list[StageSpec]) -> None:
+    """The steps as the policy has them now; a later catalogue does not change who decides this request."""
+    for number, spec in enumerate(stages, start=1):
+        status = Stage.Status.OPEN if number == 1 else Stage.Status.WAITING
+        stage = Stage.objects.create(request=request, number=number, quorum=spec.quorum, status=status)
+        StageApprover.objects.bulk_create(
+            StageApprover(stage=stage, subject=subject) for subject in dict.fromkeys(spec.approvers)
+        )
+
+
+def _decide(
+    request: AccessRequest, stage: Stage, by: User, outcome: str, comment: str, duration: timedelta | None
+) -> None:
+    try:
+        with transaction.atomic():
+            Decision.objects.create(
+                request=request, stage=stage, by=by, outcome=outcome, comment=comment, duration=duration
+            )
+    except IntegrityError:
+        raise Conflict(f"You have decided {request.ref} already.", reason="already_decided") from None
+
+
+def _close(request: AccessRequest, to: R) -> None:
+    REQUEST.move(request, to=to, closed_at=timezone.now())
+    for stage in request.stages.filter(status__in=[Stage.Status.WAITING, Stage.Status.OPEN]):
+        STAGE.move(stage, to=Stage.Status.CLOSED)
+
+
+def _record(trail: Trail, verb: Verb, by: User | None, request: AccessRequest, **detail: object) -> None:
+    trail.add(
+        verb,
+        by=by,
+        target=request.ref,
+        deployment=request.entitlement.deployment.name,
+        request=request.ref,
+        detail={"entitlement": request.entitlement.key, **detail},
+    )

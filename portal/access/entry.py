@@ -1,0 +1,86 @@
+"""Checking what people enter: one validator for the pages and the API."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from portal import durations
+from portal.catalogue.document import PolicySpec
+from portal.catalogue.models import Entitlement
+from portal.errors import Invalid
+
+MAX_TEXT = 2000
+MAX_TICKET = 80
+SHORTEST = timedelta(minutes=1)
+FURTHEST_START = timedelta(days=90)
+CLOCK_SLACK = timedelta(minutes=2)  # a start "now" from a slightly slow clock is not in the past
+
+
+def clean_text(field: str, text: str, *, required: str = "") -> str:
+    """`text` without surrounding space. Raises Invalid for control, direction or unpaired characters, or if too long.
+
+    required: what to say when nothing is left; empty when the field may be empty.
+    """
+    text = text.replace("\r\n", "\n").strip()
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Cs" or (category in ("Cc", "Cf") and character not in "\n\t\u200d\u200c\u00ad"):
+            code = f"U+{ord(character):04X}"
+            raise Invalid({field: f"The text holds an invisible character ({code}). Please take it out."})
+    if len(text) > MAX_TEXT:
+        raise Invalid({field: f"The text has {len(text)} characters; at most {MAX_TEXT} are kept."})
+    if required and not text:
+        raise Invalid({field: required})
+    return unicodedata.normalize("NFC", text)
+
+
+def problems(
+    entitlement: Entitlement,
+    policy: PolicySpec,
+    *,
+    duration: timedelta,
+    reason: str,
+    ticket: str,
+    starts_at: datetime | None,
+) -> dict[str, str]:
+    """Everything wrong with a request at once, by field; empty when it can be submitted."""
+    found: dict[str, str] = {}
+    found.update(duration_problem(duration, longest=entitlement.max_duration))
+    for name, text, required in (("reason", reason, "Say why you need it: the approver reads this."), ("ticket", ticket, "")):
+        try:
+            clean_text(name, text, required=required)
+        except Invalid as error:
+            found.update(error.fields)
+    if "ticket" not in found:
+        found.update(ticket_problem(ticket, policy.ticket))
+    if starts_at is not None:
+        now = timezone.now()
+        if starts_at < now - CLOCK_SLACK:
+            found["starts_at"] = "The start lies in the past. Leave it empty to start as soon as it is approved."
+        elif starts_at > now + FURTHEST_START:
+            found["starts_at"] = f"The start is more than {durations.words(FURTHEST_START)} away."
+    return found
+
+
+def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, str]:
+    if duration < SHORTEST:
+        return {"duration": f"The shortest time is {durations.words(SHORTEST)}."}
+    if duration > longest:
+        return {"duration": f"At most {durations.words(longest)}, not {durations.words(duration)}."}
+    return {}
+
+
+def ticket_problem(ticket: str, pattern: str | None) -> dict[str, str]:
+    if len(ticket) > MAX_TICKET:
+        return {"ticket": f"A ticket has at most {MAX_TICKET} characters."}
+    if pattern is None:
+        return {}
+    if not ticket:
+        return {"ticket": f"This needs a ticket number of the form {pattern}."}
+    if re.fullmatch(pattern, ticket) is None:
+        return {"ticket": f"“{ticket}” does not have the form {pattern}."}
+    return {}

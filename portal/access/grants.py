@@ -1,0 +1,198 @@
+"""The life of a grant: made by an approval, applied and ended by operations, ended early by people.
+
+What a worker reports back (`confirm_active`, `confirm_ended`, `confirm_failed`) is written here too, inside the worker's
+settling transaction, so that a grant's status has one home.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.models import User
+from portal import durations, refs
+from portal.access import entry
+from portal.access.models import AccessRequest, Grant
+from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
+from portal.access.states import GRANT
+from portal.audit.models import AuditEvent
+from portal.audit.record import Trail, recording
+from portal.audit.verbs import Verb
+from portal.catalogue.models import Deployment
+from portal.errors import Conflict, Missing
+from portal.operations import outbox
+from portal.operations.models import Operation
+
+G, Why = Grant.Status, Grant.EndReason
+
+
+def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Grant:
+    """The grant of an approved request, inside the approving transaction: applied now, or scheduled for its start."""
+    later = request.starts_at is not None and request.starts_at > timezone.now()
+    grant = Grant.objects.create(
+        request=request,
+        entitlement=request.entitlement,
+        beneficiary=request.beneficiary,
+        status=G.SCHEDULED if later else G.APPLYING,
+        duration=duration,
+        starts_at=request.starts_at,
+    )
+    if later:
+        assert request.starts_at is not None
+        _record(trail, Verb.GRANT_SCHEDULED, None, grant, starts_at=request.starts_at.isoformat())
+    else:
+        _put(Operation.Kind.GRANT_ROLE, grant, by=None)
+    return grant
+
+
+def start_due() -> int:
+    """Apply the scheduled grants whose start has come; how many."""
+    rows = Grant.objects.filter(status=G.SCHEDULED, starts_at__lte=timezone.now())
+    done = 0
+    for grant_id in rows.order_by("pk").values_list("pk", flat=True)[:200]:
+        try:
+            with recording() as trail:
+                grant = _locked(grant_id)
+                GRANT.move(grant, to=G.APPLYING)
+                _put(Operation.Kind.GRANT_ROLE, grant, by=None)
+                _record(trail, Verb.GRANT_STARTED, None, grant)
+                done += 1
+        except Conflict:  # ended by a person at this moment
+            continue
+    return done
+
+
+def expire_due() -> int:
+    """Begin to take away the grants whose time is over; how many."""
+    rows = Grant.objects.filter(status=G.ACTIVE, ends_at__lte=timezone.now())
+    done = 0
+    for grant_id in rows.order_by("ends_at").values_list("pk", flat=True)[:200]:
+        try:
+            with recording() as trail:
+                grant = _locked(grant_id)
+                _end(grant, Why.EXPIRED, by=None, comment="")
+                _record(trail, Verb.GRANT_EXPIRED, None, grant)
+                done += 1
+        except Conflict:
+            continue
+    return done
+
+
+def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
+    """Take a grant away before its time. Raises Refused, Invalid without a reason, Conflict when it has ended."""
+    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)) as trail:
+        grant = _locked(grant_id)
+        check_can_revoke(by, grant)
+        reason = entry.clean_text("reason", reason, required="Say why you revoke it: its holder reads this.")
+        _end(grant, Why.REVOKED, by=by, comment=reason)
+        _record(trail, Verb.GRANT_REVOKED, by, grant, reason=reason)
+    return grant
+
+
+def hand_back(*, grant_id: int, by: User) -> Grant:
+    """Give one's own access back early. Raises Refused (`not_yours`), Conflict when it has ended."""
+    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)) as trail:
+        grant = _locked(grant_id)
+        check_can_hand_back(by, grant)
+        _end(grant, Why.HANDED_BACK, by=by, comment="")
+        _record(trail, Verb.GRANT_HANDED_BACK, by, grant)
+    return grant
+
+
+def retry(*, grant_id: int, by: User) -> Grant:
+    """Try to apply a failed grant again. Raises Refused, Conflict when it has not failed."""
+    with recording(refusal=Verb.GRANT_RETRY_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)) as trail:
+        grant = _locked(grant_id)
+        check_can_retry(by, grant)
+        GRANT.move(grant, to=G.APPLYING, failure="")
+        _put(Operation.Kind.GRANT_ROLE, grant, by=by)
+        _record(trail, Verb.GRANT_RETRIED, by, grant)
+    return grant
+
+
+def confirm_active(grant: Grant, *, operation: Operation, trail: Trail) -> None:
+    """Airflow shows the role: the grant's time runs from now. Raises Conflict when it was ended meanwhile."""
+    now = timezone.now()
+    GRANT.move(grant, to=G.ACTIVE, verified_at=now, ends_at=now + grant.duration, failure="")
+    _record(trail, Verb.GRANT_ACTIVATED, None, grant, operation, ends_at=grant.ends_at.isoformat() if grant.ends_at else "")
+
+
+def confirm_ended(grant: Grant, *, operation: Operation, trail: Trail) -> None:
+    """Airflow no longer shows the role (or another live grant requires it)."""
+    GRANT.move(grant, to=G.ENDED, ended_at=timezone.now())
+    _record(trail, Verb.GRANT_ENDED, None, grant, operation, end_reason=grant.end_reason)
+
+
+def confirm_failed(grant: Grant, *, why: str, operation: Operation, trail: Trail) -> None:
+    """It could not be applied, in words. Raises Conflict when it was ended meanwhile."""
+    GRANT.move(grant, to=G.FAILED, failure=why)
+    _record(trail, Verb.GRANT_FAILED, None, grant, operation, outcome=AuditEvent.Outcome.FAILED, why=why)
+
+
+def lane(deployment: Deployment, person: User) -> str:
+    """Airflow replaces a person's whole role list at once, so their changes go one after another."""
+    return f"roles/{deployment.name}/{person.pk}"
+
+
+def _end(grant: Grant, why: Why, *, by: User | None, comment: str) -> None:
+    _check_can_end(grant)
+    changes = {"end_reason": why, "end_comment": comment, "ended_by": by}
+    if grant.status == G.SCHEDULED:  # nothing is in Airflow yet
+        GRANT.move(grant, to=G.ENDED, ended_at=timezone.now(), **changes)
+        return
+    GRANT.move(grant, to=G.ENDING, **changes)
+    _put(Operation.Kind.REVOKE_ROLE, grant, by=by)
+
+
+def _check_can_end(grant: Grant) -> None:
+    if grant.status not in (G.ENDING, G.ENDED):
+        return
+    how = grant.get_end_reason_display()
+    who = f" by {grant.ended_by.username}" if grant.ended_by else ""
+    when = f" {durations.ago(grant.ended_at)}" if grant.ended_at else ""
+    raise Conflict(f"{grant.ref} is {grant.get_status_display()} already: {how}{who}{when}.")
+
+
+def _put(kind: Operation.Kind, grant: Grant, *, by: User | None) -> Operation:
+    deployment = grant.entitlement.deployment
+    return outbox.put(
+        kind,
+        deployment=deployment,
+        subject=grant.ref,
+        lane=lane(deployment, grant.beneficiary),
+        payload={"grant": grant.pk},
+        by=by,
+    )
+
+
+def _locked(grant_id: int) -> Grant:
+    rows = Grant.objects.select_for_update(of=("self",)).select_related(
+        "beneficiary", "ended_by", "entitlement__deployment", "request__requester"
+    )
+    try:
+        return rows.get(pk=grant_id)
+    except Grant.DoesNotExist:
+        raise Missing(f"There is no grant {refs.ref(refs.GRANT, grant_id)}.") from None
+
+
+def _record(
+    trail: Trail,
+    verb: Verb,
+    by: User | None,
+    grant: Grant,
+    operation: Operation | None = None,
+    outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
+    **detail: object,
+) -> None:
+    trail.add(
+        verb,
+        by=by,
+        target=grant.ref,
+        outcome=outcome,
+        deployment=grant.entitlement.deployment.name,
+        request=grant.request.ref,
+        grant=grant.ref,
+        operation=operation.ref if operation else "",
+        detail={"entitlement": grant.entitlement.key, "beneficiary": grant.beneficiary.username, **detail},
+    )

@@ -1,0 +1,163 @@
+"""Requests and grants as people and programs may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.utils import timezone
+
+from accounts import people, roles
+from accounts.models import User
+from accounts.permissions import Permission
+from portal import refs
+from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
+from portal.access.permissions import check_can_receive
+from portal.access.states import LIVE
+from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
+from portal.catalogue.models import Entitlement
+from portal.errors import Missing, Refused
+
+
+def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
+    """One's own, those one is named to decide (in any step), or all for who may see all access. Newest first."""
+    rows = _full()
+    if roles.has(user, Permission.SEE_ALL_ACCESS):
+        return rows
+    named = StageApprover.objects.filter(stage__request=OuterRef("pk"), subject__in=people.subjects_of(user))
+    return rows.filter(Q(requester=user) | Q(beneficiary=user) | Exists(named))
+
+
+def request_for(user: User, pk: int) -> AccessRequest:
+    """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
+    request = requests_visible_to(user).filter(pk=pk).first()
+    if request is None:
+        raise Missing(f"There is no request {refs.ref(refs.REQUEST, pk)}, or it is not yours to see.")
+    return request
+
+
+def decidable_by(user: User) -> QuerySet[AccessRequest]:
+    """What waits for this person's decision, the longest waiting first; never their own."""
+    named = StageApprover.objects.filter(
+        stage__request=OuterRef("pk"), stage__status=Stage.Status.OPEN, subject__in=people.subjects_of(user)
+    )
+    decided = Decision.objects.filter(request=OuterRef("pk"), by=user)
+    rows = _full().filter(status=AccessRequest.Status.PENDING, lapses_at__gt=timezone.now())
+    rows = rows.exclude(Q(requester=user) | Q(beneficiary=user)).filter(Exists(named), ~Exists(decided))
+    return rows.order_by("created_at", "pk")
+
+
+def _full() -> QuerySet[AccessRequest]:
+    stages = Stage.objects.order_by("number").prefetch_related("approvers")
+    return AccessRequest.objects.select_related(
+        "requester", "beneficiary", "entitlement__deployment", "grant__ended_by"
+    ).prefetch_related(Prefetch("stages", stages), Prefetch("decisions", Decision.objects.select_related("by")))
+
+
+def grants_visible_to(user: User) -> QuerySet[Grant]:
+    """One's own, those of requests one is named to decide, or all for who may see all access. Newest first."""
+    rows = Grant.objects.select_related("entitlement__deployment", "beneficiary", "request", "ended_by")
+    if roles.has(user, Permission.SEE_ALL_ACCESS):
+        return rows
+    named = StageApprover.objects.filter(
+        stage__request=OuterRef("request"), subject__in=people.subjects_of(user)
+    )
+    return rows.filter(Q(beneficiary=user) | Q(request__requester=user) | Exists(named))
+
+
+def grant_for(user: User, pk: int) -> Grant:
+    """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
+    grant = grants_visible_to(user).filter(pk=pk).first()
+    if grant is None:
+        raise Missing(f"There is no grant {refs.ref(refs.GRANT, pk)}, or it is not yours to see.")
+    return grant
+
+
+def held_by(user: User) -> QuerySet[Grant]:
+    """What a person holds or is about to: the soonest to end first."""
+    rows = Grant.objects.filter(beneficiary=user, status__in=LIVE).select_related(
+        "entitlement__deployment", "beneficiary", "request", "ended_by"
+    )
+    return rows.order_by("ends_at", "pk")
+
+
+def approvers_of(stage: Stage, *, request: AccessRequest | None = None) -> list[User]:
+    """Who may decide this stage as groups stand now; given its request, without those who cannot decide their own."""
+    able = people.members(approver.subject for approver in stage.approvers.all())
+    if request is None:
+        return able
+    return [person for person in able if person.pk not in (request.requester_id, request.beneficiary_id)]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a person could ask for, with all they should know before they do."""
+
+    entitlement: Entitlement
+    policy: PolicySpec
+    requestable: bool
+    why_not: str = ""
+    reason: str = ""  # the stable word for `why_not`
+    approvers: list[list[User]] = field(default_factory=list)  # by stage
+    held: Grant | None = None
+    open_request: AccessRequest | None = None
+
+
+def options_for(user: User, *, q: str = "", deployment: str = "") -> list[Option]:
+    """Everything offered, in the catalogue's order, with whether and why `user` may ask for it."""
+    rows: Iterable[Entitlement] = catalogue.entitlements_in_force().select_related("deployment")
+    if deployment:
+        rows = [row for row in rows if row.deployment.name == deployment]
+    words = q.casefold().split()
+    rows = [row for row in rows if all(word in _searchable(row) for word in words)]
+    held = {grant.entitlement_id: grant for grant in held_by(user)}
+    asked = {
+        request.entitlement_id: request
+        for request in AccessRequest.objects.filter(beneficiary=user, status=AccessRequest.Status.PENDING)
+    }
+    policies: dict[str, PolicySpec] = {}
+    able: dict[tuple[str, ...], list[User]] = {}
+    found = []
+    for row in rows:
+        policy = policies.get(row.policy) or policies.setdefault(row.policy, catalogue.policy(row.policy))
+        found.append(_option(user, row, policy, held.get(row.pk), asked.get(row.pk), able))
+    return found
+
+
+def _option(
+    user: User,
+    entitlement: Entitlement,
+    policy: PolicySpec,
+    held: Grant | None,
+    asked: AccessRequest | None,
+    able: dict[tuple[str, ...], list[User]],
+) -> Option:
+    why_not = reason = ""
+    try:
+        check_can_receive(user, entitlement, policy, speaks_to=user)
+    except Refused as refusal:
+        why_not, reason = refusal.detail, refusal.reason
+    if not why_not and asked is not None:
+        why_not, reason = f"You have asked already: {asked.ref} is waiting for a decision.", "already_open"
+    approvers = []
+    for stage in policy.stages:
+        key = tuple(stage.approvers)
+        if key not in able:
+            able[key] = people.members(stage.approvers)
+        approvers.append([person for person in able[key] if person.pk != user.pk])
+    return Option(entitlement, policy, not why_not, why_not, reason, approvers, held, asked)
+
+
+def option_for(user: User, key: str) -> Option:
+    """The option for one entitlement by its key. Raises Missing when nothing offered has it."""
+    for option in options_for(user):
+        if option.entitlement.key == key:
+            return option
+    raise Missing(f"Nothing called “{key[:100]}” is offered.")
+
+
+def _searchable(entitlement: Entitlement) -> str:
+    what = (entitlement.key, entitlement.title, entitlement.description, entitlement.role, entitlement.level)
+    return " ".join(what).casefold()

@@ -1,0 +1,43 @@
+"""The lives of a request, a stage of its decision, and a grant."""
+
+from __future__ import annotations
+
+from portal.access.models import AccessRequest, Grant, Stage
+from portal.machine import Machine
+
+R, G, T = AccessRequest.Status, Grant.Status, Stage.Status
+
+REQUEST: Machine[AccessRequest] = Machine(
+    AccessRequest,
+    {
+        R.PENDING: frozenset({R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED}),
+        R.APPROVED: frozenset(),
+        R.DENIED: frozenset(),
+        R.WITHDRAWN: frozenset(),
+        R.LAPSED: frozenset(),
+    },
+)
+STAGE: Machine[Stage] = Machine(
+    Stage,
+    {
+        T.WAITING: frozenset({T.OPEN, T.CLOSED}),
+        T.OPEN: frozenset({T.DONE, T.CLOSED}),
+        T.DONE: frozenset(),
+        T.CLOSED: frozenset(),
+    },
+)
+# a grant may be ended while it is still being applied: whatever Airflow has by then is taken away again
+GRANT: Machine[Grant] = Machine(
+    Grant,
+    {
+        G.SCHEDULED: frozenset({G.APPLYING, G.ENDED}),
+        G.APPLYING: frozenset({G.ACTIVE, G.FAILED, G.ENDING}),
+        G.ACTIVE: frozenset({G.ENDING}),
+        G.FAILED: frozenset({G.APPLYING, G.ENDING}),
+        G.ENDING: frozenset({G.ENDED}),
+        G.ENDED: frozenset(),
+    },
+)
+
+REQUIRING = (G.APPLYING, G.ACTIVE)  # a grant in these states requires its role in Airflow
+LIVE = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.ENDING, G.FAILED)

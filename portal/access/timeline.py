@@ -1,0 +1,123 @@
+"""A request's life as people read it: what happened, what is happening, what is still to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import User
+from portal import durations
+from portal.access.actions import approved_duration
+from portal.access.models import AccessRequest, Decision, Grant, Stage
+from portal.access.queries import approvers_of
+from portal.operations import queries as operations
+from portal.operations.models import Operation
+
+R, G = AccessRequest.Status, Grant.Status
+
+
+@dataclass(frozen=True)
+class Step:
+    """One point of the line. `state`: done, now, future or bad. `expected` says when, where `at` is not known yet."""
+
+    title: str
+    state: str
+    at: datetime | None = None
+    by: User | None = None
+    note: str = ""
+    expected: str = ""
+
+
+def timeline(request: AccessRequest) -> list[Step]:
+    """From asked to ended. Reads the request's prefetched stages, decisions and grant."""
+    asked = Step("Asked", "done", at=request.created_at, by=request.requester, note=request.reason)
+    steps = [asked, *_decisions(request)]
+    grant = getattr(request, "grant", None)
+    if grant is not None:
+        steps += _applied(grant) + _ended(grant)
+    elif request.status == R.PENDING:
+        start = request.starts_at
+        steps.append(Step("Given in Airflow and verified", "future", at=start, expected="" if start else "seconds after approval"))
+        steps.append(Step("Ends", "future", expected=f"{durations.words(approved_duration(request))} after it was verified"))
+    return steps
+
+
+def _decisions(request: AccessRequest) -> list[Step]:
+    stages = list(request.stages.all())
+    if not stages:
+        title = "Granted at once by break-glass" if request.break_glass else "Granted at once by its policy"
+        return [Step(title, "done", at=request.closed_at, note=f"Policy “{request.policy}”, version {request.policy_version}")]
+    steps = []
+    for stage in stages:
+        made = [decision for decision in request.decisions.all() if decision.stage_id == stage.pk]
+        steps += [_decided(decision) for decision in made]
+        if stage.status == Stage.Status.OPEN:
+            steps.append(_awaited(request, stage, "now", missing=stage.quorum - len(made)))
+        elif stage.status == Stage.Status.WAITING:
+            steps.append(_awaited(request, stage, "future", missing=stage.quorum))
+    if request.status == R.WITHDRAWN:
+        steps.append(Step("Withdrawn", "bad", at=request.closed_at, by=request.requester))
+    if request.status == R.LAPSED:
+        steps.append(Step("Lapsed", "bad", at=request.closed_at, note="Nobody decided it in time. You can ask again."))
+    return steps
+
+
+def _decided(decision: Decision) -> Step:
+    if decision.outcome == Decision.Outcome.DENY:
+        return Step("Denied", "bad", at=decision.at, by=decision.by, note=decision.comment)
+    title = "Approved"
+    if decision.duration is not None:
+        title = f"Approved for {durations.words(decision.duration)}"
+    return Step(title, "done", at=decision.at, by=decision.by, note=decision.comment)
+
+
+def _awaited(request: AccessRequest, stage: Stage, state: str, *, missing: int) -> Step:
+    able = [person.username for person in approvers_of(stage, request=request)]
+    names = " or ".join(able) if len(able) < 5 else f"one of {len(able)} approvers"
+    if missing > 1:
+        names = f"{missing} of {', '.join(able)}"
+    deadline = f"lapses {durations.until(request.lapses_at)}" if state == "now" else ""
+    return Step(f"{names or 'Nobody at present'} decides" if missing < 2 else f"{names} decide", state, expected=deadline)
+
+
+def _applied(grant: Grant) -> list[Step]:
+    where = grant.entitlement.deployment.name
+    if grant.status == G.SCHEDULED:
+        return [Step(f"Given in Airflow on {where}", "future", at=grant.starts_at)]
+    if grant.verified_at is not None:
+        return [Step(f"Verified in Airflow on {where}", "done", at=grant.verified_at, note="Airflow itself shows the role. Whoever is signed in there sees it within half a minute.")]
+    if grant.status == G.FAILED:
+        return [Step(f"Could not be given in Airflow on {where}", "bad", at=_settled_at(grant), note=grant.failure)]
+    if grant.status == G.APPLYING:
+        return [Step(f"Being given in Airflow on {where}", "now", note=_waiting(grant))]
+    return []
+
+
+def _ended(grant: Grant) -> list[Step]:
+    if grant.status == G.ENDED:
+        how = {"expired": "Expired", "revoked": "Revoked", "handed_back": "Handed back"}.get(grant.end_reason, "Ended")
+        if grant.verified_at is None and grant.starts_at and grant.ended_at and grant.ended_at < grant.starts_at:
+            return [Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)]
+        title = f"{how}; Airflow confirms that it is gone"
+        return [Step(title, "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)]
+    if grant.status == G.ENDING:
+        why = f"{grant.get_end_reason_display()}. {_waiting(grant)}".strip()
+        return [Step("Being taken away in Airflow", "now", by=grant.ended_by, note=why[:1].upper() + why[1:])]
+    if grant.status == G.FAILED:
+        return []
+    expected = "" if grant.ends_at else f"{durations.words(grant.duration)} after it was verified"
+    return [Step("Ends", "future", at=grant.ends_at, expected=expected)]
+
+
+def _operation(grant: Grant) -> Operation | None:
+    return operations.of_subject(grant.ref).last()
+
+
+def _waiting(grant: Grant) -> str:
+    operation = _operation(grant)
+    return operations.why_waiting(operation) if operation else ""
+
+
+def _settled_at(grant: Grant) -> datetime | None:
+    operation = _operation(grant)
+    return operation.settled_at if operation else None

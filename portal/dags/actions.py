@@ -1,0 +1,124 @@
+"""What people do with DAGs: run, pause, unpause. Each writes an operation; a worker carries it out in Airflow."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from portal.access.entry import clean_text
+from portal.audit.record import Trail, recording
+from portal.audit.verbs import Verb
+from portal.catalogue.models import Dag
+from portal.dags import conf as parameters
+from portal.dags.models import Run
+from portal.dags.permissions import check_can_operate
+from portal.errors import Invalid, Refused
+from portal.operations import outbox
+from portal.operations.models import Operation
+
+MAX_NOTE = 500
+
+
+def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key: str | None = None) -> Run:
+    """Ask for a run with these parameters. Its id in Airflow and its logical date are fixed here, once.
+
+    key: identifies the form it was asked with; the same person's same key gives the same run, not a second one.
+    Raises Refused (`not_eligible`, `needs_approval`, `not_offered`, `too_many_runs`), Invalid (`conf`, `note`).
+    """
+    with recording(refusal=Verb.RUN_REQUEST_REFUSED, by=by, target=str(dag)) as trail:
+        check_can_operate(by, dag, "trigger")
+        note = clean_text("note", note)
+        if len(note) > MAX_NOTE:
+            raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are kept."})
+        values = parameters.with_locked(parameters.checked(conf), dag)
+        if key and (run := Run.objects.filter(requested_by=by, key=key).first()):
+            return run
+        _check_rate(dag)
+        token = uuid.uuid4()  # of the operation; the run's id follows from it, so a retry finds the run
+        try:
+            with transaction.atomic():
+                run = Run.objects.create(
+                    dag=dag,
+                    dag_run_id=f"gatehouse__{token}",
+                    logical_date=timezone.now(),
+                    conf=values,
+                    note=note,
+                    requested_by=by,
+                    key=key or None,
+                )
+        except IntegrityError:  # the same form, at the same moment
+            return Run.objects.get(requested_by=by, key=key)
+        operation = run.operation = outbox.put(
+            Operation.Kind.TRIGGER_RUN,
+            deployment=dag.deployment,
+            subject=run.ref,
+            lane=f"run/{run.pk}",
+            payload={"run": run.pk},
+            by=by,
+            token=token,
+        )
+        run.save(update_fields=["operation"])
+        trail.add(
+            Verb.RUN_REQUESTED,
+            by=by,
+            target=run.ref,
+            deployment=dag.deployment.name,
+            operation=operation.ref,
+            detail={"dag": dag.dag_id, "dag_run_id": run.dag_run_id, "conf": json.dumps(values), "note": note},
+        )
+    return run
+
+
+def _check_rate(dag: Dag) -> None:
+    """The DAG's row is locked while its runs are counted, so two people at once cannot both have the last one."""
+    if dag.max_runs_per_hour is None:
+        return
+    Dag.objects.select_for_update().get(pk=dag.pk)
+    recent = Run.objects.filter(dag=dag, created_at__gt=timezone.now() - timedelta(hours=1)).count()
+    if recent >= dag.max_runs_per_hour:
+        raise Refused(
+            f"{dag.dag_id} was run {recent} times in the last hour, which is its limit. Try again later.",
+            reason="too_many_runs",
+        )
+
+
+def pause(*, by: User, dag: Dag, reason: str) -> Operation:
+    """Ask that no new runs of `dag` start. Raises Refused, Invalid without a reason."""
+    with recording(refusal=Verb.DAG_PAUSE_REFUSED, by=by, target=str(dag)) as trail:
+        reason = clean_text("reason", reason, required="Say why you pause it: others will wonder.")
+        return _switch(Operation.Kind.PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail)
+
+
+def unpause(*, by: User, dag: Dag, reason: str = "") -> Operation:
+    """Ask that runs of `dag` start again, waiting ones included. Raises Refused."""
+    with recording(refusal=Verb.DAG_UNPAUSE_REFUSED, by=by, target=str(dag)) as trail:
+        reason = clean_text("reason", reason)
+        return _switch(Operation.Kind.UNPAUSE_DAG, Verb.DAG_UNPAUSE_REQUESTED, by, dag, reason, trail)
+
+
+def _switch(kind: Operation.Kind, verb: Verb, by: User, dag: Dag, reason: str, trail: Trail) -> Operation:
+    check_can_operate(by, dag, "pause")
+    operation = outbox.put(
+        kind,
+        deployment=dag.deployment,
+        subject=str(dag),
+        lane=f"dag/{dag}",
+        payload={"dag": dag.pk, "reason": reason},
+        by=by,
+    )
+    trail.add(
+        verb,
+        by=by,
+        target=str(dag),
+        deployment=dag.deployment.name,
+        operation=operation.ref,
+        detail={"reason": reason},
+    )
+    return operation

@@ -1,0 +1,77 @@
+"""Checking a run's parameters: one validator for the page and the API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from portal.catalogue.models import Dag
+from portal.errors import Invalid
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 32
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The JSON object in `text` (empty: no parameters). Raises Invalid with line and column of what is wrong."""
+    if not text.strip():
+        return {}
+    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+        raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+    except json.JSONDecodeError as error:
+        raise Invalid({"conf": f"Not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."}) from error
+    except RecursionError:
+        raise Invalid({"conf": f"The parameters are nested deeper than {MAX_DEPTH} levels."}) from None
+    return checked(value)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Invalid({"conf": f"{name} is not a number Airflow could take."})
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise Invalid({"conf": f"“{name}” is given twice."})
+    return dict(pairs)
+
+
+def checked(value: Any) -> dict[str, Any]:
+    """`value` if it can be the parameters of a run: a JSON object, not too large, not too deep, finite numbers."""
+    if not isinstance(value, Mapping):
+        raise Invalid({"conf": 'The parameters must be a JSON object, like {"region": "KR"}.'})
+    _check(value, 0)
+    try:
+        size = len(json.dumps(value, allow_nan=False).encode())
+    except ValueError:
+        raise Invalid({"conf": "A number in the parameters is too large or not a number."}) from None
+    if size > MAX_BYTES:
+        raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
+    return dict(value)
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Invalid({"conf": f"The parameters are nested deeper than {MAX_DEPTH} levels."})
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise Invalid({"conf": "A text in the parameters holds a character that cannot be stored."})
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _check(key, depth + 1)
+            _check(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth + 1)
+
+
+def with_locked(conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:
+    """`conf` with the DAG's locked parameters. Raises Invalid where it gives one of them another value."""
+    for name, value in dag.locked.items():
+        if name in conf and conf[name] != value:
+            raise Invalid({"conf": f"“{name}” is fixed to {json.dumps(value)} for this DAG; leave it out."})
+    return {**conf, **dag.locked}

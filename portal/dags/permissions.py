@@ -1,0 +1,38 @@
+"""Who may operate which DAG. Every rule raises Refused with its reason."""
+
+from __future__ import annotations
+
+from accounts import people
+from accounts.models import User
+from portal.catalogue import queries as catalogue
+from portal.catalogue.models import Dag
+from portal.errors import Refused
+
+VERBS = {"trigger": "run", "pause": "pause or unpause"}
+
+
+def may_see(user: User, dag: Dag) -> bool:
+    """Those who may act at once, and those its policy names."""
+    return people.is_one_of(user, [*dag.who, *_may_ask(dag)])
+
+
+def check_can_operate(by: User, dag: Dag, action: str) -> None:
+    """Whether `by` may do `action` ("trigger", "pause") at once. Reasons: `not_offered`, `needs_approval`, `not_eligible`."""
+    verb = VERBS[action]
+    if dag.retired_at is not None or dag.deployment.retired_at is not None:
+        raise Refused(f"{dag.dag_id} is no longer offered in the portal.", reason="not_offered")
+    if action not in dag.actions:
+        raise Refused(f"{dag.dag_id} cannot be operated this way: the catalogue does not allow to {verb} it here.", reason="not_offered")
+    if people.is_one_of(by, dag.who):
+        return
+    at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
+    if people.is_one_of(by, _may_ask(dag)):
+        raise Refused(
+            f"You may {verb} {dag.dag_id} only with an approval (policy “{dag.policy}”). Without one, {at_once} may.",
+            reason="needs_approval",
+        )
+    raise Refused(f"You may not {verb} {dag.dag_id}; {at_once} may.", reason="not_eligible")
+
+
+def _may_ask(dag: Dag) -> list[str]:
+    return catalogue.policy(dag.policy).may_request if dag.policy else []

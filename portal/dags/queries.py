@@ -1,0 +1,77 @@
+"""DAGs and runs as people and programs may read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from accounts import roles
+from accounts.models import User
+from accounts.permissions import Permission
+from portal import refs
+from portal.catalogue import queries as catalogue
+from portal.catalogue.models import Dag
+from portal.dags.models import DagState, Run
+from portal.dags.permissions import check_can_operate, may_see
+from portal.errors import Missing, Refused
+
+
+@dataclass(frozen=True)
+class DagOption:
+    """A DAG as one person sees it: `actions` are what they may do at once; `why_not` says why they may not run it."""
+
+    dag: Dag
+    state: DagState | None
+    actions: tuple[str, ...]
+    may_run: bool
+    why_not: str = ""
+    reason: str = ""  # the stable word for `why_not`
+
+
+def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOption]:
+    """The DAGs `user` may operate or ask to, by deployment and name."""
+    rows = catalogue.dags_in_force().select_related("deployment", "state")
+    if deployment:
+        rows = rows.filter(deployment__name=deployment)
+    if q:
+        rows = rows.filter(dag_id__icontains=q)
+    return [_option(user, dag) for dag in rows if may_see(user, dag)]
+
+
+def dag_for(user: User, deployment: str, dag_id: str) -> DagOption:
+    """Raises Missing for what is not in the catalogue and for what `user` may not see, with the same words."""
+    rows = catalogue.dags_in_force().select_related("deployment", "state")
+    dag = rows.filter(deployment__name=deployment, dag_id=dag_id).first()
+    if dag is None or not may_see(user, dag):
+        raise Missing(f"There is no DAG “{dag_id[:100]}” on “{deployment[:40]}” that you may operate.")
+    return _option(user, dag)
+
+
+def _option(user: User, dag: Dag) -> DagOption:
+    allowed, why_not, reason = [], "", ""
+    for action in ("trigger", "pause"):
+        try:
+            check_can_operate(user, dag, action)
+            allowed.append(action)
+        except Refused as refusal:
+            if action == "trigger":
+                why_not, reason = refusal.detail, refusal.reason
+    return DagOption(dag, getattr(dag, "state", None), tuple(allowed), "trigger" in allowed, why_not, reason)
+
+
+def runs_visible_to(user: User) -> QuerySet[Run]:
+    """One's own, those of DAGs one may operate or ask for, or all for who may see all access. Newest first."""
+    rows = Run.objects.select_related("dag__deployment", "dag__state", "operation__deployment", "requested_by")
+    if roles.has(user, Permission.SEE_ALL_ACCESS):
+        return rows
+    mine = [option.dag.pk for option in operable_by(user)]
+    return rows.filter(Q(requested_by=user) | Q(dag__in=mine))
+
+
+def run_for(user: User, pk: int) -> Run:
+    """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
+    run = runs_visible_to(user).filter(pk=pk).first()
+    if run is None:
+        raise Missing(f"There is no run {refs.ref(refs.RUN, pk)}, or it is not yours to see.")
+    return run

@@ -1,0 +1,20 @@
+"""The life of a run, as Airflow reports it."""
+
+from __future__ import annotations
+
+from portal.dags.models import Run
+from portal.machine import Machine
+
+S = Run.Status
+
+RUN: Machine[Run] = Machine(
+    Run,
+    {
+        S.REQUESTED: frozenset({S.QUEUED, S.RUNNING, S.SUCCESS, S.FAILED}),
+        S.QUEUED: frozenset({S.RUNNING, S.SUCCESS, S.FAILED}),
+        S.RUNNING: frozenset({S.QUEUED, S.SUCCESS, S.FAILED}),
+        S.SUCCESS: frozenset(),
+        S.FAILED: frozenset(),
+    },
+)
+FOLLOWED = (S.QUEUED, S.RUNNING)

@@ -1,0 +1,32 @@
+"""Operations as people and programs may read them."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from portal.catalogue.models import Deployment
+from portal.operations.models import Operation
+
+OPEN = (Operation.Status.QUEUED, Operation.Status.RUNNING)
+
+
+def of_subject(subject: str) -> QuerySet[Operation]:
+    """All operations for GR-7, RUN-5 or a DAG, the oldest first."""
+    return Operation.objects.filter(subject=subject).select_related("deployment").order_by("pk")
+
+
+def open_for(deployment: Deployment) -> QuerySet[Operation]:
+    """What is still to be done there, the oldest first."""
+    return Operation.objects.filter(deployment=deployment, status__in=OPEN).order_by("pk")
+
+
+def why_waiting(operation: Operation) -> str:
+    """In words, why an operation is not done yet; empty when nothing holds it up."""
+    if operation.is_settled:
+        return ""
+    deployment = operation.deployment
+    if deployment.status == Deployment.Status.DOWN:
+        return f"Airflow on {deployment.name} is unreachable. It is done as soon as Airflow is back."
+    if deployment.status == Deployment.Status.NEEDS_REAUTHENTICATION:
+        return f"Airflow on {deployment.name} refuses Gatehouse's account. It is done once an admin has renewed it."
+    return operation.waiting_for

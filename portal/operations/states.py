@@ -1,0 +1,19 @@
+"""The life of an operation."""
+
+from __future__ import annotations
+
+from portal.machine import Machine
+from portal.operations.models import Operation
+
+S = Operation.Status
+
+OPERATION: Machine[Operation] = Machine(
+    Operation,
+    {
+        S.QUEUED: frozenset({S.RUNNING, S.CANCELLED}),
+        S.RUNNING: frozenset({S.QUEUED, S.SUCCEEDED, S.FAILED, S.CANCELLED}),
+        S.SUCCEEDED: frozenset(),
+        S.FAILED: frozenset(),
+        S.CANCELLED: frozenset(),
+    },
+)
