@@ -1,0 +1,141 @@
+"""Carrying operations out: claim, do it in Airflow outside any transaction, read back, settle with its events.
+
+Whatever happens in between (a killed worker, a lost answer, a restart of the database), the operation is tried again from
+the start, and a handler that finds its work done records that and goes on: nothing is lost and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import timedelta
+
+from django.utils import timezone
+
+from airflow_bridge import (
+    BridgeError,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    Unauthorised,
+    Unreachable,
+    Unsupported,
+)
+from portal.audit.models import AuditEvent
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
+from portal.catalogue import secrets
+from portal.catalogue.models import Deployment
+from portal.errors import Conflict
+from portal.operations import outbox
+from portal.operations.models import Operation
+from portal.worker import health
+from portal.worker.handlers import Done, GivenUp, Handler, NotNeeded, NotYet
+from portal.worker.handlers.dags import SetPaused, TriggerRun
+from portal.worker.handlers.grants import GrantRole, RevokeRole
+
+log = logging.getLogger(__name__)
+
+HANDLERS: dict[str, Handler] = {
+    Operation.Kind.GRANT_ROLE: GrantRole(),
+    Operation.Kind.REVOKE_ROLE: RevokeRole(),
+    Operation.Kind.TRIGGER_RUN: TriggerRun(),
+    Operation.Kind.PAUSE_DAG: SetPaused(paused=True),
+    Operation.Kind.UNPAUSE_DAG: SetPaused(paused=False),
+}
+LONGEST_WAIT = 300.0  # seconds between two attempts
+ALARM_AFTER = 6  # attempts after which a removal that does not succeed becomes an event of its own
+FINAL = (GivenUp, Rejected, NotFound, Unsupported)
+
+
+def run(operation_id: int) -> None:
+    """Try one operation once. Never raises for what Airflow does; what is left to do stays in the outbox."""
+    waiting = Operation.objects.select_related("deployment").filter(pk=operation_id).first()
+    if waiting is None or not health.can_be_worked_on(waiting.deployment):
+        return
+    operation = outbox.claim(operation_id, worker=outbox.process_name())
+    if operation is None:
+        return
+    handler = HANDLERS[operation.kind]
+    try:
+        done = handler.carry_out(operation)
+        _settle(operation, handler, done)
+    except NotNeeded as error:
+        _cancel(operation, str(error))
+    except Conflict as error:  # the lease was lost: whoever has it now settles it
+        log.info("%s: %s", operation.ref, error)
+    except FINAL as error:
+        _give_up_or_wait(operation, handler, str(error))
+    except NotYet as error:
+        _wait(operation, handler, str(error), error.retry_in)
+    except Forbidden as error:
+        _wait(operation, handler, str(error), None)
+    except RateLimited as error:
+        _wait(operation, handler, "Airflow asks to be called less often.", error.retry_after, counts=False)
+    except (Unreachable, TimedOut) as error:
+        health.mark(operation.deployment, Deployment.Status.DOWN, str(error))
+        _wait(operation, handler, str(error), error.retry_after, counts=False)
+    except (Unauthorised, secrets.SecretMissing) as error:
+        health.mark(operation.deployment, Deployment.Status.NEEDS_REAUTHENTICATION, str(error))
+        _wait(operation, handler, str(error), None, counts=False)
+    except BridgeError as error:
+        _wait(operation, handler, str(error), error.retry_after)
+    except Exception:
+        log.exception("%s failed in an unforeseen way", operation.ref)
+        _wait(operation, handler, "Gatehouse itself failed while doing this; its log says more.", None)
+
+
+def _settle(operation: Operation, handler: Handler, done: Done) -> None:
+    with recording() as trail:
+        handler.settle(operation, done, trail)
+        outbox.succeed(operation, before=done.before, after=done.after)
+
+
+def _cancel(operation: Operation, because: str) -> None:
+    with recording():
+        outbox.cancel(operation, because=because)
+
+
+def _give_up_or_wait(operation: Operation, handler: Handler, why: str) -> None:
+    if handler.patience is None:
+        _wait(operation, handler, why, None)
+        return
+    try:
+        with recording() as trail:
+            handler.give_up(operation, why, trail)
+            outbox.fail(operation, error=why)
+    except NotNeeded as error:
+        _cancel(operation, str(error))
+
+
+def _wait(
+    operation: Operation, handler: Handler, why: str, seconds: float | None, *, counts: bool = True
+) -> None:
+    """Give the operation back for later; where its patience is over, give it up. `counts=False` is nobody's fault."""
+    if counts and handler.patience is not None and seconds is None and operation.attempts >= handler.patience:
+        _give_up_or_wait(operation, handler, why)
+        return
+    pause = seconds if seconds is not None else backoff(operation.attempts)
+    try:
+        with recording() as trail:
+            if counts and handler.patience is None and operation.attempts == ALARM_AFTER:
+                trail.add(
+                    Verb.GRANT_END_FAILED,
+                    by=None,
+                    target=operation.subject,
+                    outcome=AuditEvent.Outcome.FAILED,
+                    deployment=operation.deployment.name,
+                    grant=operation.subject,
+                    operation=operation.ref,
+                    detail={"attempts": operation.attempts, "why": why},
+                )
+            outbox.postpone(operation, until=timezone.now() + timedelta(seconds=pause), waiting_for=why)
+    except Conflict as error:
+        log.info("%s: %s", operation.ref, error)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds until the next attempt: doubling, at most LONGEST_WAIT, spread so that many do not come back at once."""
+    return random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 2.0**attempts)  # noqa: S311 - not a secret

@@ -1,0 +1,48 @@
+"""What each kind of operation does in Airflow. A handler ensures a state; it never adds blindly.
+
+`carry_out` speaks to Airflow, outside any transaction, and returns what it found before and after.
+`settle` writes the outcome down, `give_up` the failure, both inside the executor's settling transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from portal.audit.record import Trail
+from portal.operations.models import Operation
+
+
+@dataclass(frozen=True)
+class Done:
+    """What Airflow showed before and after, as it is kept on the operation (JSON), and what `settle` needs besides."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    found: Any = field(default=None, compare=False)
+
+
+class GivenUp(Exception):
+    """It cannot be done and trying again would not help; `str()` says why, for people."""
+
+
+class NotYet(Exception):
+    """It cannot be done now, but may be later; `str()` says what it waits for. `retry_in` seconds, None: back off."""
+
+    def __init__(self, waiting_for: str, *, retry_in: float | None = None) -> None:
+        super().__init__(waiting_for)
+        self.retry_in = retry_in
+
+
+class NotNeeded(Exception):
+    """What it was for has been settled another way meanwhile; `str()` says how."""
+
+
+class Handler(Protocol):
+    patience: int | None
+    """How many attempts may fail before it is given up; None: never."""
+
+    def carry_out(self, operation: Operation) -> Done: ...
+    def settle(self, operation: Operation, done: Done, trail: Trail) -> None: ...
+    def give_up(self, operation: Operation, why: str, trail: Trail) -> None: ...

@@ -1,0 +1,128 @@
+"""Starting runs, pausing and unpausing, through the account that may do only that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from airflow_bridge import NotFound, Rejected
+from portal.audit.models import AuditEvent
+from portal.audit.record import Trail
+from portal.audit.verbs import Verb
+from portal.catalogue.models import Dag
+from portal.dags.following import observe_dag
+from portal.dags.live import runner
+from portal.dags.models import Run
+from portal.dags.states import RUN
+from portal.operations import outbox
+from portal.operations.models import Operation
+from portal.worker.handlers import Done, GivenUp, NotYet
+
+TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked
+
+
+class TriggerRun:
+    """Airflow has the run under the id fixed when it was asked for: one run, however often this is tried."""
+
+    patience: int | None = 6
+
+    def carry_out(self, operation: Operation) -> Done:
+        run = Run.objects.select_related("dag__deployment", "requested_by").get(pk=operation.payload["run"])
+        airflow = runner(run.dag.deployment)
+        if operation.created_at < timezone.now() - TOO_LATE:
+            seen = airflow.run(run.dag.dag_id, run.dag_run_id)
+            if seen is None:
+                raise GivenUp("Airflow could not be reached for an hour after this was asked for; it was not started.")
+        else:
+            outbox.keep(operation)
+            try:
+                seen = airflow.trigger(
+                    run.dag.dag_id,
+                    dag_run_id=run.dag_run_id,
+                    conf=run.conf,
+                    logical_date=run.logical_date,
+                    note=_note(run),
+                )
+            except (Rejected, NotFound) as error:
+                raise GivenUp(str(error)) from error
+        return Done({}, {"dag_run_id": seen.dag_run_id, "state": seen.state}, found=seen)
+
+    def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
+        run = Run.objects.select_related("dag__deployment").get(operation=operation)
+        seen = done.found
+        RUN.move(run, to=seen.state, started_at=seen.started_at, ended_at=seen.ended_at, seen_at=timezone.now())
+        _record(Verb.RUN_STARTED, operation, run.ref, run.dag, trail, dag_run_id=run.dag_run_id, state=seen.state)
+
+    def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
+        run = Run.objects.select_related("dag__deployment").get(operation=operation)
+        RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=timezone.now())
+        failed = AuditEvent.Outcome.FAILED
+        _record(Verb.RUN_START_FAILED, operation, run.ref, run.dag, trail, outcome=failed, why=why)
+
+
+def _note(run: Run) -> str:
+    who = f"Requested by {run.requested_by.username} through Gatehouse, {run.ref}"
+    return f"{who}: {run.note}" if run.note else f"{who}."
+
+
+class SetPaused:
+    """The DAG's switch stands where it was asked to."""
+
+    patience: int | None = 6
+
+    def __init__(self, *, paused: bool) -> None:
+        self.paused = paused
+        self.done = Verb.DAG_PAUSED if paused else Verb.DAG_UNPAUSED
+        self.failed = Verb.DAG_PAUSE_FAILED if paused else Verb.DAG_UNPAUSE_FAILED
+
+    def carry_out(self, operation: Operation) -> Done:
+        dag = _dag(operation)
+        airflow = runner(dag.deployment)
+        before = airflow.dag(dag.dag_id)
+        if before is None:
+            raise GivenUp(f"Airflow on {dag.deployment.name} has no DAG {dag.dag_id}.")
+        after = before
+        if before.paused != self.paused:
+            outbox.keep(operation)
+            after = airflow.set_paused(dag.dag_id, self.paused)
+            if after.paused != self.paused:
+                raise NotYet("Airflow accepted the change but its switch has not moved.")
+        return Done({"paused": before.paused}, {"paused": after.paused}, found=after)
+
+    def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
+        dag = _dag(operation)
+        observe_dag(dag, done.found, None)
+        _record(self.done, operation, str(dag), dag, trail, **_reason(operation))
+
+    def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
+        dag = _dag(operation)
+        _record(self.failed, operation, str(dag), dag, trail, outcome=AuditEvent.Outcome.FAILED, why=why)
+
+
+def _reason(operation: Operation) -> dict[str, str]:
+    return {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
+
+
+def _dag(operation: Operation) -> Dag:
+    return Dag.objects.select_related("deployment").get(pk=operation.payload["dag"])
+
+
+def _record(
+    verb: Verb,
+    operation: Operation,
+    target: str,
+    dag: Dag,
+    trail: Trail,
+    outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
+    **detail: object,
+) -> None:
+    trail.add(
+        verb,
+        by=None,
+        target=target,
+        outcome=outcome,
+        deployment=dag.deployment.name,
+        operation=operation.ref,
+        detail={"dag": dag.dag_id, **detail},
+    )
