@@ -1,25 +1,102 @@
 """Request-wide duties: security headers, the audit's source, the person's time zone, refusals as pages."""
 
+from __future__ import annotations
+
+import logging
+import secrets
+import zoneinfo
 from collections.abc import Callable
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from portal.audit.record import Source, source
+from portal.errors import GatehouseError
+from portal.ui import answers
+
+log = logging.getLogger(__name__)
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
+)
 
 
-class _Pass:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+class SecurityHeadersMiddleware:
+    """Content policy and permissions policy on every answer. (Django 6 brings the first of them itself.)"""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        policy = "; ".join(f"{name} {' '.join(sources)}" for name, sources in settings.SECURE_CSP.items())
+        self.headers = {"Content-Security-Policy": policy, "Permissions-Policy": PERMISSIONS_POLICY}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in self.headers.items():
+            response.setdefault(name, value)
+        return response
+
+
+class AuditSourceMiddleware:
+    """Tells the trail which network address a request came from, for as long as the request lasts."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        reset = source.set(Source(address=client_address(request)))
+        try:
+            return self.get_response(request)
+        finally:
+            source.reset(reset)
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address. Behind n trusted proxies it is the n-th last that they wrote down; what stands before
+    that is the caller's own claim and is not believed."""
+    address: str = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUSTED_PROXIES:
+        told = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+        if len(told) >= settings.TRUSTED_PROXIES:
+            address = told[-settings.TRUSTED_PROXIES]
+    return address[:64]
+
+
+class TimeZoneMiddleware:
+    """Times are shown in the person's own zone, where they chose one."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with timezone.override(self._zone(request)):
+            return self.get_response(request)
+
+    def _zone(self, request: HttpRequest) -> zoneinfo.ZoneInfo | None:
+        name = getattr(request.user, "timezone", "")
+        try:
+            return zoneinfo.ZoneInfo(name) if name else None
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):  # a zone this machine no longer knows
+            return None
+
+
+class ErrorsMiddleware:
+    """Turns what actions raise into pages, and gives what nobody expected a reference that is in the log too."""
+
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-
-class SecurityHeadersMiddleware(_Pass): ...
-
-
-class AuditSourceMiddleware(_Pass): ...
-
-
-class TimeZoneMiddleware(_Pass): ...
-
-
-class ErrorsMiddleware(_Pass): ...
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, GatehouseError):
+            return answers.refused(request, error)
+        if isinstance(error, ImproperlyConfigured):
+            log.error("%s", error)
+        request.reference = secrets.token_hex(4)  # type: ignore[attr-defined]
+        log.error("reference %s: %s on %s %s", request.reference, error, request.method, request.path)  # type: ignore[attr-defined]
+        return None

@@ -1,7 +1,149 @@
+"""What stands around every page: the places a person may go, how many decisions wait, which deployment is away.
+
+Computed only where a template asks for it, so a fragment for htmx costs none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts import roles
+from accounts.permissions import Permission as P
+from accounts.permissions import Role
+from portal.access import queries as access
+from portal.catalogue import queries as catalogue
+from portal.catalogue.models import Deployment as D
+from portal.ui import words
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the navigation. `current` is "page" on the page itself, "true" on one below it."""
+
+    name: str
+    title: str
+    short: str
+    icon: str
+    url: str
+    current: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    places: list[Place]
+
+
+# url name, title, short title, icon, who it serves, other url names that belong to it
+MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
+    (
+        "",
+        [
+            ("home", "Home", "Home", "home", P.HOME, ()),
+            ("queue", "Queue", "Queue", "inbox-arrow-down", P.DECIDE, ("queue_item",)),
+        ],
+    ),
+    (
+        "Access",
+        [
+            ("request_new", "Request access", "Request", "plus-circle", P.REQUEST, ()),
+            ("request_list", "My requests", "Requests", "clipboard-document-list", P.HOME, ("request_detail",)),
+            ("access", "My access", "Access", "key", P.HOME, ()),
+        ],
+    ),
+    ("Airflow", [("dag_list", "DAGs", "DAGs", "play-circle", P.OPERATE, ("dag_detail", "run_detail"))]),
+    (
+        "Oversight",
+        [
+            ("audit", "Audit trail", "Audit", "document-magnifying-glass", P.AUDIT, ()),
+            ("deployment_list", "Deployments", "Deployments", "server-stack", P.SEE_DEPLOYMENTS, ()),
+        ],
+    ),
+]
+# the four places of the bar on a phone: the first four of these that a person has
+BAR = ("home", "queue", "request_new", "dag_list", "access")
+
+
+def trouble(deployment: D) -> str:
+    """What is the matter with a deployment and what that means for the reader; empty when nothing is."""
+    since = f" since {words.spoken(deployment.status_since)}" if deployment.status_since else ""
+    if deployment.status == D.Status.DOWN:
+        return (
+            f"Airflow on {deployment.name} is unreachable{since}. What you ask for is kept and applied when it is back."
+        )
+    if deployment.status == D.Status.NEEDS_REAUTHENTICATION:
+        return (
+            f"Airflow on {deployment.name} refuses Gatehouse's account{since}. "
+            "What you ask for is kept and applied once an admin has renewed the account."
+        )
+    return ""
+
+
+class Frame:
+    """The frame around one page of one person."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.user = request.user
+        match = request.resolver_match
+        self.here = match.url_name if match else ""
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        if not self.user.is_authenticated:
+            return []
+        groups = [
+            Group(title, [self._place(*entry) for entry in entries if roles.has(self.user, entry[4])])
+            for title, entries in MAP
+        ]
+        return [group for group in groups if group.places]
+
+    def _place(self, name: str, title: str, short: str, icon: str, _: P, below: tuple[str, ...]) -> Place:
+        current = "page" if self.here == name else "true" if self.here in below else ""
+        count = self.waiting if name == "queue" else 0
+        return Place(name, title, short, icon, reverse(name), current, count)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Place]:
+        return {place.name: place for group in self.groups for place in group.places}
+
+    @cached_property
+    def bar(self) -> list[Place]:
+        return [self._by_name[name] for name in BAR if name in self._by_name][:4]
+
+    @cached_property
+    def others(self) -> list[Place]:
+        """What the bar has no room for."""
+        return [place for place in self._by_name.values() if place not in self.bar]
+
+    @cached_property
+    def waiting(self) -> int:
+        """How many requests wait for this person's decision."""
+        return access.decidable_by(self.user).count() if roles.has(self.user, P.DECIDE) else 0
+
+    @cached_property
+    def troubles(self) -> list[str]:
+        """Deployments that cannot be worked on, in words."""
+        if not self.user.is_authenticated:
+            return []
+        away = catalogue.deployments_in_force().exclude(status__in=[D.Status.UP, D.Status.UNKNOWN])
+        return [trouble(deployment) for deployment in away]
+
+    @cached_property
+    def initials(self) -> str:
+        words = (self.user.get_full_name() or self.user.username).split()
+        return "".join(word[0] for word in words[:2]).upper()
+
+    @cached_property
+    def roles(self) -> str:
+        """The roles of the portal beyond employee, in words."""
+        return ", ".join(sorted(role for role in roles.roles_of(self.user) if role != Role.EMPLOYEE))
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    return {"frame": Frame(request)}

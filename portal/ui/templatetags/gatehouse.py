@@ -1,3 +1,151 @@
+"""Template tags of the portal; built in, so no template loads them. /style shows what each of them draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import heroicons
 from django import template
+from django.forms import BoundField
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from accounts.models import User
+from portal import durations, refs
+from portal.errors import Missing
+from portal.ui import charts, tones, words
 
 register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, size: int = 20) -> SafeString:
+    """A heroicon, hidden from screen readers: the word beside it says it."""
+    style = "micro" if size <= 16 else "mini"
+    return mark_safe(heroicons._render_icon(style, str(name), size, {"aria-hidden": "true", "focusable": "false"}))  # noqa: S308
+
+
+@register.simple_tag
+def chip(word: str, tone: str = "plain", icon_name: str = "") -> SafeString:
+    """A word in a tone: {% chip "break-glass" "attention" "bolt" %}."""
+    picture = icon(icon_name, 16) if icon_name else ""
+    return format_html('<span class="chip" data-tone="{}">{}{}</span>', tone, picture, word)
+
+
+@register.simple_tag
+def status(thing: Any, field: str = "status") -> SafeString:
+    """The status of a request, grant, operation, run, deployment; {% status event "outcome" %} for an audit event."""
+    (tone, picture), word = tones.of(thing, field)
+    return chip(word, tone, picture)
+
+
+@register.simple_tag
+def state(name: str | None) -> SafeString:
+    """A state as Airflow spells it, of a run or a task."""
+    tone, picture = tones.of_state(name)
+    return chip((name or "not started").replace("_", " "), tone, picture)
+
+
+@register.simple_tag
+def risk(level: str) -> SafeString:
+    tone, picture = tones.RISKS[level]
+    return chip(f"{level} risk", tone, picture)
+
+
+@register.simple_tag
+def when(moment: datetime | None, empty: str = "") -> SafeString | str:
+    """A moment as people say it, exact on hover and in print."""
+    return _time(moment, words.spoken(moment)) if moment else empty
+
+
+@register.simple_tag
+def ago(moment: datetime | None, empty: str = "") -> SafeString | str:
+    """How long ago (or in how long), exact on hover and in print."""
+    return _time(moment, words.ago(moment)) if moment else empty
+
+
+def _time(moment: datetime, text: str) -> SafeString:
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), words.exact(moment), text)
+
+
+@register.filter
+def duration(span: timedelta | None) -> str:
+    """`8 hours`, `1 day 2 hours`."""
+    return durations.words(span) if span is not None else ""
+
+
+@register.filter
+def time_left(ends: datetime | None) -> str:
+    return words.left(ends) if ends else ""
+
+
+@register.simple_tag
+def person(user: User | None) -> SafeString | str:
+    """Somebody by user name, their full name on hover; Gatehouse itself where there is nobody."""
+    if user is None:
+        return "Gatehouse"
+    name = user.get_full_name()
+    return format_html('<bdi class="person" title="{}">{}</bdi>', name or user.username, user.username)
+
+
+@register.filter
+def names(people: Iterable[User], last: str = "or") -> str:
+    """`lead`, `lead or lead2`, `a, b or c`; of more than five, five and the number of the rest."""
+    listed = [user.username for user in people]
+    if len(listed) > 6:
+        listed = [*listed[:5], f"{len(listed) - 5} others"]
+    return f" {last} ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
+
+
+@register.simple_tag
+def ref(thing: Any) -> SafeString:
+    """A reference as a link to the page that shows it: a request, a grant (its request), a run; else the bare text."""
+    text = thing if isinstance(thing, str) else thing.ref
+    url = _page_of(thing, text)
+    if url:
+        return format_html('<a class="mono" href="{}">{}</a>', url, text)
+    return format_html('<span class="mono">{}</span>', text)
+
+
+def _page_of(thing: Any, text: str) -> str:
+    prefix = text.partition("-")[0]
+    if prefix == refs.GRANT and not isinstance(thing, str):
+        return reverse("request_detail", args=[refs.ref(refs.REQUEST, thing.request_id)])
+    page = {refs.REQUEST: "request_detail", refs.RUN: "run_detail"}.get(prefix)
+    if page is None:
+        return ""
+    try:
+        refs.parse(prefix, text)
+    except Missing:
+        return ""
+    return reverse(page, args=[text])
+
+
+@register.inclusion_tag("_parts/field.html")
+def field(bound: BoundField, optional: bool = False) -> dict[str, Any]:
+    """A form field with its label, hint and error. `optional` is said in words; required is the rule."""
+    kind = getattr(bound.field.widget, "input_type", "")
+    return {"field": bound, "kind": kind, "optional": optional or not bound.field.required}
+
+
+@register.inclusion_tag("_parts/error_summary.html")
+def error_summary(form: Any) -> dict[str, Any]:
+    """All of a form's errors on top, each a link to its field; takes the focus. Nothing for a form without errors."""
+    rows = [(form[name].id_for_label or form[name].auto_id, text) for name in form.fields for text in form[name].errors]
+    return {"rows": rows, "general": list(form.non_field_errors())}
+
+
+@register.simple_tag
+def time_bar(start: datetime | None, end: datetime | None) -> SafeString | str:
+    """How much of a holding's time is left, as a bar that shortens."""
+    return charts.time_bar(start, end, now=timezone.now()) if start and end else ""
+
+
+@register.simple_tag
+def run_bars(runs: Iterable[Mapping[str, Any]]) -> SafeString | str:
+    """The last runs of a DAG, newest last: height is duration, tone is state. Takes DagState.last_runs as it is."""
+    return charts.run_bars(runs)

@@ -1,0 +1,59 @@
+"""Refusals and mishaps as a page, or for htmx as a notice in the page that is there: what happened, and the way out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from portal.errors import GatehouseError, Invalid, Missing
+from portal.ui.htmx import render, wants_part
+
+
+def refused(request: HttpRequest, error: GatehouseError) -> HttpResponse:
+    """What an action or a guard refused, with its own status and words."""
+    context: dict[str, Any] = {"error": error, "title": error.title, "detail": error.detail, "status": error.status}
+    if isinstance(error, Invalid):
+        context |= {"problems": list(error.fields.values()), "detail": "Nothing was changed."}
+    template = "errors/missing.html" if isinstance(error, Missing) else "errors/refused.html"
+    return _answer(request, template, context, status=error.status)
+
+
+def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address that leads nowhere."""
+    words = exception.args[0] if isinstance(exception, Http404) and exception.args else ""
+    detail = words if isinstance(words, str) and words else "There is no page at this address."
+    context = {"title": "Not found", "detail": detail, "status": 404}
+    return _answer(request, "errors/missing.html", context, status=404)
+
+
+def stale_form(request: HttpRequest) -> HttpResponse:
+    """A form whose token does not fit this session: signed out meanwhile, signed in anew in another tab."""
+    context = {
+        "title": "This form is no longer valid",
+        "detail": "Most likely you signed in again, or in another tab, since you opened it. Nothing was sent on.",
+        "status": 403,
+    }
+    return _answer(request, "errors/stale.html", context, status=403)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Something nobody expected. Rendered without the frame, which may be what is broken."""
+    context = {"reference": getattr(request, "reference", ""), "path": request.path}
+    if wants_part(request):
+        html = render_to_string("errors/broken.html#notice", context)
+        return _into_page(HttpResponse(html, status=500))
+    return HttpResponse(render_to_string("errors/broken.html", context), status=500)
+
+
+def _answer(request: HttpRequest, template: str, context: dict[str, Any], *, status: int) -> HttpResponse:
+    if wants_part(request):
+        return _into_page(render(request, "errors/refused.html", context, part="notice", status=status))
+    return render(request, template, context, status=status)
+
+
+def _into_page(response: HttpResponse) -> HttpResponse:
+    response["HX-Retarget"] = "#messages"
+    response["HX-Reswap"] = "innerHTML"
+    return response

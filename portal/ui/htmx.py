@@ -1,0 +1,38 @@
+"""One template per page: rendered whole for a browser, one of its parts for htmx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.messages import get_messages
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Whether the answer goes into a page that is already there (a boosted link still wants the whole page)."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def render(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    part: str | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Render `template`, or only its `{% partialdef part %}` when htmx asks. A part's name is its root's DOM id.
+
+    Messages waiting for the person travel with a part, out of band. Answers differ by HX-Request, and say so.
+    """
+    partial = part is not None and wants_part(request)
+    html = render_to_string(f"{template}#{part}" if partial else template, dict(context or {}), request)
+    if partial and len(get_messages(request)):
+        html += render_to_string("_parts/messages.html", {"oob": True}, request)
+    response = HttpResponse(html, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response

@@ -1,0 +1,65 @@
+"""Times as people say them. Everything is in the zone that is active, which is always named."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def exact(moment: datetime) -> str:
+    """`Saturday 21 November 2026, 17:00:05 CET (Europe/Berlin)`."""
+    local = timezone.localtime(moment)
+    zone = timezone.get_current_timezone_name()
+    short = local.tzname() or ""
+    named = short if short == zone else f"{short} ({zone})"
+    return f"{date_format(local, 'l j F Y, H:i:s')} {named}"
+
+
+def spoken(moment: datetime, *, now: datetime | None = None) -> str:
+    """`today, 17:00 CET`, `tomorrow, 09:30 CET`, `Mon 24 Nov, 09:30 CET`, `3 Mar 2025, 09:30 CET`."""
+    local, today = timezone.localtime(moment), timezone.localtime(now)
+    days = (local.date() - today.date()).days
+    if days in (-1, 0, 1):
+        day = {-1: "yesterday", 0: "today", 1: "tomorrow"}[days]
+    elif abs(days) < 150:
+        day = date_format(local, "D j M")
+    else:
+        day = date_format(local, "j M Y")
+    return f"{day}, {date_format(local, 'H:i')} {local.tzname()}"
+
+
+def rough(span: timedelta) -> str:
+    """The largest unit that fits, rounded down: `40 seconds`, `12 minutes`, `3 hours`, `5 days`."""
+    if span < MINUTE:
+        return _count(int(span.total_seconds()), "second")
+    if span < HOUR:
+        return _count(span // MINUTE, "minute")
+    if span < 2 * DAY:
+        return _count(span // HOUR, "hour")
+    return _count(span // DAY, "day")
+
+
+def ago(moment: datetime, *, now: datetime | None = None) -> str:
+    """`just now`, `12 minutes ago`, or for what is to come `in 3 hours`."""
+    gap = (now or timezone.now()) - moment
+    if abs(gap) < timedelta(seconds=10):
+        return "just now"
+    return f"{rough(gap)} ago" if gap > timedelta() else f"in {rough(-gap)}"
+
+
+def left(ends: datetime, *, now: datetime | None = None) -> str:
+    """`2 hours 5 minutes left`, `40 seconds left`, `time is over`."""
+    gap = ends - (now or timezone.now())
+    if gap <= timedelta():
+        return "time is over"
+    if HOUR <= gap < DAY and (gap % HOUR) // MINUTE:
+        return f"{_count(gap // HOUR, 'hour')} {_count((gap % HOUR) // MINUTE, 'minute')} left"
+    return f"{rough(gap)} left"

@@ -1,0 +1,118 @@
+// What HTML alone cannot do. Every page works without this file; nothing here decides or fetches anything by itself.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const typing = (el) => el instanceof Element && el.closest("input, textarea, select, [contenteditable]");
+  const shown = (el) => el.getClientRects().length > 0;
+
+  // --- theme: the choice on the profile page is seen before it is saved ---
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-theme-choice]")) return;
+    if (event.target.value) root.dataset.theme = event.target.value;
+    else delete root.dataset.theme;
+  });
+
+  // --- menus close on Escape, on a click elsewhere and when the focus leaves them ---
+  const closeMenus = (keep) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== keep) menu.open = false;
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+  document.addEventListener("focusin", (event) => closeMenus(event.target.closest("details.menu")));
+
+  // --- dialogs: <button data-opens="id"> opens <dialog id>, [data-closes] closes the one it is in ---
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    const closer = event.target.closest("[data-closes]");
+    if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+    if (closer) closer.closest("dialog")?.close();
+  });
+
+  // --- copying: <button data-copies="id"> ---
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copies]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copies);
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.querySelector("[data-label]").textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(source);
+    }
+  });
+
+  // --- questions that open in place put the focus into their first field ---
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("details.ask") && event.target.open) {
+      event.target.querySelector("input:not([type=hidden]), textarea, select, button")?.focus();
+    }
+  }, true);
+
+  // --- shortcuts: a single key works only where [data-keys] has the focus, and not at all when switched off ---
+  // <div data-keys> ... <a data-key="j">: pressing j with the focus inside clicks (or focuses, for a field) that element.
+  // data-key="/" on a field works anywhere on the page, as does Escape to close a menu.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = document.querySelector("details.menu[open]");
+      if (menu) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+      return;
+    }
+    if (document.body.dataset.shortcuts !== "on" || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    const scope = event.key === "/" ? document : event.target.closest?.("[data-keys]");
+    if (!scope) return;
+    const target = [...scope.querySelectorAll(`[data-key="${CSS.escape(event.key)}"]`)].find(shown);
+    if (!target) return;
+    event.preventDefault();
+    if (typing(target)) target.focus();
+    else target.click();
+  });
+
+  // rows of links ([data-roving]): arrow keys, j and k move between them
+  document.addEventListener("keydown", (event) => {
+    const list = event.target.closest?.("[data-roving]");
+    if (!list || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    const single = document.body.dataset.shortcuts === "on";
+    const down = event.key === "ArrowDown" || (single && event.key === "j");
+    const up = event.key === "ArrowUp" || (single && event.key === "k");
+    if (!down && !up) return;
+    const rows = [...list.querySelectorAll("a[href]")].filter(shown);
+    const next = rows[rows.indexOf(event.target.closest("a[href]")) + (down ? 1 : -1)];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+
+  // --- focus: after a swap the first [data-focus] in what arrived takes it; so does an error summary on a fresh page ---
+  const focusIn = (place) => {
+    const target = place.matches?.("[data-focus]") ? place : place.querySelector?.("[data-focus]");
+    if (!target) return;
+    if (!target.matches("a, button, input, select, textarea, summary, [tabindex]")) target.tabIndex = -1;
+    target.focus();
+    target.scrollIntoView({ block: "nearest" });
+  };
+  focusIn(document);
+  document.addEventListener("htmx:afterSettle", (event) => focusIn(event.detail.elt));
+
+  // --- answers that are not the expected fragment ---
+  // A refusal rendered by the portal names where it belongs (HX-Retarget); anything else that failed is said in place.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
+  });
+  const say = () => {
+    const words = document.getElementById("no-answer");
+    const place = document.getElementById("messages");
+    if (words && place) place.replaceChildren(words.content.cloneNode(true));
+  };
+  document.addEventListener("htmx:sendError", say);
+  document.addEventListener("htmx:timeout", say);
+  document.addEventListener("htmx:responseError", (event) => {
+    if (!event.detail.xhr.getResponseHeader("HX-Retarget")) say();
+  });
+  // the next answer that arrives clears it
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.successful !== false) document.querySelector("#messages > [data-no-answer]")?.remove();
+  });
+})();
