@@ -1,0 +1,110 @@
+"""A Python environment of its own for each Airflow release, installed from the hashed lock in requirements/."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from portal.demo.airflow.releases import AIRFLOW_3, Release
+
+Report = Callable[[str], None]
+SPACE_NEEDED = 600  # MB: the environment and the downloads on the way to it
+
+
+class NotInstalled(Exception):
+    """Airflow could not be installed; `str()` says why and what to do."""
+
+
+def ensure_environment(folder: Path | None = None, report: Report = print, *, release: Release = AIRFLOW_3) -> Path:
+    """Install `release` into `folder` (default: `release.folder`) unless it is already there, and give its Python.
+
+    Safe to call from several processes at once: the first one installs, the others wait for it. An installation that
+    was interrupted, or made from another lock or Python, is made anew. Raises NotInstalled.
+    """
+    folder = (folder or release.folder).absolute()
+    python = folder / "bin" / "python"
+    wanted = _fingerprint(release)
+    marker = folder / "complete"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(folder.with_name(f"{folder.name}.lock"), report):
+        if python.exists() and marker.exists() and marker.read_text() == wanted:
+            return python
+        free = shutil.disk_usage(folder.parent).free // 2**20
+        if free < SPACE_NEEDED:
+            raise NotInstalled(
+                f"Airflow {release.version} needs about {SPACE_NEEDED} MB in {folder.parent}; {free} MB are free."
+            )
+        report(f"installing Airflow {release.version} into {folder} (once)")
+        _install(folder, release)
+        marker.write_text(wanted)
+    return python
+
+
+def _fingerprint(release: Release) -> str:
+    lock = hashlib.sha256(release.lock.read_bytes()).hexdigest()
+    return f"{lock} python {sys.version_info.major}.{sys.version_info.minor}\n"
+
+
+@contextmanager
+def _only_one(path: Path, report: Report) -> Iterator[None]:
+    """Hold a lock that the operating system gives back even when we are killed."""
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("another process is installing Airflow; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _install(folder: Path, release: Release) -> None:
+    """With uv where there is one, else, or where uv cannot reach its index, with pip and its own configuration."""
+    python = str(folder / "bin" / "python")
+    ways = [
+        (
+            [sys.executable, "-m", "venv", "--clear", str(folder)],
+            [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(release.lock)],
+        )
+    ]
+    if uv := _uv():
+        create = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
+        install = [*uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(release.lock)]
+        ways.insert(0, (create, install))
+    failures: list[str] = []
+    for commands in ways:
+        if (failure := _run(commands)) is None:
+            return
+        failures.append(failure)
+    raise NotInstalled(
+        f"Airflow {release.version} could not be installed. It needs the network once, and a Python that it supports "
+        f"(this is {sys.version.split()[0]}).\n" + "\n".join(failures)
+    )
+
+
+def _uv() -> list[str] | None:
+    if importlib.util.find_spec("uv"):
+        return [sys.executable, "-m", "uv"]
+    found = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    return [found] if found else None
+
+
+def _run(commands: Sequence[Sequence[str]]) -> str | None:
+    """Run the commands one after the other; what the first failing one had to say, or None when all went well."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    for command in commands:
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if done.returncode:
+            return f"{' '.join(command[:4])}... ended with {done.returncode}:\n" + "\n".join(
+                done.stdout.splitlines()[-15:]
+            )
+    return None

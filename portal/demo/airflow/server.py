@@ -1,0 +1,220 @@
+"""One real Airflow on this machine: prepared, started, watched and ended as one thing. Loopback only."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from portal.demo.airflow import keeper
+from portal.demo.airflow.environment import Report
+from portal.demo.airflow.releases import AIRFLOW_3, DAGS, Release
+
+
+class AirflowNotUp(Exception):
+    """Airflow did not come up; `str()` says what was waited for and shows the end of its log."""
+
+
+class AirflowServer:
+    """`home` keeps everything: database, secrets, logs. A second server on the same `home` finds all of it again.
+
+    python: of the environment made by `ensure_environment`. admin: user name and password of its first account.
+    `start()` and `wait_until_ready()` bring it up, `stop()` ends it; as a context manager it does all three.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        *,
+        python: Path,
+        admin: tuple[str, str] = ("admin", "gatehouse-demo"),
+        dags: Path = DAGS,
+        release: Release = AIRFLOW_3,
+    ) -> None:
+        self.home = home.absolute()
+        self.port = port
+        self.python = python
+        self.admin = admin
+        self.dags = dags.absolute()
+        self.release = release
+        self.logs = self.home / "logs" / "processes"
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process that keeps the others, while there is one."""
+        return self._keeper.pid if self._keeper and self._keeper.poll() is None else None
+
+    def __enter__(self) -> AirflowServer:
+        try:
+            self.start()
+            self.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def prepare(self, report: Report = lambda line: None) -> None:
+        """Create database and first account, once per `home`. Raises AirflowNotUp."""
+        done = self.home / "prepared"
+        wanted = f"{self.release.version} {self.admin[0]}\n"
+        if done.exists() and done.read_text() == wanted:
+            return
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        report("creating Airflow's database")
+        self._airflow("db", "migrate")
+        report("creating Airflow's administrator")
+        self.ensure_admin()
+        done.write_text(wanted)
+
+    def ensure_admin(self) -> None:
+        """The account of `admin` with the role Admin; nothing happens when it is there. Raises AirflowNotUp."""
+        name, password = self.admin
+        person = ("--username", name, "--firstname", "Airflow", "--lastname", "Admin", "--email", f"{name}@example.com")
+        # the password goes by standard input: arguments can be read by everybody on the machine
+        self._airflow("users", "create", "--role", "Admin", *person, given=f"{password}\n{password}\n")
+
+    def start(self, report: Report = lambda line: None) -> None:
+        """Prepare it where needed and start its processes; does not wait for them. Raises AirflowNotUp."""
+        if self.pid:
+            return
+        self.prepare(report)
+        components = {
+            name: [str(self.python), "-m", "airflow", *(self._fill(argument) for argument in arguments)]
+            for name, arguments in self.release.components.items()
+        }
+        plan = self.home / "plan.json"
+        plan.write_text(json.dumps({"components": components, "logs": str(self.logs)}))
+        self._keeper = subprocess.Popen(
+            [sys.executable, keeper.__file__, str(plan)],
+            env=self._environment(),
+            cwd=self.home,
+            stdin=subprocess.PIPE,  # kept open as long as we live: its end is the keeper's signal to end
+            stdout=subprocess.DEVNULL,
+            stderr=(self.logs / "keeper.log").open("ab"),
+            start_new_session=True,
+        )
+
+    def stop(self) -> None:
+        """End all its processes; returns when they are gone. Nothing happens when none runs."""
+        process, self._keeper = self._keeper, None
+        if process is None or process.stdin is None:
+            return
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(keeper.GRACE + 10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pid in keeper.session(process.pid):  # only where the keeper itself was killed
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def wait_until_ready(self, timeout: float = 180, *, dags: Iterable[str] | None = None) -> None:
+        """Return when every part is healthy, the administrator can sign in, and the DAGs are known.
+
+        dags: their ids; by default those of the files in the DAG folder. Raises AirflowNotUp.
+        """
+        wanted = set(dags) if dags is not None else {file.stem for file in self.dags.glob("*.py")}
+        deadline = time.monotonic() + timeout
+        while missing := self._missing(wanted):
+            if self.pid is None:
+                raise AirflowNotUp(f"Airflow {self.release.version} ended while it was starting.\n{self.log_end()}")
+            if time.monotonic() > deadline:
+                raise AirflowNotUp(
+                    f"Airflow {self.release.version} is not ready after {timeout:.0f} s: {missing}.\n{self.log_end()}"
+                )
+            time.sleep(0.3)
+
+    def log_end(self, lines: int = 15) -> str:
+        """The last lines of each process's log."""
+        parts = []
+        for log in sorted(self.logs.glob("*.log")):
+            if end := log.read_text(errors="replace").splitlines()[-lines:]:
+                parts.append(f"--- end of {log}\n" + "\n".join(end))
+        return "\n".join(parts)
+
+    def _missing(self, dags: set[str]) -> str:
+        """What is not ready yet, in words; empty when all is."""
+        try:
+            health = self._get(self.release.health)
+            for part in self.release.parts:
+                if (health.get(part) or {}).get("status") != "healthy":
+                    return f"the {part.replace('_', ' ')} is not healthy yet"
+            found = {dag["dag_id"] for dag in self._get("/api/v2/dags?limit=100", self._token())["dags"]}
+        except urllib.error.HTTPError as error:
+            return f"{error.url} answers {error.code}"
+        except (OSError, ValueError) as error:
+            return f"{self.url} does not answer ({error})"
+        return f"DAGs not parsed yet: {', '.join(sorted(dags - found))}" if dags - found else ""
+
+    def _token(self) -> str:
+        username, password = self.admin
+        body = json.dumps({"username": username, "password": password}).encode()
+        return str(self._get("/auth/token", body=body)["access_token"])
+
+    def _get(self, path: str, token: str = "", *, body: bytes | None = None) -> Any:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        request = urllib.request.Request(f"{self.url}{path}", data=body, headers=headers)  # noqa: S310
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes through a proxy
+        with opener.open(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def _airflow(self, *arguments: str, given: str = "") -> None:
+        done = subprocess.run(
+            [str(self.python), "-m", "airflow", *arguments],
+            env=self._environment(),
+            cwd=self.home,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        (self.logs / f"{arguments[0]}-{arguments[1]}.log").write_text(done.stdout)
+        if done.returncode:
+            end = "\n".join(done.stdout.splitlines()[-15:])
+            raise AirflowNotUp(f"`airflow {arguments[0]} {arguments[1]}` ended with {done.returncode}.\n{end}")
+
+    def _fill(self, text: str) -> str:
+        return text.format(port=self.port, url=self.url, home=self.home, dags=self.dags, **self._secrets())
+
+    def _environment(self) -> dict[str, str]:
+        """Ours without what would change Airflow's ways, and the release's settings."""
+        unwanted = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "DJANGO_", "GATEHOUSE_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+        settings = {name: self._fill(value) for name, value in self.release.settings.items()}
+        return kept | settings | {"PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+    def _secrets(self) -> dict[str, str]:
+        """Made once and kept in `home`: with other keys after a restart, every token in use would be refused."""
+        file = self.home / "secrets.json"
+        if not file.exists():
+            file.touch(mode=0o600)
+            made = {name: secrets.token_urlsafe(48) for name in ("jwt_secret", "session_secret")}
+            made["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            file.write_text(json.dumps(made))
+        kept: dict[str, str] = json.loads(file.read_text())
+        return kept
