@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-GRACE = 10.0  # seconds between asking a component to end and killing its process group
+GRACE = 6.0  # seconds between asking a component to end and killing its process group
 SETTLED = 30.0  # a component that lived this long was working
 LOG_LIMIT = 20 * 2**20
 
