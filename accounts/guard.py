@@ -1,0 +1,73 @@
+"""The lock on every door: a view says which permission it takes, or that it is public. A test walks all URLs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from accounts import people, roles
+from accounts.permissions import MATRIX, Permission
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
+from portal.errors import Refused
+
+View = Callable[..., HttpResponse]
+AnyView = TypeVar("AnyView", bound=Callable[..., Any])
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Let only people with `permission` in. Others are asked to sign in, or refused, which is recorded.
+
+    Raises Refused (`not_permitted`).
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            user = request.user
+            if not user.is_authenticated:
+                return _ask_to_sign_in(request)
+            if request.method in SAFE:
+                people.read_once(user)
+            if not roles.has(user, permission):
+                with recording(refusal=Verb.PAGE_REFUSED, by=user, target=request.path[:400]):
+                    raise Refused(_words(permission), reason="not_permitted")
+            return view(request, *args, **kwargs)
+
+        guarded.permission = permission  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def public(view: AnyView) -> AnyView:
+    """Anybody may come in, signed in or not."""
+    view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def _words(permission: Permission) -> str:
+    holders = [f"{role.value}s" for role, held in MATRIX.items() if permission in held]
+    return f"This is for {' and '.join(holders)} only. If your work needs it, ask a platform admin."
+
+
+def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the login page and back. A part of a page (htmx) cannot show it, so the whole page goes there."""
+    htmx = getattr(request, "htmx", None)
+    if htmx:
+        response = HttpResponse(status=401)
+        response["HX-Redirect"] = _login(htmx.current_url_abs_path)
+        return response
+    return HttpResponseRedirect(_login(request.get_full_path() if request.method in SAFE else None))
+
+
+def _login(back: str | None) -> str:
+    login = reverse("account_login")
+    return f"{login}?{urlencode({'next': back})}" if back else login

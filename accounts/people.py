@@ -1,0 +1,72 @@
+"""People as everybody else looks them up: subjects, members, names. Nobody outside this room reads Django's groups.
+
+A subject is `group:<name>` or `user:<name>`. Membership is read from the database each time it is asked for, so a
+change counts at once; a page that only reads may ask once for all its rows (`read_once`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
+
+from accounts.models import User
+from portal.errors import Missing
+
+Answer = TypeVar("Answer")
+_MEMORY = "_gatehouse_read_once"
+
+
+def subjects_of(user: User | AnonymousUser) -> frozenset[str]:
+    """Every subject that names `user`: `{"user:lead", "group:data", ...}`. Nothing names who cannot sign in."""
+    if not isinstance(user, User) or not user.is_active:
+        return frozenset()
+    return remembered(user, "subjects", lambda: _read_subjects(user))
+
+
+def _read_subjects(user: User) -> frozenset[str]:
+    groups = user.groups.values_list("name", flat=True)
+    return frozenset({f"user:{user.username}", *(f"group:{name}" for name in groups)})
+
+
+def members(subjects: Iterable[str]) -> list[User]:
+    """The active people whom `subjects` name, each once, by username."""
+    groups, names = set(), set()
+    for subject in subjects:
+        kind, _, name = subject.partition(":")
+        (groups if kind == "group" else names).add(name)
+    if not groups and not names:
+        return []
+    named = Q(username__in=names) | Q(pk__in=User.groups.through.objects.filter(group__name__in=groups).values("user"))
+    return list(User.objects.filter(named, is_active=True).order_by("username"))
+
+
+def is_one_of(user: User | AnonymousUser, subjects: Iterable[str]) -> bool:
+    """Whether one of `subjects` names `user`."""
+    return not subjects_of(user).isdisjoint(subjects)
+
+
+def by_username(name: str) -> User:
+    """The person of that name, in any case of letters. Raises Missing."""
+    person = User.objects.filter(username__iexact=name.strip()).first() if name.strip() else None
+    if person is None:
+        raise Missing(f"There is nobody with the user name “{name[:150]}”.", reason="unknown_person")
+    return person
+
+
+def read_once(user: User) -> None:
+    """From now on, read `user`'s subjects and roles once for this object: for a request that changes nothing."""
+    if not hasattr(user, _MEMORY):
+        setattr(user, _MEMORY, {})
+
+
+def remembered(user: User, name: str, read: Callable[[], Answer]) -> Answer:
+    """What `read` says; read only the first time where `read_once` was asked for."""
+    memory = getattr(user, _MEMORY, None)
+    if memory is None:
+        return read()
+    if name not in memory:
+        memory[name] = read()
+    return memory[name]  # type: ignore[no-any-return]

@@ -1,0 +1,185 @@
+"""Tokens for programs: `gh_<key>_<secret><checksum>`. The key finds the row; only the digest of the whole is kept.
+
+The checksum lets a secret scanner (and us, without asking the database) tell a token from something that looks like
+one: the last six characters are the CRC-32 of what stands before them, in base 62.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts import roles
+from accounts.models import Token, User
+from accounts.operator import Operator
+from accounts.permissions import Permission
+from portal import durations
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
+from portal.errors import Conflict, Invalid, Missing, Refused
+
+SCOPES: dict[str, Permission] = {
+    "read": Permission.HOME,
+    "request": Permission.REQUEST,
+    "decide": Permission.DECIDE,
+    "operate": Permission.OPERATE,
+    "audit": Permission.AUDIT,
+}
+"""Every scope with the permission its owner must have, at creation and at every use."""
+
+MAX_DAYS = 365
+PATTERN = re.compile(r"gh_([a-z0-9]{12})_[A-Za-z0-9]{32}[A-Za-z0-9]{6}", re.ASCII)
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_WRITE_USE_EVERY = timedelta(minutes=1)
+
+
+def allowed_scopes(user: User) -> list[str]:
+    """The scopes that `user`'s roles allow now, in the order of SCOPES."""
+    return [scope for scope, permission in SCOPES.items() if roles.has(user, permission)]
+
+
+def scopes_in_force(token: Token) -> frozenset[str]:
+    """What the token may do now: its scopes, less those its owner has lost the role for."""
+    return frozenset(token.scopes) & frozenset(allowed_scopes(token.user))
+
+
+def create(
+    *, by: User | Operator, name: str, scopes: Iterable[str], days: int, owner: User | None = None
+) -> tuple[Token, str]:
+    """A new token for `owner` (default: `by`) and its plaintext, which is never to be had again.
+
+    Raises Invalid (`name`, `scopes`, `days`), Refused (`scope`) for a scope the owner's roles do not allow.
+    """
+    person = owner or by
+    assert isinstance(person, User), "an operator makes tokens for a person"
+    if isinstance(by, User) and by.pk != person.pk:
+        raise AssertionError("people make tokens for themselves only")
+    with recording(refusal=Verb.TOKEN_CREATE_REFUSED, by=by, target=person.username) as trail:
+        name, wanted = name.strip(), list(dict.fromkeys(scopes))
+        _check_entry(name, wanted, days)
+        _check_allowed(by, person, wanted)
+        plaintext, key = _make()
+        now = timezone.now()
+        token = Token.objects.create(
+            user=person,
+            name=name,
+            key=key,
+            digest=_digest(plaintext),
+            scopes=[scope for scope in SCOPES if scope in wanted],
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        trail.add(
+            Verb.TOKEN_CREATED,
+            by=by,
+            on_behalf_of=None if by == person else person,
+            target=str(token),
+            detail={"owner": person.username, "name": name, "scopes": token.scopes, "days": days},
+        )
+    return token, plaintext
+
+
+def revoke(*, by: User | Operator, token_id: int) -> Token:
+    """End a token now: people their own, an operator anybody's. Raises Missing, Conflict when it was revoked before."""
+    with recording(refusal=Verb.TOKEN_REVOKE_REFUSED, by=by, target=f"token {token_id}") as trail:
+        mine = Token.objects.select_related("user")
+        if isinstance(by, User):
+            mine = mine.filter(user=by)
+        token = mine.filter(pk=token_id).first()
+        if token is None:
+            raise Missing("There is no such token of yours." if isinstance(by, User) else "There is no such token.")
+        now = timezone.now()
+        if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now) != 1:
+            token.refresh_from_db(fields=["revoked_at"])
+            when = durations.ago(token.revoked_at) if token.revoked_at else "before"
+            raise Conflict(f"{token} was revoked {when}.", reason="already_revoked")
+        token.revoked_at = now
+        trail.add(
+            Verb.TOKEN_REVOKED,
+            by=by,
+            on_behalf_of=None if by == token.user else token.user,
+            target=str(token),
+            detail={"owner": token.user.username, "name": token.name},
+        )
+    return token
+
+
+def authenticate(plaintext: str) -> Token | None:
+    """The live token of an active person that `plaintext` is, else None. Notes its use, at most once a minute."""
+    match = PATTERN.fullmatch(plaintext)
+    if match is None or not _checksum_fits(plaintext):
+        return None
+    token = Token.objects.select_related("user").filter(key=match[1]).first()
+    if token is None or not hmac.compare_digest(token.digest, _digest(plaintext)):
+        return None
+    now = timezone.now()
+    if token.revoked_at is not None or token.expires_at <= now or not token.user.is_active:
+        return None
+    _note_use(token)
+    return token
+
+
+def _note_use(token: Token) -> None:
+    """Conditional, so that of many calls at once only one writes."""
+    now = timezone.now()
+    if token.last_used_at is not None and token.last_used_at > now - _WRITE_USE_EVERY:
+        return
+    Token.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(last_used_at=now)
+    token.last_used_at = now
+
+
+def _check_entry(name: str, scopes: list[str], days: int) -> None:
+    wrong = {}
+    if not name or len(name) > 80 or not name.isprintable():
+        wrong["name"] = "Give the token a name of 1 to 80 characters, so that you know later what it is for."
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        said = f"There is no scope {', '.join(f'“{scope[:20]}”' for scope in unknown)}. " if unknown else ""
+        wrong["scopes"] = f"{said}Choose at least one of {', '.join(SCOPES)}."
+    if not 1 <= days <= MAX_DAYS:
+        wrong["days"] = f"A token is valid for 1 to {MAX_DAYS} days, not {days}."
+    if wrong:
+        raise Invalid(wrong)
+
+
+def _check_allowed(by: User | Operator, person: User, scopes: list[str]) -> None:
+    if not person.is_active:
+        raise Refused(f"{person.username} can no longer sign in, so no token can be made.", reason="inactive")
+    allowed = allowed_scopes(person)
+    refused = [scope for scope in scopes if scope not in allowed]
+    if refused:
+        whose = "your roles do" if by == person else f"the roles of {person.username} do"
+        raise Refused(
+            f"The scope {' and '.join(refused)} is not possible: {whose} not allow it. Possible: {', '.join(allowed)}.",
+            reason="scope",
+        )
+
+
+def _make() -> tuple[str, str]:
+    key = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+    body = f"gh_{key}_" + "".join(secrets.choice(_ALPHABET) for _ in range(32))
+    return body + _checksum(body), key
+
+
+def _checksum(body: str) -> str:
+    number, text = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        text = _ALPHABET[digit] + text
+    return text
+
+
+def _checksum_fits(plaintext: str) -> bool:
+    return _checksum(plaintext[:-6]) == plaintext[-6:]
+
+
+def _digest(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode()).hexdigest()

@@ -1,0 +1,188 @@
+"""The shape of gatehouse.toml. What a value must be stands here; what it may refer to stands in `references.py`.
+
+The same models read the file and the stored document of a version, so durations may be `8h` or `PT8H`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from portal import durations
+from portal.catalogue import values
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(values.duration),
+    PlainSerializer(durations.iso, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["30m", "8h", "3d", "1d 12h"]}),
+]
+Subject = Annotated[
+    str,
+    AfterValidator(values.subject),
+    WithJsonSchema({"type": "string", "pattern": "^(group|user):.+$", "examples": ["group:data", "user:lead"]}),
+]
+Name = Annotated[str, AfterValidator(values.name)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SecretSpec(Spec):
+    """Where a secret is to be found; never the secret itself."""
+
+    env: Annotated[str, AfterValidator(values.variable)] | None = None
+    file: Annotated[str, AfterValidator(values.absolute_path)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never_the_secret(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            raise ValueError('a secret never stands in the file. Write { env = "NAME" } or { file = "/path" }.')
+        return given
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretSpec:
+        if (self.env is None) == (self.file is None):
+            raise ValueError('one place to find it is needed: { env = "NAME" } or { file = "/path" }.')
+        return self
+
+
+class AccountSpec(Spec):
+    """One of Gatehouse's own accounts on a deployment."""
+
+    kind: Literal["password"] = "password"
+    username: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    password: SecretSpec
+
+
+class DeploymentSpec(Spec):
+    """One Airflow installation."""
+
+    url: Annotated[str, AfterValidator(values.address), Field(examples=["https://airflow.example.com"])]
+    api: Annotated[Literal["v2"], BeforeValidator(values.api)] = "v2"
+    granter: AccountSpec = Field(description="the account that reads and changes people's roles")
+    runner: AccountSpec = Field(description="the account that reads, runs and pauses DAGs")
+    create_users: Literal["never", "local"] = "never"
+
+
+class GroupSpec(Spec):
+    """A group of people that the file speaks of, and the role of the portal that its members have."""
+
+    role: Literal["auditor", "admin"] | None = None
+
+
+class StageSpec(Spec):
+    """One step of a decision: `quorum` of `approvers` must approve."""
+
+    approvers: Annotated[list[Subject], Field(min_length=1)]
+    quorum: Annotated[int, Field(ge=1, le=20)] = 1
+
+    @model_validator(mode="after")
+    def _possible(self) -> StageSpec:
+        people = set(self.approvers)
+        if all(subject.startswith("user:") for subject in people) and self.quorum > len(people):
+            raise ValueError(
+                f"the quorum of {self.quorum} can never be reached: only {len(people)} approver(s) are named. "
+                "Lower it or name more approvers."
+            )
+        return self
+
+
+class PolicySpec(Spec):
+    """Who may ask, who decides and for how long a request may wait."""
+
+    may_request: Annotated[list[Subject], Field(min_length=1)]
+    stages: list[StageSpec] = Field(description="the steps of the decision, in order; [] grants at once")
+    pending_for: Annotated[Duration, AfterValidator(values.pending_time)] = timedelta(days=7)
+    ticket: Annotated[str, AfterValidator(values.ticket_pattern)] = ""
+    conflicts_with: list[Annotated[str, AfterValidator(values.entitlement_key)]] = []
+    break_glass: bool = False
+
+    @model_validator(mode="after")
+    def _break_glass_is_at_once(self) -> PolicySpec:
+        if self.break_glass and self.stages:
+            raise ValueError("break_glass is for access granted at once: write stages = [] or take break_glass out.")
+        return self
+
+
+class EntitlementSpec(Spec):
+    """Something that can be requested: an Airflow role, or one DAG at a level."""
+
+    deployment: Name
+    role: Annotated[str, AfterValidator(values.airflow_role)] | None = None
+    dag: Annotated[str, AfterValidator(values.dag_id)] | None = None
+    level: Literal["view", "operate"] | None = None
+    title: Title
+    description: Text = ""
+    risk: Literal["low", "medium", "high"]
+    max_duration: Annotated[Duration, AfterValidator(values.grant_time)]
+    policy: Name
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> EntitlementSpec:
+        if (self.role is None) == (self.dag is None):
+            raise ValueError('it is either for a role (role = "Op") or for a DAG (dag = "...", level = "view").')
+        if (self.dag is None) != (self.level is None):
+            raise ValueError('level = "view" or "operate" belongs to dag, and dag needs one.')
+        return self
+
+    @property
+    def key(self) -> str:
+        if self.role is not None:
+            return f"{self.deployment}/role/{self.role}"
+        return f"{self.deployment}/dag/{self.dag}/{self.level}"
+
+
+class DagSpec(Spec):
+    """A DAG that people may operate through the portal."""
+
+    deployment: Name
+    dag: Annotated[str, AfterValidator(values.dag_id)]
+    actions: Annotated[list[Literal["trigger", "pause", "retry", "cancel"]], Field(min_length=1)]
+    who: list[Subject] = Field(default=[], description="may act at once")
+    policy: Name | None = Field(default=None, description="by which others may ask")
+    locked: Annotated[dict[str, JsonValue], BeforeValidator(values.parameters)] = Field(
+        default={}, description="parameters nobody may change"
+    )
+    max_runs_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _somebody(self) -> DagSpec:
+        if not self.who and self.policy is None:
+            raise ValueError("nobody could operate it: name who may act at once, or a policy by which to ask.")
+        return self
+
+    @property
+    def key(self) -> str:
+        return f"{self.deployment}/{self.dag}"
+
+
+class Document(Spec):
+    """A whole gatehouse.toml."""
+
+    deployments: dict[Name, DeploymentSpec] = {}
+    groups: dict[Annotated[str, AfterValidator(values.group_name)], GroupSpec] = {}
+    policies: dict[Name, PolicySpec] = {}
+    entitlements: list[EntitlementSpec] = []
+    dags: list[DagSpec] = []
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON with every default filled in; `Document.model_validate` reads it back to the same document."""
+        return self.model_dump(mode="json", exclude_none=True)

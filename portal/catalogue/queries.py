@@ -1,0 +1,57 @@
+"""The catalogue as everybody else reads it: what is in force, and the policies of earlier versions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from django.db.models import QuerySet
+
+from portal.catalogue.document import Document, PolicySpec
+from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
+from portal.errors import Missing
+
+
+def version_in_force() -> CatalogueVersion | None:
+    """The latest version, without its long texts; None before the first `catalogue apply`."""
+    return CatalogueVersion.objects.defer("source", "document").order_by("-number").first()
+
+
+def document(version: CatalogueVersion) -> Document:
+    """A version's document. Kept in memory by what it says, because versions never change."""
+    return _document(version.number, version.sha256)
+
+
+@lru_cache(maxsize=16)
+def _document(number: int, sha256: str) -> Document:
+    stored = CatalogueVersion.objects.only("document").get(number=number, sha256=sha256)
+    return Document.model_validate(stored.document)
+
+
+def policy(name: str, version: int | None = None) -> PolicySpec:
+    """The policy of that name, in version number `version` or in the one in force. Raises Missing."""
+    rows = CatalogueVersion.objects.only("number", "sha256")
+    row = rows.filter(number=version).first() if version is not None else rows.order_by("-number").first()
+    found = document(row).policies.get(name) if row else None
+    if found is None:
+        raise Missing(f"The catalogue has no policy “{name[:80]}”.", reason="unknown_policy")
+    return found
+
+
+def deployments_in_force() -> QuerySet[Deployment]:
+    return Deployment.objects.filter(retired_at=None)
+
+
+def entitlements_in_force() -> QuerySet[Entitlement]:
+    return Entitlement.objects.filter(retired_at=None, deployment__retired_at=None)
+
+
+def dags_in_force() -> QuerySet[Dag]:
+    return Dag.objects.filter(retired_at=None, deployment__retired_at=None)
+
+
+def entitlement(key: str) -> Entitlement:
+    """The entitlement of that key, with its deployment. Raises Missing for what is not offered (any more)."""
+    found = entitlements_in_force().select_related("deployment").filter(key=key).first()
+    if found is None:
+        raise Missing(f"“{key[:200]}” is not offered.", reason="unknown_entitlement")
+    return found

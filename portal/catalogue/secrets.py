@@ -1,0 +1,29 @@
+"""Secrets are read where they are used, from where the catalogue says they are: a variable or a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class SecretMissing(Exception):
+    """A secret is not where it should be; `str()` names the variable or the file and never a value."""
+
+
+def resolve(spec: Mapping[str, str]) -> str:
+    """The secret that `{"env": NAME}` or `{"file": PATH}` points to. Raises SecretMissing; it is never empty."""
+    if name := spec.get("env"):
+        value = os.environ.get(name, "")
+        if not value:
+            raise SecretMissing(f"The environment variable {name} is not set.")
+        return value
+    path = Path(spec["file"])
+    try:
+        value = path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SecretMissing(f"The file {path} cannot be read: {why}.") from error
+    if not value:
+        raise SecretMissing(f"The file {path} is empty.")
+    return value

@@ -1,0 +1,183 @@
+"""Single values of gatehouse.toml: each function returns the value as it is kept, or raises ValueError with the reason
+and the way out, in words for whoever wrote the file."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from portal import durations
+from portal.catalogue import patterns
+
+OWN_PREFIX = "gatehouse_"
+SHORTEST_GRANT, LONGEST_GRANT = timedelta(minutes=1), timedelta(days=365)
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=90)
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
+_DAG_ID = re.compile(r"[\w.~-]{1,250}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+_PAGES = {"home", "login", "api", "auth", "dags", "ui", "v1", "v2", "token"}
+
+
+def name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("a name here is 1 to 40 of a-z, 0-9, - and _, beginning and ending with a letter or digit.")
+    return value
+
+
+def group_name(value: str) -> str:
+    if not value or len(value) > 150 or value != value.strip() or not value.isprintable():
+        raise ValueError("a group's name has 1 to 150 printable characters and no space around it.")
+    return value
+
+
+def subject(value: str) -> str:
+    kind, colon, who = value.partition(":")
+    if not colon or kind not in ("group", "user"):
+        raise ValueError(f"“{value[:60]}” names nobody: write group:<name> or user:<user name>.")
+    if not who or len(who) > 150 or who != who.strip() or not who.isprintable():
+        raise ValueError(f"“{value[:60]}” lacks a proper name after “{kind}:”.")
+    return value
+
+
+def duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('a length of time is written as text, like "30m", "8h" or "3d".')
+    return durations.parse(value)
+
+
+def grant_time(value: timedelta) -> timedelta:
+    return _within(value, SHORTEST_GRANT, LONGEST_GRANT, "access may last")
+
+
+def pending_time(value: timedelta) -> timedelta:
+    return _within(value, SHORTEST_WAIT, LONGEST_WAIT, "a request may wait")
+
+
+def _within(value: timedelta, shortest: timedelta, longest: timedelta, what: str) -> timedelta:
+    if not shortest <= value <= longest:
+        raise ValueError(
+            f"{durations.words(value)} is beyond the limits: {what} from {durations.words(shortest)} "
+            f"to {durations.words(longest)}."
+        )
+    return value
+
+
+def variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError(f"“{value[:40]}” is no name of an environment variable (letters, digits and _).")
+    return value
+
+
+def absolute_path(value: str) -> str:
+    if not value.startswith("/") or "\x00" in value:
+        raise ValueError("the path of a secret's file begins with “/”, so that it does not depend on where we start.")
+    return value
+
+
+def api(value: Any) -> Any:
+    if value == "v1":
+        raise ValueError('Airflow 2 (api = "v1") is not supported yet; for now only Airflow 3 (api = "v2") is.')
+    return value
+
+
+def address(value: str) -> str:
+    """An Airflow's address, without its trailing slash."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"“{value[:80]}” is not an address: {error}.") from None
+    if (
+        parts.scheme not in ("http", "https")
+        or not host
+        or not value.isascii()
+        or not value.isprintable()
+        or " " in value
+    ):
+        raise ValueError(f"“{value[:80]}” is not an address; write it like https://airflow.example.com.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the address holds a user name or password; they belong into granter and runner.")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(
+            f"plain http to {host} would send passwords readably over the network. Use https; "
+            "http is for this machine alone (localhost, 127.0.0.1)."
+        )
+    path = parts.path.rstrip("/")
+    if parts.query or parts.fragment or "?" in value or "#" in value:
+        raise ValueError("the address ends at the path: take out what follows “?” or “#”.")
+    if not _PATH.fullmatch(path) or path.rpartition("/")[2].lower() in _PAGES:
+        raise ValueError(
+            f"the address ends with “{path[:40]}”, which is a page and not where Airflow begins; write what stands before it."
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def airflow_role(value: str) -> str:
+    if not value or len(value) > 64 or value != value.strip() or not value.isprintable():
+        raise ValueError("the name of an Airflow role has 1 to 64 printable characters and no space around it.")
+    if value.lower().startswith(OWN_PREFIX):
+        raise ValueError(
+            f"roles that begin with “{OWN_PREFIX}” are Gatehouse's own, made for single DAGs; use dag and level."
+        )
+    return value
+
+
+def dag_id(value: str) -> str:
+    if any(character in value for character in "*?["):
+        raise ValueError(f"“{value[:60]}” is a pattern; for now each DAG is named by itself.")
+    if not _DAG_ID.fullmatch(value):
+        raise ValueError("the id of a DAG has 1 to 250 letters, digits, and . - _ ~")
+    return value
+
+
+def ticket_pattern(value: str) -> str:
+    """A regular expression that the whole ticket must match; empty when no ticket is asked for."""
+    return patterns.checked(value)
+
+
+def entitlement_key(value: str) -> str:
+    """`prod/Auditor` is short for `prod/role/Auditor`."""
+    parts = value.split("/")
+    if len(parts) == 2 and all(parts):
+        return f"{parts[0]}/role/{parts[1]}"
+    if (len(parts) >= 3 and parts[1] == "role" and all(parts)) or (
+        len(parts) == 4 and parts[1] == "dag" and all(parts)
+    ):
+        return value
+    raise ValueError(f"“{value[:80]}” is no entitlement; write it like prod/role/Op or prod/dag/sales_report/operate.")
+
+
+def parameters(value: Any) -> Any:
+    """TOML knows dates and infinities, Airflow's JSON does not."""
+    _check_json(value, "")
+    return value
+
+
+def _check_json(value: Any, at: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_json(item, f"{at}.{key}" if at else str(key))
+    elif isinstance(value, list):
+        for item in value:
+            _check_json(item, at)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"“{at}” is {value}, which JSON has no number for.")
+    elif not isinstance(value, str | int | float | bool | None):
+        raise ValueError(f"“{at}” is a date or time; write it as text, in quotes.")
