@@ -140,6 +140,20 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     return config
 
 
+def broker_options(url: str, *, folder: Path) -> dict[str, Any]:
+    """kombu's options for a broker's address: where the embedded one keeps its files, how long others may keep us."""
+    scheme = url.partition("://")[0]
+    if scheme == "embedded":
+        return {"folder": str(folder), "polling_interval": 0.1}
+    if scheme in ("redis", "rediss"):
+        return {"socket_timeout": 1, "socket_connect_timeout": 1, "visibility_timeout": 300}
+    if scheme in ("amqp", "amqps"):
+        return {"read_timeout": 1, "write_timeout": 1}
+    raise ImproperlyConfigured(
+        f"GATEHOUSE_BROKER_URL begins with “{scheme}”; it takes embedded://, redis://, rediss://, amqp:// or amqps://."
+    )
+
+
 def refuse_unknown(*, prefix: str, but: Iterable[str], error: Callable[[str], Exception]) -> None:
     """A mistyped variable must not be ignored: raise for names with our prefix that nobody read."""
     known = {*readings, *(f"{name}_FILE" for name in readings), *but}

@@ -121,7 +121,24 @@ SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 
 # --- background work -------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.text("GATEHOUSE_BROKER_URL", default="embedded://", secret=True)
+# telling a worker must never hold up a person's request: a broker that does not answer is given up within a second
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_TRANSPORT_OPTIONS = env.broker_options(CELERY_BROKER_URL, folder=DATA_DIR / "broker")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # plain intervals: nothing to remember between starts
+# a tick nobody took in its own time is worthless: it expires instead of piling up while the worker is away
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": f"portal.worker.tasks.{name}", "schedule": seconds, "options": {"expires": seconds}}
+    for name, seconds in {"sweep": 3.0, "follow_runs": 2.0, "look_at_deployments": 15.0}.items()
+}
 
 # --- security --------------------------------------------------------------------------------------------------------
 _HTTPS = PUBLIC_URL.startswith("https://")

@@ -1,0 +1,73 @@
+"""The processes a portal consists of, and handing them over to the supervisor."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from portal.serving import supervisor
+
+WEB_THREADS = 8  # views wait for the database and now and then for Airflow; more threads only contend for one processor
+
+
+class PortBusy(Exception):
+    """Somebody else listens there already; `str()` names the port."""
+
+
+Plan = list[dict[str, Any]]
+
+
+def portal_children(*, host: str, port: int, logs: Path | None = None, after: Iterable[str] = ()) -> Plan:
+    """Web, worker and beat as entries of the supervisor's plan.
+
+    logs: folder for one log file each; without it they write to our own output. after: jobs they wait for.
+    """
+    web = ["granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
+    web += ["--blocking-threads", str(WEB_THREADS), "--http", "1", "--no-ws", "--log-level", "warning"]
+    worker = ["celery", "-A", "portal.celery", "worker", "--pool", "threads", "-c", "4", "--loglevel", "INFO"]
+    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    # beat is a process of its own: inside the worker (-B) nobody would notice its end
+    beat = ["celery", "-A", "portal.celery", "beat", "--loglevel", "WARNING", "--pidfile", ""]
+    commands = {"web": [*web, "portal.wsgi:application"], "worker": worker, "beat": beat}
+    return [
+        {
+            "name": name,
+            "argv": [sys.executable, "-m", *command],
+            "after": list(after),
+            "log": str(logs / f"{name}.log") if logs else "",
+        }
+        for name, command in commands.items()
+    ]
+
+
+def check_free(host: str, port: int) -> None:
+    """Raises PortBusy. The web server itself would not notice: it shares its port with whoever lets it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortBusy(f"Port {port} on {host} is in use by another program.") from error
+            raise PortBusy(f"Port {port} on {host} cannot be used: {error.strerror}.") from error
+
+
+def hand_over(children: Plan, *, keep_open: Iterable[int] = ()) -> NoReturn:
+    """Become the supervisor of these children. keep_open: file descriptors it holds for good, such as a lock's.
+
+    The process is replaced: what Django had loaded is gone, and signals sent to its number reach the supervisor.
+    """
+    descriptors = list(keep_open)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
+    plan = json.dumps({"children": children, "keep_open": descriptors})
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-I", "-S", supervisor.__file__, plan])  # noqa: S606

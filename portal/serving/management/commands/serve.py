@@ -1,0 +1,30 @@
+"""`manage.py serve`: the whole portal on one machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal.serving import family
+
+
+class Command(BaseCommand):
+    help = "Runs web, worker and beat on this machine under one supervisor; Ctrl-C ends all of them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        try:
+            family.check_free(host, port)
+        except family.PortBusy as error:
+            raise CommandError(f"{error} Choose another one with --port, or end that program.") from error
+        call_command("check", databases=["default"])
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        shown = f"[{host}]" if ":" in host else host
+        self.stdout.write(f"Gatehouse is starting at http://{shown}:{port} (Ctrl-C ends it).")
+        family.hand_over(family.portal_children(host=host, port=port))

@@ -1,0 +1,245 @@
+"""Keeps processes running and takes all of them down with itself: `python -I -S supervisor.py PLAN` (JSON, see Child).
+
+Standard library only and one thread: it weighs little, sleeps until something happens, and the kernel's "your parent
+died" signal, which is tied to a thread, means what it says. A child that ends is started again, each time a little
+later; one that ends with STAY_DOWN, or a job that fails, ends the whole. Nothing is left behind: every process of the
+family carries a mark in its environment, so those that left their parent's process group are found as well, and a
+guard process clears up when the supervisor itself is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MARK = "SUPERVISED_BY"
+STAY_DOWN = 78  # EX_CONFIG: starting it again would not help
+PR_SET_PDEATHSIG = 1
+SETTLED = 60.0  # seconds after which a child counts as having worked: its back-off starts anew
+LONGEST_WAIT = 30.0
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass
+class Child:
+    """One entry of the plan's "children".
+
+    job: runs once and has to end with 0. after: names of jobs that must be done first. log: file for its output
+    (default: ours). grace: seconds it has for ending when asked to.
+    """
+
+    name: str
+    argv: list[str]
+    job: bool = False
+    after: list[str] = field(default_factory=list)
+    log: str = ""
+    grace: float = 4.0
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    due: float = 0.0
+    wait: float = 0.5
+    done: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None
+
+
+class Supervisor:
+    def __init__(self, children: list[Child], *, keep_open: list[int]) -> None:
+        self.id = uuid.uuid4().hex
+        self.children = children
+        self.keep_open = keep_open
+        self.exit_code: int | None = None
+        self.guard: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> int:
+        """Start everything and keep it running until told to stop; the exit code."""
+        woken, wake = os.pipe()
+        os.set_blocking(woken, False)
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told_to_stop)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it is ignored, and stays so
+            signal.signal(signal.SIGHUP, self._told_to_stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        try:
+            while self.exit_code is None:
+                pause = self._look()
+                if self.exit_code is None:
+                    select.select([woken], [], [], pause)
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(woken, 4096)
+        finally:
+            self._stop()
+        return self.exit_code
+
+    def _told_to_stop(self, number: int, _: Any) -> None:
+        if self.exit_code is None:
+            self.exit_code = 0
+            if number != signal.SIGTERM:
+                say("stopping")
+        else:  # told twice: at once, then
+            for child in self.children:
+                child.grace = 0
+
+    def _look(self) -> float | None:
+        """Take note of what ended, start what is due; seconds until the next look is needed, None when none is."""
+        self._keep_guard()
+        for child in self.children:
+            if child.process is not None and (code := child.process.poll()) is not None:
+                self._ended(child, code)
+        done = {child.name for child in self.children if child.done}
+        waiting = [child for child in self.children if not child.running and not child.done and done >= {*child.after}]
+        now = time.monotonic()
+        for child in waiting:
+            if child.due <= now and self.exit_code is None:
+                self._start(child)
+        return min((max(0.0, child.due - now) for child in waiting if not child.running), default=None)
+
+    def _start(self, child: Child) -> None:
+        environment = {**os.environ, MARK: f"{self.id}/{child.name}"}
+        # some programs (Airflow) rename their process; they shall not write over the mark while doing so
+        environment["SPT_NOENV"] = "1"
+        log = Path(child.log).open("ab") if child.log else None  # noqa: SIM115
+        try:
+            child.process = subprocess.Popen(
+                child.argv,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log and subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches us alone; we end the children in order
+                preexec_fn=_die_with(os.getpid()),
+            )
+        except OSError as error:
+            say(f"{child.name} cannot be started: {error}")
+            self.exit_code = 1
+        finally:
+            if log:
+                log.close()
+        child.started = time.monotonic()
+
+    def _ended(self, child: Child, code: int) -> None:
+        child.process = None
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        signal_all(f"{self.id}/{child.name}", signal.SIGKILL)  # what it left behind would be in its successor's way
+        if child.job and code == 0:
+            child.done = True
+        elif child.job or code == STAY_DOWN:
+            say(f"{child.name} failed ({how}); stopping everything")
+            self.exit_code = 1
+        else:
+            lived = time.monotonic() - child.started
+            child.wait = 0.5 if lived > SETTLED else min(child.wait * 2, LONGEST_WAIT)
+            child.due = time.monotonic() + child.wait
+            say(f"{child.name} ended ({how}); starting it again in {child.wait:.0f} s")
+
+    def _keep_guard(self) -> None:
+        if self.guard is not None and self.guard.poll() is None:
+            return
+        self.guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, "--guard", self.id],
+            stdin=subprocess.PIPE,  # its end is the guard's signal
+            start_new_session=True,
+            pass_fds=self.keep_open,
+        )
+
+    def _stop(self) -> None:
+        running = [child for child in self.children if child.process is not None]
+        for child in running:
+            _signal_group(child, signal.SIGTERM)
+        began = time.monotonic()
+        while any(child.process and child.process.poll() is None for child in running):
+            late = [child for child in running if time.monotonic() - began > child.grace]
+            for child in late:
+                _signal_group(child, signal.SIGKILL)
+            time.sleep(0.05)
+        clear(self.id, within=2.0)
+        if self.guard is not None and self.guard.stdin is not None:
+            self.guard.stdin.close()
+            self.guard.wait()
+
+
+def _die_with(parent: int) -> Any:
+    def in_child() -> None:
+        if _libc is not None:
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:  # it died between our birth and that call: the signal will never come
+                os._exit(1)
+
+    return in_child
+
+
+def _signal_group(child: Child, number: int) -> None:
+    if child.process is not None and child.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.process.pid, number)
+
+
+def marked(mark: str) -> list[int]:
+    """The living processes with this mark, or with one that begins so; none where there is no /proc."""
+    wanted = f"\0{MARK}={mark}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if wanted in b"\0" + (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def signal_all(mark: str, number: int) -> int:
+    """Signal every marked process; how many there were."""
+    pids = marked(mark)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+    return len(pids)
+
+
+def clear(mark: str, *, within: float) -> None:
+    """End every marked process: asked first, killed after `within` seconds."""
+    began = time.monotonic()
+    if not signal_all(mark, signal.SIGTERM):
+        return
+    while marked(mark):
+        if time.monotonic() - began > within:
+            signal_all(mark, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def guard(mark: str) -> int:
+    """Wait until the supervisor is gone, whatever took it, and end what it left."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while os.read(0, 1):
+        pass
+    clear(mark, within=4.0)
+    return 0
+
+
+def say(line: str) -> None:
+    print(f"[gatehouse] {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[0] == "--guard":
+        return guard(arguments[1])
+    plan = json.loads(arguments[0])
+    return Supervisor([Child(**child) for child in plan["children"]], keep_open=plan["keep_open"]).run()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
