@@ -76,9 +76,19 @@ def submit(
             )
         )
         _copy_stages(request, policy.stages)
-        _record(trail, Verb.REQUEST_SUBMITTED, by, request, beneficiary=beneficiary.username, reason=request.reason,
-                duration=durations.iso(duration), ticket=ticket, policy=request.policy, policy_version=version.number,
-                break_glass=policy.break_glass)
+        _record(
+            trail,
+            Verb.REQUEST_SUBMITTED,
+            by,
+            request,
+            beneficiary=beneficiary.username,
+            reason=request.reason,
+            duration=durations.iso(duration),
+            ticket=ticket,
+            policy=request.policy,
+            policy_version=version.number,
+            break_glass=policy.break_glass,
+        )
         if not policy.stages:
             REQUEST.move(request, to=R.APPROVED, closed_at=now)
             _record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, break_glass=policy.break_glass)
@@ -104,8 +114,15 @@ def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta
             raise Invalid(wrong)
         stage = request.stages.get(status=Stage.Status.OPEN)
         _decide(request, stage, by, Decision.Outcome.APPROVE, entry.clean_text("comment", comment), duration)
-        _record(trail, Verb.REQUEST_APPROVED, by, request, comment=comment.strip(), stage=stage.number,
-                duration=durations.iso(duration or longest))
+        _record(
+            trail,
+            Verb.REQUEST_APPROVED,
+            by,
+            request,
+            comment=comment.strip(),
+            stage=stage.number,
+            duration=durations.iso(duration or longest),
+        )
         if stage.decisions.filter(outcome=Decision.Outcome.APPROVE).count() >= stage.quorum:
             _close_stage(request, stage, trail)
     return request
@@ -245,7 +262,8 @@ def _insert(request: AccessRequest) -> AccessRequest:
         if twin is None:
             raise
         raise Conflict(
-            f"{twin.ref} already asks for {request.entitlement.key} and is waiting for a decision.", reason="already_open"
+            f"{twin.ref} already asks for {request.entitlement.key} and is waiting for a decision.",
+            reason="already_open",
         ) from None
     return request
 

@@ -50,7 +50,10 @@ def problems(
     """Everything wrong with a request at once, by field; empty when it can be submitted."""
     found: dict[str, str] = {}
     found.update(duration_problem(duration, longest=entitlement.max_duration))
-    for name, text, required in (("reason", reason, "Say why you need it: the approver reads this."), ("ticket", ticket, "")):
+    for name, text, required in (
+        ("reason", reason, "Say why you need it: the approver reads this."),
+        ("ticket", ticket, ""),
+    ):
         try:
             clean_text(name, text, required=required)
         except Invalid as error:
@@ -74,10 +77,10 @@ def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, st
     return {}
 
 
-def ticket_problem(ticket: str, pattern: str | None) -> dict[str, str]:
+def ticket_problem(ticket: str, pattern: str) -> dict[str, str]:
     if len(ticket) > MAX_TICKET:
         return {"ticket": f"A ticket has at most {MAX_TICKET} characters."}
-    if pattern is None:
+    if not pattern:
         return {}
     if not ticket:
         return {"ticket": f"This needs a ticket number of the form {pattern}."}

@@ -1,7 +1,7 @@
 """The life of a grant: made by an approval, applied and ended by operations, ended early by people.
 
-What a worker reports back (`confirm_active`, `confirm_ended`, `confirm_failed`) is written here too, inside the worker's
-settling transaction, so that a grant's status has one home.
+What a worker reports back (`confirm_active`, `confirm_ended`, `confirm_failed`) is written here too, inside the
+worker's settling transaction, so that a grant's status has one home.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ def confirm_active(grant: Grant, *, operation: Operation, trail: Trail) -> None:
     """Airflow shows the role: the grant's time runs from now. Raises Conflict when it was ended meanwhile."""
     now = timezone.now()
     GRANT.move(grant, to=G.ACTIVE, verified_at=now, ends_at=now + grant.duration, failure="")
-    _record(trail, Verb.GRANT_ACTIVATED, None, grant, operation, ends_at=grant.ends_at.isoformat() if grant.ends_at else "")
+    _record(
+        trail, Verb.GRANT_ACTIVATED, None, grant, operation, ends_at=grant.ends_at.isoformat() if grant.ends_at else ""
+    )
 
 
 def confirm_ended(grant: Grant, *, operation: Operation, trail: Trail) -> None:

@@ -1,4 +1,4 @@
-"""Who may do what to a request or a grant. Every rule raises Refused with its reason; `why_not` gives the words alone."""
+"""Who may do what to a request or a grant. Every rule raises Refused with its reason; `why_not` gives the words."""
 
 from __future__ import annotations
 

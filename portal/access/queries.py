@@ -61,9 +61,7 @@ def grants_visible_to(user: User) -> QuerySet[Grant]:
     rows = Grant.objects.select_related("entitlement__deployment", "beneficiary", "request", "ended_by")
     if roles.has(user, Permission.SEE_ALL_ACCESS):
         return rows
-    named = StageApprover.objects.filter(
-        stage__request=OuterRef("request"), subject__in=people.subjects_of(user)
-    )
+    named = StageApprover.objects.filter(stage__request=OuterRef("request"), subject__in=people.subjects_of(user))
     return rows.filter(Q(beneficiary=user) | Q(request__requester=user) | Exists(named))
 
 

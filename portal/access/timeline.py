@@ -37,8 +37,14 @@ def timeline(request: AccessRequest) -> list[Step]:
         steps += _applied(grant) + _ended(grant)
     elif request.status == R.PENDING:
         start = request.starts_at
-        steps.append(Step("Given in Airflow and verified", "future", at=start, expected="" if start else "seconds after approval"))
-        steps.append(Step("Ends", "future", expected=f"{durations.words(approved_duration(request))} after it was verified"))
+        steps.append(
+            Step(
+                "Given in Airflow and verified", "future", at=start, expected="" if start else "seconds after approval"
+            )
+        )
+        steps.append(
+            Step("Ends", "future", expected=f"{durations.words(approved_duration(request))} after it was verified")
+        )
     return steps
 
 
@@ -46,7 +52,11 @@ def _decisions(request: AccessRequest) -> list[Step]:
     stages = list(request.stages.all())
     if not stages:
         title = "Granted at once by break-glass" if request.break_glass else "Granted at once by its policy"
-        return [Step(title, "done", at=request.closed_at, note=f"Policy “{request.policy}”, version {request.policy_version}")]
+        return [
+            Step(
+                title, "done", at=request.closed_at, note=f"Policy “{request.policy}”, version {request.policy_version}"
+            )
+        ]
     steps = []
     for stage in stages:
         made = [decision for decision in request.decisions.all() if decision.stage_id == stage.pk]
@@ -77,7 +87,9 @@ def _awaited(request: AccessRequest, stage: Stage, state: str, *, missing: int) 
     if missing > 1:
         names = f"{missing} of {', '.join(able)}"
     deadline = f"lapses {durations.until(request.lapses_at)}" if state == "now" else ""
-    return Step(f"{names or 'Nobody at present'} decides" if missing < 2 else f"{names} decide", state, expected=deadline)
+    return Step(
+        f"{names or 'Nobody at present'} decides" if missing < 2 else f"{names} decide", state, expected=deadline
+    )
 
 
 def _applied(grant: Grant) -> list[Step]:
@@ -85,7 +97,14 @@ def _applied(grant: Grant) -> list[Step]:
     if grant.status == G.SCHEDULED:
         return [Step(f"Given in Airflow on {where}", "future", at=grant.starts_at)]
     if grant.verified_at is not None:
-        return [Step(f"Verified in Airflow on {where}", "done", at=grant.verified_at, note="Airflow itself shows the role. Whoever is signed in there sees it within half a minute.")]
+        return [
+            Step(
+                f"Verified in Airflow on {where}",
+                "done",
+                at=grant.verified_at,
+                note="Airflow itself shows the role. Whoever is signed in there sees it within half a minute.",
+            )
+        ]
     if grant.status == G.FAILED:
         return [Step(f"Could not be given in Airflow on {where}", "bad", at=_settled_at(grant), note=grant.failure)]
     if grant.status == G.APPLYING:
@@ -97,7 +116,9 @@ def _ended(grant: Grant) -> list[Step]:
     if grant.status == G.ENDED:
         how = {"expired": "Expired", "revoked": "Revoked", "handed_back": "Handed back"}.get(grant.end_reason, "Ended")
         if grant.verified_at is None and grant.starts_at and grant.ended_at and grant.ended_at < grant.starts_at:
-            return [Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)]
+            return [
+                Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
+            ]
         title = f"{how}; Airflow confirms that it is gone"
         return [Step(title, "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)]
     if grant.status == G.ENDING:

@@ -16,7 +16,6 @@ from portal.errors import Conflict
 if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
     from airflow_bridge.types import Dag as AirflowDag
     from airflow_bridge.types import Run as AirflowRun
-
     from portal.catalogue.models import Dag
 
 S = Run.Status

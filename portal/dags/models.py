@@ -36,7 +36,9 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True, help_text="when Airflow was last asked")
     error = models.TextField(blank=True, default="", help_text="why it never started, where it did not")
-    key = models.CharField(max_length=64, null=True, help_text="of the form it was asked with: a double click is one run")
+    key = models.CharField(
+        max_length=64, null=True, help_text="of the form it was asked with: a double click is one run"
+    )
 
     class Meta:
         ordering = ["-created_at", "-pk"]

@@ -17,12 +17,18 @@ def may_see(user: User, dag: Dag) -> bool:
 
 
 def check_can_operate(by: User, dag: Dag, action: str) -> None:
-    """Whether `by` may do `action` ("trigger", "pause") at once. Reasons: `not_offered`, `needs_approval`, `not_eligible`."""
+    """Whether `by` may do `action` ("trigger", "pause") at once.
+
+    Reasons: `not_offered`, `needs_approval`, `not_eligible`.
+    """
     verb = VERBS[action]
     if dag.retired_at is not None or dag.deployment.retired_at is not None:
         raise Refused(f"{dag.dag_id} is no longer offered in the portal.", reason="not_offered")
     if action not in dag.actions:
-        raise Refused(f"{dag.dag_id} cannot be operated this way: the catalogue does not allow to {verb} it here.", reason="not_offered")
+        raise Refused(
+            f"{dag.dag_id} cannot be operated this way: the catalogue does not allow to {verb} it here.",
+            reason="not_offered",
+        )
     if people.is_one_of(by, dag.who):
         return
     at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"

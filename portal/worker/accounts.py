@@ -1,7 +1,7 @@
 """Finding the Airflow user a person is: by the name Airflow stores and by e-mail, never by a constructed name.
 
-A wrong guess would give somebody else's account access, or (by taking their e-mail) lock a person who signs in through an
-identity provider out of Airflow (airflow.md, traps 14 and 17).
+A wrong guess would give somebody else's account access, or (by taking their e-mail) lock a person who signs in through
+an identity provider out of Airflow.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozen
     """
     if deployment.create_users != Deployment.CreateUsers.LOCAL:
         raise NotYet(
-            f"{person.username} has no account in Airflow on {deployment.name} yet. Sign in there once: it goes on by itself.",
+            f"{person.username} has no account in Airflow on {deployment.name} yet. "
+            "Sign in there once: it goes on by itself.",
             retry_in=30,
         )
     if not person.email:

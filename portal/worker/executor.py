@@ -1,7 +1,7 @@
 """Carrying operations out: claim, do it in Airflow outside any transaction, read back, settle with its events.
 
-Whatever happens in between (a killed worker, a lost answer, a restart of the database), the operation is tried again from
-the start, and a handler that finds its work done records that and goes on: nothing is lost and nothing is done twice.
+Whatever happens in between (a killed worker, a lost answer, a restart of the database), the operation is tried again
+from the start, and a handler that finds its work done records that and goes on: nothing is lost, nothing done twice.
 """
 
 from __future__ import annotations
@@ -110,9 +110,7 @@ def _give_up_or_wait(operation: Operation, handler: Handler, why: str) -> None:
         _cancel(operation, str(error))
 
 
-def _wait(
-    operation: Operation, handler: Handler, why: str, seconds: float | None, *, counts: bool = True
-) -> None:
+def _wait(operation: Operation, handler: Handler, why: str, seconds: float | None, *, counts: bool = True) -> None:
     """Give the operation back for later; where its patience is over, give it up. `counts=False` is nobody's fault."""
     if counts and handler.patience is not None and seconds is None and operation.attempts >= handler.patience:
         _give_up_or_wait(operation, handler, why)

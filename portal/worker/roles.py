@@ -10,8 +10,8 @@ ADMIN = "Admin"
 def wanted(actual: Set[str], *, required: Set[str], ending: Set[str]) -> frozenset[str]:
     """The role list to set.
 
-    actual: the roles Airflow shows now. required: those of the person's live grants there. ending: those of grants that
-    are being taken away. A role that ends but is still required by another grant stays; every other role stays as it is.
+    actual: the roles Airflow shows now. required: those of the person's live grants there. ending: those of grants
+    that are being taken away. A role that ends but is still required by another grant stays, as every other role does.
     """
     return frozenset((set(actual) | set(required)) - (set(ending) - set(required)))
 

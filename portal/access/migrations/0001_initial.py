@@ -4,85 +4,133 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AccessRequest',
+            name="AccessRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('pending', 'waiting for a decision'), ('approved', 'approved'), ('denied', 'denied'), ('withdrawn', 'withdrawn'), ('lapsed', 'lapsed')], default='pending', max_length=10)),
-                ('duration', models.DurationField(help_text='as asked for; an approver may shorten it')),
-                ('reason', models.TextField()),
-                ('ticket', models.CharField(blank=True, default='', max_length=80)),
-                ('starts_at', models.DateTimeField(help_text='empty: as soon as approved', null=True)),
-                ('policy', models.CharField(max_length=80)),
-                ('policy_version', models.PositiveIntegerField()),
-                ('break_glass', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('lapses_at', models.DateTimeField(help_text='until when it may stay pending')),
-                ('closed_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "waiting for a decision"),
+                            ("approved", "approved"),
+                            ("denied", "denied"),
+                            ("withdrawn", "withdrawn"),
+                            ("lapsed", "lapsed"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("duration", models.DurationField(help_text="as asked for; an approver may shorten it")),
+                ("reason", models.TextField()),
+                ("ticket", models.CharField(blank=True, default="", max_length=80)),
+                ("starts_at", models.DateTimeField(help_text="empty: as soon as approved", null=True)),
+                ("policy", models.CharField(max_length=80)),
+                ("policy_version", models.PositiveIntegerField()),
+                ("break_glass", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("lapses_at", models.DateTimeField(help_text="until when it may stay pending")),
+                ("closed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
+                "ordering": ["-created_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('outcome', models.CharField(choices=[('approve', 'approved'), ('deny', 'denied')], max_length=8)),
-                ('comment', models.TextField(blank=True, default='')),
-                ('duration', models.DurationField(help_text='where the approver shortened it', null=True)),
-                ('at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("outcome", models.CharField(choices=[("approve", "approved"), ("deny", "denied")], max_length=8)),
+                ("comment", models.TextField(blank=True, default="")),
+                ("duration", models.DurationField(help_text="where the approver shortened it", null=True)),
+                ("at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['at', 'pk'],
+                "ordering": ["at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('scheduled', 'starts later'), ('applying', 'being applied'), ('active', 'active'), ('ending', 'being taken away'), ('ended', 'ended'), ('failed', 'failed')], max_length=10)),
-                ('duration', models.DurationField()),
-                ('starts_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('verified_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(help_text='when Airflow confirmed that it is gone', null=True)),
-                ('end_reason', models.CharField(blank=True, choices=[('expired', 'its time was over'), ('revoked', 'revoked'), ('handed_back', 'handed back')], default='', max_length=12)),
-                ('end_comment', models.TextField(blank=True, default='')),
-                ('failure', models.TextField(blank=True, default='')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("scheduled", "starts later"),
+                            ("applying", "being applied"),
+                            ("active", "active"),
+                            ("ending", "being taken away"),
+                            ("ended", "ended"),
+                            ("failed", "failed"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("duration", models.DurationField()),
+                ("starts_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("verified_at", models.DateTimeField(null=True)),
+                ("ends_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(help_text="when Airflow confirmed that it is gone", null=True)),
+                (
+                    "end_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("expired", "its time was over"),
+                            ("revoked", "revoked"),
+                            ("handed_back", "handed back"),
+                        ],
+                        default="",
+                        max_length=12,
+                    ),
+                ),
+                ("end_comment", models.TextField(blank=True, default="")),
+                ("failure", models.TextField(blank=True, default="")),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
+                "ordering": ["-created_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Stage',
+            name="Stage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('quorum', models.PositiveSmallIntegerField(default=1)),
-                ('status', models.CharField(choices=[('waiting', 'waiting for the step before'), ('open', 'open'), ('done', 'done'), ('closed', 'closed without a decision')], default='waiting', max_length=8)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField()),
+                ("quorum", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting for the step before"),
+                            ("open", "open"),
+                            ("done", "done"),
+                            ("closed", "closed without a decision"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['request', 'number'],
+                "ordering": ["request", "number"],
             },
         ),
         migrations.CreateModel(
-            name='StageApprover',
+            name="StageApprover",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(max_length=160)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("subject", models.CharField(max_length=160)),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
     ]

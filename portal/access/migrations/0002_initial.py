@@ -6,142 +6,213 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('catalogue', '0001_initial'),
+        ("access", "0001_initial"),
+        ("catalogue", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='accessrequest',
-            name='beneficiary',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests_received', to=settings.AUTH_USER_MODEL),
+            model_name="accessrequest",
+            name="beneficiary",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="requests_received",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='accessrequest',
-            name='entitlement',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='catalogue.entitlement'),
+            model_name="accessrequest",
+            name="entitlement",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="requests", to="catalogue.entitlement"
+            ),
         ),
         migrations.AddField(
-            model_name='accessrequest',
-            name='requester',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests_made', to=settings.AUTH_USER_MODEL),
+            model_name="accessrequest",
+            name="requester",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="requests_made", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL),
+            model_name="decision",
+            name="by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='request',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='access.accessrequest'),
+            model_name="decision",
+            name="request",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="access.accessrequest"
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='beneficiary',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to=settings.AUTH_USER_MODEL),
+            model_name="grant",
+            name="beneficiary",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="grants", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='ended_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants_ended', to=settings.AUTH_USER_MODEL),
+            model_name="grant",
+            name="ended_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="grants_ended",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='entitlement',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='catalogue.entitlement'),
+            model_name="grant",
+            name="entitlement",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="grants", to="catalogue.entitlement"
+            ),
         ),
         migrations.AddField(
-            model_name='grant',
-            name='request',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='grant', to='access.accessrequest'),
+            model_name="grant",
+            name="request",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="grant", to="access.accessrequest"
+            ),
         ),
         migrations.AddField(
-            model_name='stage',
-            name='request',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stages', to='access.accessrequest'),
+            model_name="stage",
+            name="request",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="stages", to="access.accessrequest"
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='stage',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='access.stage'),
+            model_name="decision",
+            name="stage",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="access.stage"
+            ),
         ),
         migrations.AddField(
-            model_name='stageapprover',
-            name='stage',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='approvers', to='access.stage'),
+            model_name="stageapprover",
+            name="stage",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="approvers", to="access.stage"
+            ),
         ),
         migrations.AddIndex(
-            model_name='accessrequest',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['created_at', 'id'], name='access_pending'),
+            model_name="accessrequest",
+            index=models.Index(
+                condition=models.Q(("status", "pending")), fields=["created_at", "id"], name="access_pending"
+            ),
         ),
         migrations.AddIndex(
-            model_name='accessrequest',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['lapses_at'], name='access_lapsing'),
+            model_name="accessrequest",
+            index=models.Index(condition=models.Q(("status", "pending")), fields=["lapses_at"], name="access_lapsing"),
         ),
         migrations.AddIndex(
-            model_name='accessrequest',
-            index=models.Index(fields=['beneficiary', '-created_at', '-id'], name='access_by_beneficiary'),
+            model_name="accessrequest",
+            index=models.Index(fields=["beneficiary", "-created_at", "-id"], name="access_by_beneficiary"),
         ),
         migrations.AddIndex(
-            model_name='accessrequest',
-            index=models.Index(fields=['requester', '-created_at', '-id'], name='access_by_requester'),
+            model_name="accessrequest",
+            index=models.Index(fields=["requester", "-created_at", "-id"], name="access_by_requester"),
         ),
         migrations.AddConstraint(
-            model_name='accessrequest',
-            constraint=models.UniqueConstraint(models.F('beneficiary'), models.F('entitlement'), condition=models.Q(('status', 'pending')), name='access_one_open_request'),
+            model_name="accessrequest",
+            constraint=models.UniqueConstraint(
+                models.F("beneficiary"),
+                models.F("entitlement"),
+                condition=models.Q(("status", "pending")),
+                name="access_one_open_request",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('lapses_at__gt', models.F('created_at'))), name='access_lapses_later'),
+            model_name="accessrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("lapses_at__gt", models.F("created_at"))), name="access_lapses_later"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accessrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('status', 'pending')), models.Q(models.Q(('status', 'pending'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='access_closed_has_time'),
+            model_name="accessrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", True), ("status", "pending")),
+                    models.Q(models.Q(("status", "pending"), _negated=True), ("closed_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="access_closed_has_time",
+            ),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(condition=models.Q(('status', 'active')), fields=['ends_at'], name='access_expiring'),
+            model_name="grant",
+            index=models.Index(condition=models.Q(("status", "active")), fields=["ends_at"], name="access_expiring"),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(fields=['beneficiary', 'status'], name='access_gran_benefic_97d9cd_idx'),
+            model_name="grant",
+            index=models.Index(fields=["beneficiary", "status"], name="access_gran_benefic_97d9cd_idx"),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(fields=['entitlement', 'status'], name='access_gran_entitle_c7630a_idx'),
+            model_name="grant",
+            index=models.Index(fields=["entitlement", "status"], name="access_gran_entitle_c7630a_idx"),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'active'), _negated=True), models.Q(('ends_at__isnull', False), ('verified_at__isnull', False)), _connector='OR'), name='access_active_is_verified'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "active"), _negated=True),
+                    models.Q(("ends_at__isnull", False), ("verified_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="access_active_is_verified",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'ended'), _negated=True), models.Q(('ended_at__isnull', False), models.Q(('end_reason', ''), _negated=True)), _connector='OR'), name='access_ended_has_reason'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "ended"), _negated=True),
+                    models.Q(("ended_at__isnull", False), models.Q(("end_reason", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="access_ended_has_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'failed'), _negated=True), models.Q(('failure', ''), _negated=True), _connector='OR'), name='access_failed_says_why'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "failed"), _negated=True),
+                    models.Q(("failure", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="access_failed_says_why",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stage',
-            constraint=models.UniqueConstraint(models.F('request'), models.F('number'), name='access_stage_number_once'),
+            model_name="stage",
+            constraint=models.UniqueConstraint(
+                models.F("request"), models.F("number"), name="access_stage_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(models.F('request'), models.F('by'), name='access_one_decision_per_person'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                models.F("request"), models.F("by"), name="access_one_decision_per_person"
+            ),
         ),
         migrations.AddIndex(
-            model_name='stageapprover',
-            index=models.Index(fields=['subject', 'stage'], name='access_stag_subject_fdd413_idx'),
+            model_name="stageapprover",
+            index=models.Index(fields=["subject", "stage"], name="access_stag_subject_fdd413_idx"),
         ),
         migrations.AddConstraint(
-            model_name='stageapprover',
-            constraint=models.UniqueConstraint(models.F('stage'), models.F('subject'), name='access_approver_once_per_stage'),
+            model_name="stageapprover",
+            constraint=models.UniqueConstraint(
+                models.F("stage"), models.F("subject"), name="access_approver_once_per_stage"
+            ),
         ),
     ]

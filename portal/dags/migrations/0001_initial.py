@@ -6,52 +6,105 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalogue', '0001_initial'),
-        ('operations', '0001_initial'),
+        ("catalogue", "0001_initial"),
+        ("operations", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DagState',
+            name="DagState",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('known', models.BooleanField(default=False, help_text='Airflow has such a DAG and can run it')),
-                ('problem', models.TextField(blank=True, default='', help_text='in words, why it cannot be run')),
-                ('description', models.TextField(blank=True, default='')),
-                ('paused', models.BooleanField(null=True)),
-                ('last_runs', models.JSONField(default=list, help_text='newest first: [{id, state, started_at, ended_at}]')),
-                ('seen_at', models.DateTimeField()),
-                ('dag', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='state', to='catalogue.dag')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("known", models.BooleanField(default=False, help_text="Airflow has such a DAG and can run it")),
+                ("problem", models.TextField(blank=True, default="", help_text="in words, why it cannot be run")),
+                ("description", models.TextField(blank=True, default="")),
+                ("paused", models.BooleanField(null=True)),
+                (
+                    "last_runs",
+                    models.JSONField(default=list, help_text="newest first: [{id, state, started_at, ended_at}]"),
+                ),
+                ("seen_at", models.DateTimeField()),
+                (
+                    "dag",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="state", to="catalogue.dag"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dag_run_id', models.CharField(max_length=250, unique=True)),
-                ('logical_date', models.DateTimeField()),
-                ('conf', models.JSONField(default=dict)),
-                ('note', models.CharField(blank=True, default='', max_length=600)),
-                ('status', models.CharField(choices=[('requested', 'being sent to Airflow'), ('queued', 'queued'), ('running', 'running'), ('success', 'succeeded'), ('failed', 'failed')], default='requested', max_length=12)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('seen_at', models.DateTimeField(help_text='when Airflow was last asked', null=True)),
-                ('error', models.TextField(blank=True, default='', help_text='why it never started, where it did not')),
-                ('key', models.CharField(help_text='of the form it was asked with: a double click is one run', max_length=64, null=True)),
-                ('dag', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='catalogue.dag')),
-                ('operation', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='run', to='operations.operation')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("dag_run_id", models.CharField(max_length=250, unique=True)),
+                ("logical_date", models.DateTimeField()),
+                ("conf", models.JSONField(default=dict)),
+                ("note", models.CharField(blank=True, default="", max_length=600)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("requested", "being sent to Airflow"),
+                            ("queued", "queued"),
+                            ("running", "running"),
+                            ("success", "succeeded"),
+                            ("failed", "failed"),
+                        ],
+                        default="requested",
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("seen_at", models.DateTimeField(help_text="when Airflow was last asked", null=True)),
+                ("error", models.TextField(blank=True, default="", help_text="why it never started, where it did not")),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="of the form it was asked with: a double click is one run", max_length=64, null=True
+                    ),
+                ),
+                (
+                    "dag",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="catalogue.dag"
+                    ),
+                ),
+                (
+                    "operation",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="run",
+                        to="operations.operation",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="runs", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
-                'indexes': [models.Index(condition=models.Q(('status__in', ['queued', 'running'])), fields=['seen_at'], name='dags_runs_to_follow'), models.Index(fields=['dag', '-created_at'], name='dags_run_dag_id_9eae37_idx'), models.Index(fields=['requested_by', '-created_at'], name='dags_run_request_5d5769_idx')],
-                'constraints': [models.UniqueConstraint(models.F('requested_by'), models.F('key'), name='dags_one_run_per_form')],
+                "ordering": ["-created_at", "-pk"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["queued", "running"])),
+                        fields=["seen_at"],
+                        name="dags_runs_to_follow",
+                    ),
+                    models.Index(fields=["dag", "-created_at"], name="dags_run_dag_id_9eae37_idx"),
+                    models.Index(fields=["requested_by", "-created_at"], name="dags_run_request_5d5769_idx"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(models.F("requested_by"), models.F("key"), name="dags_one_run_per_form")
+                ],
             },
         ),
     ]

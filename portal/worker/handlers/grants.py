@@ -88,7 +88,10 @@ def _bring_in_line(operation: Operation, grant: Grant, user: AirflowUser, airflo
 
 
 def _proved(grant: Grant, before: dict[str, Any], user: AirflowUser) -> Done:
-    """What Airflow shows afterwards, if it is what the grants ask for. A 200 alone proves nothing (airflow.md, trap 2)."""
+    """What Airflow shows afterwards, if it is what the grants ask for.
+
+    A 200 alone proves nothing: Airflow has been seen to answer so without saving.
+    """
     required, ending = _grants_of(grant.beneficiary, grant.entitlement.deployment)
     role = grant.entitlement.role
     mine = {role} & required if grant.status == G.APPLYING else set()
@@ -121,12 +124,12 @@ def _check_may_touch(grant: Grant, user: AirflowUser) -> None:
     if ADMIN in user.roles and role != ADMIN:
         required, ending = _grants_of(grant.beneficiary, deployment)
         if ADMIN not in required | ending:
-            why = f"{user.username} holds Airflow's Admin role on {deployment.name} outside Gatehouse, which never changes Admins."
+            why = f"{user.username} holds Airflow's Admin role on {deployment.name} outside Gatehouse. Admins are not touched."
             raise GivenUp(why) if grant.status == G.APPLYING else NotYet(why, retry_in=300)
 
 
 def _ensure_role(entitlement: Entitlement, airflow: Airflow) -> None:
-    """A role for one DAG is created once, complete, and never edited afterwards (airflow.md section 5.3)."""
+    """A role for one DAG is created once, complete, and never edited afterwards: older Airflows cannot shrink one."""
     if entitlement.kind != Entitlement.Kind.DAG:
         return
     needed = dag_role_permissions(entitlement.dag_id, entitlement.level)
@@ -139,8 +142,8 @@ def _ensure_role(entitlement: Entitlement, airflow: Airflow) -> None:
     missing = sorted(f"{action} on {resource}" for action, resource in needed - role.permissions)
     if missing:
         raise GivenUp(
-            f"The role {entitlement.role} in Airflow lacks {', '.join(missing)}. The file of {entitlement.dag_id} probably "
-            "sets access_control, which overrules roles given from outside."
+            f"The role {entitlement.role} in Airflow lacks {', '.join(missing)}. The file of {entitlement.dag_id} "
+            "probably sets access_control, which overrules roles given from outside."
         )
 
 
