@@ -1,4 +1,4 @@
-"""Lengths of time as people write them, as the API writes them, and in words. The one place that reads or renders one."""
+"""Lengths of time as people write them, as the API writes them, and in words; the one place that knows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 def parse(text: str) -> timedelta:
     """`8h`, `3d`, `1d 12h`, `30m`, `90s`, `2w`, or ISO 8601 (`PT8H`, `P1DT12H`).
 
-    Raises ValueError, with words for whoever wrote it, for anything else, for nothing at all and for more than 3650 days.
+    Raises ValueError, in words for whoever wrote it, for anything else, for nothing and for more than 3650 days.
     """
     given = text.strip()
     seconds = _iso(given) if given[:1].upper() == "P" else _short(given.lower())

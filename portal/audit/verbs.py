@@ -13,6 +13,7 @@ class Verb(StrEnum):
     SIGN_IN_REFUSED = "session.open_refused"
     SIGNED_OUT = "session.closed"
     PERSON_ADDED = "person.added"
+    PERSON_CHANGED = "person.changed"
     GROUPS_CHANGED = "person.groups_changed"
     TOKEN_CREATED = "token.created"  # noqa: S105
     TOKEN_CREATE_REFUSED = "token.create_refused"  # noqa: S105

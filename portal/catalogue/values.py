@@ -19,6 +19,7 @@ SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=90)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 _DAG_ID = re.compile(r"[\w.~-]{1,250}")
+_PLAIN = re.compile(r"[!-~]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 _PAGES = {"home", "login", "api", "auth", "dags", "ui", "v1", "v2", "token"}
@@ -95,13 +96,7 @@ def address(value: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise ValueError(f"“{value[:80]}” is not an address: {error}.") from None
-    if (
-        parts.scheme not in ("http", "https")
-        or not host
-        or not value.isascii()
-        or not value.isprintable()
-        or " " in value
-    ):
+    if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(value):
         raise ValueError(f"“{value[:80]}” is not an address; write it like https://airflow.example.com.")
     if parts.username is not None or parts.password is not None:
         raise ValueError("the address holds a user name or password; they belong into granter and runner.")
@@ -115,7 +110,8 @@ def address(value: str) -> str:
         raise ValueError("the address ends at the path: take out what follows “?” or “#”.")
     if not _PATH.fullmatch(path) or path.rpartition("/")[2].lower() in _PAGES:
         raise ValueError(
-            f"the address ends with “{path[:40]}”, which is a page and not where Airflow begins; write what stands before it."
+            f"the address ends with “{path[:40]}”, which is a page and not where Airflow begins; "
+            "write what stands before it."
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
@@ -157,9 +153,7 @@ def entitlement_key(value: str) -> str:
     parts = value.split("/")
     if len(parts) == 2 and all(parts):
         return f"{parts[0]}/role/{parts[1]}"
-    if (len(parts) >= 3 and parts[1] == "role" and all(parts)) or (
-        len(parts) == 4 and parts[1] == "dag" and all(parts)
-    ):
+    if all(parts) and ((parts[1:2] == ["role"] and len(parts) > 2) or (parts[1:2] == ["dag"] and len(parts) == 4)):
         return value
     raise ValueError(f"“{value[:80]}” is no entitlement; write it like prod/role/Op or prod/dag/sales_report/operate.")
 

@@ -1,0 +1,57 @@
+"""What Gatehouse's management commands share: subcommands, `--as`, refusals in words, exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import operator
+from accounts.operator import Operator
+from portal.errors import GatehouseError
+
+
+class Refusal(CommandError):
+    """Refused or found wrong: exit code 1. (argparse itself ends with 2 on wrong usage.)"""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, returncode=1)
+
+
+class SubcommandsCommand(BaseCommand):
+    """`manage.py thing verb ...`: each verb is a method of that name, declared in `add_verbs`."""
+
+    requires_system_checks: list[str] = []
+
+    def add_verbs(self, verbs: Any) -> None:
+        raise NotImplementedError
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        # subparsers would be CommandParsers, which raise where we want argparse's own usage and exit code 2
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=argparse.ArgumentParser)
+        self.add_verbs(verbs)
+
+    def add_verb(self, verbs: Any, name: str, help: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help)
+        operator.add_argument(parser)
+        return parser
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with operator.at_the_command_line():
+            try:
+                getattr(self, options["verb"])(by=Operator.current(options["operator"]), options=options)
+            except GatehouseError as error:
+                raise Refusal(error.detail) from error
+
+    def as_json(self, value: Any) -> None:
+        self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+    def read_stdin_line(self, what: str) -> str:
+        """The first line of standard input, for secrets that must not stand in a command's arguments."""
+        line = sys.stdin.readline().rstrip("\r\n")
+        if not line:
+            raise Refusal(f"Nothing came from standard input where {what} was expected.")
+        return line

@@ -1,0 +1,76 @@
+"""manage.py token create | revoke | list"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import people, tokens
+from accounts.commands import SubcommandsCommand
+from accounts.models import Token
+from accounts.operator import Operator
+from portal.audit.record import stamp
+from portal.errors import Missing
+
+
+class Command(SubcommandsCommand):
+    help = "Make, end and list the tokens by which programs speak for people."
+
+    def add_verbs(self, verbs: Any) -> None:
+        create = self.add_verb(verbs, "create", "Make a token and print it alone; it is never shown again.")
+        create.add_argument("--user", required=True, help="whose token it is")
+        create.add_argument(
+            "--scope", required=True, action="extend", nargs="+", dest="scopes", choices=list(tokens.SCOPES)
+        )
+        create.add_argument("--days", type=int, default=90, help=f"valid for so long, at most {tokens.MAX_DAYS}")
+        create.add_argument("--name", default="made at the command line", help="what it is for")
+        revoke = self.add_verb(verbs, "revoke", "End a token now.")
+        revoke.add_argument("token", help="its public part, gh_<key>, or the whole token")
+        listing = self.add_verb(verbs, "list", "List tokens, newest first.")
+        listing.add_argument("--user", help="only this person's")
+        listing.add_argument("--json", action="store_true")
+
+    def create(self, *, by: Operator, options: dict[str, Any]) -> None:
+        owner = people.by_username(options["user"])
+        _, plaintext = tokens.create(
+            by=by, owner=owner, name=options["name"], scopes=options["scopes"], days=options["days"]
+        )
+        self.stdout.write(plaintext)
+
+    def revoke(self, *, by: Operator, options: dict[str, Any]) -> None:
+        key = "_".join(options["token"].split("_")[:2]).removeprefix("gh_")
+        token = Token.objects.filter(key=key).first()
+        if token is None:
+            raise Missing(f"There is no token gh_{key[:20]}.")
+        self.stdout.write(f"{tokens.revoke(by=by, token_id=token.pk)} revoked")
+
+    def list(self, *, by: Operator, options: dict[str, Any]) -> None:
+        rows = Token.objects.select_related("user").order_by("-created_at")
+        if options["user"]:
+            rows = rows.filter(user=people.by_username(options["user"]))
+        lines = [_line(token) for token in rows]
+        if options["json"]:
+            self.as_json(lines)
+            return
+        for line in lines:
+            used = line["last_used_at"] or "never"
+            scopes = ",".join(line["scopes"])
+            self.stdout.write(
+                f"{line['token']}  {line['user']}  {line['status']} until {line['expires_at']}  "
+                f"{scopes}  last used {used}  {line['name']}"
+            )
+
+
+def _line(token: Token) -> dict[str, Any]:
+    status = "revoked" if token.revoked_at else "expired" if token.expires_at <= timezone.now() else "valid"
+    return {
+        "token": str(token),
+        "user": token.user.username,
+        "name": token.name,
+        "scopes": token.scopes,
+        "status": status,
+        "created_at": stamp(token.created_at),
+        "expires_at": stamp(token.expires_at),
+        "last_used_at": stamp(token.last_used_at) if token.last_used_at else None,
+    }
