@@ -1,0 +1,240 @@
+"""Fixtures for all tests. The cast, the catalogue in force, a fake Airflow behind it, and people's browsers.
+
+What a test asks for, most specific first:
+
+    airflow            the verified fake that the deployment `demo` speaks to; brings `catalogue`
+    catalogue          tests/catalogue.toml in force; brings `cast`
+    cast, employee ... the people of tests/factories.py
+    client_as          client_as("lead") is a Django client signed in as lead
+    broken_trail       from here on the database refuses every audit event
+    postgres_url, redis_url   a real server, started once per session
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+
+import hypothesis
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client, TransactionTestCase
+
+from tests import services
+
+hypothesis.settings.register_profile("gatehouse", deadline=None)
+hypothesis.settings.load_profile("gatehouse")
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+# --- the ground rules ------------------------------------------------------------------------------------------------
+_connect = socket.socket.connect
+
+
+def _connect_here(self: socket.socket, address: object) -> None:
+    """No test leaves this machine."""
+    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOOPBACK:  # type: ignore[index]
+        raise AssertionError(f"a test tried to reach {address}, which is not this machine")
+    _connect(self, address)  # type: ignore[arg-type]
+
+
+socket.socket.connect = _connect_here  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    """Rate limits and the like count in the cache; a test starts without the counts of the one before."""
+    cache.clear()
+
+
+def missing(what: str) -> None:
+    """Skip for want of `what`; where everything must run (CI=true), fail instead."""
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(f"not run: {what} is missing")
+    pytest.skip(f"not run: {what} is missing")
+
+
+@pytest.fixture(autouse=True)
+def _only_on_postgres(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("postgres") and "django_db" in request.keywords:
+        if connection.vendor != "postgresql":
+            pytest.skip("for PostgreSQL: python -m tests.services postgres -- pytest ...")
+
+
+# --- the database ----------------------------------------------------------------------------------------------------
+# Tests with real transactions end with Django emptying every table, which the trail's own triggers refuse, as they should.
+_empty_tables = TransactionTestCase._fixture_teardown
+
+
+def _empty_tables_and_trail(self: TransactionTestCase) -> None:
+    with _triggers_off():
+        _empty_tables(self)
+    seed_trail()
+
+
+TransactionTestCase._fixture_teardown = _empty_tables_and_trail  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def _triggers_off() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+            for name, _ in triggers:
+                cursor.execute(f'DROP TRIGGER "{name}"')
+            yield
+            for _, sql in triggers:
+                cursor.execute(sql)
+        else:
+            cursor.execute("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal")
+            tables = [row[0] for row in cursor.fetchall()]
+            for table in tables:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            yield
+            for table in tables:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def seed_trail() -> None:
+    """The head of an empty trail, as the migrations leave it."""
+    from portal.audit.models import AuditHead
+    from portal.audit.record import GENESIS
+
+    AuditHead.objects.get_or_create(id=1, defaults={"seq": 0, "hash": GENESIS})
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        seed_trail()
+
+
+@pytest.fixture
+def broken_trail(db: None) -> Iterator[None]:
+    """The database itself refuses to insert an audit event, so nothing that must be recorded may happen."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(
+                "CREATE TRIGGER broken_trail BEFORE INSERT ON audit_auditevent "
+                "BEGIN SELECT RAISE(ABORT, 'the trail is broken'); END"
+            )
+            undo = ["DROP TRIGGER broken_trail"]
+        else:
+            cursor.execute(
+                "CREATE FUNCTION broken_trail() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'the trail is broken'; END $$"
+            )
+            cursor.execute(
+                "CREATE TRIGGER broken_trail BEFORE INSERT ON audit_auditevent "
+                "FOR EACH ROW EXECUTE FUNCTION broken_trail()"
+            )
+            undo = ["DROP TRIGGER broken_trail ON audit_auditevent", "DROP FUNCTION broken_trail()"]
+    yield
+    with connection.cursor() as cursor:
+        for statement in undo:
+            cursor.execute(statement)
+
+
+# --- people and what is offered --------------------------------------------------------------------------------------
+@pytest.fixture
+def cast(db: None) -> dict:
+    """Everybody, by name."""
+    from tests import factories
+
+    return factories.people()
+
+
+@pytest.fixture
+def employee(cast: dict):
+    return cast["employee"]
+
+
+@pytest.fixture
+def colleague(cast: dict):
+    return cast["colleague"]
+
+
+@pytest.fixture
+def lead(cast: dict):
+    return cast["lead"]
+
+
+@pytest.fixture
+def lead2(cast: dict):
+    return cast["lead2"]
+
+
+@pytest.fixture
+def security(cast: dict):
+    return cast["security"]
+
+
+@pytest.fixture
+def auditor(cast: dict):
+    return cast["auditor"]
+
+
+@pytest.fixture
+def admin(cast: dict):
+    return cast["admin"]
+
+
+@pytest.fixture
+def stranger(cast: dict):
+    return cast["stranger"]
+
+
+@pytest.fixture
+def client_as(cast: dict) -> Callable[[str], Client]:
+    """client_as("lead"): a browser in which lead has signed in; client_as("") one in which nobody has."""
+
+    def sign_in(name: str, **options: object) -> Client:
+        client = Client(**options)  # type: ignore[arg-type]
+        if name:
+            client.force_login(cast[name])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def catalogue(cast: dict, monkeypatch: pytest.MonkeyPatch):
+    """tests/catalogue.toml in force; its version."""
+    from tests import factories
+
+    monkeypatch.setenv("TEST_GRANTER_PASSWORD", "granter's password")
+    monkeypatch.setenv("TEST_RUNNER_PASSWORD", "runner's password")
+    return factories.offer()
+
+
+@pytest.fixture
+def airflow(catalogue: object, monkeypatch: pytest.MonkeyPatch):
+    """The fake Airflow that the deployment `demo` speaks to, looked at once, so that it is known to be up."""
+    from tests import factories
+
+    with factories.fake_airflow(monkeypatch) as fake:
+        yield fake
+
+
+# --- real servers ----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    try:
+        with services.postgres() as url:
+            yield url
+    except services.NotInstalled as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    try:
+        with services.redis() as url:
+            yield url
+    except services.NotInstalled as error:
+        missing(str(error))
