@@ -18,6 +18,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- where things are ------------------------------------------------------------------------------------------------
 DEBUG = env.flag("GATEHOUSE_DEBUG", default=False)
+DEMO = env.flag("GATEHOUSE_DEMO", default=False)  # the sign-in page offers the demo's people, one click each
 DATA_DIR = env.path("GATEHOUSE_DATA_DIR", default=BASE_DIR / ".data")
 CONFIG_FILE = env.path("GATEHOUSE_CONFIG", default=BASE_DIR / "gatehouse.toml")
 PUBLIC_URL = env.url("GATEHOUSE_PUBLIC_URL", default="http://127.0.0.1:8000")
