@@ -6,7 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from airflow_bridge.auth import Credentials
+from airflow_bridge.errors import Unsupported
 from airflow_bridge.types import Dag, Permission, Role, Run, TaskInstance, User
+from airflow_bridge.v2 import AirflowV2
+
+BUDGET = 10.0
 
 
 class Airflow(Protocol):
@@ -51,3 +56,17 @@ class Airflow(Protocol):
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]: ...
 
     def close(self) -> None: ...
+
+
+def connect(
+    *, name: str, url: str, api: str, auth: Credentials, timeout: float = BUDGET, allow_plain_http: bool = False
+) -> Airflow:
+    """A client for one deployment and one account; asks nothing of it yet.
+
+    name: how errors call the deployment. api: "v2" (Airflow 3). timeout: seconds that one call may take in all.
+    allow_plain_http: accept http to another machine, where the network between is trusted.
+    Raises Unsupported for an API this release does not speak, Rejected for an address that cannot be used.
+    """
+    if api != "v2":
+        raise Unsupported(f"{name}: this release of Gatehouse speaks to Airflow 3 (api v2), not to api {api}.")
+    return AirflowV2(name=name, url=url, auth=auth, budget=timeout, allow_plain_http=allow_plain_http)

@@ -1,8 +1,8 @@
 """Everything that can go wrong between here and Airflow, as one tree. Nothing of httpx leaks.
 
 BridgeError
-├── Unreachable       no connection, or a proxy's 502/503/504 (nothing of the request was done)
-├── TimedOut          no answer in time: whether it was done is unknown, read before trying again
+├── Unreachable       no connection, a 503, or a proxy's 502/504 to a read: nothing of the request was done
+├── TimedOut          no answer in time, or a 502/504 to a write: whether it was done is unknown, read before retrying
 ├── Unauthorised      the credentials were refused
 ├── Forbidden         signed in, but not permitted
 ├── NotFound
