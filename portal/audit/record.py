@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from portal.audit.verbs import Verb
 from portal.errors import GatehouseError
 
 GENESIS = "0" * 64
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SYSTEM = "gatehouse"  # the actor of what the portal does by itself
 
 
@@ -53,6 +55,7 @@ class Trail:
     """Events of the transaction at hand, in the order in which they will be appended."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)  # of joined blocks; kept although these are undone
 
     def add(
         self,
@@ -69,23 +72,32 @@ class Trail:
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Add an event. `by=None` is the portal itself. `detail` holds str, int, bool, None, lists and dicts only."""
-        self.entries.append(
-            {
-                "actor": by.get_username() if by else SYSTEM,
-                "on_behalf_of": on_behalf_of.get_username() if on_behalf_of else "",
-                "token": source.get().token,
-                "source": source.get().address,
-                "verb": verb.value,
-                "outcome": outcome.value,
-                "target": target,
-                "deployment": deployment,
-                "request": request,
-                "grant": grant,
-                "operation": operation,
-                "detail": dict(detail or {}),
-            }
-        )
+        columns = {
+            "actor": by.get_username() if by else SYSTEM,
+            "on_behalf_of": on_behalf_of.get_username() if on_behalf_of else "",
+            "token": source.get().token,
+            "source": source.get().address,
+            "verb": verb.value,
+            "outcome": outcome.value,
+            "target": target,
+            "deployment": deployment,
+            "request": request,
+            "grant": grant,
+            "operation": operation,
+        }
+        # cleaned here, once: the columns must say what the hashed text says, and must fit
+        fitting = {name: _fit(_clean(value), PROJECTIONS[name]) for name, value in columns.items()}
+        self.entries.append({**fitting, "detail": _clean(dict(detail or {}))})
 
+
+PROJECTIONS: dict[str, int] = {
+    name: AuditEvent._meta.get_field(name).max_length or 0
+    for name in (
+        "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target", "deployment", "request", "grant",
+        "operation",
+    )
+}  # fmt: skip
+"""The columns that repeat what the canonical text says, with how much they hold."""
 
 _open = threading.local()
 
@@ -94,40 +106,57 @@ _open = threading.local()
 def recording(*, refusal: Verb | None = None, by: Actor | None = None, target: str = "") -> Iterator[Trail]:
     """One transaction with its events. Inside another `recording` it joins that one.
 
-    refusal: the event to write when a GatehouseError leaves the outermost block.
-    Raises what the block raises; nothing of the block is kept then, except the record of the refusal.
+    refusal: the event to write when a GatehouseError leaves the block. Where a joined block and the outermost one both
+    name one, the outermost one's is written: it is what was attempted.
+    Raises what the block raises; nothing of the block is kept then, except the record of the refusal. Must not stand
+    inside a bare `transaction.atomic` (RuntimeError): what is recorded there could be undone by others.
     """
     outer: Trail | None = getattr(_open, "trail", None)
-    if outer is not None:
-        mark = len(outer.entries)
-        try:
-            with transaction.atomic():
-                yield outer
-        except BaseException:
-            del outer.entries[mark:]
-            raise
-        return
+    if outer is None:
+        with _outermost(refusal, by, target) as trail:
+            yield trail
+    else:
+        with _joined(outer, refusal, by, target):
+            yield outer
+
+
+@contextmanager
+def _outermost(refusal: Verb | None, by: Actor | None, target: str) -> Iterator[Trail]:
+    trail = Trail()
     try:
-        with transaction.atomic():
-            _open.trail = trail = Trail()
+        with transaction.atomic(durable=True):
+            _open.trail = trail
             try:
                 yield trail
             finally:
                 _open.trail = None
-            _append(trail.entries)
+            _append(trail.entries + trail.refusals)
     except GatehouseError as error:
-        if refusal is not None:
-            said = Trail()
-            said.add(
-                refusal,
-                by=by,
-                target=target,
-                outcome=AuditEvent.Outcome.REFUSED,
-                detail={"reason": error.reason, "said": error.detail},
-            )
-            with transaction.atomic():
-                _append(said.entries)
+        said = trail.refusals if refusal is None else [_refused(refusal, by, target, error)]
+        if said:
+            with transaction.atomic(durable=True):
+                _append(said)
         raise
+
+
+@contextmanager
+def _joined(outer: Trail, refusal: Verb | None, by: Actor | None, target: str) -> Iterator[None]:
+    mark = len(outer.entries)
+    try:
+        with transaction.atomic():
+            yield
+    except BaseException as error:
+        del outer.entries[mark:]
+        if refusal is not None and isinstance(error, GatehouseError):
+            outer.refusals.append(_refused(refusal, by, target, error))
+        raise
+
+
+def _refused(verb: Verb, by: Actor | None, target: str, error: GatehouseError) -> dict[str, Any]:
+    said = Trail()
+    outcome = AuditEvent.Outcome.REFUSED
+    said.add(verb, by=by, target=target, outcome=outcome, detail={"reason": error.reason, "said": error.detail})
+    return said.entries[0]
 
 
 def _append(entries: list[dict[str, Any]]) -> None:
@@ -141,7 +170,7 @@ def _append(entries: list[dict[str, Any]]) -> None:
         at = timezone.now()
         text = canonical({**entry, "seq": head.seq, "at": stamp(at)})
         prev, head.hash = head.hash, chained(head.hash, text)
-        columns = {name: value for name, value in entry.items() if name != "detail"}
+        columns = {name: entry[name] for name in PROJECTIONS}
         events.append(AuditEvent(seq=head.seq, at=at, payload=text, prev=prev, hash=head.hash, **columns))
     AuditEvent.objects.bulk_create(events)
     head.save(update_fields=["seq", "hash"])
@@ -163,7 +192,7 @@ def canonical(document: Mapping[str, Any]) -> str:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+        return UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, Mapping):
         return {_clean(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -171,6 +200,10 @@ def _clean(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     raise TypeError(f"an audit event cannot hold a {type(value).__name__}: {value!r}")
+
+
+def _fit(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def chained(prev: str, payload: str) -> str:

@@ -1,6 +1,6 @@
 """Every event there is: `noun.past_tense`, with the form it takes when it was refused or failed.
 
-`SENTENCES` says each in plain words for people; a guard checks that none is missing.
+`sentences.SENTENCES` says each in plain words for people; a test checks that none is missing.
 """
 
 from __future__ import annotations

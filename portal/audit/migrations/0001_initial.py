@@ -4,47 +4,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('seq', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=150)),
-                ('on_behalf_of', models.CharField(blank=True, default='', max_length=150)),
-                ('token', models.CharField(blank=True, default='', max_length=100)),
-                ('source', models.CharField(blank=True, default='', help_text='network address', max_length=64)),
-                ('verb', models.CharField(max_length=60)),
-                ('outcome', models.CharField(choices=[('success', 'done'), ('refused', 'refused'), ('failed', 'failed')], max_length=8)),
-                ('target', models.CharField(max_length=420)),
-                ('deployment', models.CharField(blank=True, default='', max_length=40)),
-                ('request', models.CharField(blank=True, default='', max_length=24)),
-                ('grant', models.CharField(blank=True, default='', max_length=24)),
-                ('operation', models.CharField(blank=True, default='', max_length=24)),
-                ('payload', models.TextField()),
-                ('prev', models.CharField(max_length=64)),
-                ('hash', models.CharField(max_length=64, unique=True)),
+                ("seq", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=150)),
+                ("on_behalf_of", models.CharField(blank=True, default="", max_length=150)),
+                ("token", models.CharField(blank=True, default="", max_length=100)),
+                ("source", models.CharField(blank=True, default="", help_text="network address", max_length=64)),
+                ("verb", models.CharField(max_length=60)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("success", "done"), ("refused", "refused"), ("failed", "failed")], max_length=8
+                    ),
+                ),
+                ("target", models.CharField(max_length=420)),
+                ("deployment", models.CharField(blank=True, default="", max_length=40)),
+                ("request", models.CharField(blank=True, default="", max_length=24)),
+                ("grant", models.CharField(blank=True, default="", max_length=24)),
+                ("operation", models.CharField(blank=True, default="", max_length=24)),
+                ("payload", models.TextField()),
+                ("prev", models.CharField(max_length=64)),
+                ("hash", models.CharField(max_length=64, unique=True)),
             ],
             options={
-                'ordering': ['-seq'],
-                'indexes': [models.Index(fields=['actor', '-seq'], name='audit_audit_actor_6cfe36_idx'), models.Index(fields=['verb', '-seq'], name='audit_audit_verb_c9d9f7_idx'), models.Index(fields=['target', '-seq'], name='audit_audit_target_b3a4a9_idx'), models.Index(fields=['request', '-seq'], name='audit_audit_request_7d0a99_idx'), models.Index(fields=['grant', '-seq'], name='audit_audit_grant_bab08e_idx'), models.Index(fields=['at'], name='audit_audit_at_c42b4b_idx')],
+                "ordering": ["-seq"],
+                "indexes": [
+                    models.Index(fields=["actor", "-seq"], name="audit_audit_actor_6cfe36_idx"),
+                    models.Index(fields=["verb", "-seq"], name="audit_audit_verb_c9d9f7_idx"),
+                    models.Index(fields=["target", "-seq"], name="audit_audit_target_b3a4a9_idx"),
+                    models.Index(fields=["request", "-seq"], name="audit_audit_request_7d0a99_idx"),
+                    models.Index(fields=["grant", "-seq"], name="audit_audit_grant_bab08e_idx"),
+                    models.Index(fields=["at"], name="audit_audit_at_c42b4b_idx"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditHead',
+            name="AuditHead",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField()),
-                ('hash', models.CharField(max_length=64)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("seq", models.BigIntegerField()),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='audit_one_head')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="audit_one_head")],
             },
         ),
     ]

@@ -1,0 +1,170 @@
+"""Reading the trail: filters as people and programs write them, and one page at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from portal.errors import Invalid
+
+LONGEST = 420  # characters of a filter; as long as the longest target
+LOST_PLUS = re.compile(r"(:[\d.:]+) (\d\d:?\d\d)$")  # a plus sign that nobody escaped arrives as a space
+VERB_PATTERN = re.compile(r"[a-z_]+\.([a-z_]+|\*)")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to show of the trail; an empty field does not filter.
+
+    actor: a username; also finds what was done on that person's behalf. verb: `request.approved`, or `request.*`.
+    target: what it is about (`REQ-12`, a username, `demo/sales_report`); events of a request, grant or operation too.
+    since, until: the first moment that counts, and the first that does not.
+    q: words, each of which is found somewhere in the event.
+    """
+
+    actor: str = ""
+    verb: str = ""
+    target: str = ""
+    deployment: str = ""
+    outcome: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str = ""
+
+    @classmethod
+    def parse(cls, params: Mapping[str, str]) -> Filters:
+        """Filters from the parameters of an address; others are ignored. Raises Invalid with every wrong field."""
+        wrong: dict[str, str] = {}
+        found: dict[str, Any] = {}
+        for name in (field.name for field in fields(cls)):
+            text = params.get(name, "").strip()
+            try:
+                found[name] = READERS.get(name, _text)(text)
+            except ValueError as error:
+                wrong[name] = str(error)
+        since, until = found.get("since"), found.get("until")
+        if since and until and until <= since:
+            wrong["until"] = "The end lies before the beginning."
+        if wrong:
+            raise Invalid(wrong)
+        return cls(**found)
+
+    def as_params(self) -> dict[str, str]:
+        """The filters that are set, as text: for links, and for the record of an export."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items() if value
+        }
+
+
+def events(filters: Filters) -> QuerySet[AuditEvent]:
+    """The events that meet `filters`, the newest first."""
+    rows = AuditEvent.objects.order_by("-seq")
+    if filters.actor:
+        rows = rows.filter(Q(actor=filters.actor) | Q(on_behalf_of=filters.actor))
+    if filters.verb.endswith("*"):
+        rows = rows.filter(verb__startswith=filters.verb[:-1])
+    elif filters.verb:
+        rows = rows.filter(verb=filters.verb)
+    if filters.target:
+        about = filters.target
+        rows = rows.filter(Q(target=about) | Q(request=about) | Q(grant=about) | Q(operation=about))
+    if filters.deployment:
+        rows = rows.filter(deployment=filters.deployment)
+    if filters.outcome:
+        rows = rows.filter(outcome=filters.outcome)
+    if filters.since:
+        rows = rows.filter(at__gte=filters.since)
+    if filters.until:
+        rows = rows.filter(at__lt=filters.until)
+    for word in filters.q.split():
+        rows = rows.filter(_says(word))
+    return rows
+
+
+def page(filters: Filters, *, before: int | None = None, size: int = 50) -> tuple[list[AuditEvent], int | None]:
+    """One page, the newest first, and the `before` of the next one (None at the end). Costs the same at any depth."""
+    rows = events(filters)
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    found = list(rows[: size + 1])
+    return found[:size], found[size - 1].seq if len(found) > size else None
+
+
+def event(seq: int) -> AuditEvent | None:
+    return AuditEvent.objects.filter(pk=seq).first()
+
+
+def detail(event: AuditEvent) -> dict[str, Any]:
+    """What an event says beyond its columns."""
+    found: dict[str, Any] = json.loads(event.payload).get("detail", {})
+    return found
+
+
+def _says(word: str) -> Q:
+    """The word stands in a value of the payload, not in one of its keys: what follows its closing quote is no colon."""
+    escaped = json.dumps(word, ensure_ascii=False)[1:-1]
+    inside = r'([^"\\]|\\.)*'
+    value = rf'[\[,:]"{inside}{re.escape(escaped)}{inside}"[^:]'
+    return Q(payload__icontains=escaped) & Q(payload__iregex=value)
+
+
+def _text(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("The text holds a character that cannot be searched for.")
+    if len(text) > LONGEST:
+        raise ValueError(f"The text has {len(text)} characters; at most {LONGEST} can be searched for.")
+    return text
+
+
+def _verb(text: str) -> str:
+    if text and (
+        not VERB_PATTERN.fullmatch(text)
+        or not any(verb == text or (text.endswith(".*") and verb.startswith(text[:-1])) for verb in Verb)
+    ):
+        raise ValueError(f"There is no event “{text[:60]}”. Examples: request.approved, request.*")
+    return text
+
+
+def _outcome(text: str) -> str:
+    if text and text not in AuditEvent.Outcome.values:
+        raise ValueError(f"The outcome is one of {', '.join(AuditEvent.Outcome.values)}, not “{text[:40]}”.")
+    return text
+
+
+def _moment(text: str, *, end_of_day: bool) -> datetime | None:
+    """A date or a time; what names no time zone is meant in the reader's own."""
+    if not text:
+        return None
+    try:
+        day = parse_date(text)
+        found = None if day else parse_datetime(LOST_PLUS.sub(r"\1+\2", text))
+        if day is not None:
+            found = _midnight(day + timedelta(days=1) if end_of_day else day)
+    except (ValueError, OverflowError):  # well formed, but there is no such day
+        found = None
+    if found is None:
+        raise ValueError(f"“{text[:40]}” is no date or time. Examples: 2026-11-21, 2026-11-21T09:00:00Z")
+    return timezone.make_aware(found) if timezone.is_naive(found) else found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min)
+
+
+READERS = {
+    "verb": _verb,
+    "outcome": _outcome,
+    "since": lambda text: _moment(text, end_of_day=False),
+    "until": lambda text: _moment(text, end_of_day=True),
+}

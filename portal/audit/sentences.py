@@ -1,0 +1,168 @@
+"""Every event as a sentence for people: who did what to what, and where it was refused or failed, why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from portal import durations
+from portal.audit.models import AuditEvent
+from portal.audit.queries import detail
+from portal.audit.record import SYSTEM
+from portal.audit.verbs import Verb
+
+# {actor}, {target} and the other columns are always there; what stands in the event's detail may be missing
+SENTENCES: dict[Verb, str] = {
+    Verb.SIGNED_IN: "{actor} signed in",
+    Verb.SIGN_IN_REFUSED: "Somebody failed to sign in as {target}{said}",
+    Verb.SIGNED_OUT: "{actor} signed out",
+    Verb.PERSON_ADDED: "{actor} added {target} to the people of the portal",
+    Verb.PERSON_CHANGED: "{actor} changed what is known of {target}{changed}",
+    Verb.GROUPS_CHANGED: "{actor} changed the groups of {target}{before_after}",
+    Verb.TOKEN_CREATED: "{actor} made the token {target}{token_named}{scopes}",
+    Verb.TOKEN_CREATE_REFUSED: "{actor} was not given a new token{said}",
+    Verb.TOKEN_REVOKED: "{actor} revoked the token {target}{token_named}",
+    Verb.TOKEN_REVOKE_REFUSED: "{actor} could not revoke {target}{said}",
+    Verb.PAGE_REFUSED: "{actor} was not let into {target}{said}",
+    Verb.CATALOGUE_APPLIED: "{actor} put {target} in force",
+    Verb.CATALOGUE_REFUSED: "{actor} could not put a new catalogue in force{said}",
+    Verb.DEPLOYMENT_UP: "Airflow on {target} answers",
+    Verb.DEPLOYMENT_DOWN: "Airflow on {target} became unreachable{said}",
+    Verb.DEPLOYMENT_LOCKED_OUT: "Airflow on {target} no longer accepts Gatehouse’s account{said}",
+    Verb.REQUEST_SUBMITTED: "{actor} asked for {entitlement}{beneficiary}{duration} ({target}){reason}",
+    Verb.REQUEST_SUBMIT_REFUSED: "{actor} could not ask for {target}{said}",
+    Verb.REQUEST_APPROVED: "{actor} approved {target}{duration}{comment}",
+    Verb.REQUEST_APPROVE_REFUSED: "{actor} could not approve {target}{said}",
+    Verb.REQUEST_STAGE_DONE: "Step {stage} of {target} has its approvals; step {next_stage} is open",
+    Verb.REQUEST_GRANTED_AT_ONCE: "{target} was granted at once, as its policy allows{break_glass}",
+    Verb.REQUEST_DENIED: "{actor} denied {target}{comment}",
+    Verb.REQUEST_DENY_REFUSED: "{actor} could not deny {target}{said}",
+    Verb.REQUEST_WITHDRAWN: "{actor} withdrew {target}",
+    Verb.REQUEST_WITHDRAW_REFUSED: "{actor} could not withdraw {target}{said}",
+    Verb.REQUEST_LAPSED: "{target} lapsed: nobody decided it in time",
+    Verb.GRANT_SCHEDULED: "{target} is to give {entitlement}{beneficiary} later{starts_at}",
+    Verb.GRANT_STARTED: "The start of {target} has come: {entitlement} is being given{beneficiary}",
+    Verb.GRANT_ACTIVATED: "{target} is active: Airflow on {deployment} shows {entitlement}{beneficiary}",
+    Verb.GRANT_FAILED: "{target} could not be applied in Airflow on {deployment}{why}",
+    Verb.GRANT_RETRIED: "{actor} had {target} tried again",
+    Verb.GRANT_RETRY_REFUSED: "{actor} could not have {target} tried again{said}",
+    Verb.GRANT_EXPIRED: "The time of {target} is over: {entitlement} is being taken away{from_beneficiary}",
+    Verb.GRANT_REVOKED: "{actor} revoked {target}, {entitlement}{beneficiary}{reason}",
+    Verb.GRANT_REVOKE_REFUSED: "{actor} could not end {target}{said}",
+    Verb.GRANT_HANDED_BACK: "{actor} handed {target} back, {entitlement}",
+    Verb.GRANT_ENDED: "{target} has ended: Airflow on {deployment} confirms it, {entitlement}{beneficiary}",
+    Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
+    Verb.ROLES_CHANGED: "{roles_changed}",
+    Verb.ACCOUNT_MATCHED: "{target} was found in Airflow on {deployment} as {airflow_user}",
+    Verb.ACCOUNT_CREATED: "An Airflow account {airflow_user} was created on {deployment} for {target}",
+    Verb.OPERATION_FAILED: "{target} failed on {deployment}{why}",
+    Verb.RUN_REQUESTED: "{actor} asked for a run of {dag} on {deployment} ({target}){note}",
+    Verb.RUN_REQUEST_REFUSED: "{actor} could not run {target}{said}",
+    Verb.RUN_STARTED: "Airflow on {deployment} has the run of {dag} ({target})",
+    Verb.RUN_START_FAILED: "The run of {dag} on {deployment} could not be started ({target}){why}",
+    Verb.RUN_FINISHED: "The run of {dag} on {deployment} ended ({target}){state}",
+    Verb.DAG_PAUSE_REQUESTED: "{actor} asked to pause {target}{reason}",
+    Verb.DAG_UNPAUSE_REQUESTED: "{actor} asked to unpause {target}{reason}",
+    Verb.DAG_PAUSE_REFUSED: "{actor} could not pause {target}{said}",
+    Verb.DAG_UNPAUSE_REFUSED: "{actor} could not unpause {target}{said}",
+    Verb.DAG_PAUSED: "{target} is paused: Airflow confirms it{asked_by}",
+    Verb.DAG_UNPAUSED: "{target} is no longer paused: Airflow confirms it{asked_by}",
+    Verb.DAG_PAUSE_FAILED: "{target} could not be paused in Airflow{why}",
+    Verb.DAG_UNPAUSE_FAILED: "{target} could not be unpaused in Airflow{why}",
+    Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
+    Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events are as they were written",
+    Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and it was changed: the first wrong event is {first_bad}",
+}
+
+# how a piece of the detail is said, with what joins it to the sentence; nothing where the event does not have it
+CLAUSES: dict[str, tuple[str, str]] = {
+    "said": ("said", ": {}"),
+    "why": ("why", ": {}"),
+    "reason": ("reason", ": “{}”"),
+    "comment": ("comment", ": “{}”"),
+    "note": ("note", ": “{}”"),
+    "beneficiary": ("beneficiary", " for {}"),
+    "from_beneficiary": ("beneficiary", " from {}"),
+    "asked_by": ("requested_by", ", as {} asked"),
+    "changed": ("changed", ": {}"),
+    "scopes": ("scopes", " for {}"),
+    "token_named": ("name", " “{}”"),
+    "starts_at": ("starts_at", ": {}"),
+    "state": ("state", ": {}"),
+    "filter": ("filter", ", filtered by {}"),
+}
+
+
+def sentence(event: AuditEvent) -> str:
+    """What happened, in plain words and one line. Plain text: whoever shows it escapes it."""
+    said = detail(event)
+    try:
+        template = SENTENCES[Verb(event.verb)]
+    except ValueError:  # written by a later version
+        return f"{event.actor}: {event.verb} {event.target}"
+    return " ".join(template.format_map(_Words(event, said)).split())
+
+
+class _Words(dict[str, str]):
+    """Looks a word of a template up when it is needed: a clause, a column, or a piece of the detail."""
+
+    def __init__(self, event: AuditEvent, said: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.event, self.said = event, said
+
+    def __missing__(self, name: str) -> str:
+        if name in SPECIAL:
+            return SPECIAL[name](self.event, self.said)
+        if name in CLAUSES:
+            key, joined = CLAUSES[name]
+            value = _plain(self.said.get(key))
+            return joined.format(value) if value and not (key == "beneficiary" and value == self.event.actor) else ""
+        if name in self.said:
+            return _plain(self.said[name]) or "nothing"
+        return str(getattr(self.event, name, "")) or "something"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return "" if value is None else str(value)
+
+
+def _actor(event: AuditEvent, said: Mapping[str, Any]) -> str:
+    name = "Gatehouse" if event.actor == SYSTEM else event.actor
+    return f"{name} for {event.on_behalf_of}" if event.on_behalf_of else name
+
+
+def _duration(event: AuditEvent, said: Mapping[str, Any]) -> str:
+    try:
+        return f" for {durations.words(durations.parse(str(said.get('duration', ''))))}"
+    except ValueError:
+        return ""
+
+
+def _break_glass(event: AuditEvent, said: Mapping[str, Any]) -> str:
+    return ": break-glass" if said.get("break_glass") else ""
+
+
+def _before_after(event: AuditEvent, said: Mapping[str, Any]) -> str:
+    if "before" not in said or "after" not in said:
+        return ""
+    return f": from {_plain(said['before']) or 'none'} to {_plain(said['after']) or 'none'}"
+
+
+def _roles_changed(event: AuditEvent, said: Mapping[str, Any]) -> str:
+    whose = f"the roles of {event.target} in Airflow on {event.deployment}"
+    if said.get("found_in_place"):
+        return f"Gatehouse found {whose} as they should be"
+    return f"Gatehouse changed {whose}{_before_after(event, said)}"
+
+
+SPECIAL = {
+    "actor": _actor,
+    "duration": _duration,
+    "break_glass": _break_glass,
+    "before_after": _before_after,
+    "roles_changed": _roles_changed,
+}

@@ -1,0 +1,149 @@
+"""Looking whether the trail is what was written: numbers without gaps, chain, projections, head."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC
+
+from django.db import DatabaseError
+from django.db.models import Max
+from django.utils.dateparse import parse_datetime
+
+from portal.audit.models import AuditEvent, AuditHead
+from portal.audit.record import GENESIS, PROJECTIONS, Actor, canonical, chained, recording
+from portal.audit.verbs import Verb
+
+BATCH = 1000
+SHOWN = 20  # problems told one by one; the rest is counted
+
+
+@dataclass
+class Result:
+    """What was found. `events` were looked at, up to `head_seq`; `first_bad` is the lowest number with a problem."""
+
+    events: int = 0
+    problems: list[str] = field(default_factory=list)
+    found: int = 0
+    first_bad: int | None = None
+    head_seq: int = 0
+    head_hash: str = GENESIS
+
+    @property
+    def ok(self) -> bool:
+        return self.found == 0
+
+    def wrong(self, seq: int, words: str) -> None:
+        self.found += 1
+        self.first_bad = seq if self.first_bad is None else min(seq, self.first_bad)
+        if self.found <= SHOWN:
+            self.problems.append(words)
+
+
+def verify() -> Result:
+    """Recompute everything. Reads only; memory stays flat; events appended meanwhile are left for the next time."""
+    result = Result()
+    head = AuditHead.objects.first()
+    if head is None:
+        result.wrong(0, "The head of the chain is missing: nothing says how long the trail should be.")
+        upto = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
+    else:
+        upto, result.head_seq, result.head_hash = head.seq, head.seq, head.hash
+    last_seq, last_hash = 0, GENESIS
+    for event in _rows(upto):
+        _check_place(result, event, last_seq, last_hash)
+        _check_itself(result, event)
+        last_seq, last_hash = event.seq, event.hash
+        result.events += 1
+    if head is not None:
+        _check_head(result, head, last_seq, last_hash)
+    if result.found > SHOWN:
+        result.problems.append(f"And {result.found - SHOWN} more.")
+    return result
+
+
+def verify_and_record(*, by: Actor | None) -> Result:
+    """`verify`, and an event with what it found. Where not even that can be written, that is one more problem."""
+    result = verify()
+    detail = {"events": result.events, "head": result.head_hash, "up_to": result.head_seq}
+    try:
+        with recording() as trail:
+            if result.ok:
+                trail.add(Verb.AUDIT_VERIFIED, by=by, target="audit", detail=detail)
+            else:
+                detail |= {"first_bad": result.first_bad, "problems": result.problems}
+                outcome = AuditEvent.Outcome.FAILED
+                trail.add(Verb.AUDIT_VERIFY_FAILED, by=by, target="audit", outcome=outcome, detail=detail)
+    except (DatabaseError, AuditHead.DoesNotExist) as error:
+        result.found += 1
+        result.problems.append(f"This result could not be recorded in the trail: {error}")
+    return result
+
+
+def _rows(upto: int) -> Iterator[AuditEvent]:
+    rows = left = AuditEvent.objects.filter(seq__lte=upto).order_by("seq")
+    while batch := list(left[:BATCH]):
+        yield from batch
+        left = rows.filter(seq__gt=batch[-1].seq)
+
+
+def _check_place(result: Result, event: AuditEvent, last_seq: int, last_hash: str) -> None:
+    """Does it follow the one before?"""
+    if event.seq < 1:
+        result.wrong(event.seq, f"An event has the number {event.seq}, which Gatehouse never gives.")
+    elif event.seq != last_seq + 1:
+        gone = (
+            f"Event {event.seq - 1} is"
+            if event.seq == last_seq + 2
+            else f"Events {last_seq + 1} to {event.seq - 1} are"
+        )
+        result.wrong(last_seq + 1, f"{gone} missing.")
+    elif event.prev != last_hash:
+        before = f"event {last_seq} as it is now" if last_seq else "the beginning of the trail"
+        result.wrong(event.seq, f"Event {event.seq} does not follow {before}: the chain is broken between them.")
+
+
+def _check_itself(result: Result, event: AuditEvent) -> None:
+    """Does its text give its hash, and do its columns say what its text says?"""
+    try:
+        right = chained(event.prev, event.payload)
+    except ValueError:
+        result.wrong(event.seq, f"Event {event.seq} names no hash it could follow.")
+        return
+    if event.hash != right:
+        result.wrong(event.seq, f"Event {event.seq} was changed: its text does not give its hash.")
+    try:
+        document = json.loads(event.payload)
+        if not isinstance(document, dict) or canonical(document) != event.payload:
+            raise ValueError("not canonical")
+        at = parse_datetime(document["at"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        result.wrong(event.seq, f"Event {event.seq} holds a text that Gatehouse does not write.")
+        return
+    said = {name: document.get(name) for name in (*PROJECTIONS, "seq")}
+    shown = {name: getattr(event, name) for name in said}
+    differing = [name for name in said if said[name] != shown[name]]
+    if at != event.at.astimezone(UTC):
+        differing.append("at")
+    if differing:
+        columns = f"The column {differing[0]}" if len(differing) == 1 else f"The columns {', '.join(differing)}"
+        verb = "does" if len(differing) == 1 else "do"
+        result.wrong(event.seq, f"{columns} of event {event.seq} {verb} not say what its text says.")
+
+
+def _check_head(result: Result, head: AuditHead, last_seq: int, last_hash: str) -> None:
+    """Does the head name the last event? What is beyond it was not written by Gatehouse."""
+    if last_seq < head.seq:
+        result.wrong(last_seq + 1, f"The end of the trail was cut off: {_events(last_seq + 1, head.seq)} missing.")
+    elif last_hash != head.hash:
+        result.wrong(head.seq, f"The head does not name event {head.seq} as it is now.")
+    # in this order: an event appended in between moves the head with it
+    newest = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
+    now = AuditHead.objects.first()
+    if now is not None and newest > now.seq:
+        result.wrong(now.seq + 1, f"There are events beyond the head, which names {now.seq} as the last one.")
+
+
+def _events(first: int, last: int) -> str:
+    return f"event {first} is" if first == last else f"events {first} to {last} are"
