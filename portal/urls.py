@@ -17,4 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.web.health")),
 ]
 handler404 = "portal.web.errors.not_found"
+# not one of Django's: allauth asks for it when somebody tries too often
+handler429 = "portal.web.errors.too_many"
 handler500 = "portal.web.errors.server_error"

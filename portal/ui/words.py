@@ -63,3 +63,16 @@ def left(ends: datetime, *, now: datetime | None = None) -> str:
     if HOUR <= gap < DAY and (gap % HOUR) // MINUTE:
         return f"{_count(gap // HOUR, 'hour')} {_count((gap % HOUR) // MINUTE, 'minute')} left"
     return f"{rough(gap)} left"
+
+
+def clock(span: timedelta | float) -> str:
+    """How long something took or has been taking: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    if seconds < 1:
+        return f"{max(seconds, 0):.1f} s"
+    whole = int(seconds)
+    for unit, size, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{whole} s"

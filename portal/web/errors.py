@@ -15,3 +15,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     return answers.broken(request)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    return answers.too_many(request)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts import roles
+from accounts import people, roles
 from accounts.permissions import Permission as P
 from accounts.permissions import Role
 from portal.access import queries as access
@@ -66,6 +67,17 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
         ],
     ),
 ]
+# who the sign-in page of the demo offers, and what each of them is there to show
+DEMO_PEOPLE = {
+    "employee": "asks for access and runs DAGs",
+    "colleague": "the same, and in group sales as well",
+    "lead": "decides as a data lead",
+    "lead2": "the other data lead",
+    "security": "decides the second step of high-risk access",
+    "auditor": "reads and verifies the audit trail",
+    "admin": "looks after the deployments",
+}
+DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, documented, and not a secret
 # the four places of the bar on a phone: the first four of these that a person has
 BAR = ("home", "queue", "request_new", "dag_list", "access")
 
@@ -133,6 +145,18 @@ class Frame:
             return []
         away = catalogue.deployments_in_force().exclude(status__in=[D.Status.UP, D.Status.UNKNOWN])
         return [trouble(deployment) for deployment in away]
+
+    @cached_property
+    def demo_people(self) -> list[dict[str, str]]:
+        """In the demo alone: who may be tried out on the sign-in page, the first things to try first."""
+        if not settings.DEMO:
+            return []
+        there = {person.username for person in people.members(f"user:{name}" for name in DEMO_PEOPLE)}
+        return [{"username": name, "words": words} for name, words in DEMO_PEOPLE.items() if name in there]
+
+    @property
+    def demo_password(self) -> str:
+        return DEMO_PASSWORD if settings.DEMO else ""
 
     @cached_property
     def initials(self) -> str:

@@ -1,11 +1,12 @@
 """For whatever watches the portal: is the process alive, and can it do its work?"""
 
-from accounts.guard import public
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from accounts.guard import public
 
 
 @require_safe

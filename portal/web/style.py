@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.guard import requires
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.ui.htmx import render
 

@@ -40,6 +40,17 @@
     }
   });
 
+  // --- a form with data-once is sent once, however often its button is pressed ---
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("[data-once]")) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
   // --- questions that open in place put the focus into their first field ---
   document.addEventListener("toggle", (event) => {
     if (event.target.matches("details.ask") && event.target.open) {

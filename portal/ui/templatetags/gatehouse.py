@@ -83,6 +83,12 @@ def time_left(ends: datetime | None) -> str:
     return words.left(ends) if ends else ""
 
 
+@register.filter
+def clock(span: timedelta | float | None) -> str:
+    """How long something took: `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    return words.clock(span) if span is not None else ""
+
+
 @register.simple_tag
 def person(user: User | None) -> SafeString | str:
     """Somebody by user name, their full name on hover; Gatehouse itself where there is nobody."""

@@ -1,0 +1,94 @@
+"""What a person holds and held; handing back, revoking, trying again."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import people, roles
+from accounts.guard import requires
+from accounts.models import User
+from accounts.permissions import Permission
+from portal import refs
+from portal.access import grants, queries
+from portal.access.models import Grant
+from portal.errors import Invalid, Refused
+from portal.ui.htmx import render
+from portal.web import lists, paging, request_page
+
+PAGE = 50
+
+
+@require_GET
+@requires(Permission.HOME)
+def access(request: HttpRequest) -> HttpResponse:
+    """The reader's own access; with ?person= somebody else's, for those who may see it."""
+    whose = _whose(request)
+    past = request.GET.get("show") == "past"
+    context = {
+        "whose": whose,
+        "own": whose == request.user,
+        "past": past,
+        "may_see_all": roles.has(request.user, Permission.SEE_ALL_ACCESS),
+        "live": [] if past else [(grant, request_page.held(request.user, grant)) for grant in queries.held_by(whose)],
+        "page": None,
+    }
+    if past:
+        context["page"] = paging.newest_first(lists.past_of(whose), after=request.GET.get("after", ""), size=PAGE)
+    return render(request, "access/access.html", context, part="holdings")
+
+
+def _whose(request: HttpRequest) -> User:
+    name = request.GET.get("person", "").strip()
+    if not name or name == request.user.username:
+        return request.user
+    if not roles.has(request.user, Permission.SEE_ALL_ACCESS):
+        raise Refused("Only auditors and admins can see what other people hold.", reason="not_permitted")
+    return people.by_username(name)
+
+
+@require_POST
+@requires(Permission.REQUEST)
+def grant_hand_back(request: HttpRequest, ref: str) -> HttpResponse:
+    held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
+    grant = grants.hand_back(grant_id=held.pk, by=request.user)
+    messages.success(request, f"You handed back {_named(grant)}. Airflow is told now.")
+    return redirect("request_detail", grant.request.ref)
+
+
+@require_POST
+@requires(Permission.HOME)
+def grant_revoke(request: HttpRequest, ref: str) -> HttpResponse:
+    held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
+    try:
+        grant = grants.revoke(grant_id=held.pk, by=request.user, reason=request.POST.get("reason", ""))
+    except Invalid as error:
+        asked = queries.request_for(request.user, held.request_id)
+        context = {**request_page.context(request.user, asked), "wrong": error.fields}
+        return render(request, "requests/detail.html", context, status=error.status)
+    messages.success(request, f"You revoked {_named(grant)} of {grant.beneficiary.username}. Airflow is told now.")
+    return redirect("request_detail", grant.request.ref)
+
+
+@require_POST
+@requires(Permission.REPAIR)
+def grant_retry(request: HttpRequest, ref: str) -> HttpResponse:
+    held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
+    grant = grants.retry(grant_id=held.pk, by=request.user)
+    messages.success(request, f"{grant.ref} is tried again now.")
+    return redirect("request_detail", grant.request.ref)
+
+
+def _named(grant: Grant) -> str:
+    return f"{grant.entitlement.title} on {grant.entitlement.deployment.name}"
+
+
+urlpatterns = [
+    path("access", access, name="access"),
+    path("grants/<str:ref>/hand-back", grant_hand_back, name="grant_hand_back"),
+    path("grants/<str:ref>/revoke", grant_revoke, name="grant_revoke"),
+    path("grants/<str:ref>/retry", grant_retry, name="grant_retry"),
+]

@@ -1,0 +1,106 @@
+"""A policy in sentences: who may ask, who decides, what is needed, what follows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from accounts.models import User
+from portal import durations
+from portal.access.permissions import subject_words
+from portal.access.queries import Option
+from portal.catalogue.document import StageSpec
+from portal.ui.templatetags.gatehouse import names
+
+# parts of a pattern that have words of their own: what it is called, and an example of it
+PART = re.compile(
+    r"(?P<set>\[0-9\]|\\d|\[A-Z\]|\[a-z\]|\[A-Za-z\])(?P<times>\+|\{\d+\}|\{\d+,\d*\})?|(?P<literal>[\w #/:-]|\\[-./])"
+)
+CALLED = {
+    "[0-9]": ("a digit", "digits", "123456789"),
+    "\\d": ("a digit", "digits", "123456789"),
+    "[A-Z]": ("a capital letter", "capital letters", "ABCDEFGHI"),
+    "[a-z]": ("a small letter", "small letters", "abcdefghi"),
+    "[A-Za-z]": ("a letter", "letters", "ABCdefghi"),
+}
+
+
+def ticket(pattern: str) -> str:
+    """`^OPS-[0-9]+$` as `“OPS-” and digits, for example OPS-123`; a pattern without easy words is shown as it is."""
+    said, example, place = [], "", 0
+    inner = pattern.removeprefix("^").removesuffix("$")
+    while place < len(inner):
+        part = PART.match(inner, place)
+        if part is None:
+            return f"It has the form {pattern}."
+        place = part.end()
+        if part["literal"]:
+            character = part["literal"][-1]
+            example += character
+            if said and said[-1].startswith("“"):
+                said[-1] = f"{said[-1][:-1]}{character}”"
+            else:
+                said.append(f"“{character}”")
+            continue
+        one, many, letters = CALLED[part["set"]]
+        times = part["times"] or ""
+        number = int(re.sub(r"\D.*", "", times[1:]) or 1) if times.startswith("{") else 3 if times else 1
+        said.append(one if not times else many if times == "+" else f"{number} {many}")
+        example += (letters * number)[:number]
+    if not said or not re.fullmatch(pattern, example):
+        return f"It has the form {pattern}."
+    return f"{' and '.join(said)}, for example {example}."
+
+
+def deciders(able: Sequence[User], stage: StageSpec) -> str:
+    """Who decides a stage, by name: `lead or lead2`, `2 of lead, lead2 and lead3`."""
+    if not able:
+        return "nobody at present"
+    if stage.quorum > 1:
+        return f"{stage.quorum} of {names(able, 'and')}"
+    return names(able)
+
+
+def who_decides(option: Option) -> str:
+    """In a few words, for a row of a list."""
+    if option.policy.break_glass:
+        return "break-glass: given at once, every approver is told"
+    if not option.policy.stages:
+        return "given at once"
+    stages = zip(option.approvers, option.policy.stages, strict=True)
+    return ", then ".join(deciders(able, stage) for able, stage in stages) + " decides"
+
+
+def rules(option: Option) -> list[str]:
+    """The policy, a sentence each."""
+    policy = option.policy
+    offered = ", ".join(subject_words(subject) for subject in policy.may_request)
+    said = [f"Offered to {offered}.", f"For at most {durations.words(option.entitlement.max_duration)}."]
+    if policy.stages:
+        steps = "one step" if len(policy.stages) == 1 else f"{len(policy.stages)} steps, one after the other"
+        said.append(f"Decided in {steps}; never by the person who asks.")
+        said.append(f"Lapses when nobody has decided within {durations.words(policy.pending_for)}.")
+    elif policy.break_glass:
+        said.append("For emergencies: given at once without a decision, and marked as such in the audit trail.")
+    else:
+        said.append("Given at once, without a decision.")
+    if policy.ticket:
+        said.append(f"Needs a ticket: {ticket(policy.ticket)}")
+    if policy.conflicts_with:
+        said.append(f"Never together with {', '.join(policy.conflicts_with)}.")
+    return said
+
+
+def next_steps(option: Option) -> list[str]:
+    """What happens once it is sent, in order."""
+    where = option.entitlement.deployment.name
+    stages = zip(option.approvers, option.policy.stages, strict=True)
+    said = [
+        f"{deciders(able, stage).capitalize() if not able else deciders(able, stage)} decides."
+        for able, stage in stages
+    ]
+    said.append(f"Gatehouse gives you the role in Airflow on {where} and reads it back: a few seconds.")
+    said.append(
+        "Your time counts from then. When it is over the role is taken away by itself; you can hand it back earlier."
+    )
+    return said

@@ -1,0 +1,83 @@
+"""One's own profile: what the portal knows of its reader, how it looks to them, and tokens for their programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import people, roles, tokens
+from accounts.guard import requires
+from accounts.models import Token
+from accounts.permissions import Permission
+from portal import refs
+from portal.errors import Invalid, Refused
+from portal.ui.htmx import render
+from portal.web.profile_forms import PreferencesForm, TokenForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.HOME)
+def profile(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request)
+    form = PreferencesForm(request.POST, instance=request.user)
+    if not form.is_valid():
+        return _page(request, status=422, preferences=form)
+    form.save()
+    messages.success(request, "Saved. It applies from this page on.")
+    return redirect("profile")
+
+
+@never_cache
+@require_POST
+@requires(Permission.HOME)
+def token_create(request: HttpRequest) -> HttpResponse:
+    """Answers with the page itself: the token's text is shown this once and kept nowhere."""
+    form, status = TokenForm(request.POST, user=request.user), 422
+    if form.is_valid():
+        try:
+            token, plaintext = tokens.create(by=request.user, **form.cleaned_data)
+        except (Invalid, Refused) as error:
+            form.take(error)
+            status = error.status
+        else:
+            return _page(request, made=token, plaintext=plaintext)
+    return _page(request, status=status, token_form=form)
+
+
+@require_POST
+@requires(Permission.HOME)
+def token_revoke(request: HttpRequest, token_id: str) -> HttpResponse:
+    token = tokens.revoke(by=request.user, token_id=refs.parse("token", token_id))
+    messages.success(request, f"“{token.name}” is revoked. Programs that use it are refused from now on.")
+    return redirect("profile")
+
+
+def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    user = request.user
+    now = timezone.now()
+    mine = list(Token.objects.filter(user=user).order_by("-created_at", "-pk"))
+    context = {
+        "groups": sorted(subject[6:] for subject in people.subjects_of(user) if subject.startswith("group:")),
+        "roles": sorted(roles.roles_of(user)),
+        "preferences": PreferencesForm(instance=user),
+        "token_form": TokenForm(user=user, initial={"scopes": ["read"]}),
+        "live": [token for token in mine if token.revoked_at is None and token.expires_at > now],
+        "past": [token for token in mine if token.revoked_at is not None or token.expires_at <= now],
+        **more,
+    }
+    return render(request, "profile/profile.html", context, status=status)
+
+
+urlpatterns = [
+    path("profile", profile, name="profile"),
+    path("profile/tokens", token_create, name="token_create"),
+    path("profile/tokens/<str:token_id>/revoke", token_revoke, name="token_revoke"),
+]

@@ -1,0 +1,123 @@
+"""The form by which access is asked for: for how long, why, and from when."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils import timezone
+
+from portal import durations
+from portal.access.entry import MAX_TEXT, MAX_TICKET
+from portal.access.queries import Option
+from portal.errors import GatehouseError, Invalid
+from portal.web import policy_words
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+COMMON = [timedelta(minutes=30), HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY]
+CHIPS = 5
+OTHER = "other"
+UNITS = {"minutes": timedelta(minutes=1), "hours": HOUR, "days": DAY}
+MINUTE_FORMAT = "%Y-%m-%dT%H:%M"
+
+
+def chips(longest: timedelta) -> list[timedelta]:
+    """A few usual durations, the longest one allowed among them."""
+    usual = [span for span in COMMON if span < longest]
+    return [*usual[-(CHIPS - 1) :], longest]
+
+
+class RequestForm(forms.Form):
+    """Reads what was typed; whether the policy allows it is the action's to say, so that page and API say the same."""
+
+    use_required_attribute = False
+
+    duration = forms.ChoiceField(
+        label="For how long?", widget=forms.RadioSelect, error_messages={"required": "Choose for how long you need it."}
+    )
+    amount = forms.IntegerField(
+        label="How many?",
+        required=False,
+        min_value=1,
+        max_value=100_000,
+        error_messages={
+            "invalid": "Enter a whole number, like 90.",
+            "min_value": "Enter a whole number from 1.",
+            "max_value": "This is longer than anything that can be asked for.",
+        },
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+    unit = forms.ChoiceField(label="Unit", required=False, choices=[(name, name) for name in UNITS], initial="hours")
+    starts_at = forms.DateTimeField(
+        label="Start",
+        required=False,
+        error_messages={"invalid": "Enter a date and a time, like 24/11/2026 09:00."},
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "short-time"}, format=MINUTE_FORMAT),
+    )
+    reason = forms.CharField(
+        label="Why do you need it?",
+        required=False,
+        help_text="One or two sentences: what you will do with it. Whoever decides reads it; the audit trail keeps it.",
+        widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_TEXT}),
+    )
+    ticket = forms.CharField(label="Ticket", required=False, widget=forms.TextInput(attrs={"maxlength": MAX_TICKET}))
+    confirm = forms.BooleanField(
+        label="This is an emergency, and I will be asked about it afterwards.",
+        error_messages={"required": "Confirm that this is an emergency, or ask for something else."},
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, option: Option) -> None:
+        super().__init__(data)
+        self.longest = option.entitlement.max_duration
+        spans = chips(self.longest)
+        choices = [(durations.iso(span), durations.words(span)) for span in spans]
+        self.fields["duration"].choices = [*choices, (OTHER, "other")]  # type: ignore[attr-defined]
+        self.fields["duration"].initial = durations.iso(
+            min(spans, key=lambda span: abs(span - min(8 * HOUR, self.longest)))
+        )
+        self.fields["duration"].help_text = f"At most {durations.words(self.longest)}."
+        zone = timezone.get_current_timezone_name()
+        self.fields["starts_at"].help_text = f"In {zone} time. Empty: as soon as it is approved."
+        if option.policy.ticket:
+            self.fields["ticket"].help_text = policy_words.ticket(option.policy.ticket)
+        else:
+            del self.fields["ticket"]
+        if not option.policy.break_glass:
+            del self.fields["confirm"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("duration") == OTHER and "amount" not in self.errors and not cleaned.get("amount"):
+            self.add_error("amount", "Enter for how long, like 90 minutes.")
+        return cleaned
+
+    @property
+    def span(self) -> timedelta | None:
+        """The duration that is chosen; None while it is not a usable one."""
+        if not self.is_bound:
+            return durations.parse(str(self.fields["duration"].initial))
+        cleaned = getattr(self, "cleaned_data", {})
+        if cleaned.get("duration") == OTHER:
+            amount = cleaned.get("amount")
+            return amount * UNITS[cleaned.get("unit") or "hours"] if amount else None
+        return durations.parse(cleaned["duration"]) if cleaned.get("duration") else None
+
+    def given(self) -> dict[str, Any]:
+        """The action's keyword arguments, of a valid form."""
+        start: datetime | None = self.cleaned_data["starts_at"]
+        return {
+            "duration": self.span,
+            "reason": self.cleaned_data["reason"],
+            "ticket": self.cleaned_data.get("ticket", ""),
+            "starts_at": start,
+        }
+
+    def take(self, error: GatehouseError) -> None:
+        """Show what the action found wrong: at the fields it named, or above the form."""
+        found = error.fields if isinstance(error, Invalid) else {None: error.detail}
+        for field, words in found.items():
+            if field == "duration" and self.cleaned_data.get("duration") == OTHER:
+                field = "amount"
+            self.add_error(field if field in self.fields else None, words)

@@ -1,0 +1,115 @@
+"""A request in one sentence, and where it stands in another."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from portal import durations
+from portal.access.models import AccessRequest, Grant
+from portal.access.queries import Option
+from portal.access.timeline import Step
+from portal.ui import words
+from portal.web.request_forms import RequestForm
+
+R, G = AccessRequest.Status, Grant.Status
+SOON = timedelta(minutes=5)
+
+
+def sentence(request: AccessRequest) -> str:
+    """`employee asks for Operator on prod for 8 hours`; in the past once it is decided."""
+    verb = "asks" if request.status == R.PENDING else "asked"
+    what = f"{request.entitlement.title} on {request.entitlement.deployment.name}"
+    whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
+    return f"{request.requester.username} {verb} for {what} for {durations.words(request.duration)}{whom}"
+
+
+def standing(request: AccessRequest, steps: list[Step]) -> str:
+    """Where it stands now, and what that means."""
+    grant = grant_of(request)
+    if grant is not None:
+        return _granted(request, grant)
+    if request.status == R.PENDING:
+        now = next((step.title for step in steps if step.state == "now"), "A decision is awaited")
+        return f"{now}. If nobody does, it lapses {words.spoken(request.lapses_at)}."
+    return {
+        R.DENIED: "It was denied; the reason stands below. Nothing was changed in Airflow.",
+        R.WITHDRAWN: "It was withdrawn. Nothing was changed in Airflow.",
+        R.LAPSED: "Nobody decided it in time, so it lapsed. Nothing was changed in Airflow; you can ask again.",
+    }.get(R(request.status), "It is approved.")
+
+
+def _granted(request: AccessRequest, grant: Grant) -> str:
+    who = request.beneficiary.username
+    where = request.entitlement.deployment.name
+    if grant.status == G.SCHEDULED and grant.starts_at:
+        return f"Approved. It begins {words.spoken(grant.starts_at)}."
+    if grant.status == G.APPLYING:
+        return f"Approved. The role is being given in Airflow on {where}."
+    if grant.status == G.ACTIVE and grant.ends_at:
+        return f"{who} holds it until {words.spoken(grant.ends_at)}: Airflow on {where} confirms it."
+    if grant.status == G.ENDING:
+        return f"It is being taken away in Airflow on {where}."
+    if grant.status == G.FAILED:
+        return "It was approved, but Airflow did not take it. A platform admin can try again."
+    ended = f" {words.spoken(grant.ended_at)}" if grant.ended_at else ""
+    return f"It ended{ended}: {grant.get_end_reason_display()}."
+
+
+def sent(request: AccessRequest) -> str:
+    """What to say to who has just asked."""
+    if request.status == R.PENDING:
+        return f"{request.ref} is sent. This page follows it; you need not keep it open."
+    return f"{request.ref} is granted at once. The role is being given in Airflow now."
+
+
+class Outlook(NamedTuple):
+    """What will be held if all goes well, and the words on the button that sends the request."""
+
+    text: str
+    action: str
+
+
+def outlook(option: Option, form: RequestForm) -> Outlook:
+    """Said again with every change of the duration."""
+    what = f"{option.entitlement.title} on {option.entitlement.deployment.name}"
+    verb = "Break the glass for" if option.policy.break_glass else "Ask for"
+    span = form.span
+    if span is None:
+        return Outlook(f"Choose for how long you need {what}.", f"{verb} {option.entitlement.title}")
+    start = form.cleaned_data.get("starts_at") if form.is_bound else None
+    if start:
+        text = f"You will hold {what} from {words.spoken(start)} until {words.spoken(start + span)}."
+    elif option.policy.stages:
+        text = f"Approved this minute, you hold {what} until {words.spoken(timezone.now() + span)}."
+    else:
+        text = f"You will hold {what} until {words.spoken(timezone.now() + span)}."
+    return Outlook(text, f"{verb} {option.entitlement.title} for {durations.words(span)}")
+
+
+def grant_of(request: AccessRequest) -> Grant | None:
+    return getattr(request, "grant", None)
+
+
+def every(request: AccessRequest) -> int:
+    """After how many seconds a page that shows this request looks again; 0 when nothing can change any more."""
+    grant = grant_of(request)
+    if grant is None:
+        return 3 if request.status == R.PENDING else 0
+    if grant.status in (G.APPLYING, G.ENDING):
+        return 2
+    turns_at = {G.SCHEDULED: grant.starts_at, G.ACTIVE: grant.ends_at}.get(G(grant.status))
+    if turns_at is None:
+        return 0
+    return 3 if turns_at - timezone.now() < SOON else 30
+
+
+def mark(request: AccessRequest, steps: list[Step]) -> str:
+    """A short text that changes when the page would say something new."""
+    grant = grant_of(request)
+    left = words.left(grant.ends_at) if grant and grant.status == G.ACTIVE and grant.ends_at else ""
+    said = [request.status, grant.status if grant else "", left, *(repr(step) for step in steps)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

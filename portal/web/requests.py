@@ -1,0 +1,109 @@
+"""Asking for access, and following a request: the list, the form, one request's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.guard import requires
+from accounts.permissions import Permission
+from portal import refs
+from portal.access import actions, queries
+from portal.errors import Conflict, Invalid, Refused
+from portal.ui.htmx import render
+from portal.web import lists, paging, policy_words, request_page, request_words
+from portal.web.request_forms import RequestForm
+
+PAGE = 25
+TABS = {"open": "Open", "closed": "Closed", "all": "All"}
+
+
+@require_GET
+@requires(Permission.HOME)
+def request_list(request: HttpRequest) -> HttpResponse:
+    """What the reader asked for, or was asked for on their behalf."""
+    tab = request.GET.get("show", "open")
+    rows = lists.asked_by(request.user)
+    if tab in ("open", "closed"):
+        rows = lists.on_its_way(rows) if tab == "open" else lists.settled(rows)
+    page = paging.newest_first(rows, after=request.GET.get("after", ""), size=PAGE)
+    context = {"page": page, "tabs": TABS, "tab": tab if tab in TABS else "all"}
+    return render(request, "requests/list.html", context, part="requests")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.REQUEST)
+def request_new(request: HttpRequest) -> HttpResponse:
+    """Search for what one needs; with ?entitlement=KEY the form for it."""
+    key = request.POST.get("entitlement") or request.GET.get("entitlement", "")
+    if key:
+        return _submit(request, key) if request.method == "POST" else _form(request, key)
+    q = request.GET.get("q", "").strip()
+    options = queries.options_for(request.user, q=q)
+    context = {"q": q, "rows": [(option, policy_words.who_decides(option)) for option in options]}
+    return render(request, "requests/search.html", context, part="results")
+
+
+def _form(request: HttpRequest, key: str) -> HttpResponse:
+    option = queries.option_for(request.user, key)
+    form = RequestForm(request.GET if "duration" in request.GET else None, option=option)
+    part = "preview" if request.GET.get("preview") else None
+    return render(request, "requests/new.html", _asking(option, form), part=part)
+
+
+def _submit(request: HttpRequest, key: str) -> HttpResponse:
+    option = queries.option_for(request.user, key)
+    form, status = RequestForm(request.POST, option=option), 422
+    if form.is_valid():
+        try:
+            made = actions.submit(by=request.user, entitlement=option.entitlement, **form.given())
+        except (Invalid, Refused, Conflict) as error:
+            form.take(error)
+            status = error.status
+        else:
+            messages.success(request, request_words.sent(made))
+            return redirect("request_detail", made.ref)
+    return render(request, "requests/new.html", _asking(option, form), part="ask", status=status)
+
+
+def _asking(option: queries.Option, form: RequestForm) -> dict[str, Any]:
+    return {
+        "option": option,
+        "form": form,
+        "outlook": request_words.outlook(option, form),
+        "rules": policy_words.rules(option),
+        "next_steps": policy_words.next_steps(option),
+    }
+
+
+@require_GET
+@requires(Permission.HOME)
+def request_detail(request: HttpRequest, ref: str) -> HttpResponse:
+    """One request: the sentence, where it stands, the line of its life. Asked again with ?seen= while it moves."""
+    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    context = request_page.context(request.user, asked)
+    if request.htmx and request.GET.get("seen") == context["mark"]:
+        return HttpResponse(status=204)
+    return render(request, "requests/detail.html", context, part="progress")
+
+
+@require_POST
+@requires(Permission.REQUEST)
+def request_withdraw(request: HttpRequest, ref: str) -> HttpResponse:
+    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    actions.withdraw(request_id=asked.pk, by=request.user)
+    messages.success(request, f"You withdrew {asked.ref}. Nobody needs to decide it any more.")
+    return redirect("request_detail", asked.ref)
+
+
+urlpatterns = [
+    path("requests", request_list, name="request_list"),
+    path("requests/new", request_new, name="request_new"),
+    path("requests/<str:ref>", request_detail, name="request_detail"),
+    path("requests/<str:ref>/withdraw", request_withdraw, name="request_withdraw"),
+]

@@ -1,0 +1,45 @@
+// The queue: the row that is opened is the row that is marked, and keys act on what is seen, never on what still loads.
+(() => {
+  "use strict";
+  const pane = () => document.getElementById("pane");
+  const list = () => document.getElementById("queue-list");
+
+  const mark = () => {
+    const shown = pane()?.dataset.ref;
+    for (const row of list()?.querySelectorAll(".pick") ?? []) {
+      if (row.dataset.ref === shown) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  };
+
+  // j, k and the arrows have moved the focus (app.js): open what it is on, once it rests there
+  let rest;
+  document.addEventListener("keydown", (event) => {
+    const row = document.activeElement;
+    if (!event.defaultPrevented || !["j", "k", "ArrowDown", "ArrowUp"].includes(event.key)) return;
+    if (!row.matches("#queue-list .pick") || row.dataset.ref === pane()?.dataset.ref) return;
+    clearTimeout(rest);
+    rest = setTimeout(() => row.click(), 60);
+  });
+
+  // a and d: from the list alone, once per press, and only when the pane shows the row that has the focus
+  document.addEventListener("keydown", (event) => {
+    if (!["a", "d"].includes(event.key) || !event.target.closest?.("#queue")) return;
+    if (event.target.closest("input, textarea, select")) return;
+    const row = event.target.closest("#queue-list .pick");
+    if (event.repeat || !row || row.dataset.ref !== pane()?.dataset.ref) event.stopImmediatePropagation();
+  }, true);
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (!event.target.closest?.("#queue")) return;
+    mark();
+    if (event.target.id === "pane") {
+      document.getElementById("queue").dataset.showing = "detail";
+      if (!list().checkVisibility()) document.getElementById("pane-title")?.focus();
+    }
+    // after a decision the next row takes the focus; on a phone, where the list is away, what is to decide does
+    if (event.target.id === "queue" && document.activeElement === document.body) {
+      document.getElementById("pane-title")?.focus();
+    }
+  });
+})();
