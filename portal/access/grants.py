@@ -7,6 +7,7 @@ worker's settling transaction, so that a grant's status has one home.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -137,9 +138,9 @@ def lane(deployment: Deployment, person: User) -> str:
     return f"roles/{deployment.name}/{person.pk}"
 
 
-def _end(grant: Grant, why: Why, *, by: User | None, comment: str) -> None:
+def _end(grant: Grant, why: Grant.EndReason, *, by: User | None, comment: str) -> None:
     _check_can_end(grant)
-    changes = {"end_reason": why, "end_comment": comment, "ended_by": by}
+    changes: dict[str, Any] = {"end_reason": why, "end_comment": comment, "ended_by": by}
     if grant.status == G.SCHEDULED:  # nothing is in Airflow yet
         GRANT.move(grant, to=G.ENDED, ended_at=timezone.now(), **changes)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
@@ -40,14 +40,14 @@ def observe(run: Run, seen: AirflowRun | None) -> None:
             setattr(run, name, value)
 
 
-def _quietly(run: Run, to: str, **changes: object) -> None:
+def _quietly(run: Run, to: str, **changes: Any) -> None:
     try:
         RUN.move(run, to=to, **changes)
     except Conflict:  # another process saw it first
         run.refresh_from_db()
 
 
-def _finish(run: Run, to: str, **changes: object) -> None:
+def _finish(run: Run, to: str, **changes: Any) -> None:
     try:
         with recording() as trail:
             RUN.move(run, to=to, **changes)

@@ -93,15 +93,19 @@ class SetPaused:
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         dag = _dag(operation)
         observe_dag(dag, done.found, None)
-        _record(self.done, operation, str(dag), dag, trail, **_reason(operation))
+        _record(
+            self.done,
+            operation,
+            str(dag),
+            dag,
+            trail,
+            reason=operation.payload.get("reason", ""),
+            requested_by=operation.requested_by,
+        )
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         dag = _dag(operation)
         _record(self.failed, operation, str(dag), dag, trail, outcome=AuditEvent.Outcome.FAILED, why=why)
-
-
-def _reason(operation: Operation) -> dict[str, str]:
-    return {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
 
 
 def _dag(operation: Operation) -> Dag:

@@ -124,7 +124,9 @@ def _check_may_touch(grant: Grant, user: AirflowUser) -> None:
     if ADMIN in user.roles and role != ADMIN:
         required, ending = _grants_of(grant.beneficiary, deployment)
         if ADMIN not in required | ending:
-            why = f"{user.username} holds Airflow's Admin role on {deployment.name} outside Gatehouse: it is not touched."
+            why = (
+                f"{user.username} holds Airflow's Admin role on {deployment.name} outside Gatehouse: it is not touched."
+            )
             raise GivenUp(why) if grant.status == G.APPLYING else NotYet(why, retry_in=300)
 
 
