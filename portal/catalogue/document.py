@@ -43,6 +43,10 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON with every default filled in; `model_validate` reads it back to the same."""
+        return self.model_dump(mode="json", exclude_none=True)
+
 
 class SecretSpec(Spec):
     """Where a secret is to be found; never the secret itself."""
@@ -53,7 +57,7 @@ class SecretSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _never_the_secret(cls, given: Any) -> Any:
-        if isinstance(given, str):
+        if not isinstance(given, dict | SecretSpec):
             raise ValueError('a secret never stands in the file. Write { env = "NAME" } or { file = "/path" }.')
         return given
 
@@ -182,7 +186,3 @@ class Document(Spec):
     policies: dict[Name, PolicySpec] = {}
     entitlements: list[EntitlementSpec] = []
     dags: list[DagSpec] = []
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON with every default filled in; `Document.model_validate` reads it back to the same document."""
-        return self.model_dump(mode="json", exclude_none=True)

@@ -73,7 +73,7 @@ def _within(value: timedelta, shortest: timedelta, longest: timedelta, what: str
 
 def variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
-        raise ValueError(f"“{value[:40]}” is no name of an environment variable (letters, digits and _).")
+        raise ValueError("this takes the name of an environment variable (letters, digits and _), not a value.")
     return value
 
 
@@ -90,14 +90,14 @@ def api(value: Any) -> Any:
 
 
 def address(value: str) -> str:
-    """An Airflow's address, without its trailing slash."""
+    """An Airflow's address, without its trailing slash. It is not repeated in a refusal: it may hold a password."""
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"“{value[:80]}” is not an address: {error}.") from None
+        raise ValueError(f"this is not an address: {error}.") from None
     if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(value):
-        raise ValueError(f"“{value[:80]}” is not an address; write it like https://airflow.example.com.")
+        raise ValueError("this is not an address; write it like https://airflow.example.com.")
     if parts.username is not None or parts.password is not None:
         raise ValueError("the address holds a user name or password; they belong into granter and runner.")
     if parts.scheme == "http" and not _is_loopback(host):

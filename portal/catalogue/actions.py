@@ -1,0 +1,184 @@
+"""Putting a file in force: the only writer of the catalogue's tables and of who has which role of the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, transaction
+
+from accounts import roles
+from accounts.permissions import Role
+from portal.audit.record import Actor, recording
+from portal.audit.verbs import Verb
+from portal.catalogue import loader, queries
+from portal.catalogue.document import Document, EntitlementSpec
+from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
+from portal.catalogue.plan import Plan, plan
+from portal.catalogue.roles import dag_role_name
+from portal.catalogue.values import LONGEST_WAIT
+from portal.errors import Conflict
+
+Row = TypeVar("Row", Deployment, Entitlement, Dag)
+
+ONLY_SPELLING = "no rule is different: comments, order or spelling only"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """`version` is in force now; `plan` is what it changed. Nothing was done when `plan.same`."""
+
+    version: CatalogueVersion
+    plan: Plan
+
+
+def apply(*, by: Actor, path: Path) -> Applied:
+    """Put the file at `path` in force as the next version; the very same text is in force already does nothing.
+
+    What the file no longer names is retired, never deleted: requests and grants still speak of it.
+    Raises FileRefused with every mistake, Conflict when another file was put in force at the same moment.
+    """
+    with recording(refusal=Verb.CATALOGUE_REFUSED, by=by, target=path.name) as trail:
+        loaded = loader.load(path)
+        current = queries.version_in_force()
+        planned = plan(loaded, current)
+        if current is not None and planned.same:
+            return Applied(current, planned)
+        version = _insert(loaded, number=current.number + 1 if current else 1, by=by)
+        _write(loaded.document, version.applied_at)
+        roles.assign(_role_rows(loaded.document, version))
+        trail.add(
+            Verb.CATALOGUE_APPLIED,
+            by=by,
+            target=path.name,
+            detail={
+                "version": version.number,
+                "sha256": version.sha256,
+                "changes": planned.lines or [ONLY_SPELLING],
+                "warnings": list(planned.warnings),
+            },
+        )
+    return Applied(version, planned)
+
+
+def _insert(loaded: loader.Loaded, *, number: int, by: Actor) -> CatalogueVersion:
+    """First of all writes: of two files at once, the second one's number is taken and it ends here."""
+    try:
+        with transaction.atomic():
+            return CatalogueVersion.objects.create(
+                number=number,
+                sha256=loaded.sha256,
+                source=loaded.source,
+                document=loaded.document.as_json(),
+                applied_by=by.get_username(),
+            )
+    except IntegrityError:
+        raise Conflict(
+            f"Version {number} was put in force by somebody else at the same moment. "
+            "Look at the difference (catalogue plan) and apply again."
+        ) from None
+
+
+def _write(document: Document, now: datetime) -> None:
+    deployments = _bring_in_line(
+        Deployment,
+        {(name,): {"name": name, **_deployment(document, name)} for name in document.deployments},
+        key=("name",),
+        now=now,
+    )
+    _bring_in_line(
+        Entitlement,
+        {(spec.key,): _entitlement(spec, deployments[(spec.deployment,)]) for spec in document.entitlements},
+        key=("key",),
+        now=now,
+    )
+    operable = {}
+    for spec in document.dags:
+        deployment = deployments[(spec.deployment,)]
+        operable[deployment.pk, spec.dag] = {
+            "deployment": deployment,
+            "dag_id": spec.dag,
+            "actions": list(spec.actions),
+            "who": list(spec.who),
+            "policy": spec.policy or "",
+            "locked": dict(spec.locked),
+            "max_runs_per_hour": spec.max_runs_per_hour,
+        }
+    _bring_in_line(Dag, operable, key=("deployment_id", "dag_id"), now=now)
+
+
+def _deployment(document: Document, name: str) -> dict[str, Any]:
+    spec = document.deployments[name]
+    accounts = {"granter": spec.granter.as_json(), "runner": spec.runner.as_json()}
+    return {"url": spec.url, "api": spec.api, "accounts": accounts, "create_users": spec.create_users}
+
+
+def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any]:
+    of_dag = spec.dag is not None
+    return {
+        "key": spec.key,
+        "deployment": deployment,
+        "kind": Entitlement.Kind.DAG if of_dag else Entitlement.Kind.ROLE,
+        "role": dag_role_name(spec.dag or "", spec.level or "") if of_dag else spec.role,
+        "dag_id": spec.dag or "",
+        "level": spec.level or "",
+        "title": spec.title,
+        "description": spec.description,
+        "risk": spec.risk,
+        "max_duration": spec.max_duration,
+        "policy": spec.policy,
+    }
+
+
+def _bring_in_line(
+    model: type[Row], wanted: Mapping[tuple[Any, ...], dict[str, Any]], *, key: tuple[str, ...], now: datetime
+) -> dict[tuple[Any, ...], Row]:
+    """Make, change, bring back or retire rows so that those in force are exactly `wanted`; all of these, by `key`."""
+    there = {tuple(getattr(row, name) for name in key): row for row in model._default_manager.all()}
+    fresh, changed = [], []
+    fields = {"retired_at", *(name for values in wanted.values() for name in values)}
+    for place, values in wanted.items():
+        values = {**values, "retired_at": None}
+        row = there.get(place)
+        if row is None:
+            there[place] = row = model(**values)
+            fresh.append(row)
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(row, name, value)
+            changed.append(row)
+    gone = [row.pk for place, row in there.items() if place not in wanted and row.retired_at is None]
+    model._default_manager.bulk_create(fresh)
+    if changed:
+        model._default_manager.bulk_update(changed, sorted(fields))
+    model._default_manager.filter(pk__in=gone).update(retired_at=now)
+    return {place: there[place] for place in wanted}
+
+
+def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role, str]]:
+    """Who has which role: the groups the file gives one, and every approver.
+
+    Approvers of an earlier version stay approvers for as long as a request made under it can still be waiting: it keeps
+    that version's policy, and somebody must be able to decide it.
+    """
+    rows = {(Role(spec.role), f"group:{name}") for name, spec in document.groups.items() if spec.role}
+    rows |= {(Role.APPROVER, subject) for subject in _approvers(document)}
+    replaced_at = version.applied_at
+    earlier = CatalogueVersion.objects.defer("source", "document").filter(number__lt=version.number)
+    for older in earlier.order_by("-number"):
+        if replaced_at + LONGEST_WAIT <= version.applied_at:
+            break
+        then = queries.document(older)
+        waits = [policy.pending_for for policy in then.policies.values()]
+        if replaced_at + max(waits, default=timedelta()) > version.applied_at:
+            rows |= {(Role.APPROVER, subject) for subject in _approvers(then)}
+        replaced_at = older.applied_at
+    return rows
+
+
+def _approvers(document: Document) -> set[str]:
+    stages = [stage for policy in document.policies.values() for stage in policy.stages]
+    return {subject for stage in stages for subject in stage.approvers}

@@ -1,0 +1,132 @@
+"""The difference between a file and what is in force, in lines for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from portal import durations
+from portal.catalogue import queries, staffing
+from portal.catalogue.document import AccountSpec, Document, Spec, StageSpec
+from portal.catalogue.loader import Loaded
+from portal.catalogue.models import CatalogueVersion
+
+Action = Literal["add", "change", "remove"]
+Fields = dict[str, str]
+SIGNS: dict[Action, str] = {"add": "+", "change": "~", "remove": "-"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing of the catalogue that is added, changed or removed; `before` and `after` hold what differs, in words."""
+
+    action: Action
+    kind: str
+    name: str
+    before: Fields
+    after: Fields
+
+    @property
+    def line(self) -> str:
+        head = f"{SIGNS[self.action]} {self.kind} {self.name}"
+        if self.action == "add":
+            said = [f"{field} {value}" for field, value in self.after.items()]
+        elif self.action == "change":
+            said = [
+                f"{field} {self.before.get(field) or 'nothing'} → {value or 'nothing'}"
+                for field, value in self.after.items()
+            ]
+        else:
+            said = []
+        return f"{head}: {'; '.join(said)}" if said else head
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What applying the file would do. `same` when its very text is in force already."""
+
+    file: str
+    sha256: str
+    in_force: int | None
+    same: bool
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        return [change.line for change in self.changes]
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "lines": self.lines}
+
+
+def plan(loaded: Loaded, in_force: CatalogueVersion | None) -> Plan:
+    """Compare a file that is in order with a version (None: nothing is in force yet)."""
+    before = _things(queries.document(in_force)) if in_force else {}
+    after = _things(loaded.document)
+    changes = [_change(key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
+    return Plan(
+        file=loaded.name,
+        sha256=loaded.sha256,
+        in_force=in_force.number if in_force else None,
+        same=in_force is not None and in_force.sha256 == loaded.sha256,
+        changes=tuple(change for change in changes if change is not None),
+        warnings=tuple(staffing.warnings(loaded.document)),
+    )
+
+
+def _change(key: tuple[int, str, str], before: Fields | None, after: Fields | None) -> Change | None:
+    _, kind, name = key
+    if before == after:
+        return None
+    if before is None:
+        return Change("add", kind, name, {}, {field: value for field, value in (after or {}).items() if value})
+    if after is None:
+        return Change("remove", kind, name, {field: value for field, value in before.items() if value}, {})
+    fields = [field for field in {**before, **after} if before.get(field) != after.get(field)]
+    return Change("change", kind, name, {f: before.get(f, "") for f in fields}, {f: after.get(f, "") for f in fields})
+
+
+def _things(document: Document) -> dict[tuple[int, str, str], Fields]:
+    """Everything in the document by (order, kind, name), each with its fields in words."""
+    things: dict[tuple[int, str, str], Fields] = {}
+    kinds: list[tuple[str, Mapping[str, Spec]]] = [
+        ("deployment", document.deployments),
+        ("group", document.groups),
+        ("policy", document.policies),
+        ("entitlement", {spec.key: spec for spec in document.entitlements}),
+        ("dag", {spec.key: spec for spec in document.dags}),
+    ]
+    for order, (kind, specs) in enumerate(kinds):
+        for name, spec in specs.items():
+            things[order, kind, name] = {
+                field: _said(field, getattr(spec, field))
+                for field in type(spec).model_fields
+                if not (kind in ("entitlement", "dag") and field in ("deployment", "role", "dag", "level"))
+            }
+    return things
+
+
+def _said(field: str, value: Any) -> str:
+    if field == "stages":
+        return _stages(value)
+    if isinstance(value, AccountSpec):
+        place = value.password.as_json()
+        return f"{value.username} ({value.kind} from {' '.join(f'{kind} {where}' for kind, where in place.items())})"
+    if isinstance(value, timedelta):
+        return durations.words(value)
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
+    return "" if value is None else str(value)
+
+
+def _stages(stages: list[StageSpec]) -> str:
+    steps = [f"{stage.quorum} of {', '.join(stage.approvers)}" for stage in stages]
+    return ", then ".join(steps) or "granted at once"

@@ -1,0 +1,82 @@
+"""What the file refers to must be in the file, once: policies, deployments, groups, entitlements."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+
+from portal.catalogue.document import Document
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+
+
+def problems(document: Document) -> Iterator[Problem]:
+    """Every (place, reason) that keeps the document from being put in force."""
+    yield from _entitlements(document)
+    yield from _dags(document)
+    yield from _policies(document)
+
+
+def _entitlements(document: Document) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, spec in enumerate(document.entitlements):
+        here: Path = ("entitlements", index)
+        yield from _unknown((*here, "deployment"), "deployment", spec.deployment, document.deployments)
+        yield from _unknown((*here, "policy"), "policy", spec.policy, document.policies)
+        if spec.key in seen:
+            first = f"entitlements[{seen[spec.key] + 1}]"
+            yield here, f"{spec.key} is offered twice, first as {first}; take one out."
+        seen.setdefault(spec.key, index)
+
+
+def _dags(document: Document) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, spec in enumerate(document.dags):
+        here: Path = ("dags", index)
+        yield from _unknown((*here, "deployment"), "deployment", spec.deployment, document.deployments)
+        if spec.policy is not None:
+            yield from _unknown((*here, "policy"), "policy", spec.policy, document.policies)
+        for number, subject in enumerate(spec.who):
+            yield from _unknown_group((*here, "who", number), subject, document)
+        if spec.key in seen:
+            yield here, f"{spec.key} is described twice, first as dags[{seen[spec.key] + 1}]; take one out."
+        seen.setdefault(spec.key, index)
+
+
+def _policies(document: Document) -> Iterator[Problem]:
+    keys = {spec.key for spec in document.entitlements}
+    for name, policy in document.policies.items():
+        here: Path = ("policies", name)
+        for number, subject in enumerate(policy.may_request):
+            yield from _unknown_group((*here, "may_request", number), subject, document)
+        for stage_number, stage in enumerate(policy.stages):
+            for number, subject in enumerate(stage.approvers):
+                place = (*here, "stages", stage_number, "approvers", number)
+                yield from _unknown_group(place, subject, document)
+        for number, key in enumerate(policy.conflicts_with):
+            yield from _unknown((*here, "conflicts_with", number), "entitlement", key, keys)
+
+
+def _unknown_group(place: Path, subject: str, document: Document) -> Iterator[Problem]:
+    kind, _, name = subject.partition(":")
+    if kind == "group":
+        yield from _unknown(place, "group", name, document.groups)
+
+
+def _unknown(place: Path, kind: str, name: str, known: Collection[str]) -> Iterator[Problem]:
+    if name in known:
+        return
+    close = get_close_matches(name, known, n=1)
+    if close:
+        hint = f"Did you mean “{close[0]}”?"
+    elif kind == "entitlement":
+        hint = "Add it under [[entitlements]] or take it out."
+    else:
+        hint = f"Add [{kind if kind != 'policy' else 'policie'}s.{_quoted(name)}] or name another."
+    yield place, f"there is no {kind} “{name[:80]}” in this file. {hint}"
+
+
+def _quoted(name: str) -> str:
+    bare = all(character.isascii() and (character.isalnum() or character in "-_") for character in name)
+    return name if bare else f'"{name}"'

@@ -1,0 +1,48 @@
+"""Whether the people whom a catalogue names are there. They come and go without it, so these are warnings, not mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accounts import people
+from accounts.models import User
+from portal.catalogue.document import Document
+
+
+def warnings(document: Document) -> Iterator[str]:
+    """What would leave people waiting, or is less safe than it could be, in words with the way out."""
+    yield from _steps_without_people(document)
+    yield from _unknown_people(document)
+    yield from _shared_accounts(document)
+
+
+def _steps_without_people(document: Document) -> Iterator[str]:
+    for name, policy in document.policies.items():
+        for number, stage in enumerate(policy.stages, start=1):
+            able = len(people.members(stage.approvers))
+            if able < stage.quorum:
+                named = ", ".join(stage.approvers)
+                there = f"only {able} of them" if able else "nobody of them"
+                yield (
+                    f"policy {name}, step {number}: {stage.quorum} of {named} must approve, but {there} can sign in now. "
+                    "Add people (manage.py person add) or name other approvers."
+                )
+
+
+def _unknown_people(document: Document) -> Iterator[str]:
+    subjects = {subject for spec in document.dags for subject in spec.who}
+    for policy in document.policies.values():
+        subjects.update(policy.may_request, *(stage.approvers for stage in policy.stages))
+    names = {subject.removeprefix("user:") for subject in subjects if subject.startswith("user:")}
+    there = set(User.objects.filter(username__in=names).values_list("username", flat=True))
+    for name in sorted(names - there):
+        yield f"user:{name} is nobody in the portal yet; user names count in upper and lower case."
+
+
+def _shared_accounts(document: Document) -> Iterator[str]:
+    for name, spec in document.deployments.items():
+        if spec.granter.username == spec.runner.username:
+            yield (
+                f"deployment {name}: granter and runner are the same account. Whoever may change people's roles can make "
+                "themselves Admin; give running DAGs an account of its own."
+            )
