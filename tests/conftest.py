@@ -60,13 +60,12 @@ def missing(what: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _only_on_postgres(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("postgres") and "django_db" in request.keywords:
-        if connection.vendor != "postgresql":
-            pytest.skip("for PostgreSQL: python -m tests.services postgres -- pytest ...")
+    if request.node.get_closest_marker("postgres") and connection.vendor != "postgresql":
+        pytest.skip("for PostgreSQL: python -m tests.services postgres -- pytest ...")
 
 
 # --- the database ----------------------------------------------------------------------------------------------------
-# Tests with real transactions end with Django emptying every table, which the trail's own triggers refuse, as they should.
+# Tests with real transactions end with Django emptying every table, which the trail's own triggers rightly refuse.
 _empty_tables = TransactionTestCase._fixture_teardown
 
 

@@ -1,0 +1,239 @@
+"""`make test`: every check and test there is, each with one line of result and time; fails if any failed.
+
+Needs nothing but the standard library to begin with. It installs the development requirements, and as root on Debian
+the system packages that real servers and a real browser need. Elsewhere it prints the one line that installs them,
+runs the rest and says what was not run; with CI=true whatever was not run is a failure.
+
+    tests/run.py            everything
+    tests/run.py ruff mypy  only the steps whose name holds one of these words
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parent.parent
+REQUIREMENTS = HOME / "requirements" / "dev.txt"
+STAMP = Path(sys.prefix) / ".gatehouse-dev-requirements"
+BIN = Path(sys.executable).parent
+CI = os.environ.get("CI", "").lower() in ("1", "true")
+PACKAGES = {  # what must be there, and the Debian package that brings it
+    "chromium": "chromium",
+    "initdb": "postgresql",
+    "redis-server": "redis-server",
+}
+CLOSING = re.compile(r"^=+ (?P<counts>.*) in (?P<seconds>[\d.]+)s.* =+$")
+COUNT = re.compile(r"(\d+) (\w+)")
+
+
+@dataclass
+class Step:
+    """One line of the result. `needs` are keys of PACKAGES without which it cannot run."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+    @property
+    def is_pytest(self) -> bool:
+        return "pytest" in self.command
+
+
+def tool(name: str, *arguments: str) -> list[str]:
+    return [str(BIN / name), *arguments]
+
+
+def python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def pytest(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", "--no-header", "--tb=short", *arguments]
+
+
+def steps(folder: Path) -> list[Step]:
+    templates = sorted(str(path.relative_to(HOME)) for path in (HOME / "templates").rglob("*.html"))
+    tests = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    production = {
+        "GATEHOUSE_DATA_DIR": str(folder / "production"),
+        "GATEHOUSE_PUBLIC_URL": "https://gatehouse.example.com",
+        "GATEHOUSE_ALLOWED_HOSTS": "gatehouse.example.com",
+        "GATEHOUSE_SECRET_KEY": "".join(os.urandom(40).hex()),
+    }
+    postgres = python("-m", "tests.services", "postgres", "--")
+    return [
+        Step("ruff format", tool("ruff", "format", "--check", ".")),
+        Step("ruff check", tool("ruff", "check", ".")),
+        Step("mypy", tool("mypy")),
+        Step("import rules", tool("lint-imports", "--no-cache")),
+        Step("templates", tool("djade", "--target-version", "5.2", "--check", *templates)),
+        Step("migrations", python("manage.py", "makemigrations", "--check", "--dry-run"), tests),
+        Step("deployment check", python("manage.py", "check", "--deploy", "--fail-level", "WARNING"), production),
+        Step("tests on SQLite", pytest("-n", "2", "-m", "not e2e and not real_airflow and not postgres")),
+        Step(
+            "tests on PostgreSQL",
+            postgres + pytest("-n", "2", "tests/unit", "tests/api", "tests/views", "tests/concurrency"),
+            needs=("initdb",),
+        ),
+        Step("tests in a browser", pytest("-n", "2", "-m", "e2e and not real_airflow"), needs=("chromium",)),
+        Step("tests with a real Airflow", pytest("-m", "real_airflow")),
+    ]
+
+
+# --- what has to be there --------------------------------------------------------------------------------------------
+def install_requirements() -> None:
+    """The hashed development requirements, once for each state of their file."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if STAMP.exists() and STAMP.read_text() == digest:
+        return
+    say("installing the development requirements ...")
+    if subprocess.run(python("-m", "pip", "--version"), capture_output=True).returncode:
+        run_or_leave(python("-m", "ensurepip", "--upgrade"))
+    run_or_leave(
+        python(
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            str(REQUIREMENTS),
+        )
+    )
+    STAMP.write_text(digest)
+
+
+def run_or_leave(command: list[str]) -> None:
+    if subprocess.run(command, cwd=HOME).returncode:
+        say(f"could not be installed: {' '.join(command)}")
+        sys.exit(1)
+
+
+def is_there(program: str) -> bool:
+    return bool(shutil.which(program) or glob.glob(f"/usr/lib/postgresql/*/bin/{program}"))
+
+
+def install_packages() -> list[str]:
+    """Install what PACKAGES says is missing, where that is ours to do; what is still missing afterwards."""
+    missing = [program for program in PACKAGES if not is_there(program)]
+    if not missing:
+        return []
+    packages = sorted(PACKAGES[program] for program in missing)
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    if Path("/etc/debian_version").exists() and os.geteuid() == 0:
+        say(f"installing {', '.join(packages)} ...")
+        quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
+        if subprocess.run(["apt-get", "update", "--quiet"], **quiet).returncode == 0:  # type: ignore[call-overload]
+            subprocess.run(install, **quiet)  # type: ignore[call-overload]
+    else:
+        say(f"missing on this machine: {', '.join(packages)}. This installs them:  sudo {' '.join(install)}")
+    return [program for program in missing if not is_there(program)]
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+@dataclass
+class Result:
+    step: Step
+    outcome: str  # "ok", "FAILED" or "not run"
+    seconds: float = 0.0
+    output: str = ""
+    skipped: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def run(step: Step, missing: list[str]) -> Result:
+    lacking = [PACKAGES[program] for program in step.needs if program in missing]
+    if lacking:
+        return Result(step, "not run", skipped=[f"{step.name}: {', '.join(lacking)} not installed"])
+    began = time.monotonic()
+    done = subprocess.run(
+        step.command,
+        cwd=HOME,
+        env={**os.environ, **step.env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    result = Result(step, "FAILED" if done.returncode else "ok", time.monotonic() - began, done.stdout)
+    if step.is_pytest:
+        read_pytest(result, done.returncode)
+    return result
+
+
+def read_pytest(result: Result, code: int) -> None:
+    lines = result.output.splitlines()
+    for line in lines:
+        if (match := CLOSING.match(line)) is not None:
+            result.counts = Counter({word: int(number) for number, word in COUNT.findall(match["counts"])})
+    result.skipped = [
+        line.partition("not run: ")[2] for line in lines if line.startswith("SKIPPED") and "not run: " in line
+    ]
+    if code == 5:  # pytest collected nothing: a part of the suite is gone
+        result.output += "\nno test was found"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def show(result: Result) -> None:
+    counted = ", ".join(f"{number} {word}" for word, number in result.counts.items())
+    say(f"  {result.step.name:<28}{result.outcome:<10}{result.seconds:>7.1f} s  {counted}".rstrip())
+    if result.outcome == "FAILED":
+        say("\n".join(f"      {line}" for line in result.output.splitlines()[-200:]))
+
+
+def main(words: list[str]) -> int:
+    install_requirements()
+    missing = install_packages()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="gatehouse-tests-") as folder:
+        chosen: Callable[[Step], bool] = lambda step: not words or any(word in step.name for word in words)  # noqa: E731
+        results = []
+        for step in filter(chosen, steps(Path(folder))):
+            results.append(run(step, missing))
+            show(results[-1])
+    failed = [result.step.name for result in results if result.outcome == "FAILED"]
+    left_out = [words for result in results for words in result.skipped]
+    for reason in left_out:
+        say(f"NOT RUN: {reason}")
+    if failed:
+        say(f"FAILED: {', '.join(failed)}")
+    elif left_out and CI:
+        say("FAILED: with CI=true everything must run")
+    say(closing_line(results, time.monotonic() - began))
+    return 1 if failed or (left_out and CI) else 0
+
+
+def closing_line(results: list[Result], seconds: float) -> str:
+    """The sum of all test runs, as pytest ends each of them."""
+    total: Counter[str] = sum((result.counts for result in results), Counter())
+    ordered = sorted(
+        total,
+        key=lambda word: (
+            ("failed", "error", "errors", "passed").index(word)
+            if word in ("failed", "error", "errors", "passed")
+            else 9
+        ),
+    )
+    counts = ", ".join(f"{total[word]} {word}" for word in ordered) or "no tests ran"
+    return f" {counts} in {seconds:.2f}s ".center(80, "=")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
