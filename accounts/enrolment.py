@@ -69,7 +69,7 @@ def enrol(
 def _set_details(user: User, *, email: str | None, name: str | None) -> list[str]:
     """Raises Invalid. An e-mail address belongs to one person: accounts in Airflow are found by it."""
     wrong, changed = {}, []
-    if user.pk is None:
+    if user._state.adding:
         try:
             User.username_validator(user.username)
             User._meta.get_field("username").run_validators(user.username)

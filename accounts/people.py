@@ -33,7 +33,8 @@ def _read_subjects(user: User) -> frozenset[str]:
 
 def members(subjects: Iterable[str]) -> list[User]:
     """The active people whom `subjects` name, each once, by username."""
-    groups, names = set(), set()
+    groups: set[str] = set()
+    names: set[str] = set()
     for subject in subjects:
         kind, _, name = subject.partition(":")
         (groups if kind == "group" else names).add(name)
@@ -69,4 +70,4 @@ def remembered(user: User, name: str, read: Callable[[], Answer]) -> Answer:
         return read()
     if name not in memory:
         memory[name] = read()
-    return memory[name]  # type: ignore[no-any-return]
+    return memory[name]

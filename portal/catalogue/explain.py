@@ -60,7 +60,7 @@ def _shown(value: Any) -> str:
         return f"“{value[:60]}”"
     if isinstance(value, bool):
         return str(value).lower()
-    return {dict: "a table", list: "a list"}.get(type(value), str(value)[:60])
+    return "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)[:60]
 
 
 def _meant(given: Any, context: dict[str, Any]) -> str:

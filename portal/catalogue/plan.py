@@ -21,7 +21,7 @@ SIGNS: dict[Action, str] = {"add": "+", "change": "~", "remove": "-"}
 
 @dataclass(frozen=True)
 class Change:
-    """One thing of the catalogue that is added, changed or removed; `before` and `after` hold what differs, in words."""
+    """One thing that is added, changed or removed; `before` and `after` hold what differs, in words."""
 
     action: Action
     kind: str

@@ -1,4 +1,4 @@
-"""Whether the people whom a catalogue names are there. They come and go without it, so these are warnings, not mistakes."""
+"""Whether the people whom a catalogue names are there. They come and go without it, so these are no mistakes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _steps_without_people(document: Document) -> Iterator[str]:
                 named = ", ".join(stage.approvers)
                 there = f"only {able} of them" if able else "nobody of them"
                 yield (
-                    f"policy {name}, step {number}: {stage.quorum} of {named} must approve, but {there} can sign in now. "
-                    "Add people (manage.py person add) or name other approvers."
+                    f"policy {name}, step {number}: {stage.quorum} of {named} must approve, but {there} can sign in "
+                    "now. Add people (manage.py person add) or name other approvers."
                 )
 
 
@@ -43,6 +43,6 @@ def _shared_accounts(document: Document) -> Iterator[str]:
     for name, spec in document.deployments.items():
         if spec.granter.username == spec.runner.username:
             yield (
-                f"deployment {name}: granter and runner are the same account. Whoever may change people's roles can make "
-                "themselves Admin; give running DAGs an account of its own."
+                f"deployment {name}: granter and runner are the same account. Whoever may change people's roles can "
+                "make themselves Admin; give running DAGs an account of its own."
             )
