@@ -179,7 +179,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-EMAIL_URL = env.text("GATEHOUSE_EMAIL_URL", default="", secret=True)
 
 LOGGING = {
     "version": 1,
