@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,88 +14,166 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='CatalogueVersion',
+            name="CatalogueVersion",
             fields=[
-                ('number', models.PositiveIntegerField(primary_key=True, serialize=False)),
-                ('sha256', models.CharField(max_length=64)),
-                ('source', models.TextField(help_text="the file's text, byte for byte")),
-                ('document', models.JSONField(help_text='the same, parsed and with defaults filled in; see catalogue/document.py')),
-                ('applied_at', models.DateTimeField(auto_now_add=True)),
-                ('applied_by', models.CharField(max_length=150)),
+                ("number", models.PositiveIntegerField(primary_key=True, serialize=False)),
+                ("sha256", models.CharField(max_length=64)),
+                ("source", models.TextField(help_text="the file's text, byte for byte")),
+                (
+                    "document",
+                    models.JSONField(
+                        help_text="the same, parsed and with defaults filled in; see catalogue/document.py"
+                    ),
+                ),
+                ("applied_at", models.DateTimeField(auto_now_add=True)),
+                ("applied_by", models.CharField(max_length=150)),
             ],
         ),
         migrations.CreateModel(
-            name='Deployment',
+            name="Deployment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=40, unique=True)),
-                ('url', models.CharField(max_length=300)),
-                ('api', models.CharField(choices=[('v1', 'Airflow 2'), ('v2', 'Airflow 3')], max_length=2)),
-                ('accounts', models.JSONField(default=dict, help_text='{"granter": {...}, "runner": {...}}')),
-                ('create_users', models.CharField(choices=[('never', 'never'), ('local', 'local accounts')], default='never', max_length=8)),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('status', models.CharField(choices=[('unknown', 'not looked at yet'), ('up', 'up'), ('down', 'unreachable'), ('needs_reauthentication', 'needs re-authentication')], default='unknown', max_length=24)),
-                ('status_since', models.DateTimeField(null=True)),
-                ('status_detail', models.TextField(blank=True, default='')),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('airflow_version', models.CharField(blank=True, default='', max_length=40)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.SlugField(max_length=40, unique=True)),
+                ("url", models.CharField(max_length=300)),
+                ("api", models.CharField(choices=[("v1", "Airflow 2"), ("v2", "Airflow 3")], max_length=2)),
+                ("accounts", models.JSONField(default=dict, help_text='{"granter": {...}, "runner": {...}}')),
+                (
+                    "create_users",
+                    models.CharField(
+                        choices=[("never", "never"), ("local", "local accounts")], default="never", max_length=8
+                    ),
+                ),
+                ("retired_at", models.DateTimeField(null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "not looked at yet"),
+                            ("up", "up"),
+                            ("down", "unreachable"),
+                            ("needs_reauthentication", "needs re-authentication"),
+                        ],
+                        default="unknown",
+                        max_length=24,
+                    ),
+                ),
+                ("status_since", models.DateTimeField(null=True)),
+                ("status_detail", models.TextField(blank=True, default="")),
+                ("checked_at", models.DateTimeField(null=True)),
+                ("airflow_version", models.CharField(blank=True, default="", max_length=40)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Dag',
+            name="Dag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dag_id', models.CharField(max_length=250)),
-                ('actions', models.JSONField(default=list, help_text='of "trigger", "pause", "retry", "cancel"')),
-                ('who', models.JSONField(default=list, help_text='subjects who may act at once')),
-                ('policy', models.CharField(blank=True, default='', help_text='by which others may ask', max_length=80)),
-                ('locked', models.JSONField(default=dict, help_text='parameters nobody may change')),
-                ('max_runs_per_hour', models.PositiveIntegerField(null=True)),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('deployment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dags', to='catalogue.deployment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("dag_id", models.CharField(max_length=250)),
+                ("actions", models.JSONField(default=list, help_text='of "trigger", "pause", "retry", "cancel"')),
+                ("who", models.JSONField(default=list, help_text="subjects who may act at once")),
+                (
+                    "policy",
+                    models.CharField(blank=True, default="", help_text="by which others may ask", max_length=80),
+                ),
+                ("locked", models.JSONField(default=dict, help_text="parameters nobody may change")),
+                ("max_runs_per_hour", models.PositiveIntegerField(null=True)),
+                ("retired_at", models.DateTimeField(null=True)),
+                (
+                    "deployment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="dags", to="catalogue.deployment"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['deployment__name', 'dag_id'],
-                'constraints': [models.UniqueConstraint(models.F('deployment'), models.F('dag_id'), name='catalogue_dag_once_per_deployment')],
+                "ordering": ["deployment__name", "dag_id"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("deployment"), models.F("dag_id"), name="catalogue_dag_once_per_deployment"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AirflowAccount',
+            name="AirflowAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('username', models.CharField(max_length=512)),
-                ('created_by_gatehouse', models.BooleanField(default=False)),
-                ('found_at', models.DateTimeField(auto_now_add=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='airflow_accounts', to=settings.AUTH_USER_MODEL)),
-                ('deployment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='airflow_accounts', to='catalogue.deployment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("username", models.CharField(max_length=512)),
+                ("created_by_gatehouse", models.BooleanField(default=False)),
+                ("found_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="airflow_accounts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "deployment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="airflow_accounts",
+                        to="catalogue.deployment",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(models.F('person'), models.F('deployment'), name='catalogue_one_account_per_person'), models.UniqueConstraint(models.F('deployment'), models.F('username'), name='catalogue_one_person_per_account')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("person"), models.F("deployment"), name="catalogue_one_account_per_person"
+                    ),
+                    models.UniqueConstraint(
+                        models.F("deployment"), models.F("username"), name="catalogue_one_person_per_account"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Entitlement',
+            name="Entitlement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='demo/role/Op, demo/dag/sales_report/operate', max_length=400, unique=True)),
-                ('kind', models.CharField(choices=[('role', 'Airflow role'), ('dag', 'access to a DAG')], max_length=4)),
-                ('role', models.CharField(help_text='the Airflow role that carries it out', max_length=64)),
-                ('dag_id', models.CharField(blank=True, default='', max_length=250)),
-                ('level', models.CharField(blank=True, choices=[('view', 'view'), ('operate', 'operate')], default='', max_length=8)),
-                ('title', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True, default='')),
-                ('risk', models.CharField(choices=[('low', 'low'), ('medium', 'medium'), ('high', 'high')], max_length=6)),
-                ('max_duration', models.DurationField()),
-                ('policy', models.CharField(help_text='name of the policy in the version in force', max_length=80)),
-                ('retired_at', models.DateTimeField(null=True)),
-                ('deployment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entitlements', to='catalogue.deployment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="demo/role/Op, demo/dag/sales_report/operate", max_length=400, unique=True
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(choices=[("role", "Airflow role"), ("dag", "access to a DAG")], max_length=4),
+                ),
+                ("role", models.CharField(help_text="the Airflow role that carries it out", max_length=64)),
+                ("dag_id", models.CharField(blank=True, default="", max_length=250)),
+                (
+                    "level",
+                    models.CharField(
+                        blank=True, choices=[("view", "view"), ("operate", "operate")], default="", max_length=8
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True, default="")),
+                (
+                    "risk",
+                    models.CharField(choices=[("low", "low"), ("medium", "medium"), ("high", "high")], max_length=6),
+                ),
+                ("max_duration", models.DurationField()),
+                ("policy", models.CharField(help_text="name of the policy in the version in force", max_length=80)),
+                ("retired_at", models.DateTimeField(null=True)),
+                (
+                    "deployment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entitlements",
+                        to="catalogue.deployment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['key'],
-                'indexes': [models.Index(fields=['deployment', 'role'], name='catalogue_e_deploym_f1a1de_idx')],
+                "ordering": ["key"],
+                "indexes": [models.Index(fields=["deployment", "role"], name="catalogue_e_deploym_f1a1de_idx")],
             },
         ),
     ]

@@ -1,0 +1,50 @@
+"""The permission matrix for people to read; docs/permissions.md is its output (`manage.py reference`)."""
+
+from __future__ import annotations
+
+from accounts.permissions import MATRIX, Permission, Role
+from accounts.tokens import SCOPES
+
+MEANING: dict[Permission, str] = {
+    Permission.HOME: "see one's own home, access, requests and profile",
+    Permission.REQUEST: "ask for access, withdraw a request, hand access back",
+    Permission.OPERATE: "see and operate the DAGs that the catalogue lets one operate",
+    Permission.DECIDE: "see the queue; approve, deny and revoke what one is named for",
+    Permission.AUDIT: "read, export and verify the trail",
+    Permission.SEE_ALL_ACCESS: "read everybody's requests, grants and runs",
+    Permission.REVOKE_ANY: "end anybody's grant",
+    Permission.REPAIR: "try again or close what failed",
+    Permission.SEE_DEPLOYMENTS: "see deployments and their health",
+    Permission.SEE_CATALOGUE: "read the whole catalogue with its policies",
+}
+HOLDERS: dict[Role, str] = {
+    Role.EMPLOYEE: "everybody who can sign in",
+    Role.APPROVER: "whoever a policy of the catalogue names as an approver",
+    Role.AUDITOR: '`[groups.<name>] role = "auditor"`',
+    Role.ADMIN: '`[groups.<name>] role = "admin"`',
+}
+
+
+def markdown() -> str:
+    """The whole page."""
+    lines = [
+        "# Who may do what",
+        "",
+        "Written by `manage.py reference` from `accounts/permissions.py`; do not edit it by hand.",
+        "",
+        f"| | {' | '.join(Role)} | token scope |",
+        f"|---|{'---|' * len(Role)}---|",
+    ]
+    for permission in Permission:
+        held = " | ".join("yes" if permission in MATRIX[role] else "" for role in Role)
+        scopes = ", ".join(f"`{scope}`" for scope, needed in SCOPES.items() if needed == permission)
+        lines.append(f"| {MEANING[permission]} | {held} | {scopes} |")
+    lines += ["", "| role | who has it |", "|---|---|"]
+    lines += [f"| {role} | {HOLDERS[role]} |" for role in Role]
+    lines += [
+        "",
+        "A person may have several roles and may do what any of them allows. Being an approver or an admin never lets",
+        "anybody decide a request of their own or for their own benefit. An account that is deactivated has no role.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,30 @@
+"""What a deployment has to offer, read from Airflow for a first gatehouse.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_bridge import Credentials, connect
+from portal.catalogue.values import OWN_PREFIX
+
+
+@dataclass(frozen=True)
+class Found:
+    """Roles and DAGs of one Airflow, by name; DAGs with their description. Gatehouse's own roles are left out."""
+
+    version: str
+    roles: tuple[str, ...]
+    dags: tuple[tuple[str, str], ...]
+
+
+def look(*, name: str, url: str, api: str, granter: Credentials, runner: Credentials) -> Found:
+    """Ask with the account that may read what: roles with the granter's, DAGs with the runner's. Raises BridgeError."""
+    people = connect(name=name, url=url, api=api, auth=granter)
+    runs = connect(name=name, url=url, api=api, auth=runner)
+    try:
+        roles = sorted(role.name for role in people.roles() if not role.name.startswith(OWN_PREFIX))
+        dags = sorted((dag.dag_id, dag.description) for dag in runs.dags() if not dag.problem)
+        return Found(people.version(), tuple(roles), tuple(dags))
+    finally:
+        people.close()
+        runs.close()
