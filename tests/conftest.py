@@ -2,8 +2,8 @@
 
 What a test asks for, most specific first:
 
-    airflow            the verified fake that the deployment `demo` speaks to; brings `catalogue`
-    catalogue          tests/catalogue.toml in force; brings `cast`
+    airflow            the verified fake that the deployment `demo` speaks to, known to be up; brings `catalogue`
+    catalogue          tests/catalogue.toml in force (by `catalogue apply`); brings `cast`
     cast, employee ... the people of tests/factories.py
     client_as          client_as("lead") is a Django client signed in as lead
     broken_trail       from here on the database refuses every audit event
@@ -16,6 +16,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -23,7 +24,13 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
-from tests import services
+from accounts.models import User
+from airflow_bridge.fake import FakeAirflow
+from portal.audit.models import AuditHead
+from portal.audit.record import GENESIS
+from portal.catalogue.models import CatalogueVersion
+from portal.worker import health, runs
+from tests import factories, services
 
 hypothesis.settings.register_profile("gatehouse", deadline=None)
 hypothesis.settings.load_profile("gatehouse")
@@ -101,9 +108,6 @@ def _triggers_off() -> Iterator[None]:
 
 def seed_trail() -> None:
     """The head of an empty trail, as the migrations leave it."""
-    from portal.audit.models import AuditHead
-    from portal.audit.record import GENESIS
-
     AuditHead.objects.get_or_create(id=1, defaults={"seq": 0, "hash": GENESIS})
 
 
@@ -141,55 +145,53 @@ def broken_trail(db: None) -> Iterator[None]:
 
 # --- people and what is offered --------------------------------------------------------------------------------------
 @pytest.fixture
-def cast(db: None) -> dict:
+def cast(db: None) -> dict[str, User]:
     """Everybody, by name."""
-    from tests import factories
-
     return factories.people()
 
 
 @pytest.fixture
-def employee(cast: dict):
+def employee(cast: dict[str, User]) -> User:
     return cast["employee"]
 
 
 @pytest.fixture
-def colleague(cast: dict):
+def colleague(cast: dict[str, User]) -> User:
     return cast["colleague"]
 
 
 @pytest.fixture
-def lead(cast: dict):
+def lead(cast: dict[str, User]) -> User:
     return cast["lead"]
 
 
 @pytest.fixture
-def lead2(cast: dict):
+def lead2(cast: dict[str, User]) -> User:
     return cast["lead2"]
 
 
 @pytest.fixture
-def security(cast: dict):
+def security(cast: dict[str, User]) -> User:
     return cast["security"]
 
 
 @pytest.fixture
-def auditor(cast: dict):
+def auditor(cast: dict[str, User]) -> User:
     return cast["auditor"]
 
 
 @pytest.fixture
-def admin(cast: dict):
+def admin(cast: dict[str, User]) -> User:
     return cast["admin"]
 
 
 @pytest.fixture
-def stranger(cast: dict):
+def stranger(cast: dict[str, User]) -> User:
     return cast["stranger"]
 
 
 @pytest.fixture
-def client_as(cast: dict) -> Callable[[str], Client]:
+def client_as(cast: dict[str, User]) -> Callable[[str], Client]:
     """client_as("lead"): a browser in which lead has signed in; client_as("") one in which nobody has."""
 
     def sign_in(name: str, **options: object) -> Client:
@@ -202,22 +204,28 @@ def client_as(cast: dict) -> Callable[[str], Client]:
 
 
 @pytest.fixture
-def catalogue(cast: dict, monkeypatch: pytest.MonkeyPatch):
-    """tests/catalogue.toml in force; its version."""
-    from tests import factories
-
-    monkeypatch.setenv("TEST_GRANTER_PASSWORD", "granter's password")
-    monkeypatch.setenv("TEST_RUNNER_PASSWORD", "runner's password")
-    return factories.offer()
+def fake(db: None) -> Iterator[FakeAirflow]:
+    """The fake Airflow behind `catalogue`, which nobody has looked at yet."""
+    with factories.fake_airflow() as server:
+        yield server
 
 
 @pytest.fixture
-def airflow(catalogue: object, monkeypatch: pytest.MonkeyPatch):
-    """The fake Airflow that the deployment `demo` speaks to, looked at once, so that it is known to be up."""
-    from tests import factories
+def catalogue(
+    cast: dict[str, User], fake: FakeAirflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> CatalogueVersion:
+    """tests/catalogue.toml in force, its deployment `demo` at the address of a fake Airflow; its version."""
+    for name, value in factories.SECRETS.items():
+        monkeypatch.setenv(name, value)
+    return factories.offer(tmp_path, url=fake.url)
 
-    with factories.fake_airflow(monkeypatch) as fake:
-        yield fake
+
+@pytest.fixture
+def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
+    """The fake Airflow that `demo` speaks to, found up by the worker's own look, with its DAGs known."""
+    health.look_at_all()
+    runs.look_at_dags()
+    return fake
 
 
 # --- real servers ----------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ work_off()                           # what the workers would do now
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,21 +19,31 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from accounts import roles
 from accounts.models import User
-from accounts.permissions import Role
+from accounts.operator import Operator
+from airflow_bridge.fake import FakeAirflow, FakeRole
 from portal.access import actions, grants
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.access.queries import approvers_of
 from portal.catalogue import queries as catalogue
-from portal.catalogue.document import Document
-from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
-from portal.catalogue.roles import dag_role_name
+from portal.catalogue.actions import apply
+from portal.catalogue.models import CatalogueVersion
 from portal.operations import outbox
 from portal.worker import executor
 
 PASSWORD = "gatehouse-demo"
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
+NOWHERE = "http://127.0.0.1:9"
+SECRETS = {
+    "TEST_GRANTER_PASSWORD": "password of gatehouse-access",
+    "TEST_RUNNER_PASSWORD": "password of gatehouse-runs",
+}
+ACCOUNTS = {
+    "gatehouse-access": {("can_read", "Users"), ("can_edit", "Users"), ("can_create", "Users")}
+    | {("can_read", "Roles"), ("can_create", "Roles")},
+    "gatehouse-runs": {("can_read", "DAGs"), ("can_edit", "DAGs"), ("can_read", "Task Instances")}
+    | {("can_read", "DAG Runs"), ("can_create", "DAG Runs"), ("can_edit", "DAG Runs"), ("can_read", "Task Logs")},
+}
 GROUPS: dict[str, tuple[str, ...]] = {
     "data": ("employee", "colleague", "lead", "lead2"),
     "sales": ("colleague",),
@@ -120,24 +130,25 @@ def grant_at_status(status: str = G.ACTIVE, *, ended: str = "handed_back", **ask
     if status not in (G.SCHEDULED, G.APPLYING):
         work_off()
     if status in (G.ENDING, G.ENDED):
-        _end(grant, ended)
-    if status == G.ENDED:
-        work_off()
+        _end(grant, ended, work=status == G.ENDED)
     grant = Grant.objects.get(pk=grant.pk)
     assert grant.status == status, f"{grant} is {grant.status}, not {status}: {grant.failure}"
     return grant
 
 
-def _end(grant: Grant, how: str) -> None:
+def _end(grant: Grant, how: str, *, work: bool) -> None:
     grant.refresh_from_db()
-    if how == Grant.EndReason.HANDED_BACK:
-        grants.hand_back(grant_id=grant.pk, by=grant.beneficiary)
-    elif how == Grant.EndReason.REVOKED:
-        grants.revoke(grant_id=grant.pk, by=person("admin"), reason="no longer needed")
-    else:
-        assert grant.ends_at is not None, f"{grant} has no end yet"
-        with time_machine.travel(grant.ends_at + timedelta(seconds=1), tick=False):
+    with contextlib.ExitStack() as stack:
+        if how == Grant.EndReason.HANDED_BACK:
+            grants.hand_back(grant_id=grant.pk, by=grant.beneficiary)
+        elif how == Grant.EndReason.REVOKED:
+            grants.revoke(grant_id=grant.pk, by=person("admin"), reason="no longer needed")
+        else:
+            assert grant.ends_at is not None, f"{grant} has no end yet"
+            stack.enter_context(time_machine.travel(grant.ends_at + timedelta(seconds=1), tick=False))
             grants.expire_due()
+        if work:
+            work_off()
 
 
 def work_off() -> int:
@@ -154,49 +165,21 @@ def work_off() -> int:
     return attempts
 
 
-def offer(source: str | None = None) -> CatalogueVersion:
-    """Put a catalogue in force, by default tests/catalogue.toml."""
-    text = source if source is not None else CATALOGUE.read_text()
-    document = Document.model_validate(tomllib.loads(text))
-    number = CatalogueVersion.objects.count() + 1
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    version = CatalogueVersion.objects.create(
-        number=number, sha256=digest, source=text, document=document.as_json(), applied_by="tests"
-    )
-    made = {}
-    for name, spec in document.deployments.items():
-        accounts = {"granter": spec.granter.model_dump(mode="json", exclude_none=True)}
-        accounts["runner"] = spec.runner.model_dump(mode="json", exclude_none=True)
-        made[name] = Deployment.objects.create(
-            name=name, url=spec.url, api=spec.api, accounts=accounts, create_users=spec.create_users
-        )
-    for item in document.entitlements:
-        kind = Entitlement.Kind.ROLE if item.role else Entitlement.Kind.DAG
-        Entitlement.objects.create(
-            key=item.key,
-            deployment=made[item.deployment],
-            kind=kind,
-            role=item.role or dag_role_name(item.dag or "", item.level or ""),
-            dag_id=item.dag or "",
-            level=item.level or "",
-            title=item.title,
-            description=item.description,
-            risk=item.risk,
-            max_duration=item.max_duration,
-            policy=item.policy,
-        )
-    for dag in document.dags:
-        Dag.objects.create(
-            deployment=made[dag.deployment],
-            dag_id=dag.dag,
-            actions=dag.actions,
-            who=dag.who,
-            policy=dag.policy or "",
-            locked=dag.locked,
-            max_runs_per_hour=dag.max_runs_per_hour,
-        )
-    rows = {(Role(group.role), f"group:{name}") for name, group in document.groups.items() if group.role}
-    for policy in document.policies.values():
-        rows |= {(Role.APPROVER, subject) for stage in policy.stages for subject in stage.approvers}
-    roles.assign(rows)
-    return version
+def offer(folder: Path, *, url: str = "", source: str = "") -> CatalogueVersion:
+    """Put a catalogue in force, by default tests/catalogue.toml with `url` as its Airflow's address."""
+    text = source or CATALOGUE.read_text()
+    if url:
+        text = text.replace(NOWHERE, url)
+    file = folder / "gatehouse.toml"
+    file.write_text(text)
+    return apply(by=Operator("tests"), path=file).version
+
+
+@contextlib.contextmanager
+def fake_airflow() -> Iterator[FakeAirflow]:
+    """A fake Airflow with Gatehouse's two accounts, each with what README asks for and no more."""
+    with FakeAirflow() as fake:
+        for account, permissions in ACCOUNTS.items():
+            fake.state.roles[account] = FakeRole(account, set(permissions))
+            fake.add_user(account, password=f"password of {account}", roles=[account])
+        yield fake
