@@ -3,7 +3,7 @@
 What a test asks for, most specific first:
 
     airflow            the verified fake that the deployment `demo` speaks to, known to be up; brings `catalogue`
-    catalogue          tests/catalogue.toml in force (by `catalogue apply`); brings `cast`
+    catalogue          the demo's catalogue in force (by `catalogue apply`); brings `cast`
     cast, employee ... the people of tests/factories.py
     client_as          client_as("lead") is a Django client signed in as lead
     broken_trail       from here on the database refuses every audit event
@@ -214,7 +214,7 @@ def fake(db: None) -> Iterator[FakeAirflow]:
 def catalogue(
     cast: dict[str, User], fake: FakeAirflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> CatalogueVersion:
-    """tests/catalogue.toml in force, its deployment `demo` at the address of a fake Airflow; its version."""
+    """The demo's catalogue in force, its deployment `demo` at the address of a fake Airflow; its version."""
     for name, value in factories.SECRETS.items():
         monkeypatch.setenv(name, value)
     return factories.offer(tmp_path, url=fake.url)

@@ -32,11 +32,11 @@ from portal.operations import outbox
 from portal.worker import executor
 
 PASSWORD = "gatehouse-demo"
-CATALOGUE = Path(__file__).with_name("catalogue.toml")
-NOWHERE = "http://127.0.0.1:9"
+CATALOGUE = Path(__file__).parent.parent / "demo" / "gatehouse.toml"
+WRITTEN_URL = "http://127.0.0.1:8080"
 SECRETS = {
-    "TEST_GRANTER_PASSWORD": "password of gatehouse-access",
-    "TEST_RUNNER_PASSWORD": "password of gatehouse-runs",
+    "AIRFLOW_DEMO_ACCESS": "password of gatehouse-access",
+    "AIRFLOW_DEMO_RUNS": "password of gatehouse-runs",
 }
 ACCOUNTS = {
     "gatehouse-access": {("can_read", "Users"), ("can_edit", "Users"), ("can_create", "Users")}
@@ -166,10 +166,10 @@ def work_off() -> int:
 
 
 def offer(folder: Path, *, url: str = "", source: str = "") -> CatalogueVersion:
-    """Put a catalogue in force, by default tests/catalogue.toml with `url` as its Airflow's address."""
+    """Put a catalogue in force, by default the demo's with `url` as its Airflow's address."""
     text = source or CATALOGUE.read_text()
     if url:
-        text = text.replace(NOWHERE, url)
+        text = text.replace(WRITTEN_URL, url)
     file = folder / "gatehouse.toml"
     file.write_text(text)
     return apply(by=Operator("tests"), path=file).version

@@ -1,17 +1,16 @@
 """`make test`: every check and test there is, each with one line of result and time; fails if any failed.
 
-Needs nothing but the standard library to begin with. It installs the development requirements, and as root on Debian
-the system packages that real servers and a real browser need. Elsewhere it prints the one line that installs them,
-runs the rest and says what was not run; with CI=true whatever was not run is a failure.
+The Makefile has installed the development requirements by then. As root on Debian this installs the system packages
+that real servers and a real browser need; elsewhere it prints the one line that does, runs the rest and says what was
+not run. With CI=true whatever was not run is a failure.
 
-    tests/run.py            everything
-    tests/run.py ruff mypy  only the steps whose name holds one of these words
+    python -m tests.run              everything
+    python -m tests.run ruff mypy    only the steps whose name holds one of these words
 """
 
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 import re
 import shutil
@@ -25,8 +24,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
-REQUIREMENTS = HOME / "requirements" / "dev.txt"
-STAMP = Path(sys.prefix) / ".gatehouse-dev-requirements"
 BIN = Path(sys.executable).parent
 CI = os.environ.get("CI", "").lower() in ("1", "true")
 PACKAGES = {  # what must be there, and the Debian package that brings it
@@ -94,35 +91,6 @@ def steps(folder: Path) -> list[Step]:
 
 
 # --- what has to be there --------------------------------------------------------------------------------------------
-def install_requirements() -> None:
-    """The hashed development requirements, once for each state of their file."""
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if STAMP.exists() and STAMP.read_text() == digest:
-        return
-    say("installing the development requirements ...")
-    if subprocess.run(python("-m", "pip", "--version"), capture_output=True).returncode:
-        run_or_leave(python("-m", "ensurepip", "--upgrade"))
-    run_or_leave(
-        python(
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-            str(REQUIREMENTS),
-        )
-    )
-    STAMP.write_text(digest)
-
-
-def run_or_leave(command: list[str]) -> None:
-    if subprocess.run(command, cwd=HOME).returncode:
-        say(f"could not be installed: {' '.join(command)}")
-        sys.exit(1)
-
-
 def is_there(program: str) -> bool:
     return bool(shutil.which(program) or glob.glob(f"/usr/lib/postgresql/*/bin/{program}"))
 
@@ -199,7 +167,6 @@ def show(result: Result) -> None:
 
 
 def main(words: list[str]) -> int:
-    install_requirements()
     missing = install_packages()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gatehouse-tests-") as folder:
