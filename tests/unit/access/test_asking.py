@@ -33,7 +33,7 @@ def verbs():
 def test_a_request_waits_for_the_first_step_of_its_policy(employee):
     request = ask(employee, "demo/role/Op", ticket="OPS-12")
     assert request.status == "pending"
-    assert request.policy == "two-stage"
+    assert request.policy == "lead-then-security"
     assert request.policy_version == offered.version_in_force().number
     assert request.lapses_at - request.created_at == pytest.approx(timedelta(days=3), abs=timedelta(seconds=5))
     stages = [(stage.status, [a.subject for a in stage.approvers.all()]) for stage in request.stages.all()]
