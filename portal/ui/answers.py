@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.errors import GatehouseError, Invalid, Missing
 from portal.ui.htmx import render, wants_part
@@ -14,10 +15,19 @@ from portal.ui.htmx import render, wants_part
 def refused(request: HttpRequest, error: GatehouseError) -> HttpResponse:
     """What an action or a guard refused, with its own status and words."""
     context: dict[str, Any] = {"error": error, "title": error.title, "detail": error.detail, "status": error.status}
+    context["back"] = _back(request)
     if isinstance(error, Invalid):
         context |= {"problems": list(error.fields.values()), "detail": "Nothing was changed."}
     template = "errors/missing.html" if isinstance(error, Missing) else "errors/refused.html"
     return _answer(request, template, context, status=error.status)
+
+
+def _back(request: HttpRequest) -> str:
+    """The page of ours from which a form was sent; empty when it is unknown or the one asked for itself."""
+    came_from = request.headers.get("Referer", "")
+    here = request.build_absolute_uri()
+    ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+    return came_from if ours and came_from != here else ""
 
 
 def missing(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -15,6 +15,8 @@ from accounts.permissions import Permission
 from portal import refs
 from portal.access import grants, queries
 from portal.access.models import Grant
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
 from portal.errors import Invalid, Refused
 from portal.ui.htmx import render
 from portal.web import lists, paging, request_page
@@ -46,7 +48,8 @@ def _whose(request: HttpRequest) -> User:
     if not name or name == request.user.username:
         return request.user
     if not roles.has(request.user, Permission.SEE_ALL_ACCESS):
-        raise Refused("Only auditors and admins can see what other people hold.", reason="not_permitted")
+        with recording(refusal=Verb.PAGE_REFUSED, by=request.user, target=request.path):
+            raise Refused("Only auditors and admins can see what other people hold.", reason="not_permitted")
     return people.by_username(name)
 
 

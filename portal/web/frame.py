@@ -54,7 +54,7 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
         "Access",
         [
             ("request_new", "Request access", "Request", "plus-circle", P.REQUEST, ()),
-            ("request_list", "My requests", "Requests", "clipboard-document-list", P.HOME, ("request_detail",)),
+            ("request_list", "My requests", "Requests", "clipboard-document-list", P.HOME, ()),
             ("access", "My access", "Access", "key", P.HOME, ()),
         ],
     ),

@@ -29,13 +29,14 @@ def home(request: HttpRequest) -> HttpResponse:
     user = request.user
     waiting = list(lists.on_its_way(lists.asked_by(user))[: SHOWN + 1])
     operable = dags.operable_by(user)
+    runnable = [option for option in operable if option.may_run][:SHOWN]
     context = {
         "decide": _decide(user) if roles.has(user, Permission.DECIDE) else None,
-        "held": list(access.held_by(user)),
+        "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
         "waiting": [(asked, _step(asked)) for asked in waiting[:SHOWN]],
         "more_waiting": len(waiting) > SHOWN,
-        "dags": operable[:SHOWN],
-        "more_dags": max(len(operable) - SHOWN, 0),
+        "runnable": runnable,
+        "more_dags": len(operable) - len(runnable),
     }
     return render(request, "home/home.html", context)
 

@@ -22,6 +22,11 @@ def on_its_way(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
     return rows.filter(ON_ITS_WAY)
 
 
+def is_in_airflow(grant: Grant) -> bool:
+    """Whether the access is there now; the other live ones are still, or again, on their way."""
+    return grant.status in (G.ACTIVE, G.ENDING)
+
+
 def settled(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
     return rows.exclude(ON_ITS_WAY)
 

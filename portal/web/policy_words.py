@@ -64,7 +64,7 @@ def deciders(able: Sequence[User], stage: StageSpec) -> str:
 def who_decides(option: Option) -> str:
     """In a few words, for a row of a list."""
     if option.policy.break_glass:
-        return "break-glass: given at once, every approver is told"
+        return "for emergencies: given at once"
     if not option.policy.stages:
         return "given at once"
     stages = zip(option.approvers, option.policy.stages, strict=True)

@@ -64,7 +64,7 @@ class RequestForm(forms.Form):
     )
     ticket = forms.CharField(label="Ticket", required=False, widget=forms.TextInput(attrs={"maxlength": MAX_TICKET}))
     confirm = forms.BooleanField(
-        label="This is an emergency, and I will be asked about it afterwards.",
+        label="This is an emergency. I know that my taking it stands out in the audit trail.",
         error_messages={"required": "Confirm that this is an emergency, or ask for something else."},
     )
 
@@ -98,7 +98,8 @@ class RequestForm(forms.Form):
         """The duration that is chosen; None while it is not a usable one."""
         if not self.is_bound:
             return durations.parse(str(self.fields["duration"].initial))
-        cleaned = getattr(self, "cleaned_data", {})
+        self.is_valid()  # reads what was typed, where nobody has yet
+        cleaned = self.cleaned_data
         if cleaned.get("duration") == OTHER:
             amount = cleaned.get("amount")
             return amount * UNITS[cleaned.get("unit") or "hours"] if amount else None

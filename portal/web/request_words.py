@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from accounts.models import User
 from portal import durations
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
@@ -27,11 +28,11 @@ def sentence(request: AccessRequest) -> str:
     return f"{request.requester.username} {verb} for {what} for {durations.words(request.duration)}{whom}"
 
 
-def standing(request: AccessRequest, steps: list[Step]) -> str:
+def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
     """Where it stands now, and what that means."""
     grant = grant_of(request)
     if grant is not None:
-        return _granted(request, grant)
+        return _granted(request, grant, reader)
     if request.status == R.PENDING:
         now = next((step.title for step in steps if step.state == "now"), "A decision is awaited")
         return f"{now}. If nobody does, it lapses {words.spoken(request.lapses_at)}."
@@ -42,15 +43,15 @@ def standing(request: AccessRequest, steps: list[Step]) -> str:
     }.get(R(request.status), "It is approved.")
 
 
-def _granted(request: AccessRequest, grant: Grant) -> str:
-    who = request.beneficiary.username
+def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
+    holds = "You hold" if reader.pk == request.beneficiary_id else f"{request.beneficiary.username} holds"
     where = request.entitlement.deployment.name
     if grant.status == G.SCHEDULED and grant.starts_at:
         return f"Approved. It begins {words.spoken(grant.starts_at)}."
     if grant.status == G.APPLYING:
         return f"Approved. The role is being given in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.ends_at:
-        return f"{who} holds it until {words.spoken(grant.ends_at)}: Airflow on {where} confirms it."
+        return f"{holds} it until {words.spoken(grant.ends_at)}: Airflow on {where} confirms it."
     if grant.status == G.ENDING:
         return f"It is being taken away in Airflow on {where}."
     if grant.status == G.FAILED:
@@ -80,6 +81,11 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
     span = form.span
     if span is None:
         return Outlook(f"Choose for how long you need {what}.", f"{verb} {option.entitlement.title}")
+    if span > form.longest:
+        return Outlook(
+            f"At most {durations.words(form.longest)}, not {durations.words(span)}.",
+            f"{verb} {option.entitlement.title}",
+        )
     start = form.cleaned_data.get("starts_at") if form.is_bound else None
     if start:
         text = f"You will hold {what} from {words.spoken(start)} until {words.spoken(start + span)}."

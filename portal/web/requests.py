@@ -51,9 +51,9 @@ def request_new(request: HttpRequest) -> HttpResponse:
 
 def _form(request: HttpRequest, key: str) -> HttpResponse:
     option = queries.option_for(request.user, key)
-    form = RequestForm(request.GET if "duration" in request.GET else None, option=option)
-    part = "preview" if request.GET.get("preview") else None
-    return render(request, "requests/new.html", _asking(option, form), part=part)
+    preview = "preview" in request.GET
+    form = RequestForm(request.GET if preview else None, option=option)
+    return render(request, "requests/new.html", _asking(option, form), part="preview" if preview else None)
 
 
 def _submit(request: HttpRequest, key: str) -> HttpResponse:

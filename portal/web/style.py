@@ -25,7 +25,7 @@ class SampleForm(forms.Form):
     reason = forms.CharField(label="Why do you need it?", help_text="One or two sentences.", widget=forms.Textarea)
     ticket = forms.RegexField("^OPS-[0-9]+$", label="Ticket", help_text="OPS- and a number, for example OPS-123.")
     start = forms.CharField(label="Start", required=False)
-    sure = forms.BooleanField(label="I understand that every approver is told at once.")
+    sure = forms.BooleanField(label="This is an emergency. I know that my taking it stands out in the audit trail.")
 
 
 def _runs(now: datetime) -> list[dict[str, Any]]:

@@ -132,10 +132,11 @@ def _page_of(thing: Any, text: str) -> str:
 
 
 @register.inclusion_tag("_parts/field.html")
-def field(bound: BoundField, optional: bool = False) -> dict[str, Any]:
-    """A form field with its label, hint and error. `optional` is said in words; required is the rule."""
+def field(bound: BoundField, optional: bool | None = None) -> dict[str, Any]:
+    """A form field with its label, hint and error. That it may stay empty is said in words; `optional` overrules
+    what the field itself says, for fields whose emptiness an action judges."""
     kind = getattr(bound.field.widget, "input_type", "")
-    return {"field": bound, "kind": kind, "optional": optional or not bound.field.required}
+    return {"field": bound, "kind": kind, "optional": not bound.field.required if optional is None else optional}
 
 
 @register.inclusion_tag("_parts/error_summary.html")
