@@ -1,0 +1,70 @@
+"""The audit trail: read, exported, verified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.guard import requires
+from accounts.permissions import Permission
+from portal.audit.export import export
+from portal.audit.queries import Filters
+from portal.audit.verify import verify_and_record
+from portal.errors import Invalid
+from portal.ui.htmx import render
+from portal.ui.request import Request
+from portal.web import audit_view
+from portal.web.audit_form import AuditFilter
+
+
+@require_safe
+@requires(Permission.AUDIT)
+def audit(request: Request) -> HttpResponse:
+    """One page of the events that meet the filter in the address."""
+    form, status = AuditFilter(request.GET), 200
+    context: dict[str, Any] = {
+        "form": form,
+        "check": audit_view.last_check(),
+        "filters": audit_view.filters_only(request.GET),
+    }
+    try:
+        context["page"] = audit_view.page(Filters.parse(request.GET), request.GET)
+    except Invalid as error:
+        form.take(error)
+        context["page"], status = None, error.status
+    return render(request, "audit/audit.html", context, part="trail", status=status)
+
+
+@require_safe
+@requires(Permission.AUDIT)
+def audit_export(request: Request) -> HttpResponseBase:
+    """The same events as a file, streamed; that somebody exported them is an event itself."""
+    made = export(by=request.user, filters=Filters.parse(request.GET), form=request.GET.get("format", "csv"))
+    response = StreamingHttpResponse(made.chunks, content_type=made.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{made.filename}"'
+    response["X-Accel-Buffering"] = "no"  # a proxy in between streams too
+    return response
+
+
+@require_POST
+@requires(Permission.AUDIT)
+def audit_verify(request: Request) -> HttpResponse:
+    """Recompute the whole chain; what was found is an event, and shown on the trail's page."""
+    result = verify_and_record(by=request.user)
+    if result.ok:
+        messages.success(request, f"The trail is unbroken: {result.events} events verified, up to {result.head_seq}.")
+    else:
+        messages.error(request, f"The trail is not as it was written. {' '.join(result.problems[:3])}")
+    return redirect("audit")
+
+
+urlpatterns = [
+    path("audit", audit, name="audit"),
+    path("audit/export", audit_export, name="audit_export"),
+    path("audit/verify", audit_verify, name="audit_verify"),
+]

@@ -1,0 +1,128 @@
+"""All that a decision needs, read once for the queue's decision pane, and the words for what a decision led to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import User
+from portal import durations
+from portal.access import queries
+from portal.access.actions import approved_duration
+from portal.access.models import AccessRequest, Decision, Grant, Stage
+from portal.access.permissions import check_can_decide, why_not
+from portal.access.states import REQUIRING
+from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
+
+SHOWN = 5  # names, grants and earlier requests: the pane fits one screen
+
+
+@dataclass(frozen=True)
+class StageFacts:
+    """One step of the decision: who may decide it, who has, how many are still missing."""
+
+    stage: Stage
+    approvers: list[User]
+    decisions: list[Decision]
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.stage.quorum - len(self.decisions))
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """What the pane shows. `why_not` is empty where `reader` may decide now; else it says why they may not."""
+
+    request: AccessRequest
+    policy: PolicySpec
+    longest: timedelta
+    stages: list[StageFacts]
+    held: list[Grant]
+    held_more: int
+    holds_it: Grant | None
+    holders: list[str]
+    other_holders: int
+    earlier: list[AccessRequest]
+    why_not: str
+
+
+def brief(request: AccessRequest, *, reader: User) -> Briefing:
+    """Gather the facts about `request` for `reader`; `request` comes from access.queries with its stages prefetched."""
+    held = [grant for grant in queries.held_by(request.beneficiary) if grant.request_id != request.pk]
+    held.sort(key=lambda grant: grant.entitlement.deployment_id != request.entitlement.deployment_id)
+    holders = list(_other_holders(request)[: SHOWN + 1])
+    return Briefing(
+        request=request,
+        policy=catalogue.policy(request.policy, request.policy_version),
+        longest=approved_duration(request),
+        stages=[_stage(request, stage) for stage in request.stages.all()],
+        held=held[:SHOWN],
+        held_more=max(0, len(held) - SHOWN),
+        holds_it=next((grant for grant in held if grant.entitlement_id == request.entitlement_id), None),
+        holders=holders[:SHOWN],
+        other_holders=_other_holders(request).count() - SHOWN if len(holders) > SHOWN else 0,
+        earlier=list(_earlier(request)[:SHOWN]),
+        why_not=_why_not(request, reader),
+    )
+
+
+def _stage(request: AccessRequest, stage: Stage) -> StageFacts:
+    made = [decision for decision in request.decisions.all() if decision.stage_id == stage.pk]
+    return StageFacts(stage, queries.approvers_of(stage, request=request), made)
+
+
+def _other_holders(request: AccessRequest) -> QuerySet[Grant, str]:
+    rows = Grant.objects.filter(entitlement=request.entitlement, status__in=REQUIRING)
+    names = rows.exclude(beneficiary=request.beneficiary).order_by("beneficiary__username")
+    return names.values_list("beneficiary__username", flat=True).distinct()
+
+
+def _earlier(request: AccessRequest) -> QuerySet[AccessRequest]:
+    rows = AccessRequest.objects.filter(beneficiary=request.beneficiary, entitlement=request.entitlement)
+    return rows.exclude(pk=request.pk).select_related("grant").order_by("-created_at", "-pk")
+
+
+def _why_not(request: AccessRequest, reader: User) -> str:
+    if request.closed_at is not None:
+        was = "" if request.status == AccessRequest.Status.LAPSED else "was "
+        return f"{request.ref} {was}{request.get_status_display()} {durations.ago(request.closed_at)}."
+    return why_not(check_can_decide, reader, request)
+
+
+def following(request: AccessRequest, *, by: User) -> AccessRequest | None:
+    """The request to decide after this one: the next in the queue's order, else the oldest."""
+    rows = queries.decidable_by(by)
+    later = Q(created_at__gt=request.created_at) | Q(created_at=request.created_at, pk__gt=request.pk)
+    return rows.filter(later).first() or rows.first()
+
+
+def decided_lately(by: User) -> QuerySet[Decision]:
+    """The last things this person decided, for when nothing waits."""
+    rows = Decision.objects.filter(by=by).select_related("request__beneficiary", "request__entitlement__deployment")
+    return rows.order_by("-at", "-pk")[:SHOWN]
+
+
+def outcome(request: AccessRequest, *, asked: timedelta) -> str:
+    """What a decision just made led to, and what happens next, in one or two sentences."""
+    person, title = request.beneficiary.username, request.entitlement.title
+    where = request.entitlement.deployment.name
+    if request.status == AccessRequest.Status.DENIED:
+        return f"You denied {request.ref}. {request.requester.username} reads your reason on the request's page."
+    if request.status == AccessRequest.Status.PENDING:
+        return f"Your approval of {request.ref} is recorded. {_waits_for(request)}"
+    given = approved_duration(request)
+    less = f", instead of the {durations.words(asked)} asked for" if given < asked else ""
+    approved = f"You approved {request.ref} for {durations.words(given)}{less}."
+    if request.grant.status == Grant.Status.SCHEDULED and request.starts_at:
+        return f"{approved} {person} gets {title} on {where} when it starts, {durations.until(request.starts_at)}."
+    return f"{approved} Gatehouse now gives {person} {title} on {where} and checks that Airflow shows it."
+
+
+def _waits_for(request: AccessRequest) -> str:
+    stage = request.stages.filter(status=Stage.Status.OPEN).first()
+    able = [person.username for person in queries.approvers_of(stage, request=request)] if stage else []
+    return f"Now {' or '.join(able)} decides." if able else "The next step decides."

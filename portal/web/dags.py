@@ -1,0 +1,136 @@
+"""DAGs one may operate: the list, a DAG's page with its run form, pause and unpause."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.guard import requires
+from accounts.models import User
+from accounts.permissions import Permission
+from portal.access.permissions import why_not
+from portal.dags import actions, conf, queries
+from portal.dags.permissions import check_can_operate
+from portal.dags.queries import DagOption
+from portal.errors import Conflict, Invalid, Refused
+from portal.operations import queries as operations
+from portal.operations.models import Operation
+from portal.ui.htmx import render
+from portal.ui.request import Request
+from portal.web.dag_forms import RunForm, SwitchForm
+from portal.web.dag_params import Live, ask
+
+RUNS = 10
+PARTS = ("run", "params", "switch")
+
+
+@require_safe
+@requires(Permission.OPERATE)
+def dag_list(request: Request) -> HttpResponse:
+    q = request.GET.get("q", "").strip()
+    rows = [_row(request.user, option) for option in queries.operable_by(request.user, q=q)]
+    return render(request, "dags/dag_list.html", {"rows": rows, "q": q}, part="dags")
+
+
+@require_safe
+@requires(Permission.OPERATE)
+def dag_detail(request: Request, deployment: str, dag_id: str) -> HttpResponse:
+    """The page. Airflow is asked only with `?live=1`: by htmx for a part, or by a link without JavaScript."""
+    option = queries.dag_for(request.user, deployment, dag_id)
+    live = ask(option.dag) if request.GET.get("live") else None
+    part = request.htmx.target if request.htmx.target in PARTS else ""
+    return render(request, "dags/dag_detail.html", _page(request, option, live=live), part=part)
+
+
+@require_POST
+@requires(Permission.OPERATE)
+def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
+    """Start a run. The form's one-time key makes a double click one run."""
+    option = queries.dag_for(request.user, deployment, dag_id)
+    form = RunForm(request.POST)
+    try:
+        values = {"conf": conf.parse(form.data.get("conf", "")), **form.given()}
+        run = actions.trigger(by=request.user, dag=option.dag, **values)
+    except (Invalid, Refused) as error:
+        form.take(error)
+        return render(request, "dags/dag_detail.html", _page(request, option, run_form=form), status=error.status)
+    return redirect("run_detail", ref=run.ref)
+
+
+@require_POST
+@requires(Permission.OPERATE)
+def dag_pause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
+    done = "Gatehouse now pauses it in Airflow: running tasks finish, nothing new starts."
+    return _switch(request, deployment, dag_id, actions.pause, done)
+
+
+@require_POST
+@requires(Permission.OPERATE)
+def dag_unpause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
+    done = "Gatehouse now unpauses it in Airflow: waiting runs start, and its schedule goes on."
+    return _switch(request, deployment, dag_id, actions.unpause, done)
+
+
+def _switch(request: Request, deployment: str, dag_id: str, act: Callable[..., Operation], done: str) -> HttpResponse:
+    option = queries.dag_for(request.user, deployment, dag_id)
+    form = SwitchForm(request.POST)
+    try:
+        operation = act(by=request.user, dag=option.dag, reason=form.data.get("reason", ""))
+    except (Invalid, Refused, Conflict) as error:
+        form.take(error)
+        return render(request, "dags/dag_detail.html", _page(request, option, switch_form=form), status=error.status)
+    messages.success(request, f"{operation.ref}: {done}")
+    return redirect("dag_detail", deployment=deployment, dag_id=dag_id)
+
+
+def _row(user: User, option: DagOption) -> dict[str, Any]:
+    """A DAG with the words for what one may not do with it."""
+    why_not_switch = why_not(lambda by, dag: check_can_operate(by, dag, "pause"), user, option.dag)
+    state = option.state
+    last = state.last_runs[0] if state and state.last_runs else None
+    began = parse_datetime(last.get("started_at") or "") if last else None
+    return {
+        "option": option,
+        "dag": option.dag,
+        "state": state,
+        "last_run": {"state": last["state"], "at": began} if last else None,
+        "why_not_switch": why_not_switch,
+    }
+
+
+def _pretty(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False)
+
+
+def _page(request: Request, option: DagOption, *, live: Live | None = None, **forms: Any) -> dict[str, Any]:
+    defaults = {**(live.defaults if live else {}), **option.dag.locked}
+    switching = operations.of_subject(str(option.dag)).filter(status__in=operations.OPEN).last()
+    return {
+        **_row(request.user, option),
+        "live": live,
+        "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in option.dag.locked.items()],
+        "runs": queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS],
+        "switching": switching,
+        "switching_waits": operations.why_waiting(switching) if switching else "",
+        "run_form": RunForm(initial={"conf": _pretty(defaults), "key": uuid.uuid4().hex}),
+        "switch_form": SwitchForm(),
+        **forms,
+    }
+
+
+urlpatterns = [
+    path("dags", dag_list, name="dag_list"),
+    path("dags/<str:deployment>/<str:dag_id>", dag_detail, name="dag_detail"),
+    path("dags/<str:deployment>/<str:dag_id>/runs", dag_trigger, name="dag_trigger"),
+    path("dags/<str:deployment>/<str:dag_id>/pause", dag_pause, name="dag_pause"),
+    path("dags/<str:deployment>/<str:dag_id>/unpause", dag_unpause, name="dag_unpause"),
+]
