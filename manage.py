@@ -7,9 +7,21 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    if sys.argv[1:2] == ["demo"]:
+        _enter_the_demo()
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
+
+
+def _enter_the_demo() -> None:
+    """The demo has its own data folder; that has to be settled before any setting is read."""
+    from portal.demo import place
+
+    try:
+        place.enter()
+    except place.NotTheDemo as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # plain intervals: nothing to remember between starts
+CELERY_BEAT_SCHEDULER = "portal.serving.beat:Scheduler"
 # a tick nobody took in its own time is worthless: it expires instead of piling up while the worker is away
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"portal.worker.tasks.{name}", "schedule": seconds, "options": {"expires": seconds}}
@@ -185,6 +185,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # a tick every second and every call to Airflow would drown what is worth reading
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("celery.worker.strategy", "celery.worker.request", "celery.app.trace", "httpx")
+    },
     "root": {"handlers": ["stderr"], "level": os.environ.get("GATEHOUSE_LOG_LEVEL", "INFO")},
 }
 

@@ -33,7 +33,7 @@ def portal_children(*, host: str, port: int, logs: Path | None = None, after: It
     worker = ["celery", "-A", "portal.celery", "worker", "--pool", "threads", "-c", "4", "--loglevel", "INFO"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # beat is a process of its own: inside the worker (-B) nobody would notice its end
-    beat = ["celery", "-A", "portal.celery", "beat", "--loglevel", "WARNING", "--pidfile", ""]
+    beat = ["celery", "-A", "portal.serving.beat", "beat", "--loglevel", "WARNING", "--pidfile", ""]
     commands = {"web": [*web, "portal.wsgi:application"], "worker": worker, "beat": beat}
     return [
         {
@@ -59,15 +59,17 @@ def check_free(host: str, port: int) -> None:
             raise PortBusy(f"Port {port} on {host} cannot be used: {error.strerror}.") from error
 
 
-def hand_over(children: Plan, *, keep_open: Iterable[int] = ()) -> NoReturn:
-    """Become the supervisor of these children. keep_open: file descriptors it holds for good, such as a lock's.
+def hand_over(children: Plan, *, keep_open: Iterable[int] = (), mark: str = "") -> NoReturn:
+    """Become the supervisor of these children.
 
+    keep_open: file descriptors it holds until all is ended, such as a lock's. mark: a name for the family by which
+    `supervisor.clear` finds what is left of an earlier one (default: one of its own).
     The process is replaced: what Django had loaded is gone, and signals sent to its number reach the supervisor.
     """
     descriptors = list(keep_open)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
-    plan = json.dumps({"children": children, "keep_open": descriptors})
+    plan = json.dumps({"children": children, "keep_open": descriptors, "mark": mark})
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-I", "-S", supervisor.__file__, plan])  # noqa: S606

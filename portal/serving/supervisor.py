@@ -57,8 +57,8 @@ class Child:
 
 
 class Supervisor:
-    def __init__(self, children: list[Child], *, keep_open: list[int]) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(self, children: list[Child], *, keep_open: list[int], mark: str) -> None:
+        self.id = mark or uuid.uuid4().hex
         self.children = children
         self.keep_open = keep_open
         self.exit_code: int | None = None
@@ -158,14 +158,15 @@ class Supervisor:
         )
 
     def _stop(self) -> None:
-        running = [child for child in self.children if child.process is not None]
-        for child in running:
-            _signal_group(child, signal.SIGTERM)
+        running = [(child, child.process) for child in self.children if child.process is not None]
+        for _, process in running:
+            process.terminate()  # the child alone: it ends its own children in its own order
         began = time.monotonic()
-        while any(child.process and child.process.poll() is None for child in running):
-            late = [child for child in running if time.monotonic() - began > child.grace]
-            for child in late:
-                _signal_group(child, signal.SIGKILL)
+        while any(process.poll() is None for _, process in running):
+            for child, process in running:
+                if process.returncode is None and time.monotonic() - began > child.grace:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(process.pid, signal.SIGKILL)
             time.sleep(0.05)
         clear(self.id, within=2.0)
         if self.guard is not None and self.guard.stdin is not None:
@@ -181,12 +182,6 @@ def _die_with(parent: int) -> Any:
                 os._exit(1)
 
     return in_child
-
-
-def _signal_group(child: Child, number: int) -> None:
-    if child.process is not None and child.process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.process.pid, number)
 
 
 def marked(mark: str) -> list[int]:
@@ -238,7 +233,8 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "--guard":
         return guard(arguments[1])
     plan = json.loads(arguments[0])
-    return Supervisor([Child(**child) for child in plan["children"]], keep_open=plan["keep_open"]).run()
+    children = [Child(**child) for child in plan["children"]]
+    return Supervisor(children, keep_open=plan["keep_open"], mark=plan["mark"]).run()
 
 
 if __name__ == "__main__":

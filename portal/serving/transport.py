@@ -220,5 +220,9 @@ class Transport(virtual.Transport):  # type: ignore[misc]
         # a worker looks for a signal to stop only between two calls of this
         return super().drain_events(connection, timeout=None if timeout is None else min(timeout, 0.5))
 
+    @property
+    def default_connection_params(self) -> dict[str, Any]:
+        return {}  # a folder has neither host nor port
+
     def driver_version(self) -> str:
         return "1"

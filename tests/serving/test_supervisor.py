@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def run(*children: dict[str, Any]) -> subprocess.Popen[bytes]:
-        plan = json.dumps({"children": children, "keep_open": []})
+        plan = json.dumps({"children": children, "keep_open": [], "mark": ""})
         with (tmp_path / "said").open("ab") as said:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", supervisor.__file__, plan], cwd=tmp_path, stderr=said

@@ -1,0 +1,164 @@
+"""The demo's own processes under the supervisor: `python -m portal.demo.parts airflow|setup|finish`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from portal.demo import place
+from portal.serving.supervisor import STAY_DOWN
+
+AIRFLOW_ADMIN = ("admin", "gatehouse-demo")
+PATIENCE = 60.0
+
+
+def airflow(port: int) -> int:
+    """Install Airflow where needed, run it, and end it when told to."""
+    from portal.demo.airflow import AirflowNotUp, AirflowServer, NotInstalled, ensure_environment
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        python = ensure_environment(report=place.say)
+        with AirflowServer(place.AIRFLOW_HOME, port, python=python, admin=AIRFLOW_ADMIN) as server:
+            place.say(f"Airflow answers at {server.url}")
+            place.AIRFLOW_READY.touch()
+            while server.pid:
+                time.sleep(1)
+            return 1
+    except (NotInstalled, AirflowNotUp) as error:
+        sys.stderr.write(f"\n{error}\n")
+        return STAY_DOWN
+
+
+def setup() -> int:
+    """The portal's database, files and people."""
+    _django()
+    from django.core.management import call_command
+
+    from portal.demo import people
+
+    call_command("migrate", interactive=False, verbosity=0)
+    place.say("the portal's database is ready")
+    call_command("collectstatic", interactive=False, verbosity=0)
+    people.enrol_all()
+    place.say("people and groups are in place")
+    return 0
+
+
+def finish(airflow_port: int) -> int:
+    """What needs both sides: accounts in Airflow, the catalogue, tokens; then say that all is ready."""
+    _django()
+    from django.conf import settings
+
+    from airflow_bridge import BridgeError
+    from portal.demo import service_accounts
+
+    airflow_url = f"http://127.0.0.1:{airflow_port}"
+    while not place.AIRFLOW_READY.exists():  # should Airflow not come up, the supervisor ends us
+        time.sleep(0.1)
+    try:
+        access, runs = (os.environ[name] for name in ("AIRFLOW_DEMO_ACCESS", "AIRFLOW_DEMO_RUNS"))
+        service_accounts.ensure(airflow_url, admin=AIRFLOW_ADMIN, access=access, runs=runs)
+    except BridgeError as error:
+        sys.stderr.write(f"\nGatehouse's accounts could not be made in Airflow: {error}\n`make demo-reset` may help.\n")
+        return 1
+    place.say("Gatehouse has its two accounts in Airflow")
+    if not _apply_catalogue():
+        return 1
+    _wait_for_portal(settings.PUBLIC_URL)
+    _write_down(settings.PUBLIC_URL, airflow_url)
+    return 0
+
+
+def _apply_catalogue() -> bool:
+    from django.core.management import CommandError, call_command
+
+    from portal.catalogue.models import Deployment
+    from portal.worker import health
+
+    said = io.StringIO()
+    try:
+        call_command("catalogue", "apply", stdout=said, stderr=said)
+    except (CommandError, SystemExit) as error:
+        if not isinstance(error, SystemExit) or error.code:
+            sys.stderr.write(f"\nThe catalogue was not accepted.\n{said.getvalue()}{error}\n")
+            return False
+    place.say("the catalogue is in force")
+    for deployment in Deployment.objects.filter(retired_at=None):
+        health.look_at(deployment)
+        if deployment.status != Deployment.Status.UP:
+            sys.stderr.write(f"\nGatehouse cannot work with {deployment.name}: {deployment.status_detail}\n")
+            return False
+    return True
+
+
+def _wait_for_portal(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes through a proxy
+    while True:
+        try:
+            with opener.open(f"{url}/health/ready", timeout=5):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                log = place.LOGS / "web.log"
+                end = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
+                sys.exit(f"\nThe portal does not answer at {url} ({error}).\n--- end of {log}\n{end}")
+            time.sleep(0.1)
+
+
+def _write_down(url: str, airflow_url: str) -> None:
+    from accounts import people as lookup
+    from portal.demo import people
+
+    username, password = AIRFLOW_ADMIN
+    deployment = {"name": "demo", "url": airflow_url, "api": "v2", "username": username, "password": password}
+    persons: list[dict[str, Any]] = [
+        {
+            "username": name,
+            "password": people.PASSWORD,
+            "token": people.token_of(lookup.by_username(name)),
+            "groups": groups,
+        }
+        for name, (_, groups) in people.PEOPLE.items()
+    ]
+    found = {
+        "url": url,
+        "config": str(place.CONFIG),
+        "env": place.environment(url=url),
+        "deployments": [deployment],
+        "people": persons,
+    }
+    place.write_private(place.DEMO_JSON, json.dumps(found, indent=2) + "\n")
+    place.say("ready")
+    lines = [f"\n  Gatehouse  {url}", f"  Airflow    {airflow_url}   ({username} / {password})", ""]
+    lines += [f"  Sign in with the password {people.PASSWORD} as"]
+    lines += [f"    {name:<10} {shown:<13} {', '.join(groups)}" for name, (shown, groups) in people.PEOPLE.items()]
+    lines += [
+        "",
+        "  Logs are in .demo/logs. Ctrl-C ends everything and keeps the data; `make demo-reset` forgets it.\n",
+    ]
+    sys.stdout.write("\n".join([*lines, ""]))
+    sys.stdout.flush()
+
+
+def _django() -> None:
+    import django
+
+    django.setup()
+
+
+def main(arguments: list[str]) -> int:
+    part, *ports = arguments
+    return {"airflow": airflow, "setup": setup, "finish": finish}[part](*(int(port) for port in ports))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

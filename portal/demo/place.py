@@ -1,0 +1,94 @@
+"""Where the demo keeps what it has, and the environment in which everything of it runs. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FOLDER = REPOSITORY / ".demo"
+DATA = FOLDER / "data"
+CONFIG = FOLDER / "gatehouse.toml"
+AIRFLOW_HOME = FOLDER / "airflow"
+AIRFLOW_READY = FOLDER / "airflow-ready"
+LOGS = FOLDER / "logs"
+SECRETS = FOLDER / "secrets.json"
+DEMO_JSON = FOLDER / "demo.json"
+ALLOWED = {"GATEHOUSE_LOG_LEVEL"}
+STARTED = "DEMO_STARTED"
+
+
+class NotTheDemo(Exception):
+    """The environment belongs to another portal; `str()` says what to do."""
+
+
+def check_environment() -> None:
+    """Raises NotTheDemo: the demo brings its own settings, and must never touch a real portal's data."""
+    foreign = sorted(name for name in os.environ if name.startswith("GATEHOUSE_") and name not in ALLOWED)
+    if os.environ.get("DJANGO_SETTINGS_MODULE", "portal.settings") != "portal.settings":
+        foreign.append("DJANGO_SETTINGS_MODULE")
+    if foreign:
+        without = " ".join(f"-u {name}" for name in foreign)
+        raise NotTheDemo(
+            f"The demo works on its own data in {FOLDER.name}/ only, but this environment is set up for another "
+            f"portal: {', '.join(foreign)}.\nStart it without: env {without} make demo"
+        )
+
+
+def enter() -> None:
+    """Point this process at the demo's data. To be called before Django's settings are read. Raises NotTheDemo."""
+    check_environment()
+    os.environ.update({"GATEHOUSE_DATA_DIR": str(DATA), "GATEHOUSE_CONFIG": str(CONFIG)})
+
+
+def check_entered() -> None:
+    """Raises NotTheDemo when Django's settings were read for another portal, `enter` notwithstanding."""
+    if os.environ.get("GATEHOUSE_DATA_DIR") != str(DATA):
+        raise NotTheDemo("Start the demo with `make demo`, or with `manage.py demo` from a shell.")
+
+
+def environment(*, url: str) -> dict[str, str]:
+    """The variables in which `manage.py` speaks to the demo at `url`; makes its secrets when there are none."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "GATEHOUSE_DATA_DIR": str(DATA),
+        "GATEHOUSE_CONFIG": str(CONFIG),
+        "GATEHOUSE_PUBLIC_URL": url,
+        "AIRFLOW_DEMO_ACCESS": kept("AIRFLOW_DEMO_ACCESS", make=lambda: secrets.token_urlsafe(32)),
+        "AIRFLOW_DEMO_RUNS": kept("AIRFLOW_DEMO_RUNS", make=lambda: secrets.token_urlsafe(32)),
+    }
+
+
+def kept(name: str, *, make: Any) -> Any:
+    """A value of secrets.json; `make()` when it is not there yet."""
+    values = json.loads(SECRETS.read_text()) if SECRETS.exists() else {}
+    if name not in values:
+        keep(name, make())
+        return kept(name, make=make)
+    return values[name]
+
+
+def keep(name: str, value: Any) -> None:
+    values = json.loads(SECRETS.read_text()) if SECRETS.exists() else {}
+    write_private(SECRETS, json.dumps({**values, name: value}, indent=1))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Whole or not at all, and for nobody else to read."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def say(line: str) -> None:
+    """One line of progress with the seconds since the start."""
+    elapsed = time.time() - float(os.environ[STARTED])
+    sys.stdout.write(f"{elapsed:6.1f} s  {line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,105 @@
+"""What has to be settled before the demo's processes start: one demo at a time, ports, a clean family, the config."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from portal.demo import place
+from portal.serving import family, supervisor
+
+HOST = "127.0.0.1"  # people, passwords and an Airflow that everybody knows: never reachable from another machine
+MARK = "gatehouse-demo-" + hashlib.sha256(str(place.FOLDER).encode()).hexdigest()[:12]
+URL_IN_CONFIG = '"http://127.0.0.1:8080"'
+PATIENCE = 15.0
+SPACE_NEEDED = 200  # MB, besides Airflow's own environment
+
+
+class CannotStart(Exception):
+    """Why the demo does not start, and the way out."""
+
+
+def only_one() -> int:
+    """Hold the demo's lock; its file descriptor, held by whoever runs the demo. Raises CannotStart naming the other."""
+    place.FOLDER.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(place.FOLDER / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            other = json.loads(os.pread(lock, 1000, 0) or b"{}")
+            if _alive(other.get("pid", 0)) or time.monotonic() > deadline:
+                where = f" at {other['url']}" if other.get("url") else ""
+                raise CannotStart(
+                    f"The demo is already running{where} (process {other.get('pid', 'unknown')}). Ctrl-C there ends it."
+                ) from None
+            time.sleep(0.1)  # it was killed a moment ago: its guard is still ending what it left
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+
+def write_down(lock: int, *, url: str) -> None:
+    """For the next one who tries to start: who holds the lock, and where it answers."""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
+
+
+def choose_port(preferred: int, *, whose: str, say: Callable[[str], None]) -> int:
+    """The preferred port, or a free one when that is busy, and then says so."""
+    try:
+        family.check_free(HOST, preferred)
+        return preferred
+    except family.PortBusy:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        say(f"port {preferred} is busy; {whose} takes {port}")
+        return port
+
+
+def prepare(*, airflow_url: str) -> None:
+    """Clear what an earlier demo left running or lying about, and write the catalogue file. Raises CannotStart."""
+    supervisor.clear(MARK, within=3.0)
+    free = shutil.disk_usage(place.FOLDER).free // 2**20
+    if free < SPACE_NEEDED:
+        raise CannotStart(f"The disk is full: the demo needs {SPACE_NEEDED} MB in {place.FOLDER}, {free} MB are free.")
+    for stale in (place.DEMO_JSON, place.AIRFLOW_READY, *place.LOGS.glob("*.log")):
+        stale.unlink(missing_ok=True)
+    for folder in (place.DATA, place.LOGS):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shipped = (place.REPOSITORY / "demo" / "gatehouse.toml").read_text()
+    if shipped.count(URL_IN_CONFIG) != 1:
+        raise CannotStart(f"demo/gatehouse.toml must name the address {URL_IN_CONFIG} exactly once.")
+    place.CONFIG.write_text(shipped.replace(URL_IN_CONFIG, f'"{airflow_url}"'))
+
+
+def reset() -> None:
+    """Forget everything but the lock, which is held."""
+    supervisor.clear(MARK, within=3.0)
+    for entry in place.FOLDER.iterdir():
+        if entry.name != "lock":
+            _remove(entry)
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink()
