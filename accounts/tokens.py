@@ -67,15 +67,13 @@ def create(
         _check_entry(name, wanted, days)
         _check_allowed(by, person, wanted)
         plaintext, key = _make()
-        now = timezone.now()
         token = Token.objects.create(
             user=person,
             name=name,
             key=key,
             digest=_digest(plaintext),
             scopes=[scope for scope in SCOPES if scope in wanted],
-            created_at=now,
-            expires_at=now + timedelta(days=days),
+            expires_at=timezone.now() + timedelta(days=days),
         )
         trail.add(
             Verb.TOKEN_CREATED,

@@ -1,0 +1,197 @@
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import DatabaseError, connection
+
+from accounts import roles, tokens
+from accounts.models import Token
+from accounts.operator import Operator
+from accounts.permissions import Role
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from portal.errors import Conflict, Invalid, Missing, Refused
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+def make(person, *, scopes=("read",), days=90, name="script"):
+    return tokens.create(by=person, name=name, scopes=scopes, days=days)
+
+
+def last_event():
+    return AuditEvent.objects.order_by("-seq").first()
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_token_is_its_owner(employee):
+    token, plaintext = make(employee, scopes=["request", "read"])
+    assert tokens.authenticate(plaintext) == token
+    assert token.scopes == ["read", "request"]
+    assert token.expires_at - token.created_at == timedelta(days=90)
+    event = last_event()
+    assert (event.verb, event.actor, event.target) == (Verb.TOKEN_CREATED, "employee", str(token))
+
+
+def test_its_form_is_one_that_scanners_can_find(employee):
+    _, plaintext = make(employee)
+    assert re.fullmatch(r"gh_[a-z0-9]{12}_[A-Za-z0-9]{38}", plaintext)
+
+
+def test_neither_the_table_nor_the_trail_holds_the_secret(employee):
+    token, plaintext = make(employee)
+    secret = plaintext.split("_")[2]
+    assert secret not in str(Token.objects.filter(pk=token.pk).values())
+    assert not AuditEvent.objects.filter(payload__contains=secret).exists()
+
+
+def test_a_slip_is_noticed_without_asking_the_database(employee, django_assert_num_queries):
+    _, plaintext = make(employee)
+    last = "A" if plaintext[-1] != "A" else "B"
+    with django_assert_num_queries(0):
+        for wrong in (
+            plaintext[:-1] + last,
+            plaintext[:-1],
+            plaintext + "x",
+            "",
+            "gh_",
+            f" {plaintext}",
+            f"{plaintext}\n",
+        ):
+            assert tokens.authenticate(wrong) is None
+
+
+def test_a_right_key_with_another_secret_is_nobody(employee, colleague):
+    _, mine = make(employee)
+    _, theirs = make(colleague)
+    body = "_".join([*mine.split("_")[:2], theirs.split("_")[2][:32]])
+    forged = body + tokens._checksum(body)
+    assert tokens.PATTERN.fullmatch(forged)
+    assert tokens.authenticate(forged) is None
+
+
+def test_it_ends_with_its_time(employee):
+    with time_machine.travel(NOW, tick=False) as clock:
+        _, plaintext = make(employee, days=1)
+        clock.move_to(NOW + timedelta(days=1) - timedelta(seconds=1))
+        assert tokens.authenticate(plaintext) is not None
+        clock.move_to(NOW + timedelta(days=1))
+        assert tokens.authenticate(plaintext) is None
+
+
+def test_it_is_worth_nothing_while_its_owner_is_deactivated(employee):
+    _, plaintext = make(employee)
+    employee.is_active = False
+    employee.save()
+    assert tokens.authenticate(plaintext) is None
+
+
+def test_revoking_ends_it_at_once_and_says_when(employee):
+    token, plaintext = make(employee)
+    tokens.revoke(by=employee, token_id=token.pk)
+    assert tokens.authenticate(plaintext) is None
+    assert last_event().verb == Verb.TOKEN_REVOKED
+    with pytest.raises(Conflict, match="was revoked") as refusal:
+        tokens.revoke(by=employee, token_id=token.pk)
+    assert refusal.value.reason == "already_revoked"
+
+
+def test_somebody_elses_token_is_not_there(employee, admin):
+    token, plaintext = make(employee)
+    with pytest.raises(Missing):
+        tokens.revoke(by=admin, token_id=token.pk)
+    assert tokens.authenticate(plaintext) is not None
+    assert last_event().verb == Verb.TOKEN_REVOKE_REFUSED
+    tokens.revoke(by=Operator("root"), token_id=token.pk)
+    assert tokens.authenticate(plaintext) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"days": 0}, "days"),
+        ({"days": 366}, "days"),
+        ({"name": " "}, "name"),
+        ({"name": "x" * 81}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["read", "everything"]}, "scopes"),
+    ],
+)
+def test_what_cannot_be_is_said_by_field(employee, given, field):
+    with pytest.raises(Invalid) as refusal:
+        make(employee, **given)
+    assert list(refusal.value.fields) == [field]
+    assert not Token.objects.exists()
+    assert last_event().verb == Verb.TOKEN_CREATE_REFUSED
+
+
+@pytest.mark.parametrize("scope", ["decide", "audit"])
+def test_a_scope_beyond_ones_roles_is_refused_in_words(employee, scope):
+    with pytest.raises(Refused, match=f"scope {scope} is not possible.*read, request, operate") as refusal:
+        make(employee, scopes=["read", scope])
+    assert refusal.value.reason == "scope"
+    assert not Token.objects.exists()
+
+
+def test_scopes_shrink_with_the_owners_roles(lead):
+    roles.assign({(Role.APPROVER, "group:data-leads")})
+    token, _ = make(lead, scopes=["read", "decide"])
+    assert tokens.scopes_in_force(token) == {"read", "decide"}
+    lead.groups.clear()
+    assert tokens.scopes_in_force(Token.objects.get(pk=token.pk)) == {"read"}
+
+
+def test_a_deactivated_person_gets_no_token(employee):
+    employee.is_active = False
+    employee.save()
+    with pytest.raises(Refused) as refusal:
+        tokens.create(by=Operator("root"), owner=employee, name="x", scopes=["read"], days=1)
+    assert refusal.value.reason == "inactive"
+
+
+def test_its_use_is_written_at_most_once_a_minute(employee, django_assert_num_queries):
+    with time_machine.travel(NOW, tick=False) as clock:
+        token, plaintext = make(employee)
+        tokens.authenticate(plaintext)
+        clock.move_to(NOW + timedelta(seconds=59))
+        with django_assert_num_queries(1):
+            tokens.authenticate(plaintext)
+        token.refresh_from_db()
+        assert token.last_used_at == NOW
+        clock.move_to(NOW + timedelta(seconds=61))
+        tokens.authenticate(plaintext)
+        token.refresh_from_db()
+        assert token.last_used_at == NOW + timedelta(seconds=61)
+
+
+def test_without_the_trail_nothing_is_made_or_ended(employee, request):
+    token, plaintext = make(employee)
+    request.getfixturevalue("broken_trail")
+    with pytest.raises(DatabaseError):
+        make(employee, name="second")
+    with pytest.raises(DatabaseError):
+        tokens.revoke(by=employee, token_id=token.pk)
+    assert list(Token.objects.values_list("name", flat=True)) == ["script"]
+    assert tokens.authenticate(plaintext) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_revocations_at_once_one_is_the_first(employee):
+    token, _ = make(employee)
+
+    def revoke(_: int) -> str:
+        try:
+            tokens.revoke(by=employee, token_id=token.pk)
+            return "revoked"
+        except Conflict as conflict:
+            return conflict.reason
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = sorted(pool.map(revoke, range(6)))
+    assert answers == ["already_revoked"] * 5 + ["revoked"]
+    assert AuditEvent.objects.filter(verb=Verb.TOKEN_REVOKED).count() == 1
