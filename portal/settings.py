@@ -167,6 +167,9 @@ SECURE_CSP = {
     "frame-ancestors": ["'none'"],
 }
 
+# --- the API ---------------------------------------------------------------------------------------------------------
+API_CALLS_PER_MINUTE = env.number("GATEHOUSE_API_CALLS_PER_MINUTE", default=600)  # of each token
+
 # --- language, time, files -------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.web.deployments")),
     path("", include("portal.web.style")),
     path("", include("portal.web.health")),
+    path("api/v1/", include("portal.api.urls")),
 ]
 handler404 = "portal.web.errors.not_found"
 # not one of Django's: allauth asks for it when somebody tries too often

@@ -5,6 +5,8 @@ that is there. They stop mistakes and whoever only has the portal's own access. 
 who can turn them off: that is what verifying is for (docs/audit.md).
 """
 
+# ruff: noqa: S608 - constants of this file only
+
 from django.db import migrations
 
 KEPT = "the audit trail is append-only"

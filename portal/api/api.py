@@ -1,0 +1,56 @@
+"""The API itself: its endpoints behind tokens, and one way to say no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+
+from portal.api import described, idempotency, problems
+from portal.api.endpoints import audit, catalogue, dags, grants, me, operations, requests
+from portal.api.parsing import StrictParser
+from portal.errors import GatehouseError, Missing
+
+DESCRIPTION = """Ask for access to Airflow, decide, look up and run, with the same rules as the pages.
+
+Tokens (`Authorization: Bearer gh_...`) come from the profile page or `manage.py token create`. Lists come in pages:
+pass `next` as `cursor`. Times are RFC 3339 in UTC, lengths of time ISO 8601. A POST with an `Idempotency-Key` may be
+sent again for 24 hours: it does nothing twice. Whatever is refused is a problem (RFC 9457) whose `reason` is a stable
+word."""
+
+
+class GatehouseAPI(NinjaAPI):
+    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
+        self.scopes: dict[str, list[str]] = {}
+        document = super().get_openapi_schema(*args, **kwargs)
+        return described.complete(document, self.scopes)
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Asked for each call when the document is made: the moment to note its scopes, too."""
+        name: str = operation.view_func.__name__
+        self.scopes[name] = [scope for auth in operation.auth_callbacks for scope in auth.scopes]  # type: ignore[attr-defined]
+        return name
+
+
+api = GatehouseAPI(
+    title="Gatehouse",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="api",
+    docs_url=None,  # its page would load scripts that the content policy refuses
+    parser=StrictParser(),
+)
+# in front of every operation; here, because a decorator of the API reaches all routers
+api.add_decorator(idempotency.once, mode="operation")
+for module in (me, catalogue, requests, grants, dags, operations, audit):
+    api.add_router("", module.router)
+
+api.add_exception_handler(GatehouseError, lambda request, error: problems.answer(error))
+api.add_exception_handler(ValidationError, lambda request, error: problems.wrong_input(error))
+api.add_exception_handler(HttpError, lambda request, error: problems.http_error(error))
+api.add_exception_handler(Http404, lambda request, error: problems.answer(Missing("There is no such thing.")))
+api.add_exception_handler(Exception, problems.mishap)

@@ -1,0 +1,79 @@
+"""Who calls: a bearer token and nothing else. A session's cookie counts for nothing here, so neither does CSRF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from accounts import people, tokens
+from accounts.guard import SAFE
+from accounts.models import Token, User
+from portal.api import limits
+from portal.api.problems import Unauthenticated
+from portal.audit.record import recording, source
+from portal.audit.verbs import Verb
+from portal.errors import Refused
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The person a token speaks for, and what it may do now."""
+
+    user: User
+    token: Token
+    scopes: frozenset[str]
+
+
+class ApiRequest(HttpRequest):
+    """A request that came in with a token."""
+
+    auth: Caller
+
+
+class Bearer(HttpBearer):
+    """Lets tokens in that have one of `scopes` (any token, where none is named).
+
+    Raises Unauthenticated, TooMany, Refused (`scope`), which is recorded.
+    """
+
+    def __init__(self, *scopes: str) -> None:
+        super().__init__()
+        self.scopes = scopes
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller: Caller | None = super().__call__(request)
+        if caller is None:
+            raise Unauthenticated(
+                "This call needs a token: send “Authorization: Bearer gh_...”. Make one on your profile page.",
+                reason="no_token",
+            )
+        return caller
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
+        found = tokens.authenticate(token)
+        if found is None:
+            raise Unauthenticated(
+                "This token is not valid: mistyped, revoked, expired, or its owner can no longer sign in.",
+                reason="invalid_token",
+            )
+        limits.count(request, found)
+        source.set(replace(source.get(), token=f"{found} {found.name}"))
+        if request.method in SAFE:
+            people.read_once(found.user)
+        caller = Caller(found.user, found, tokens.scopes_in_force(found))
+        if self.scopes:
+            self._check_scopes(request, caller)
+        return caller
+
+    def _check_scopes(self, request: HttpRequest, caller: Caller) -> None:
+        if not caller.scopes.isdisjoint(self.scopes):
+            return
+        call = f"{request.method} {request.path}"
+        with recording(refusal=Verb.PAGE_REFUSED, by=caller.user, target=call):
+            raise Refused(
+                f"This call needs a token with the scope {' or '.join(self.scopes)}; this one may "
+                f"{', '.join(sorted(caller.scopes)) or 'do nothing'}.",
+                reason="scope",
+            )

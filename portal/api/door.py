@@ -1,0 +1,79 @@
+"""What every call passes on its way in and out: limits on what is sent, one clock, problems for every refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from portal.api import limits, problems
+from portal.audit.record import source
+from portal.errors import GatehouseError, Invalid, Missing
+
+View = Callable[..., HttpResponse]
+MAX_BODY = 128 * 1024  # a run's parameters may have half of it
+
+
+def door(view: View) -> View:
+    """`view`, a view of the API, behind the door. Exempt from CSRF, because no cookie opens it."""
+
+    @csrf_exempt
+    @wraps(view)
+    def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        reset = source.set(source.get())  # whose token it is, is forgotten on the way out
+        try:
+            with timezone.override(UTC):
+                _check_sent(request)
+                response = view(request, *args, **kwargs)
+        except GatehouseError as error:
+            response = problems.answer(error)
+        finally:
+            source.reset(reset)
+        if response.status_code == 405:
+            response = _not_this_way(request, response)
+        response.setdefault("Cache-Control", "no-store")
+        if getattr(request, "api_replayed", False):
+            response["Idempotency-Replayed"] = "true"
+        limits.set_headers(request, response)
+        return response
+
+    return entered
+
+
+def unknown(request: HttpRequest, rest: str) -> HttpResponse:
+    """Any address below the API's that is none of its calls."""
+    raise Missing("There is no such call. /api/v1/openapi.json lists them all.")
+
+
+def _check_sent(request: HttpRequest) -> None:
+    """Raises TooLarge, Malformed, Missing, Invalid. An empty body of a POST is an empty object."""
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        body = b"x" * (MAX_BODY + 1)
+    except UnreadablePostError as error:
+        raise problems.Malformed("The body broke off.", reason="malformed") from error
+    if len(body) > MAX_BODY:
+        raise problems.TooLarge(f"The body is larger than {MAX_BODY // 1024} KiB.", reason="too_large")
+    if request.method == "POST" and not body.strip():
+        request._body = b"{}"  # type: ignore[attr-defined]
+    if "\x00" in request.path:
+        raise Missing("There is no such call.")
+    for name, value in request.GET.items():
+        if "\x00" in value:
+            raise Invalid({name[:40]: "The text holds a character that cannot be stored."})
+
+
+def _not_this_way(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    allowed = response.get("Allow", "")
+    problem = problems.answer(
+        problems.NotSupported(f"{request.method} is not possible here; {allowed} is.", reason="method_not_allowed")
+    )
+    problem["Allow"] = allowed
+    return problem

@@ -1,0 +1,1 @@
+"""The calls: each parses, calls one action or query, and answers."""

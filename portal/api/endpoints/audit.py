@@ -1,0 +1,71 @@
+"""The trail: reading, exporting and verifying it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from django.http import StreamingHttpResponse
+from ninja import Query, Router
+from pydantic import Field
+
+from portal.api import present
+from portal.api.auth import ApiRequest, Bearer
+from portal.api.paging import Page, PageParams, read_cursor, write_cursor
+from portal.api.parsing import Params
+from portal.api.shapes import EventOut, Head, Verification
+from portal.audit import export, queries, verify
+
+router = Router(tags=["audit"])
+
+
+class TrailParams(Params):
+    """As texts; `portal.audit.queries.Filters` reads them and says what is wrong with each."""
+
+    actor: str = ""
+    verb: str = Field("", examples=["request.approved", "request.*"])
+    target: str = Field("", examples=["REQ-12"])
+    deployment: str = ""
+    outcome: str = Field("", examples=["success", "refused", "failed"])
+    since: str = Field("", description="a date or a time", examples=["2026-11-21", "2026-11-21T09:00:00Z"])
+    until: str = Field("", description="a date (its whole day counts) or a time (which no longer counts)")
+    q: str = Field("", description="words, each of which is found somewhere in the event")
+
+    def filters(self) -> queries.Filters:
+        return queries.Filters.parse({name: str(value) for name, value in self})
+
+
+class EventParams(PageParams, TrailParams):
+    pass
+
+
+class ExportParams(TrailParams):
+    format: Literal["csv", "jsonl"] = "csv"
+
+
+@router.get("/audit", auth=Bearer("audit"), response=Page[EventOut], summary="Events, the newest first")
+def list_events(request: ApiRequest, params: Query[EventParams]) -> Page[EventOut]:
+    before = read_cursor(params.cursor, "events", int)[0] if params.cursor else None
+    rows, following = queries.page(params.filters(), before=before, size=params.limit)
+    items = [present.event(row) for row in rows]
+    return Page(items=items, next=write_cursor("events", following) if following is not None else None)
+
+
+@router.get("/audit/export", auth=Bearer("audit"), response=str, summary="All events that fit, as a file")
+def export_events(request: ApiRequest, params: Query[ExportParams]) -> StreamingHttpResponse:
+    """The oldest first. `csv` is for reading, `jsonl` for verifying. That it was exported is itself an event."""
+    made = export.export(by=request.auth.user, filters=params.filters(), form=params.format)
+    headers = {"Content-Disposition": f'attachment; filename="{made.filename}"'}
+    return StreamingHttpResponse(made.chunks, content_type=made.content_type, headers=headers)
+
+
+@router.get("/audit/verify", auth=Bearer("audit"), response=Verification, summary="Whether the trail is unchanged")
+def verify_trail(request: ApiRequest) -> Verification:
+    """Recomputes everything; what was found is itself an event."""
+    found = verify.verify_and_record(by=request.auth.user)
+    return Verification(
+        ok=found.ok,
+        events=found.events,
+        head=Head(seq=found.head_seq, hash=found.head_hash),
+        first_bad=found.first_bad,
+        problems=found.problems,
+    )

@@ -1,0 +1,32 @@
+"""What is offered, and how the deployments are."""
+
+from __future__ import annotations
+
+from ninja import Query, Router
+
+from portal.access import queries
+from portal.api import present
+from portal.api.auth import ApiRequest, Bearer
+from portal.api.paging import Page, PageParams, by_name
+from portal.api.shapes import DeploymentOut, EntitlementOut
+from portal.catalogue.queries import deployments_in_force
+
+router = Router(tags=["catalogue"])
+
+
+class EntitlementParams(PageParams):
+    deployment: str = ""
+    q: str = ""
+
+
+@router.get("/deployments", auth=Bearer("read"), response=Page[DeploymentOut], summary="How the deployments are")
+def list_deployments(request: ApiRequest, params: Query[PageParams]) -> Page[DeploymentOut]:
+    rows, following = by_name(list(deployments_in_force()), params, "deployments", lambda row: row.name)
+    return Page(items=[present.deployment(row) for row in rows], next=following)
+
+
+@router.get("/entitlements", auth=Bearer("read"), response=Page[EntitlementOut], summary="What may be asked for")
+def list_entitlements(request: ApiRequest, params: Query[EntitlementParams]) -> Page[EntitlementOut]:
+    found = queries.options_for(request.auth.user, q=params.q, deployment=params.deployment)
+    options, following = by_name(found, params, "entitlements", lambda option: option.entitlement.key)
+    return Page(items=[present.entitlement(option) for option in options], next=following)

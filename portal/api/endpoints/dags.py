@@ -1,0 +1,79 @@
+"""DAGs one may operate, and the runs one started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Query, Router
+
+from portal import refs
+from portal.api import present
+from portal.api.auth import ApiRequest, Bearer
+from portal.api.paging import Page, PageParams, by_name
+from portal.api.parsing import Body
+from portal.api.shapes import DagDetail, DagOut, OperationOut, Parameter, RunOut
+from portal.dags import actions, live, queries
+from portal.dags.models import Run
+
+router = Router(tags=["dags"])
+
+
+class DagParams(PageParams):
+    deployment: str = ""
+    q: str = ""
+
+
+class RunIn(Body):
+    conf: dict[str, Any] = {}
+    note: str = ""
+
+
+class PauseIn(Body):
+    reason: str = ""
+
+
+@router.get("/dags", auth=Bearer("read"), response=Page[DagOut], summary="The DAGs one may operate or ask to")
+def list_dags(request: ApiRequest, params: Query[DagParams]) -> Page[DagOut]:
+    found = queries.operable_by(request.auth.user, q=params.q, deployment=params.deployment)
+    options, following = by_name(found, params, "dags", lambda option: str(option.dag))
+    return Page(items=[present.dag(option) for option in options], next=following)
+
+
+@router.get("/dags/{deployment}/{dag_id}", auth=Bearer("read"), response=DagDetail, by_alias=True, summary="One DAG")
+def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
+    """With its parameters as Airflow has them now, where it can be asked."""
+    option = queries.dag_for(request.auth.user, deployment, dag_id)
+    try:
+        found = live.details(option.dag)
+    except live.Unavailable as error:
+        return present.dag_detail(option, None, str(error))
+    if found is None:
+        return present.dag_detail(option, None, f"Airflow on {deployment} has no DAG of this name.")
+    params = {name: Parameter(default=param.value, schema=dict(param.schema)) for name, param in found.params.items()}
+    return present.dag_detail(option, params)
+
+
+@router.post("/dags/{deployment}/{dag_id}/runs", auth=Bearer("operate"), response={201: RunOut}, summary="Run a DAG")
+def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -> RunOut:
+    option = queries.dag_for(request.auth.user, deployment, dag_id)
+    return present.run(actions.trigger(by=request.auth.user, dag=option.dag, conf=body.conf, note=body.note))
+
+
+@router.post("/dags/{deployment}/{dag_id}/pause", auth=Bearer("operate"), response=OperationOut, summary="Pause a DAG")
+def pause_dag(request: ApiRequest, deployment: str, dag_id: str, body: PauseIn) -> OperationOut:
+    option = queries.dag_for(request.auth.user, deployment, dag_id)
+    return present.operation(actions.pause(by=request.auth.user, dag=option.dag, reason=body.reason))
+
+
+@router.post(
+    "/dags/{deployment}/{dag_id}/unpause", auth=Bearer("operate"), response=OperationOut, summary="Unpause a DAG"
+)
+def unpause_dag(request: ApiRequest, deployment: str, dag_id: str, body: PauseIn) -> OperationOut:
+    option = queries.dag_for(request.auth.user, deployment, dag_id)
+    return present.operation(actions.unpause(by=request.auth.user, dag=option.dag, reason=body.reason))
+
+
+@router.get("/runs/{id}", auth=Bearer("operate"), response=RunOut, summary="One run")
+def read_run(request: ApiRequest, id: str) -> RunOut:
+    run: Run = queries.run_for(request.auth.user, refs.parse(refs.RUN, id))
+    return present.run(run)

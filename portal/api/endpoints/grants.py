@@ -1,0 +1,89 @@
+"""Grants: who holds what, held what on a date, and giving it back or taking it away."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from django.db.models import Q, QuerySet
+from ninja import Query, Router
+
+from accounts import roles
+from accounts.permissions import Permission
+from portal import refs
+from portal.access import grants as actions
+from portal.access import queries
+from portal.access.models import Grant
+from portal.api import present
+from portal.api.auth import ApiRequest, Bearer
+from portal.api.paging import Page, PageParams, by_creation
+from portal.api.parsing import Body, Moment
+from portal.api.shapes import GrantOut
+from portal.errors import Missing, Refused
+
+router = Router(tags=["grants"])
+
+
+class GrantParams(PageParams):
+    beneficiary: str = ""
+    entitlement: str = ""
+    status: Literal["scheduled", "applying", "active", "ending", "ended", "failed"] | None = None
+    at: Moment | None = None
+
+
+class RevokeIn(Body):
+    reason: str = ""
+
+
+@router.get("/grants", auth=Bearer("read", "audit"), response=Page[GrantOut], summary="Who holds what")
+def list_grants(request: ApiRequest, params: Query[GrantParams]) -> Page[GrantOut]:
+    """One's own and those one decides about; everybody's with the scope `audit`. `at`: those that Airflow had then."""
+    rows = _visible(request)
+    if params.beneficiary:
+        rows = rows.filter(beneficiary__username__iexact=params.beneficiary)
+    if params.entitlement:
+        rows = rows.filter(entitlement__key=params.entitlement)
+    if params.status:
+        rows = rows.filter(status=params.status)
+    if params.at:
+        rows = rows.filter(verified_at__lte=params.at).filter(Q(ended_at=None) | Q(ended_at__gt=params.at))
+    found, following = by_creation(rows, params, "grants")
+    return Page(items=present.grants(found), next=following)
+
+
+@router.get("/grants/{id}", auth=Bearer("read", "audit"), response=GrantOut, summary="One grant")
+def read_grant(request: ApiRequest, id: str) -> GrantOut:
+    return present.grant(_seen(request, id))
+
+
+@router.post(
+    "/grants/{id}/revoke", auth=Bearer("decide", "request"), response=GrantOut, summary="End a grant before its time"
+)
+def revoke_grant(request: ApiRequest, id: str, body: RevokeIn) -> GrantOut:
+    """One's own is handed back (scope `request`); another's is revoked (scope `decide`), with a reason."""
+    by = request.auth.user
+    row = queries.grant_for(by, refs.parse(refs.GRANT, id))
+    own = row.beneficiary_id == by.pk
+    needed = "request" if own else "decide"
+    if needed not in request.auth.scopes:
+        raise Refused(f"Ending {'your own' if own else 'this'} grant needs the scope {needed}.", reason="scope")
+    if own:
+        actions.hand_back(grant_id=row.pk, by=by)
+    else:
+        actions.revoke(grant_id=row.pk, by=by, reason=body.reason)
+    return present.grant(queries.grant_for(by, row.pk))
+
+
+def _visible(request: ApiRequest) -> QuerySet[Grant]:
+    """What the person may see; without the scope `audit`, not what only their portal role shows them."""
+    user, rows = request.auth.user, queries.grants_visible_to(request.auth.user)
+    if "audit" not in request.auth.scopes and roles.has(user, Permission.SEE_ALL_ACCESS):
+        return rows.filter(Q(beneficiary=user) | Q(request__requester=user))
+    return rows
+
+
+def _seen(request: ApiRequest, id: str) -> Grant:
+    pk = refs.parse(refs.GRANT, id)
+    row = _visible(request).filter(pk=pk).first()
+    if row is None:
+        raise Missing(f"There is no grant {refs.ref(refs.GRANT, pk)}, or it is not yours to see.")
+    return row

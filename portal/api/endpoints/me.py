@@ -1,0 +1,27 @@
+"""Who one is."""
+
+from __future__ import annotations
+
+from ninja import Router
+
+from accounts import people, roles
+from accounts.tokens import SCOPES
+from portal.api.auth import ApiRequest, Bearer
+from portal.api.shapes import Me
+
+router = Router(tags=["me"])
+
+
+@router.get("/me", auth=Bearer(), response=Me, summary="Who this token speaks for")
+def read_me(request: ApiRequest) -> Me:
+    caller = request.auth
+    groups = (subject.partition(":") for subject in people.subjects_of(caller.user))
+    return Me(
+        username=caller.user.username,
+        name=caller.user.name,
+        groups=sorted(name for kind, _, name in groups if kind == "group"),
+        roles=sorted(roles.roles_of(caller.user)),
+        scopes=[scope for scope in SCOPES if scope in caller.scopes],
+        token=str(caller.token),
+        token_expires_at=caller.token.expires_at,
+    )

@@ -1,0 +1,46 @@
+"""Operations: what is being done in Airflow, and what was seen there before and after."""
+
+from __future__ import annotations
+
+from ninja import Router
+
+from accounts import roles
+from accounts.models import User
+from accounts.permissions import Permission
+from portal import refs
+from portal.access import queries as access
+from portal.api import present
+from portal.api.auth import ApiRequest, Bearer
+from portal.api.shapes import OperationOut
+from portal.dags import queries as dags
+from portal.errors import Missing
+from portal.operations.models import Operation
+
+router = Router(tags=["operations"])
+
+
+@router.get("/operations/{id}", auth=Bearer("read"), response=OperationOut, summary="One operation")
+def read_operation(request: ApiRequest, id: str) -> OperationOut:
+    pk = refs.parse(refs.OPERATION, id)
+    row = Operation.objects.select_related("deployment").filter(pk=pk).first()
+    if row is None or not _may_see(request.auth.user, row):
+        raise Missing(f"There is no operation {refs.ref(refs.OPERATION, pk)}, or it is not yours to see.")
+    return present.operation(row)
+
+
+def _may_see(user: User, operation: Operation) -> bool:
+    """Whoever may see what it is for: a grant, a run, a DAG."""
+    if roles.has(user, Permission.SEE_ALL_ACCESS):
+        return True
+    prefix, _, number = operation.subject.partition("-")
+    try:
+        if prefix == refs.GRANT and number.isdigit():
+            access.grant_for(user, int(number))
+        elif prefix == refs.RUN and number.isdigit():
+            dags.run_for(user, int(number))
+        else:
+            deployment, _, dag_id = operation.subject.partition("/")
+            dags.dag_for(user, deployment, dag_id)
+    except Missing:
+        return False
+    return True

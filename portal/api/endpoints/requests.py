@@ -1,0 +1,141 @@
+"""Requests and the decisions on them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from django.db.models import Q
+from ninja import Query, Router
+
+from accounts import people
+from portal import refs
+from portal.access import actions, queries
+from portal.access.models import AccessRequest
+from portal.access.timeline import timeline
+from portal.api import present
+from portal.api.auth import ApiRequest, Bearer
+from portal.api.paging import Page, PageParams, by_creation
+from portal.api.parsing import Body, Duration, Moment
+from portal.api.shapes import RequestDetail, RequestOut
+from portal.catalogue.queries import entitlement
+from portal.errors import Invalid, Missing
+
+router = Router(tags=["requests"])
+
+
+class RequestParams(PageParams):
+    status: Literal["pending", "approved", "denied", "withdrawn", "lapsed"] | None = None
+    requester: str = ""
+    decidable: bool = False
+    entitlement: str = ""
+    q: str = ""
+
+
+class RequestIn(Body):
+    entitlement: str
+    duration: Duration
+    reason: str
+    ticket: str | None = None
+    starts_at: Moment | None = None
+    beneficiary: str | None = None
+
+
+class ApproveIn(Body):
+    comment: str = ""
+    duration: Duration | None = None
+
+
+class DenyIn(Body):
+    comment: str
+
+
+class WithdrawIn(Body):
+    pass
+
+
+@router.post("/requests", auth=Bearer("request"), response={201: RequestOut}, summary="Ask for access")
+def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
+    by = request.auth.user
+    wrong: dict[str, str] = {}
+    offered = beneficiary = None
+    try:
+        offered = entitlement(body.entitlement)
+    except Missing as error:
+        wrong["entitlement"] = error.detail
+    try:
+        beneficiary = people.by_username(body.beneficiary) if body.beneficiary else None
+    except Missing as error:
+        wrong["beneficiary"] = error.detail
+    if wrong or offered is None:
+        raise Invalid(wrong)
+    made = actions.submit(
+        by=by,
+        entitlement=offered,
+        duration=body.duration,
+        reason=body.reason,
+        ticket=body.ticket or "",
+        starts_at=body.starts_at,
+        beneficiary=beneficiary,
+    )
+    return _answer(request, made.pk)
+
+
+@router.get("/requests", auth=Bearer("read"), response=Page[RequestOut], summary="Requests one may see")
+def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[RequestOut]:
+    """The newest first; with `decidable`, what waits for this person's decision, the oldest first."""
+    user = request.auth.user
+    rows = queries.decidable_by(user) if params.decidable else queries.requests_visible_to(user)
+    if params.status:
+        rows = rows.filter(status=params.status)
+    if params.requester:
+        rows = rows.filter(requester__username__iexact=params.requester)
+    if params.entitlement:
+        rows = rows.filter(entitlement__key=params.entitlement)
+    for word in params.q.split():
+        rows = rows.filter(
+            Q(reason__icontains=word)
+            | Q(ticket__icontains=word)
+            | Q(entitlement__key__icontains=word)
+            | Q(entitlement__title__icontains=word)
+            | Q(requester__username__icontains=word)
+            | Q(beneficiary__username__icontains=word)
+        )
+    found, following = by_creation(rows, params, "requests", oldest_first=params.decidable)
+    return Page(items=present.requests(found), next=following)
+
+
+@router.get("/requests/{id}", auth=Bearer("read"), response=RequestDetail, summary="One request, with its timeline")
+def read_request(request: ApiRequest, id: str) -> RequestDetail:
+    row = _seen(request, id)
+    return present.request_detail(row, timeline(row))
+
+
+@router.post("/requests/{id}/approve", auth=Bearer("decide"), response=RequestOut, summary="Approve a request")
+def approve_request(request: ApiRequest, id: str, body: ApproveIn) -> RequestOut:
+    row = _seen(request, id)
+    actions.approve(request_id=row.pk, by=request.auth.user, comment=body.comment, duration=body.duration)
+    return _answer(request, row.pk)
+
+
+@router.post("/requests/{id}/deny", auth=Bearer("decide"), response=RequestOut, summary="Deny a request")
+def deny_request(request: ApiRequest, id: str, body: DenyIn) -> RequestOut:
+    row = _seen(request, id)
+    actions.deny(request_id=row.pk, by=request.auth.user, comment=body.comment)
+    return _answer(request, row.pk)
+
+
+@router.post("/requests/{id}/withdraw", auth=Bearer("request"), response=RequestOut, summary="Take a request back")
+def withdraw_request(request: ApiRequest, id: str, body: WithdrawIn) -> RequestOut:
+    row = _seen(request, id)
+    actions.withdraw(request_id=row.pk, by=request.auth.user)
+    return _answer(request, row.pk)
+
+
+def _seen(request: ApiRequest, id: str) -> AccessRequest:
+    """Raises Missing for what does not exist and for what the caller may not see."""
+    return queries.request_for(request.auth.user, refs.parse(refs.REQUEST, id))
+
+
+def _answer(request: ApiRequest, pk: int) -> RequestOut:
+    """The request as it is now, after what was done to it."""
+    return present.request(queries.request_for(request.auth.user, pk))

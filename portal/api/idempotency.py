@@ -1,0 +1,82 @@
+"""POSTs that may be sent twice: with `Idempotency-Key`, the second one gets the first one's answer and does nothing.
+
+The key's row is inserted in the same transaction as what the call does. A twin at the same moment therefore waits at
+the row until the first call is committed, and then finds its answer; a crash leaves neither the row nor the effect.
+Only what was done is kept: a refused call may be sent again with its key, and is decided anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from pydantic import BaseModel
+
+from portal.api.auth import ApiRequest
+from portal.api.models import IdempotencyKey
+from portal.audit.record import recording
+from portal.errors import Invalid
+
+HEADER = "Idempotency-Key"
+KEPT = timedelta(hours=24)
+LONGEST = 200
+SWEPT = 100  # old keys removed with each new one
+
+
+def once(operation: Callable[..., BaseModel]) -> Callable[..., BaseModel | dict[str, Any]]:
+    """Wrap every operation of the API; only POSTs that name a key are concerned. Raises Invalid (`Idempotency-Key`)."""
+
+    @wraps(operation)
+    def wrapped(request: ApiRequest, *args: Any, **kwargs: Any) -> BaseModel | dict[str, Any]:
+        key = request.headers.get(HEADER)
+        if request.method != "POST" or key is None:
+            return operation(request, *args, **kwargs)
+        key = _checked(key)
+        with recording():
+            row = _claim(request, key)
+            if row.answer is not None:
+                request.api_replayed = True  # type: ignore[attr-defined]
+                return row.answer
+            result = operation(request, *args, **kwargs)
+            row.answer = result.model_dump(mode="json")
+            row.save(update_fields=["answer"])
+            return result
+
+    return wrapped
+
+
+def _checked(key: str) -> str:
+    if not 1 <= len(key) <= LONGEST or not key.isascii() or not key.isprintable():
+        raise Invalid({HEADER: f"A key has 1 to {LONGEST} printable ASCII characters."})
+    return key
+
+
+def _claim(request: ApiRequest, key: str) -> IdempotencyKey:
+    """The key's row: a new one, or the one of the call that was first, with its answer."""
+    user, now = request.auth.user, timezone.now()
+    _sweep(user.pk, key, before=now - KEPT)
+    call = f"{request.method} {request.get_full_path()}\n".encode() + request.body
+    digest = hashlib.sha256(call).hexdigest()
+    try:
+        with transaction.atomic():
+            return IdempotencyKey.objects.create(user=user, key=key, digest=digest, created_at=now)
+    except IntegrityError:
+        row = IdempotencyKey.objects.get(user=user, key=key)
+    if row.digest != digest:
+        raise Invalid(
+            {HEADER: "This key was used for another call. Make a new one for every call that is meant anew."},
+            reason="idempotency_key_reused",
+        )
+    return row
+
+
+def _sweep(user_id: int, key: str, *, before: Any) -> None:
+    IdempotencyKey.objects.filter(user=user_id, key=key, created_at__lt=before).delete()
+    # skipping what others sweep at this moment: two sweeps must not wait for each other
+    old = IdempotencyKey.objects.filter(created_at__lt=before).select_for_update(skip_locked=True)
+    IdempotencyKey.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:SWEPT])).delete()

@@ -1,0 +1,249 @@
+"""From rows to the shapes of the API. Lists are presented together, so that none asks the database row by row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils.dateparse import parse_datetime
+
+from portal.access.models import AccessRequest, Grant, Stage
+from portal.access.queries import Option, approvers_of
+from portal.access.timeline import Step
+from portal.api import shapes
+from portal.audit.models import AuditEvent
+from portal.audit.queries import detail
+from portal.audit.sentences import sentence
+from portal.catalogue.models import Deployment
+from portal.dags.models import Run
+from portal.dags.queries import DagOption
+from portal.operations import queries as operations
+from portal.operations.models import Operation
+from portal.refs import REQUEST, ref
+
+
+def deployment(row: Deployment) -> shapes.DeploymentOut:
+    return shapes.DeploymentOut(
+        name=row.name,
+        api=row.api,
+        airflow_version=row.airflow_version or None,
+        status=row.status,
+        status_since=row.status_since,
+        checked_at=row.checked_at,
+    )
+
+
+def entitlement(option: Option) -> shapes.EntitlementOut:
+    row = option.entitlement
+    return shapes.EntitlementOut(
+        id=row.key,
+        deployment=row.deployment.name,
+        title=row.title,
+        description=row.description or None,
+        risk=row.risk,
+        max_duration=row.max_duration,
+        policy=row.policy,
+        requestable=option.requestable,
+        why_not=option.why_not or None,
+        reason=option.reason or None,
+        approvers=[[person.username for person in stage] for stage in option.approvers],
+        held=option.held.ref if option.held else None,
+        open_request=option.open_request.ref if option.open_request else None,
+    )
+
+
+def requests(rows: Iterable[AccessRequest]) -> list[shapes.RequestOut]:
+    able: dict[tuple[str, ...], list[tuple[int, str]]] = {}  # the people of a stage, by its subjects
+    return [shapes.RequestOut(**_request(row, able)) for row in rows]
+
+
+def request(row: AccessRequest) -> shapes.RequestOut:
+    return requests([row])[0]
+
+
+def request_detail(row: AccessRequest, steps: Iterable[Step]) -> shapes.RequestDetail:
+    return shapes.RequestDetail(**_request(row, {}), timeline=[_step(step) for step in steps])
+
+
+def _request(row: AccessRequest, able: dict[tuple[str, ...], list[tuple[int, str]]]) -> dict[str, Any]:
+    grant: Grant | None = getattr(row, "grant", None)
+    return {
+        "id": row.ref,
+        "status": row.status,
+        "entitlement": row.entitlement.key,
+        "requester": row.requester.username,
+        "beneficiary": row.beneficiary.username,
+        "duration": row.duration,
+        "reason": row.reason,
+        "ticket": row.ticket or None,
+        "starts_at": row.starts_at,
+        "created_at": row.created_at,
+        "lapses_at": row.lapses_at,
+        "closed_at": row.closed_at,
+        "policy": row.policy,
+        "policy_version": row.policy_version,
+        "break_glass": row.break_glass,
+        "stages": [
+            shapes.StageOut(approvers=_approvers(row, stage, able), quorum=stage.quorum, status=stage.status)
+            for stage in row.stages.all()
+        ],
+        "decisions": [
+            shapes.DecisionOut(
+                by=made.by.username,
+                on_behalf_of=None,
+                outcome=made.outcome,
+                comment=made.comment,
+                duration=made.duration,
+                at=made.at,
+            )
+            for made in row.decisions.all()
+        ],
+        "grant": grant.ref if grant else None,
+        "url": _url(f"/requests/{row.ref}"),
+    }
+
+
+def _approvers(row: AccessRequest, stage: Stage, able: dict[tuple[str, ...], list[tuple[int, str]]]) -> list[str]:
+    subjects = tuple(approver.subject for approver in stage.approvers.all())
+    if subjects not in able:
+        able[subjects] = [(person.pk, person.username) for person in approvers_of(stage)]
+    return [name for pk, name in able[subjects] if pk not in (row.requester_id, row.beneficiary_id)]
+
+
+def _step(step: Step) -> shapes.StepOut:
+    return shapes.StepOut(
+        title=step.title,
+        state=step.state,
+        at=step.at,
+        expected=step.expected or None,
+        by=step.by.username if step.by else None,
+        note=step.note or None,
+    )
+
+
+def grants(rows: Sequence[Grant]) -> list[shapes.GrantOut]:
+    done: dict[str, list[str]] = defaultdict(list)
+    for operation in Operation.objects.filter(subject__in=[row.ref for row in rows]).order_by("pk"):
+        done[operation.subject].append(operation.ref)
+    return [_grant(row, done[row.ref]) for row in rows]
+
+
+def grant(row: Grant) -> shapes.GrantOut:
+    return grants([row])[0]
+
+
+def _grant(row: Grant, done: list[str]) -> shapes.GrantOut:
+    return shapes.GrantOut(
+        id=row.ref,
+        status=row.status,
+        entitlement=row.entitlement.key,
+        beneficiary=row.beneficiary.username,
+        request=ref(REQUEST, row.request_id),
+        duration=row.duration,
+        starts_at=row.starts_at,
+        created_at=row.created_at,
+        verified_at=row.verified_at,
+        ends_at=row.ends_at,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason or None,
+        end_comment=row.end_comment or None,
+        ended_by=row.ended_by.username if row.ended_by else None,
+        failure=row.failure or None,
+        operations=done,
+    )
+
+
+def operation(row: Operation) -> shapes.OperationOut:
+    return shapes.OperationOut(
+        id=row.ref,
+        kind=row.kind,
+        status=row.status,
+        deployment=row.deployment.name,
+        subject=row.subject,
+        requested_by=row.requested_by or None,
+        attempts=row.attempts,
+        before=row.before,
+        after=row.after,
+        error=row.error or None,
+        waiting_for=operations.why_waiting(row) or None,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+    )
+
+
+def dag(option: DagOption) -> shapes.DagOut:
+    return shapes.DagOut(**_dag(option))
+
+
+def dag_detail(option: DagOption, params: dict[str, shapes.Parameter] | None, because: str = "") -> shapes.DagDetail:
+    locked = option.dag.locked
+    return shapes.DagDetail(**_dag(option), locked=locked, params=params, params_unknown_because=because or None)
+
+
+def _dag(option: DagOption) -> dict[str, Any]:
+    row, state = option.dag, option.state
+    return {
+        "id": str(row),
+        "deployment": row.deployment.name,
+        "dag_id": row.dag_id,
+        "description": (state.description if state else "") or None,
+        "actions": list(option.actions),
+        "why_not": option.why_not or None,
+        "reason": option.reason or None,
+        "problem": (state.problem if state else "") or None,
+        "paused": state.paused if state else None,
+        "last_runs": [_last_run(run) for run in (state.last_runs if state else [])],
+        "seen_at": state.seen_at if state else None,
+        "url": _url(f"/dags/{row}"),
+    }
+
+
+def _last_run(run: dict[str, Any]) -> shapes.LastRun:
+    started, ended = (parse_datetime(run[name]) if run[name] else None for name in ("started_at", "ended_at"))
+    return shapes.LastRun(dag_run_id=run["id"], status=run["state"], started_at=started, ended_at=ended)
+
+
+def run(row: Run) -> shapes.RunOut:
+    return shapes.RunOut(
+        id=row.ref,
+        status=row.status,
+        deployment=row.dag.deployment.name,
+        dag_id=row.dag.dag_id,
+        dag_run_id=row.dag_run_id,
+        conf=row.conf,
+        note=row.note or None,
+        requested_by=row.requested_by.username,
+        operation=row.operation.ref if row.operation else None,
+        error=row.error or None,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        url=_url(f"/runs/{row.ref}"),
+    )
+
+
+def event(row: AuditEvent) -> shapes.EventOut:
+    return shapes.EventOut(
+        seq=row.seq,
+        at=row.at,
+        actor=row.actor,
+        on_behalf_of=row.on_behalf_of or None,
+        token=row.token or None,
+        source=row.source or None,
+        verb=row.verb,
+        outcome=row.outcome,
+        target=row.target,
+        deployment=row.deployment or None,
+        request=row.request or None,
+        grant=row.grant or None,
+        operation=row.operation or None,
+        detail=detail(row),
+        sentence=sentence(row),
+        hash=row.hash,
+    )
+
+
+def _url(path: str) -> str:
+    return f"{settings.PUBLIC_URL}{path}"

@@ -1,0 +1,107 @@
+"""Every answer that says no: RFC 9457 problem details, with the stable word `reason` for programs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja.errors import HttpError, ValidationError
+
+from portal.errors import GatehouseError, Invalid
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+
+class Unauthenticated(GatehouseError):
+    status = 401
+    title = "Who are you?"
+
+
+class Malformed(GatehouseError):
+    status = 400
+    title = "Not readable"
+
+
+class NotSupported(GatehouseError):
+    status = 405
+    title = "Not this way"
+
+
+class TooLarge(GatehouseError):
+    status = 413
+    title = "Too large"
+
+
+class TooMany(GatehouseError):
+    status = 429
+    title = "Too many calls"
+
+
+def answer(error: GatehouseError) -> HttpResponse:
+    """What an action, a query or a door of the API raised, as a problem."""
+    fields = error.fields if isinstance(error, Invalid) else None
+    response = _problem(error.status, error.title, error.detail, error.reason, fields)
+    if error.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="Gatehouse"'
+    return response
+
+
+def wrong_input(error: ValidationError) -> HttpResponse:
+    """What does not have the shape the API asks for, field by field."""
+    fields: dict[str, str] = {}
+    for found in error.errors:
+        fields.setdefault(_field(found["loc"]), _words(found))
+    return answer(Invalid(fields))
+
+
+def http_error(error: HttpError) -> HttpResponse:
+    """What the framework refuses by itself; a body that our own parser refused carries our own words."""
+    if isinstance(error.__cause__, GatehouseError):
+        return answer(error.__cause__)
+    return _problem(error.status_code, "Not possible", error.message, "refused")
+
+
+def mishap(request: HttpRequest, error: Exception) -> HttpResponse:
+    """What nobody expected. The reference is in the log, with all the rest; the caller learns nothing else."""
+    reference = secrets.token_hex(4)
+    log.error("reference %s: %s %s", reference, request.method, request.path, exc_info=error)
+    detail = f"Something went wrong on our side. Tell a platform admin the reference {reference}."
+    return _problem(500, "Our mistake", detail, "internal_error")
+
+
+def _problem(status: int, title: str, detail: str, reason: str, fields: dict[str, str] | None = None) -> HttpResponse:
+    body: dict[str, Any] = {
+        "type": f"urn:gatehouse:problem:{reason}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+    }
+    if fields is not None:
+        body["fields"] = fields
+    return HttpResponse(json.dumps(body, ensure_ascii=False), status=status, content_type=MEDIA_TYPE)
+
+
+def _field(place: Iterable[str | int]) -> str:
+    """`("body", "body", "stages", 0)` is `stages.0`: without where it was read from."""
+    parts = [str(part) for part in place]
+    while len(parts) > 1 and parts[0] in ("body", "query", "path", "header"):
+        parts = parts[1:]
+    return ".".join(parts)
+
+
+def _words(found: dict[str, Any]) -> str:
+    kind: str = found["type"]
+    if kind == "missing":
+        return "This is needed."
+    if kind == "extra_forbidden":
+        return "There is no such field."
+    if kind == "string_type":
+        return "This must be a text."
+    message: str = found["msg"].removeprefix("Value error, ")
+    return message if message.endswith((".", "!", "?")) else f"{message}."

@@ -1,0 +1,211 @@
+"""What the API answers with. Fields may be added, never renamed; what is not there is null, never an empty text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field, JsonValue
+
+from portal.api.parsing import Duration, Moment
+
+
+class Me(BaseModel):
+    username: str
+    name: str
+    groups: list[str]
+    roles: list[str]
+    scopes: list[str] = Field(description="of this token, less those its owner has lost the role for")
+    token: str
+    token_expires_at: Moment
+
+
+class DeploymentOut(BaseModel):
+    name: str
+    api: str = Field(description="v1: Airflow 2; v2: Airflow 3")
+    airflow_version: str | None
+    status: str = Field(description="up, down, needs_reauthentication, unknown")
+    status_since: Moment | None
+    checked_at: Moment | None
+
+
+class EntitlementOut(BaseModel):
+    id: str = Field(examples=["demo/role/Op", "demo/dag/sales_report/operate"])
+    deployment: str
+    title: str
+    description: str | None
+    risk: str
+    max_duration: Duration
+    policy: str
+    requestable: bool
+    why_not: str | None
+    reason: str | None = Field(description="the stable word for why_not")
+    approvers: list[list[str]] = Field(description="who decides, step by step")
+    held: str | None = Field(description="your grant that has not ended")
+    open_request: str | None
+
+
+class StageOut(BaseModel):
+    approvers: list[str] = Field(description="who may decide it as groups stand now")
+    quorum: int
+    status: str
+
+
+class DecisionOut(BaseModel):
+    by: str
+    on_behalf_of: str | None
+    outcome: str
+    comment: str
+    duration: Duration | None = Field(description="where the approver shortened it")
+    at: Moment
+
+
+class RequestOut(BaseModel):
+    id: str
+    status: str
+    entitlement: str
+    requester: str
+    beneficiary: str
+    duration: Duration
+    reason: str
+    ticket: str | None
+    starts_at: Moment | None
+    created_at: Moment
+    lapses_at: Moment
+    closed_at: Moment | None
+    policy: str
+    policy_version: int
+    break_glass: bool
+    stages: list[StageOut]
+    decisions: list[DecisionOut]
+    grant: str | None
+    url: str
+
+
+class StepOut(BaseModel):
+    title: str
+    state: str = Field(description="done, now, future, bad")
+    at: Moment | None
+    expected: str | None
+    by: str | None
+    note: str | None
+
+
+class RequestDetail(RequestOut):
+    timeline: list[StepOut]
+
+
+class GrantOut(BaseModel):
+    id: str
+    status: str
+    entitlement: str
+    beneficiary: str
+    request: str
+    duration: Duration
+    starts_at: Moment | None
+    created_at: Moment
+    verified_at: Moment | None
+    ends_at: Moment | None
+    ended_at: Moment | None
+    end_reason: str | None
+    end_comment: str | None
+    ended_by: str | None
+    failure: str | None
+    operations: list[str]
+
+
+class OperationOut(BaseModel):
+    id: str
+    kind: str
+    status: str
+    deployment: str
+    subject: str
+    requested_by: str | None
+    attempts: int
+    before: dict[str, JsonValue]
+    after: dict[str, JsonValue]
+    error: str | None
+    waiting_for: str | None
+    created_at: Moment
+    settled_at: Moment | None
+
+
+class LastRun(BaseModel):
+    dag_run_id: str
+    status: str
+    started_at: Moment | None
+    ended_at: Moment | None
+
+
+class DagOut(BaseModel):
+    id: str = Field(examples=["demo/sales_report"])
+    deployment: str
+    dag_id: str
+    description: str | None
+    actions: list[str] = Field(description="what you may do at once")
+    why_not: str | None = Field(description="why you may not run it at once")
+    reason: str | None = Field(description="the stable word for why_not")
+    problem: str | None = Field(description="why Airflow cannot run it")
+    paused: bool | None
+    last_runs: list[LastRun]
+    seen_at: Moment | None
+    url: str
+
+
+class Parameter(BaseModel):
+    default: JsonValue
+    json_schema: dict[str, Any] = Field(serialization_alias="schema", validation_alias="schema")
+
+
+class DagDetail(DagOut):
+    locked: dict[str, JsonValue] = Field(description="parameters nobody may change")
+    params: dict[str, Parameter] | None = Field(description="as Airflow has them now; null when it cannot be asked")
+    params_unknown_because: str | None
+
+
+class RunOut(BaseModel):
+    id: str
+    status: str
+    deployment: str
+    dag_id: str
+    dag_run_id: str
+    conf: dict[str, JsonValue]
+    note: str | None
+    requested_by: str
+    operation: str | None
+    error: str | None
+    created_at: Moment
+    started_at: Moment | None
+    ended_at: Moment | None
+    url: str
+
+
+class EventOut(BaseModel):
+    seq: int
+    at: Moment
+    actor: str
+    on_behalf_of: str | None
+    token: str | None
+    source: str | None
+    verb: str
+    outcome: str
+    target: str
+    deployment: str | None
+    request: str | None
+    grant: str | None
+    operation: str | None
+    detail: dict[str, JsonValue]
+    sentence: str
+    hash: str
+
+
+class Head(BaseModel):
+    seq: int
+    hash: str
+
+
+class Verification(BaseModel):
+    ok: bool
+    events: int
+    head: Head
+    first_bad: int | None
+    problems: list[str]
