@@ -29,6 +29,7 @@ from airflow_bridge.fake import FakeAirflow
 from portal.audit.models import AuditHead
 from portal.audit.record import GENESIS
 from portal.catalogue.models import CatalogueVersion
+from portal.dags import live
 from portal.worker import health, runs
 from tests import factories, services
 
@@ -208,6 +209,7 @@ def fake(db: None) -> Iterator[FakeAirflow]:
     """The fake Airflow behind `catalogue`, which nobody has looked at yet."""
     with factories.fake_airflow() as server:
         yield server
+    live.close_all()
 
 
 @pytest.fixture

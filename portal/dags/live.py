@@ -5,10 +5,9 @@ Whatever goes wrong becomes Unavailable with words for the page; no page fails b
 
 from __future__ import annotations
 
-import json
+import threading
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import airflow_bridge
 from airflow_bridge import BridgeError, PasswordAuth
@@ -20,7 +19,9 @@ from portal.dags import following
 from portal.dags.models import Run
 
 Answer = TypeVar("Answer")
-PATIENCE = 5.0  # seconds a page may wait for Airflow
+
+_making = threading.Lock()
+_clients: dict[tuple[str, str], tuple[tuple[str, ...], airflow_bridge.Airflow]] = {}
 
 
 class Unavailable(Exception):
@@ -58,18 +59,30 @@ def _ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], An
 
 
 def runner(deployment: Deployment) -> airflow_bridge.Airflow:
-    """The client of the account that may only run DAGs; one per process and set of credentials."""
+    """The client of the account that may only run DAGs; one per process."""
     return client(deployment, "runner")
 
 
 def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:
+    """The client of one of a deployment's accounts ("granter", "runner"), made anew when anything of it changes.
+
+    Raises secrets.SecretMissing.
+    """
     spec = deployment.accounts[account]
-    password = secrets.resolve(spec["password"])
-    return _client(deployment.name, deployment.url, deployment.api, json.dumps(spec, sort_keys=True), password)
+    made_of = (deployment.url, deployment.api, spec["username"], secrets.resolve(spec["password"]))
+    with _making:
+        kept = _clients.get((deployment.name, account))
+        if kept is None or kept[0] != made_of:
+            url, api, username, password = made_of
+            auth = PasswordAuth(username, password)
+            kept = made_of, airflow_bridge.connect(name=deployment.name, url=url, api=api, auth=auth)
+            _clients[deployment.name, account] = kept
+    return kept[1]
 
 
-@lru_cache(maxsize=64)
-def _client(name: str, url: str, api: str, spec: str, password: str) -> airflow_bridge.Airflow:
-    account: dict[str, Any] = json.loads(spec)
-    auth = PasswordAuth(account["username"], password)
-    return airflow_bridge.connect(name=name, url=url, api=api, auth=auth)
+def close_all() -> None:
+    """Close every connection to Airflow; the next question opens new ones."""
+    with _making:
+        for _, airflow in _clients.values():
+            airflow.close()
+        _clients.clear()

@@ -26,7 +26,10 @@ def options(user, **asked):
 def test_options_say_who_decides_and_why_not(cast):
     mine = options(cast["employee"])
     assert mine["demo/role/User"].requestable
-    assert [[p.username for p in stage] for stage in mine["demo/role/Op"].approvers] == [["lead", "lead2"], ["security"]]
+    assert [[p.username for p in stage] for stage in mine["demo/role/Op"].approvers] == [
+        ["lead", "lead2"],
+        ["security"],
+    ]
     assert not mine["demo/role/Admin"].requestable
     assert mine["demo/role/Admin"].reason == "not_eligible"
     assert "group data-leads" in mine["demo/role/Admin"].why_not

@@ -1,0 +1,292 @@
+"""Every mistake is refused with its line, its key, the reason and the way out."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.catalogue import loader
+from portal.catalogue.document import Document
+from portal.catalogue.mistakes import FileRefused
+from tests.unit.catalogue.texts import GOOD, line_of, with_change
+
+
+def mistakes(text):
+    with pytest.raises(FileRefused) as refusal:
+        loader.loads(text.encode() if isinstance(text, str) else text, name="gatehouse.toml")
+    return refusal.value.mistakes
+
+
+def test_a_file_in_order():
+    document = loader.loads(GOOD.encode(), name="gatehouse.toml").document
+    assert [spec.key for spec in document.entitlements] == ["prod/role/Op", "prod/dag/sales_report/view"]
+    assert document.entitlements[0].max_duration == timedelta(hours=8)
+    assert document.policies["at-once"].stages == []
+    assert document.policies["at-once"].pending_for == timedelta(days=7)
+    assert document.policies["at-once"].conflicts_with == ["prod/role/Op"], "the short form is written out"
+    assert document.deployments["prod"].create_users == "never"
+    assert document.dags[0].locked == {"env": "prod"}
+
+
+def test_a_stored_document_is_read_back_the_same():
+    document = loader.loads(GOOD.encode(), name="x").document
+    assert Document.model_validate(document.as_json()) == document
+    assert document.as_json()["deployments"]["prod"]["runner"]["password"] == {"file": "/run/secrets/runs"}
+
+
+def test_no_file_says_how_to_get_one(tmp_path):
+    with pytest.raises(FileRefused, match=r"cannot be read: No such file.*catalogue init"):
+        loader.load(tmp_path / "gatehouse.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("[deployments.prod\n", 1, "this is not TOML"),
+        ('a = 1\nb = "x\n', 2, "this is not TOML"),
+        ("a = 1\na = 2\n", 2, "this is not TOML: cannot overwrite a value"),
+        (b"a = 1\nb = '\xff'\n", 2, "not UTF-8"),
+        ("a = " + "[" * 50_000, 0, "nested too deeply"),
+        (b"#" * 2_000_001, 0, "at most 2000000"),
+    ],
+)
+def test_what_is_no_toml(text, line, said):
+    [mistake] = mistakes(text)
+    assert mistake.line == line
+    assert said in mistake.reason
+
+
+# what is changed, into what, where the mistake is, its key, what is said about it
+CASES = [
+    (
+        'url = "https://airflow.example.com"',
+        "url = 1",
+        "url",
+        "deployments.prod.url",
+        'takes text in quotes, like "Op", not 1',
+    ),
+    (
+        "https://airflow.example.com",
+        "http://airflow.example.com",
+        "url",
+        "deployments.prod.url",
+        "plain http to airflow.example.com",
+    ),
+    ("https://airflow", "https://user:hunter2@airflow", "url", "deployments.prod.url", "user name or password"),
+    ("example.com", "example.com/home", "url", "deployments.prod.url", "ends with “/home”"),
+    ("example.com", "example.com/api/v2/", "url", "deployments.prod.url", "a page and not where Airflow begins"),
+    ("example.com", "example.com/?next=1", "url", "deployments.prod.url", "take out what follows"),
+    ("https://airflow.example.com", "airflow.example.com", "url", "deployments.prod.url", "write it like https://"),
+    ("https://airflow.example.com", "https://x:99999", "url", "deployments.prod.url", "not an address"),
+    ("[groups]", 'api = "v1"\n[groups]', "api", "deployments.prod.api", 'Airflow 2 (api = "v1") is not supported yet'),
+    ("[groups]", 'apy = "v2"\n[groups]', "apy", "deployments.prod.apy", "Did you mean “api”?"),
+    (
+        "[groups]",
+        'create_users = "locale"\n[groups]',
+        "create_users",
+        "deployments.prod.create_users",
+        "Did you mean “local”?",
+    ),
+    (
+        '{ env = "PROD_ACCESS" }',
+        '"hunter2"',
+        "granter",
+        "deployments.prod.granter.password",
+        "never stands in the file",
+    ),
+    ('{ env = "PROD_ACCESS" }', "12345", "granter", "deployments.prod.granter.password", "never stands in the file"),
+    (
+        '"PROD_ACCESS"',
+        '"hunter2!"',
+        "granter",
+        "deployments.prod.granter.password.env",
+        "the name of an environment variable",
+    ),
+    (
+        'env = "PROD_ACCESS"',
+        'env = "A", file = "/b"',
+        "granter",
+        "deployments.prod.granter.password",
+        "one place to find it",
+    ),
+    ('env = "PROD_ACCESS"', "", "granter", "deployments.prod.granter.password", "one place to find it"),
+    ('"/run/secrets/runs"', '"secrets/runs"', "runner", "deployments.prod.runner.password.file", "begins with “/”"),
+    ("[deployments.prod]", "[deployments.Prod]", "[deployments.Prod]", "deployments.Prod", "1 to 40 of a-z"),
+    ('role = "admin"', 'role = "owner"', "admins", "groups.admins.role", "'auditor' or 'admin'"),
+    (
+        '["group:data"]\nstages = [{',
+        '["data"]\nstages = [{',
+        'may_request = ["data"]',
+        "policies.one-lead.may_request[1]",
+        "write group:<name> or user:",
+    ),
+    (
+        '["group:data"]\nstages = [{',
+        '"group:data"\nstages = [{',
+        'may_request = "',
+        "policies.one-lead.may_request",
+        "a list in square brackets",
+    ),
+    (
+        '["group:data"]\nstages = [{',
+        "[]\nstages = [{",
+        "may_request = []",
+        "policies.one-lead.may_request",
+        "name at least one",
+    ),
+    (
+        '"group:leads", ',
+        '"group:lead", ',
+        "stages = [{",
+        "policies.one-lead.stages[1].approvers[1]",
+        "no group “lead” in this file. Did you mean “leads”?",
+    ),
+    (
+        '"group:leads", ',
+        '"group:zebra", ',
+        "stages = [{",
+        "policies.one-lead.stages[1].approvers[1]",
+        "Add [groups.zebra]",
+    ),
+    (
+        '["group:leads", "user:boss"], quorum = 1',
+        '["user:boss", "user:boss"], quorum = 2',
+        "stages = [{",
+        "policies.one-lead.stages[1]",
+        "quorum of 2 can never be reached",
+    ),
+    (
+        'approvers = ["group:leads", "user:boss"], ',
+        "",
+        "stages = [{",
+        "policies.one-lead.stages[1].approvers",
+        "“approvers” is missing",
+    ),
+    ('["group:leads", "user:boss"]', "[]", "stages = [{", "policies.one-lead.stages[1].approvers", "name at least one"),
+    ("quorum = 1", 'quorum = "1"', "stages = [{", "policies.one-lead.stages[1].quorum", "a whole number, not “1”"),
+    ("quorum = 1", "quorum = true", "stages = [{", "policies.one-lead.stages[1].quorum", "a whole number, not true"),
+    ("quorum = 1", "quorum = 0", "stages = [{", "policies.one-lead.stages[1].quorum", "at least 1"),
+    ("stages = []\n", "", "[policies.at-once]", "policies.at-once.stages", "“stages” is missing"),
+    ('pending_for = "3d"', "pending_for = 3", "pending_for", "policies.one-lead.pending_for", "written as text"),
+    (
+        'pending_for = "3d"',
+        'pending_for = "3 days"',
+        "pending_for",
+        "policies.one-lead.pending_for",
+        "write it like 30m, 8h, 3d",
+    ),
+    ('pending_for = "3d"', 'pending_for = "91d"', "pending_for", "policies.one-lead.pending_for", "beyond the limits"),
+    ('pending_for = "3d"', 'ticket = "(OPS"', "ticket", "policies.one-lead.ticket", "not a regular expression"),
+    ('pending_for = "3d"', 'ticket = "^(a+)+$"', "ticket", "policies.one-lead.ticket", "can take for ever"),
+    ('pending_for = "3d"', "break_glass = true", "[policies.one-lead]", "policies.one-lead", "granted at once"),
+    (
+        '["prod/Op"]',
+        '["prod/Nope"]',
+        "conflicts_with",
+        "policies.at-once.conflicts_with[1]",
+        "no entitlement “prod/role/Nope”",
+    ),
+    ('["prod/Op"]', '["Op"]', "conflicts_with", "policies.at-once.conflicts_with[1]", "write it like prod/role/Op"),
+    (
+        'deployment = "prod"\nrole',
+        'deployment = "prd"\nrole',
+        'deployment = "prd"',
+        "entitlements[1].deployment",
+        "Did you mean “prod”?",
+    ),
+    ('role = "Op"\n', "", "[[entitlements]]", "entitlements[1]", "either for a role"),
+    ('role = "Op"\n', 'role = "Op"\ndag = "x"\n', "[[entitlements]]", "entitlements[1]", "either for a role"),
+    ('role = "Op"\n', 'role = "Op"\nlevel = "view"\n', "[[entitlements]]", "entitlements[1]", "belongs to dag"),
+    ('role = "Op"\n', 'role = "gatehouse_view_x"\n', "role = ", "entitlements[1].role", "Gatehouse's own"),
+    ('level = "view"\n', "", 'deployment = "prod"\ndag', "entitlements[2]", "belongs to dag"),
+    (
+        'dag = "sales_report"\nlevel',
+        'dag = "sales_*"\nlevel',
+        "dag = ",
+        "entitlements[2].dag",
+        "“sales_*” is a pattern",
+    ),
+    ('dag = "sales_report"\nlevel', 'dag = "a/b"\nlevel', "dag = ", "entitlements[2].dag", "1 to 250 letters"),
+    ('title = "Operator"', 'title = " "', "title", "entitlements[1].title", "the text is empty"),
+    ('title = "Operator"', f'title = "{"x" * 201}"', "title", "entitlements[1].title", "at most 200 characters"),
+    ('risk = "high"', 'risk = "hihg"', "risk", "entitlements[1].risk", "Did you mean “high”?"),
+    (
+        'max_duration = "8h"',
+        'max_duration = "366d"',
+        "max_duration",
+        "entitlements[1].max_duration",
+        "access may last from 1 minute to 365 days",
+    ),
+    (
+        'max_duration = "8h"',
+        'max_duration = "59s"',
+        "max_duration",
+        "entitlements[1].max_duration",
+        "beyond the limits",
+    ),
+    ('max_duration = "8h"\n', "", "[[entitlements]]", "entitlements[1].max_duration", "“max_duration” is missing"),
+    ('policy = "one-lead"', 'policy = "one-laed"', "policy", "entitlements[1].policy", "Did you mean “one-lead”?"),
+    ('actions = ["trigger", "pause"]', "actions = []", "actions", "dags[1].actions", "name at least one"),
+    ('"trigger", "pause"', '"trigger", "puase"', "actions", "dags[1].actions[2]", "Did you mean “pause”?"),
+    ('who = ["group:data"]\n', "", "[[dags]]", "dags[1]", "nobody could operate it"),
+    ('env = "prod" }', "day = 2026-01-01 }", "locked", "dags[1].locked", "“day” is a date"),
+    ('env = "prod" }', "x = { y = nan } }", "locked", "dags[1].locked", "“x.y” is nan"),
+    ("max_runs_per_hour = 6", "max_runs_per_hour = 0", "max_runs_per_hour", "dags[1].max_runs_per_hour", "at least 1"),
+    ("[[dags]]", "[[dag]]", "[[dag]]", "dag", "Did you mean “dags”?"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "part", "key", "said"), CASES, ids=[f"{case[3]}: {case[4]}" for case in CASES])
+def test_one_mistake(old, new, part, key, said):
+    text = with_change(old, new)
+    [mistake] = mistakes(text)
+    assert mistake.key == key
+    assert said in mistake.reason
+    # the part is looked for from the change on, for the same key may stand in an earlier table too
+    start = max(text.rfind(part, 0, text.index(new) + len(new)) if new else text.rfind(part, 0, GOOD.index(old) + 1), 0)
+    assert mistake.line == text[:start].count("\n") + 1
+
+
+def test_the_same_thing_offered_twice():
+    again = GOOD[GOOD.index("[[entitlements]]") :]
+    found = mistakes(GOOD + again)
+    assert [mistake.key for mistake in found] == ["entitlements[3]", "entitlements[4]", "dags[2]"]
+    assert "first as entitlements[1]" in found[0].reason
+    assert found[0].line == GOOD.count("\n") + 1
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
+    text = with_change('risk = "low"', 'risk = "lo"').replace('url = "https', 'url = "ftp')
+    found = mistakes(text)
+    assert [mistake.key for mistake in found] == ["deployments.prod.url", "entitlements[2].risk"]
+
+
+def test_a_refusal_reads_like_a_compilers():
+    text = with_change('risk = "high"', 'risk = "hihg"')
+    with pytest.raises(FileRefused) as refusal:
+        loader.loads(text.encode(), name="gatehouse.toml")
+    line = line_of(text, "hihg")
+    assert refusal.value.detail.splitlines() == [
+        "gatehouse.toml is refused: 1 mistake, nothing was changed.",
+        f"gatehouse.toml:{line}: entitlements[1].risk: this takes 'low', 'medium' or 'high', not “hihg”. "
+        "Did you mean “high”?",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        with_change('{ env = "PROD_ACCESS" }', '"hunter2"'),
+        with_change("PROD_ACCESS", "hunter2!"),
+        with_change("https://airflow", "https://user:hunter2@airflow"),
+        with_change("https://airflow.example.com", "htp://user:hunter2@airflow"),
+    ],
+)
+def test_a_secret_written_into_the_file_is_not_repeated(text):
+    assert all("hunter2" not in mistake.reason for mistake in mistakes(text))
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
+def test_plain_http_is_for_this_machine(host):
+    text = with_change("https://airflow.example.com", f"http://{host}:8080/airflow/")
+    loaded = loader.loads(text.encode(), name="x")
+    assert loaded.document.deployments["prod"].url == f"http://{host}:8080/airflow"

@@ -1,0 +1,419 @@
+"""Giving and taking roles against an Airflow that is away, slow, lying, changed by others or killed in between."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from airflow_bridge import PasswordAuth, connect
+from portal.access import grants
+from portal.access.models import Grant
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from portal.catalogue.models import AirflowAccount, Deployment
+from portal.catalogue.roles import dag_role_permissions
+from portal.errors import Conflict
+from portal.operations import outbox
+from portal.operations.models import Operation
+from portal.worker import executor, health
+from portal.worker.handlers import NotNeeded
+from tests import factories
+
+PATCH = "PATCH /auth/fab/v1/users/.*"
+HOURS = timedelta(hours=1)
+
+
+def roles(airflow, name="employee"):
+    return sorted(airflow.state.users[name].roles)
+
+
+def the_grant():
+    return Grant.objects.get()
+
+
+def the_operation():
+    return Operation.objects.order_by("-pk").first()
+
+
+def verbs():
+    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
+
+
+def try_again():
+    """As if the time to wait were over."""
+    Operation.objects.filter(status="queued").update(not_before=timezone.now())
+    Deployment.objects.update(status="up")
+    return factories.work_off()
+
+
+@pytest.fixture
+def member(airflow):
+    """employee has an account in Airflow already, with a role the portal does not manage."""
+    airflow.add_user("employee", roles=["Public"])
+    return airflow
+
+
+def test_a_person_without_an_account_gets_one_with_the_role_and_no_known_password(airflow, cast):
+    grant = factories.grant_at_status("active")
+    user = airflow.state.users["employee"]
+    assert user.roles == ["User"] and user.email == "employee@example.com"
+    assert len(user.password) >= 43  # 32 random bytes
+    link = AirflowAccount.objects.get()
+    assert (link.username, link.created_by_gatehouse) == ("employee", True)
+    operation = the_operation()
+    assert operation.before == {"user": None, "roles": []}
+    assert operation.after == {"user": "employee", "roles": ["User"]}
+    assert verbs()[-3:] == [Verb.ACCOUNT_CREATED, Verb.ROLES_CHANGED, Verb.GRANT_ACTIVATED]
+    assert user.password not in "".join(AuditEvent.objects.values_list("payload", flat=True))
+    assert grant.ends_at - grant.verified_at == grant.duration
+
+
+def test_roles_given_by_others_stay_through_granting_and_ending(member):
+    factories.grant_at_status("ended")
+    assert roles(member) == ["Public"]
+    assert verbs()[-2:] == [Verb.ROLES_CHANGED, Verb.GRANT_ENDED]
+
+
+def test_where_no_accounts_are_created_it_waits_for_the_first_sign_in(airflow, cast):
+    Deployment.objects.update(create_users="never")
+    factories.request_at_status("approved")
+    factories.work_off()
+    operation = the_operation()
+    assert (operation.status, the_grant().status) == ("queued", "applying")
+    assert "Sign in there once" in operation.waiting_for
+    airflow.add_user("employee", roles=["Public"])
+    try_again()
+    assert the_grant().status == "active"
+    assert roles(airflow) == ["Public", "User"]
+
+
+def test_an_account_under_another_name_is_found_by_its_email(airflow, cast):
+    airflow.add_user("okta_00u1", email="Employee@Example.com", roles=["Public"])
+    factories.grant_at_status("active")
+    assert roles(airflow, "okta_00u1") == ["Public", "User"]
+    assert "employee" not in airflow.state.users
+    assert AirflowAccount.objects.get().username == "okta_00u1"
+
+
+def test_somebody_elses_account_of_the_same_name_is_never_given_anything(airflow, cast):
+    airflow.add_user("employee", email="someone.else@example.com", roles=["Public"])
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert the_grant().status == "failed"
+    assert "another e-mail address" in the_grant().failure
+    assert roles(airflow) == ["Public"]
+
+
+def test_airflows_admins_are_not_touched(airflow, cast):
+    airflow.add_user("employee", roles=["Admin"])
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert the_grant().status == "failed" and "Admin" in the_grant().failure
+    assert roles(airflow) == ["Admin"]
+    assert not airflow.calls(PATCH)
+
+
+def test_an_entitlement_for_admin_itself_gives_and_takes_it(airflow, cast):
+    airflow.add_user("lead", roles=["Viewer"])
+    factories.grant_at_status("ended", by="lead", entitlement="demo/role/Admin", duration=HOURS)
+    assert roles(airflow, "lead") == ["Viewer"]
+
+
+def test_gatehouses_own_accounts_are_not_touched(airflow, cast):
+    cast["employee"].email = "gatehouse-runs@example.com"
+    cast["employee"].save()
+    before = roles(airflow, "gatehouse-runs")
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert the_grant().status == "failed" and "Gatehouse itself" in the_grant().failure
+    assert roles(airflow, "gatehouse-runs") == before
+
+
+def test_what_is_in_place_already_is_adopted_and_recorded_so(airflow, cast):
+    airflow.add_user("employee", roles=["User"])
+    factories.grant_at_status("active")
+    assert not airflow.calls(PATCH)
+    assert '"found_in_place":true' in AuditEvent.objects.get(verb=Verb.ROLES_CHANGED).payload
+    grants.hand_back(grant_id=the_grant().pk, by=cast["employee"])
+    factories.work_off()
+    assert roles(airflow) == []
+
+
+def test_overlapping_grants_of_one_role_end_with_the_later(airflow, cast):
+    first = factories.grant_at_status("active", duration=HOURS)
+    second = factories.grant_at_status("active", duration=3 * HOURS)
+    with time_machine.travel(first.ends_at + timedelta(seconds=1), tick=False):
+        grants.expire_due()
+        factories.work_off()
+        first.refresh_from_db()
+        assert first.status == "ended"
+        assert roles(airflow) == ["User"]
+    with time_machine.travel(second.ends_at + timedelta(seconds=1), tick=False):
+        grants.expire_due()
+        factories.work_off()
+    second.refresh_from_db()
+    assert second.status == "ended"
+    assert roles(airflow) == []
+
+
+def test_access_to_one_dag_is_a_role_created_once_and_complete(airflow, cast):
+    first = factories.grant_at_status("active", entitlement="demo/dag/sales_report/operate")
+    name = first.entitlement.role
+    assert airflow.state.roles[name].permissions >= dag_role_permissions("sales_report", "operate")
+    factories.grant_at_status("active", by="colleague", entitlement="demo/dag/sales_report/operate")
+    assert len(airflow.calls("POST /auth/fab/v1/roles")) == 1
+    grants.hand_back(grant_id=first.pk, by=cast["employee"])
+    factories.work_off()
+    assert roles(airflow) == [] and roles(airflow, "colleague") == [name]
+    assert name in airflow.state.roles
+    assert not airflow.calls("(PATCH|DELETE) /auth/fab/v1/roles/.*")
+
+
+def test_a_dag_airflow_has_not_read_yet_is_waited_for(airflow, cast):
+    dag = airflow.state.dags.pop("sales_report")
+    factories.request_at_status("approved", entitlement="demo/dag/sales_report/view")
+    factories.work_off()
+    assert the_grant().status == "applying"
+    assert "has not read the DAG" in the_operation().waiting_for
+    airflow.state.dags["sales_report"] = dag
+    try_again()
+    assert the_grant().status == "active"
+
+
+def test_a_dag_whose_file_overrules_roles_is_reported_as_such(airflow, cast):
+    first = factories.grant_at_status("active", entitlement="demo/dag/sales_report/view")
+    airflow.state.roles[first.entitlement.role].permissions.clear()
+    factories.request_at_status("approved", by="colleague", entitlement="demo/dag/sales_report/view")
+    factories.work_off()
+    failed = Grant.objects.get(beneficiary=cast["colleague"])
+    assert failed.status == "failed" and "access_control" in failed.failure
+
+
+def test_a_role_airflow_does_not_have_fails_with_airflows_own_words(member, cast):
+    del member.state.roles["User"]
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert the_grant().status == "failed"
+    assert "User" in the_grant().failure
+    member.state.roles["User"] = type(member.state.roles["Viewer"])("User", set())
+    grants.retry(grant_id=the_grant().pk, by=cast["admin"])
+    factories.work_off()
+    assert the_grant().status == "active"
+
+
+def test_a_200_without_effect_is_not_believed(member):
+    member.fail_next(PATCH, "ignore")
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert the_grant().status == "applying"
+    assert "still shows" in the_operation().waiting_for
+    try_again()
+    assert the_grant().status == "active"
+    assert roles(member) == ["Public", "User"]
+
+
+def test_a_200_that_never_has_effect_is_given_up_in_the_end(member):
+    member.fail_next(PATCH, "ignore", times=50)
+    factories.request_at_status("approved")
+    for _ in range(executor.GrantRole.patience):
+        assert the_grant().status == "applying"
+        try_again()
+    assert the_grant().status == "failed"
+    assert "still shows" in the_grant().failure
+    assert verbs()[-1] == Verb.GRANT_FAILED
+
+
+def test_a_lost_answer_is_read_back_and_not_repeated(member):
+    member.fail_next(PATCH, "drop")
+    factories.request_at_status("approved")
+    factories.work_off()
+    try_again()
+    assert the_grant().status == "active"
+    assert roles(member) == ["Public", "User"]
+    assert len(member.calls(PATCH)) == 1
+    assert verbs().count(Verb.GRANT_ACTIVATED) == 1
+
+
+def test_an_airflow_that_is_away_is_marked_so_and_worked_off_when_it_is_back(member):
+    member.stop()
+    factories.request_at_status("approved")
+    factories.work_off()
+    deployment = Deployment.objects.get()
+    assert deployment.status == "down" and deployment.status_since is not None
+    assert (the_operation().status, the_grant().status) == ("queued", "applying")
+    attempts = the_operation().attempts
+    Operation.objects.update(not_before=timezone.now())
+    assert factories.work_off() == 0  # it is not hammered
+    executor.run(the_operation().pk)
+    assert the_operation().attempts == attempts
+    health.look_at(deployment)
+    assert verbs().count(Verb.DEPLOYMENT_DOWN) == 1
+    member.start()
+    health.look_at(deployment)
+    factories.work_off()
+    assert the_grant().status == "active"
+    assert Verb.DEPLOYMENT_UP in verbs()
+
+
+def test_time_runs_only_from_the_proof_when_airflow_was_away(member):
+    member.stop()
+    factories.request_at_status("approved", duration=HOURS)
+    factories.work_off()
+    later = timezone.now() + 5 * HOURS
+    with time_machine.travel(later, tick=False):
+        member.start()
+        health.look_at(Deployment.objects.get())
+        factories.work_off()
+    assert the_grant().ends_at == later + HOURS
+
+
+def test_refused_credentials_stop_the_deployment_and_lose_nothing(member, monkeypatch):
+    account = member.state.users["gatehouse-access"]
+    known, account.password = account.password, "rotated"
+    member.state.invalidate_tokens()
+    factories.request_at_status("approved")
+    factories.work_off()
+    deployment = Deployment.objects.get()
+    assert deployment.status == "needs_reauthentication"
+    assert (the_operation().status, the_grant().status) == ("queued", "applying")
+    assert Verb.DEPLOYMENT_LOCKED_OUT in verbs()
+    account.password = known
+    health.look_at(deployment)
+    factories.work_off()
+    assert the_grant().status == "active"
+
+
+def test_a_missing_secret_is_the_same(airflow, cast, monkeypatch):
+    spec = Deployment.objects.get().accounts["granter"]["password"]
+    monkeypatch.delenv(spec["env"])
+    factories.request_at_status("approved")
+    factories.work_off()
+    deployment = Deployment.objects.get()
+    assert deployment.status == "needs_reauthentication"
+    assert spec["env"] in deployment.status_detail
+
+
+@pytest.mark.parametrize("moment", ["before the change", "after the change"])
+def test_a_worker_killed_in_between_is_made_good(member, cast, moment):
+    """The claim stands, the worker is gone; what it did in Airflow (or not) is found by the next one."""
+    factories.request_at_status("approved")
+    claimed = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
+    if moment == "after the change":
+        executor.HANDLERS[claimed.kind].carry_out(claimed)
+        assert roles(member) == ["Public", "User"]
+    assert factories.work_off() == 0  # the lease still stands
+    Operation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    outbox.release_expired()
+    factories.work_off()
+    assert the_grant().status == "active"
+    assert roles(member) == ["Public", "User"]
+    assert len(member.calls(PATCH)) == 1
+    assert verbs().count(Verb.GRANT_ACTIVATED) == verbs().count(Verb.ROLES_CHANGED) == 1
+
+
+def test_a_worker_that_comes_back_late_settles_nothing(member, cast):
+    factories.request_at_status("approved")
+    late = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
+    handler = executor.HANDLERS[late.kind]
+    done = handler.carry_out(late)
+    Operation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    outbox.release_expired()
+    factories.work_off()
+    count = AuditEvent.objects.count()
+    with pytest.raises((Conflict, NotNeeded)):
+        executor._settle(late, handler, done)
+    assert AuditEvent.objects.count() == count
+    assert the_grant().status == "active"
+
+
+def test_ended_while_it_was_being_given_leaves_nothing_behind(member, cast):
+    factories.request_at_status("approved")
+    giving = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
+    handler = executor.HANDLERS[giving.kind]
+    done = handler.carry_out(giving)
+    grants.hand_back(grant_id=the_grant().pk, by=cast["employee"])
+    with pytest.raises(NotNeeded):
+        executor._settle(giving, handler, done)
+    Operation.objects.filter(pk=giving.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    outbox.release_expired()
+    factories.work_off()
+    assert the_grant().status == "ended"
+    assert roles(member) == ["Public"]
+    giving.refresh_from_db()
+    assert giving.status == "cancelled"
+    assert Verb.GRANT_ACTIVATED not in verbs()
+
+
+def test_taking_away_is_never_given_up_and_becomes_an_alarm(member, cast):
+    grant = factories.grant_at_status("active")
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    member.fail_next(PATCH, "500", times=100)
+    for _ in range(executor.ALARM_AFTER + 3):
+        try_again()
+    assert the_grant().status == "ending"
+    assert verbs().count(Verb.GRANT_END_FAILED) == 1
+    member._failures.clear()
+    try_again()
+    assert the_grant().status == "ended"
+    assert roles(member) == ["Public"]
+
+
+def test_a_person_deleted_in_airflow_has_lost_the_role(member, cast):
+    grant = factories.grant_at_status("active")
+    del member.state.users["employee"]
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    factories.work_off()
+    assert the_grant().status == "ended"
+
+
+def test_a_person_deleted_and_made_anew_under_another_name_is_found_again(airflow, cast):
+    factories.grant_at_status("ended")
+    del airflow.state.users["employee"]
+    airflow.add_user("e.mployee", email="employee@example.com", roles=["Public"])
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert roles(airflow, "e.mployee") == ["Public", "User"]
+
+
+def test_nothing_is_settled_where_the_trail_cannot_be_written(member, request):
+    factories.request_at_status("approved")
+    request.getfixturevalue("broken_trail")
+    claimed = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
+    handler = executor.HANDLERS[claimed.kind]
+    with pytest.raises(DatabaseError):
+        executor._settle(claimed, handler, handler.carry_out(claimed))
+    assert the_grant().status == "applying"
+    assert the_operation().status == "running"
+
+
+def test_rate_limits_are_obeyed(member):
+    member.fail_next(PATCH, "429", retry_after="120", times=20)
+    factories.request_at_status("approved")
+    factories.work_off()
+    operation = the_operation()
+    assert operation.status == "queued"
+    assert operation.not_before > timezone.now() + timedelta(seconds=100)
+
+
+def test_the_granter_account_is_used_for_roles_and_the_runner_never(member):
+    factories.grant_at_status("ended")
+    used = {
+        call.account
+        for call in member.calls(".* /auth/fab/v1/(users/employee|roles.*)") + member.calls("POST /auth/fab/v1/.*")
+    }
+    assert used == {"gatehouse-access"}
+
+
+def test_an_outsiders_change_between_is_kept(member, cast):
+    """Somebody gives a role by hand while a grant runs: it is there afterwards too."""
+    grant = factories.grant_at_status("active")
+    admin = connect(name="demo", url=member.url, api="v2", auth=PasswordAuth(*member.admin))
+    admin.set_roles("employee", {"Public", "User", "Viewer"})
+    admin.close()
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    factories.work_off()
+    assert roles(member) == ["Public", "Viewer"]
