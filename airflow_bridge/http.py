@@ -37,6 +37,7 @@ ATTEMPTS = 3
 PAGE = 100  # rows; more is silently cut to this
 LARGEST = 64 * 2**20  # bytes of one answer
 _random = secrets.SystemRandom()
+_wait = time.sleep
 
 
 class _Failed(Exception):
@@ -109,7 +110,8 @@ class Http:
                 if not failed.again or attempt >= ATTEMPTS or time.monotonic() + pause >= deadline:
                     raise failed.error from None
                 renewed = renewed or failed.at_once
-                time.sleep(pause)
+                if pause:
+                    _wait(pause)
 
     def pages(
         self, path: str, key: str, *, what: str, shape: Callable[[Any], Shape], order: str, needs: str

@@ -1,7 +1,17 @@
 """A real Airflow for the demo and for the contract tests."""
 
+from portal.demo.airflow.accounts import ensure_service_accounts
 from portal.demo.airflow.environment import NotInstalled, ensure_environment
 from portal.demo.airflow.releases import AIRFLOW_3, RELEASES, Release
 from portal.demo.airflow.server import AirflowNotUp, AirflowServer
 
-__all__ = ["AIRFLOW_3", "RELEASES", "AirflowNotUp", "AirflowServer", "NotInstalled", "Release", "ensure_environment"]
+__all__ = [
+    "AIRFLOW_3",
+    "RELEASES",
+    "AirflowNotUp",
+    "AirflowServer",
+    "NotInstalled",
+    "Release",
+    "ensure_environment",
+    "ensure_service_accounts",
+]

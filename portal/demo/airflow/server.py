@@ -106,15 +106,16 @@ class AirflowServer:
         }
         plan = self.home / "plan.json"
         plan.write_text(json.dumps({"components": components, "logs": str(self.logs)}))
-        self._keeper = subprocess.Popen(
-            [sys.executable, keeper.__file__, str(plan)],
-            env=self._environment(),
-            cwd=self.home,
-            stdin=subprocess.PIPE,  # kept open as long as we live: its end is the keeper's signal to end
-            stdout=subprocess.DEVNULL,
-            stderr=(self.logs / "keeper.log").open("ab"),
-            start_new_session=True,
-        )
+        with (self.logs / "keeper.log").open("ab") as log:
+            self._keeper = subprocess.Popen(
+                [sys.executable, keeper.__file__, str(plan)],
+                env=self._environment(),
+                cwd=self.home,
+                stdin=subprocess.PIPE,  # kept open as long as we live: its end is the keeper's signal to end
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def stop(self) -> None:
         """End all its processes; returns when they are gone. Nothing happens when none runs."""
