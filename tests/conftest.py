@@ -12,7 +12,6 @@ What a test asks for, most specific first:
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -26,12 +25,10 @@ from django.test import Client, TransactionTestCase
 
 from accounts.models import User
 from airflow_bridge.fake import FakeAirflow
-from portal.audit.models import AuditHead
-from portal.audit.record import GENESIS
 from portal.catalogue.models import CatalogueVersion
 from portal.dags import live
 from portal.worker import health, runs
-from tests import factories, services
+from tests import factories, services, trail
 
 hypothesis.settings.register_profile("gatehouse", deadline=None)
 hypothesis.settings.load_profile("gatehouse")
@@ -78,44 +75,12 @@ _empty_tables = TransactionTestCase._fixture_teardown
 
 
 def _empty_tables_and_trail(self: TransactionTestCase) -> None:
-    with _triggers_off():
+    with trail.triggers_off():
         _empty_tables(self)
-    seed_trail()
+    trail.seed()
 
 
 TransactionTestCase._fixture_teardown = _empty_tables_and_trail  # type: ignore[method-assign]
-
-
-@contextlib.contextmanager
-def _triggers_off() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-            triggers = cursor.fetchall()
-            for name, _ in triggers:
-                cursor.execute(f'DROP TRIGGER "{name}"')
-            yield
-            for _, sql in triggers:
-                cursor.execute(sql)
-        else:
-            cursor.execute("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal")
-            tables = [row[0] for row in cursor.fetchall()]
-            for table in tables:
-                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-            yield
-            for table in tables:
-                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-
-
-def seed_trail() -> None:
-    """The head of an empty trail, as the migrations leave it."""
-    AuditHead.objects.get_or_create(id=1, defaults={"seq": 0, "hash": GENESIS})
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        seed_trail()
 
 
 @pytest.fixture
