@@ -113,8 +113,11 @@ class Supervisor:
         environment = {**os.environ, MARK: f"{self.id}/{child.name}"}
         # some programs (Airflow) rename their process; they shall not write over the mark while doing so
         environment["SPT_NOENV"] = "1"
-        log = Path(child.log).open("ab") if child.log else None  # noqa: SIM115
+        log = None
         try:
+            if child.log:
+                Path(child.log).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                log = Path(child.log).open("ab")  # noqa: SIM115
             child.process = subprocess.Popen(
                 child.argv,
                 env=environment,

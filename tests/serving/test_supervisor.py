@@ -168,6 +168,24 @@ def test_a_failure_that_cannot_heal_ends_everything(
     assert f"failing failed (exit code {code}); stopping everything" in (tmp_path / "said").read_text()
 
 
+def test_a_log_folder_that_vanishes_is_made_again(start: Start, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "one.log"
+    start(child("one", log=str(log)))
+    [first] = pids(tmp_path / "one.pid")
+    log.unlink()
+    log.parent.rmdir()
+    os.kill(first, signal.SIGKILL)
+    assert pids(tmp_path / "one.pid", at_least=2)
+    assert log.exists()
+
+
+def test_a_log_that_cannot_be_written_ends_everything_in_words(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    process = start(child("one", log=str(tmp_path / "file" / "one.log")))
+    assert process.wait(10) == 1
+    assert "one cannot be started" in (tmp_path / "said").read_text()
+
+
 def test_a_command_that_is_not_there_ends_everything_in_words(start: Start, tmp_path: Path) -> None:
     process = start({"name": "nobody", "argv": ["/no/such/program"]})
     assert process.wait(10) == 1
