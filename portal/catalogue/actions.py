@@ -172,7 +172,7 @@ def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role,
         if replaced_at + LONGEST_WAIT <= version.applied_at:
             break
         then = queries.document(older)
-        waits = [policy.pending_for for policy in then.policies.values()]
+        waits = [policy.pending_for for policy in then.policies.values() if policy.stages]
         if replaced_at + max(waits, default=timedelta()) > version.applied_at:
             rows |= {(Role.APPROVER, subject) for subject in _approvers(then)}
         replaced_at = older.applied_at

@@ -46,6 +46,7 @@ def loads(raw: bytes, *, name: str) -> Loaded:
     try:
         text = raw.decode()
         data = tomllib.loads(text)
+        lines = positions.lines(text.replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise _refused(name, "this is not UTF-8. Save the file as UTF-8.", line) from None
@@ -53,11 +54,10 @@ def loads(raw: bytes, *, name: str) -> Loaded:
         raise _refused(name, *_syntax(str(error), text)) from None
     except RecursionError:
         raise _refused(name, "it is nested too deeply.") from None
-    return Loaded(name, text, hashlib.sha256(raw).hexdigest(), _document(data, text, name))
+    return Loaded(name, text, hashlib.sha256(raw).hexdigest(), _document(data, lines, name))
 
 
-def _document(data: dict[str, Any], text: str, name: str) -> Document:
-    lines = positions.lines(text.replace("\r\n", "\n"))
+def _document(data: dict[str, Any], lines: dict[positions.Path, int], name: str) -> Document:
     try:
         document = Document.model_validate(data)
     except ValidationError as error:
