@@ -86,7 +86,7 @@ def grant_retry(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 def _named(grant: Grant) -> str:
-    return f"{grant.entitlement.title} on {grant.entitlement.deployment.name}"
+    return f"“{grant.entitlement.title}” on {grant.entitlement.deployment.name}"
 
 
 urlpatterns = [

@@ -21,9 +21,9 @@ SOON = timedelta(minutes=5)
 
 
 def sentence(request: AccessRequest) -> str:
-    """`employee asks for Operator on prod for 8 hours`; in the past once it is decided."""
+    """`employee asks for “Operator” on prod for 8 hours`; in the past once it is decided."""
     verb = "asks" if request.status == R.PENDING else "asked"
-    what = f"{request.entitlement.title} on {request.entitlement.deployment.name}"
+    what = f"“{request.entitlement.title}” on {request.entitlement.deployment.name}"
     whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
     return f"{request.requester.username} {verb} for {what} for {durations.words(request.duration)}{whom}"
 
@@ -76,15 +76,15 @@ class Outlook(NamedTuple):
 
 def outlook(option: Option, form: RequestForm) -> Outlook:
     """Said again with every change of the duration."""
-    what = f"{option.entitlement.title} on {option.entitlement.deployment.name}"
-    verb = "Break the glass for" if option.policy.break_glass else "Ask for"
+    what = f"“{option.entitlement.title}” on {option.entitlement.deployment.name}"
+    verb = "Break the glass" if option.policy.break_glass else "Send request"
     span = form.span
     if span is None:
-        return Outlook(f"Choose for how long you need {what}.", f"{verb} {option.entitlement.title}")
+        return Outlook(f"Choose for how long you need {what}.", verb)
     if span > form.longest:
         return Outlook(
             f"At most {durations.words(form.longest)}, not {durations.words(span)}.",
-            f"{verb} {option.entitlement.title}",
+            verb,
         )
     start = form.cleaned_data.get("starts_at") if form.is_bound else None
     if start:
@@ -93,7 +93,7 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
         text = f"Approved this minute, you hold {what} until {words.spoken(timezone.now() + span)}."
     else:
         text = f"You will hold {what} until {words.spoken(timezone.now() + span)}."
-    return Outlook(text, f"{verb} {option.entitlement.title} for {durations.words(span)}")
+    return Outlook(text, f"{verb} for {durations.words(span)}")
 
 
 def grant_of(request: AccessRequest) -> Grant | None:

@@ -1,0 +1,53 @@
+"""Reading pages in tests: their text without the markup, and what they link and send."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from django.http import HttpResponse
+
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+INPUTS = {"input", "select", "textarea", "button"}
+
+
+class Page(HTMLParser):
+    """`text` as people read it, one space between words; `tags` in order as (name, attributes, ids around it)."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None], tuple[str, ...]]] = []
+        self._open: list[tuple[str, str]] = []
+        self._words: list[str] = []
+        self.feed(response.content.decode())
+        self.text = re.sub(r"\s+", " ", " ".join(self._words)).strip()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append((tag, given, tuple(name for _, name in self._open if name)))
+        if tag not in VOID:
+            self._open.append((tag, given.get("id") or ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not any(tag in ("script", "style", "template") for tag, _ in self._open):
+            self._words.append(data)
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        wanted = attributes.items()
+        return [given for name, given, _ in self.tags if name == tag and all(given.get(k) == v for k, v in wanted)]
+
+    def inputs_inside(self, element_id: str) -> list[str]:
+        return [name for name, _, around in self.tags if name in INPUTS and element_id in around]
+
+    @property
+    def actions(self) -> set[str]:
+        """Where the page's forms post to."""
+        return {given.get("action") or "" for given in self.all("form", method="post")}
+
+    @property
+    def links(self) -> set[str]:
+        return {given.get("href") or "" for given in self.all("a")}

@@ -1,0 +1,187 @@
+"""The page of one request: the sentence, the line of its life, and what each reader can do about it."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from portal.access import actions, grants
+from portal.access.models import AccessRequest, Grant
+from portal.audit.models import AuditEvent
+from portal.catalogue.models import Deployment
+from tests.factories import grant_at_status, request_at_status, work_off
+from tests.views.pages import Page
+
+pytestmark = pytest.mark.usefixtures("airflow")
+
+HTMX = {"HX-Request": "true"}
+
+
+def polled(response) -> str:
+    """The address the page asks again, empty when it does not."""
+    match = re.search(r'id="progress"[^>]*hx-get="([^"]+)"', response.content.decode())
+    return match[1] if match else ""
+
+
+def test_the_sentence_and_where_it_stands(client_as):
+    made = request_at_status("pending")
+    page = Page(client_as("employee").get(f"/requests/{made.ref}"))
+    assert "employee asks for “Work with DAGs” on demo for 8 hours" in page.text
+    assert "lead or lead2 decides. If nobody does, it lapses" in page.text
+    assert "month-end close" in page.text
+
+
+@pytest.mark.parametrize("name", ["", "12", "REQ-", "REQ-x", "GR-1", "REQ-999"])
+def test_what_is_not_there_is_a_404(client_as, name):
+    assert client_as("employee").get(f"/requests/{name or 'REQ-0'}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("who", "status"), [("employee", 200), ("lead", 200), ("auditor", 200), ("colleague", 404), ("stranger", 404)]
+)
+def test_who_may_see_it(client_as, who, status):
+    made = request_at_status("pending")
+    assert client_as(who).get(f"/requests/{made.ref}").status_code == status
+
+
+def test_each_reader_is_offered_what_is_theirs(client_as):
+    made = request_at_status("pending")
+    withdraw, decide = f"/requests/{made.ref}/withdraw", f"/queue/{made.ref}"
+    page = Page(client_as("employee").get(f"/requests/{made.ref}"))
+    assert withdraw in page.actions
+    assert decide not in page.links
+    page = Page(client_as("lead").get(f"/requests/{made.ref}"))
+    assert withdraw not in page.actions
+    assert decide in page.links
+
+
+# --- following it ----------------------------------------------------------------------------------------------------
+def test_a_poll_answers_nothing_until_there_is_something_new(client_as):
+    made, client = request_at_status("pending"), client_as("employee")
+    address = polled(client.get(f"/requests/{made.ref}"))
+    assert client.get(address, headers=HTMX).status_code == 204
+    actions.deny(request_id=made.pk, by=actions.people.by_username("lead"), comment="ask for Look around")
+    response = client.get(address, headers=HTMX)
+    assert response.status_code == 200
+    assert b"<html" not in response.content
+    assert "ask for Look around" in Page(response).text
+    assert 'id="act" hx-swap-oob="true"' in response.content.decode()
+    assert "Withdraw request" not in Page(response).text
+
+
+def test_no_input_stands_in_what_is_polled(client_as):
+    for status in ("applying", "active"):
+        grant = grant_at_status(status, entitlement="demo/role/User" if status == "active" else "demo/role/Viewer")
+        response = client_as("employee").get(f"/requests/{grant.request.ref}")
+        assert polled(response)
+        assert Page(response).inputs_inside("progress") == []
+
+
+@pytest.mark.parametrize("status", ["denied", "withdrawn", "lapsed"])
+def test_what_is_settled_is_not_asked_again(client_as, status):
+    made = request_at_status(status)
+    assert polled(client_as("employee").get(f"/requests/{made.ref}")) == ""
+
+
+def test_an_ended_grant_is_not_asked_again(client_as):
+    grant = grant_at_status("ended")
+    response = client_as("employee").get(f"/requests/{grant.request.ref}")
+    assert polled(response) == ""
+    assert "Handed back; Airflow confirms that it is gone" in Page(response).text
+
+
+def test_an_active_grant_says_until_when(client_as):
+    grant = grant_at_status("active")
+    own = Page(client_as("employee").get(f"/requests/{grant.request.ref}"))
+    assert "You hold it until" in own.text
+    assert re.search(r"(7 hours 5\d minutes|8 hours) left", own.text)
+    assert "employee holds it until" in Page(client_as("lead").get(f"/requests/{grant.request.ref}")).text
+
+
+def test_an_unreachable_deployment_is_said_with_what_it_means(client_as):
+    made = request_at_status("approved")
+    Deployment.objects.update(status=Deployment.Status.DOWN, status_since=timezone.now() - timedelta(minutes=5))
+    page = Page(client_as("employee").get(f"/requests/{made.ref}"))
+    assert "Airflow on demo is unreachable since" in page.text
+    assert "It is done as soon as Airflow is back." in page.text
+
+
+# --- doing something -------------------------------------------------------------------------------------------------
+def test_withdrawing(client_as):
+    made = request_at_status("pending")
+    response = client_as("employee").post(f"/requests/{made.ref}/withdraw", follow=True)
+    assert AccessRequest.objects.get().status == "withdrawn"
+    assert f"You withdrew {made.ref}." in Page(response).text
+
+
+def test_withdrawing_what_was_decided_says_who_was_first(client_as):
+    made = request_at_status("approved")
+    response = client_as("employee").post(f"/requests/{made.ref}/withdraw", headers={"Referer": "http://testserver/x"})
+    assert response.status_code == 409
+    page = Page(response)
+    assert f"lead approved {made.ref}" in page.text
+    assert "http://testserver/x" in page.links
+
+
+@pytest.mark.parametrize("came_from", ["https://elsewhere.example.com/x", "javascript:alert(1)", "//elsewhere.example"])
+def test_the_way_back_never_leads_elsewhere(client_as, came_from):
+    made = request_at_status("approved")
+    response = client_as("employee").post(f"/requests/{made.ref}/withdraw", headers={"Referer": came_from})
+    assert came_from not in Page(response).links
+
+
+def test_only_their_own_can_be_withdrawn(client_as):
+    made = request_at_status("pending")
+    response = client_as("lead").post(f"/requests/{made.ref}/withdraw")
+    assert response.status_code == 403
+    assert AccessRequest.objects.get().status == "pending"
+    assert AuditEvent.objects.filter(verb="request.withdraw_refused", actor="lead").exists()
+
+
+def test_get_changes_nothing(client_as):
+    made = request_at_status("pending")
+    assert client_as("employee").get(f"/requests/{made.ref}/withdraw").status_code == 405
+
+
+def test_handing_back(client_as):
+    grant = grant_at_status("active")
+    response = client_as("employee").post(f"/grants/{grant.ref}/hand-back", follow=True)
+    assert "You handed back “Work with DAGs” on demo." in Page(response).text
+    work_off()
+    assert Grant.objects.get().end_reason == "handed_back"
+
+
+def test_revoking_takes_a_reason(client_as):
+    grant, client = grant_at_status("active"), client_as("lead")
+    response = client.post(f"/grants/{grant.ref}/revoke", {"reason": " "})
+    assert response.status_code == 422
+    page = Page(response)
+    assert page.text.count("Say why you revoke it: its holder reads this.") == 2
+    assert "#revoke-reason" in page.links
+    assert Grant.objects.get().status == "active"
+    response = client.post(f"/grants/{grant.ref}/revoke", {"reason": "left the project"}, follow=True)
+    assert "You revoked “Work with DAGs” on demo of employee." in Page(response).text
+    assert Grant.objects.get().end_comment == "left the project"
+
+
+def test_nobody_revokes_their_own_or_what_is_not_theirs_to_revoke(client_as):
+    grant = grant_at_status("active")
+    assert client_as("employee").post(f"/grants/{grant.ref}/revoke", {"reason": "x"}).status_code == 403
+    assert client_as("auditor").post(f"/grants/{grant.ref}/revoke", {"reason": "x"}).status_code == 403
+    assert client_as("colleague").post(f"/grants/{grant.ref}/revoke", {"reason": "x"}).status_code == 404
+    assert Grant.objects.get().status == "active"
+
+
+def test_trying_again_is_the_admins(client_as, airflow):
+    request = request_at_status("approved")
+    grant = request.grant
+    grants.GRANT.move(grant, to=Grant.Status.FAILED, failure="Airflow has no role User.")
+    page = Page(client_as("admin").get(f"/requests/{request.ref}"))
+    assert "Airflow has no role User." in page.text
+    assert f"/grants/{grant.ref}/retry" in page.actions
+    assert f"/grants/{grant.ref}/retry" not in Page(client_as("lead").get(f"/requests/{request.ref}")).actions
+    assert client_as("lead").post(f"/grants/{grant.ref}/retry").status_code == 403
+    client_as("admin").post(f"/grants/{grant.ref}/retry")
+    work_off()
+    assert Grant.objects.get().status == "active"
