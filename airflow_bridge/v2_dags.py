@@ -76,8 +76,9 @@ class Dags:
         """The run that an attempt without a clear answer has left, else `error`, or what a conflict was about."""
         try:
             found = self.run(dag_id, dag_run_id)
-        except BridgeError:
-            raise error from None
+        except BridgeError as unread:
+            # a conflict that cannot be looked into may be our own run: not a refusal, but a question for later
+            raise (unread if isinstance(error, Conflict) else error) from None
         if found:
             return found
         if isinstance(error, Conflict):

@@ -1,0 +1,57 @@
+"""What `connect` refuses before anything is sent, and what must never show."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_bridge import PasswordAuth, Rejected, TokenAuth, Unsupported, connect
+
+AUTH = PasswordAuth("gatehouse", "the-password")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://airflow.example.com",
+        "http://10.0.0.7:8080",
+        "http://127.0.0.1.example.com",
+        "ftp://airflow.example.com",
+        "airflow.example.com",
+        "https://",
+        "https://user:pass-in-url@airflow.example.com",
+        "https://airflow.example.com/?x=1",
+        "",
+    ],
+)
+def test_an_address_over_which_no_password_may_go(url: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        connect(name="prod", url=url, api="v2", auth=AUTH)
+    assert caught.value.field == "url"
+    assert "pass-in-url" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://airflow.example.com/team", "http://localhost:8080", "http://[::1]:80"])
+def test_an_address_that_is_fine(url: str) -> None:
+    connect(name="prod", url=url, api="v2", auth=AUTH).close()
+
+
+def test_plain_http_where_it_is_wanted() -> None:
+    connect(name="prod", url="http://airflow.internal", api="v2", auth=AUTH, allow_plain_http=True).close()
+
+
+@pytest.mark.parametrize("api", ["v1", "v3", ""])
+def test_another_api(api: str) -> None:
+    with pytest.raises(Unsupported, match=r"prod.*Airflow 3"):
+        connect(name="prod", url="https://airflow.example.com", api=api, auth=AUTH)
+
+
+@pytest.mark.parametrize("token", ["", "two words", "new\nline", "schlüssel"])
+def test_a_token_that_is_none(token: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        connect(name="prod", url="https://airflow.example.com", api="v2", auth=TokenAuth(token))
+    assert token == "" or token not in str(caught.value)
+
+
+def test_credentials_do_not_show() -> None:
+    assert "the-password" not in repr(AUTH)
+    assert "the-token" not in repr(TokenAuth("the-token"))

@@ -1,0 +1,150 @@
+"""Every failure is one of the bridge's errors, in words, whatever stands between us and Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_bridge import (
+    Airflow,
+    BridgeError,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    Unauthorised,
+    Unexpected,
+    Unreachable,
+    Unsupported,
+    answers,
+)
+from airflow_bridge.answers import Answer, Asked
+from airflow_bridge.fake import FakeAirflow
+
+READ, WRITE = "GET /auth/fab/v1/users/alice", "PATCH /auth/fab/v1/users/alice"
+
+
+def read(airflow: Airflow) -> object:
+    return airflow.user("alice")
+
+
+def write(airflow: Airflow) -> object:
+    return airflow.set_roles("alice", ["Op"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "of_read", "of_write"),
+    [
+        ("500", Unexpected, Unexpected),
+        ("502", Unreachable, TimedOut),
+        ("503", Unreachable, Unreachable),
+        ("504", Unreachable, TimedOut),
+        ("429", RateLimited, RateLimited),
+        ("401", Unauthorised, Unauthorised),
+        ("html", Unexpected, Unexpected),
+        ("garbage", Unexpected, Unexpected),
+        ("close", TimedOut, TimedOut),
+        ("drop", TimedOut, TimedOut),
+    ],
+)
+def test_each_failure_has_its_error(
+    fake: FakeAirflow, airflow: Airflow, mode, of_read: type[BridgeError], of_write: type[BridgeError]
+) -> None:
+    for call, pattern, expected in ((read, READ, of_read), (write, WRITE, of_write)):
+        fake.fail_next(pattern, mode, times=9)
+        with pytest.raises(BridgeError) as caught:
+            call(airflow)
+        assert type(caught.value) is expected
+        words = str(caught.value)
+        assert words.startswith("prod was asked ")
+        assert "alice" in words
+        assert "<" not in words
+        assert fake.admin[1] not in words
+        if expected is TimedOut and call is write:
+            assert "unknown: look before trying again" in words
+
+
+def test_an_outage(fake: FakeAirflow, airflow: Airflow) -> None:
+    airflow.check()
+    fake.stop()
+    for call in (read, write, lambda airflow: airflow.version(), lambda airflow: airflow.check()):
+        with pytest.raises(Unreachable, match="no connection"):
+            call(airflow)
+    fake.start()
+    read(airflow)
+
+
+def test_silence(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    airflow = make(timeout=0.4)
+    airflow.check()
+    fake.fail_next("(GET|PATCH) .*", "hang", times=9)
+    for call in (read, write):
+        with pytest.raises(TimedOut, match="no answer within"):
+            call(airflow)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("500", Unexpected), ("503", Unreachable), ("429", RateLimited), ("html", Unexpected), ("drop", Unreachable)],
+)
+def test_a_failing_sign_in_does_not_pass_for_the_call(fake: FakeAirflow, airflow: Airflow, mode, expected) -> None:
+    """A write of which nothing was sent is not "unknown"."""
+    fake.fail_next("POST /auth/token", mode, times=9)
+    with pytest.raises(BridgeError) as caught:
+        write(airflow)
+    assert type(caught.value) is expected
+    assert fake.roles_of("alice") == {"Viewer"}
+
+
+def test_nobody_is_not_concluded_from_a_strange_server(fake: FakeAirflow, airflow: Airflow) -> None:
+    """Only Airflow's own "not found" means that there is no such user."""
+    asked = Asked("prod", "the account x", "for the user alice")
+    for body, kind in ((b"<html>404</html>", "text/html"), (b'{"detail":"Not Found"}', "application/json"), (b"", "")):
+        answer = Answer(404, {"content-type": kind}, body)
+        assert type(answers.error(answer, asked)) is Unsupported
+    fake.fail_next(READ, "html", times=9)
+    with pytest.raises(Unexpected):
+        airflow.user("alice")
+
+
+def test_a_password_that_airflow_repeats_is_not_passed_on(fake: FakeAirflow, airflow: Airflow) -> None:
+    person = {"username": "bob", "email": "", "first_name": "B", "last_name": "B", "password": "never-to-be-seen"}
+    with pytest.raises(Rejected) as caught:
+        airflow.create_user(**person, roles=["Viewer"])
+    assert caught.value.field == "email"
+    assert "never-to-be-seen" not in str(caught.value)
+    assert "never-to-be-seen" not in repr(caught.value.__dict__)
+
+
+@pytest.mark.parametrize(
+    ("detail", "words", "field"),
+    [
+        (None, "", None),
+        ("Plain words", "Plain words", None),
+        ([{"loc": ["body", "password"], "msg": "Required", "input": "hush"}], "password: Required", "password"),
+        ([{"loc": ["body", "a", 0, "b"], "msg": "no"}, {"msg": "other"}, "odd"], "a.0.b: no; other", "a.0.b"),
+        ({"reason": "Unique constraint violation", "statement": "SELECT"}, "Unique constraint violation", None),
+        ({"odd": 1}, "", None),
+        ("Invalid input for param a: 'X' is wrong\n\nOn: ...", "Invalid input for param a: 'X' is wrong", "a"),
+        ("<p>Some   <b>markup</b></p>", "Some markup", None),
+        ("x" * 500, "x" * 400 + "…", None),
+        (7, "7", None),
+    ],
+)  # fmt: skip
+def test_explanations_of_every_shape(detail: object, words: str, field: str | None) -> None:
+    assert answers.explain(detail) == (words, field)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Sat, 01 Jan 2000 00:00:00 GMT"}, 0.0),
+        ({"ratelimit-reset": "12"}, 12.0),
+    ],
+)
+def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert answers.retry_after(Answer(429, headers, b"")) == seconds

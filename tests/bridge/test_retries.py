@@ -1,0 +1,148 @@
+"""What is tried again, what never is, and how long a call may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_bridge import Airflow, BridgeError, Conflict, RateLimited, TimedOut, Unexpected, Unreachable
+from airflow_bridge.fake import FakeAirflow
+from tests.bridge.conftest import Waits
+
+READ, WRITE = "GET /auth/fab/v1/users/alice", "PATCH /auth/fab/v1/users/alice"
+RUNS = "/api/v2/dags/sales_report/dagRuns"
+WHEN = datetime(2026, 11, 21, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("mode", ["500", "502", "503", "504", "429", "close", "drop"])
+def test_a_read_is_tried_again(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode) -> None:
+    fake.fail_next(READ, mode, times=2)
+    assert airflow.user("alice") is not None
+    assert len(fake.calls(READ)) == 3
+    assert len(waits.seconds) == 2
+    assert 0 < waits.seconds[0] < waits.seconds[1]
+
+
+@pytest.mark.parametrize("mode", ["500", "502", "503", "504", "429", "close", "drop"])
+def test_a_write_is_not_tried_again(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode) -> None:
+    fake.fail_next(WRITE, mode)
+    with pytest.raises(BridgeError):
+        airflow.set_roles("alice", ["Op"])
+    assert len(fake.calls(WRITE)) == 1
+    assert waits.seconds == []
+    assert fake.roles_of("alice") == ({"Op"} if mode == "drop" else {"Viewer"})
+
+
+def test_a_write_of_which_nothing_was_sent_is_tried_again(fake: FakeAirflow, airflow: Airflow, waits: Waits) -> None:
+    airflow.check()
+    fake.stop()
+    waits.meanwhile = fake.start
+    assert airflow.set_roles("alice", ["Op"]).roles == {"Op"}
+    assert len(fake.calls(WRITE)) == 1
+
+
+def test_a_failed_sign_in_is_tried_again_for_a_write_too(fake: FakeAirflow, airflow: Airflow) -> None:
+    fake.fail_next("POST /auth/token", "drop")
+    assert airflow.set_roles("alice", ["Op"]).roles == {"Op"}
+    assert len(fake.calls(WRITE)) == 1
+
+
+def test_it_gives_up(fake: FakeAirflow, airflow: Airflow) -> None:
+    fake.fail_next(READ, "500", times=9)
+    with pytest.raises(Unexpected):
+        airflow.user("alice")
+    assert len(fake.calls(READ)) == 3
+
+
+@pytest.mark.parametrize("mode", ["html", "garbage"])
+def test_nonsense_is_not_asked_for_again(fake: FakeAirflow, airflow: Airflow, mode) -> None:
+    fake.fail_next(READ, mode)
+    with pytest.raises(Unexpected):
+        airflow.user("alice")
+    assert len(fake.calls(READ)) == 1
+
+
+@pytest.mark.parametrize(("mode", "error"), [("429", RateLimited), ("503", Unreachable)])
+def test_retry_after_is_honoured(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode, error) -> None:
+    fake.fail_next(READ, mode, retry_after="3")
+    assert airflow.user("alice") is not None
+    assert waits.seconds == [3.0]
+
+    # longer than the call may take: no waiting, the caller is told
+    fake.fail_next(READ, mode, retry_after="60")
+    with pytest.raises(error) as caught:
+        airflow.user("alice")
+    assert caught.value.retry_after == 60
+    assert waits.seconds == [3.0]
+
+
+def test_a_read_that_hangs_leaves_time_for_another(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    airflow = make(timeout=2.0)
+    airflow.check()
+    fake.fail_next(READ, "hang")
+    assert airflow.user("alice") is not None
+    assert len(fake.calls(READ)) == 2
+
+
+def test_the_budget_ends_a_call(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    """Two halves for a read, all of it for a write; the fake would hang for much longer than this test may take."""
+    airflow = make(timeout=1.5)
+    airflow.check()
+    fake.fail_next(f"{READ}|{WRITE}", "hang", times=99, seconds=3600)
+    with pytest.raises(TimedOut):
+        airflow.user("alice")
+    assert len(fake.calls(READ)) == 2
+    with pytest.raises(TimedOut):
+        airflow.set_roles("alice", ["Op"])
+    assert len(fake.calls(WRITE)) == 1
+
+
+def test_a_swallowed_change_is_seen(fake: FakeAirflow, airflow: Airflow) -> None:
+    """Airflow says 200 and has changed nothing: what is read back tells."""
+    fake.fail_next("PATCH .*", "ignore", times=2)
+    assert airflow.set_roles("alice", ["Op"]).roles == {"Viewer"}
+    assert airflow.set_paused("sales_report", True).paused is False
+
+
+# --- a run is started once -------------------------------------------------------------------------------------------
+def trigger(airflow: Airflow, run_id: str = "g__1", when: datetime = WHEN):
+    return airflow.trigger("sales_report", dag_run_id=run_id, conf={"region": "KR"}, logical_date=when)
+
+
+def test_a_run_whose_answer_was_lost_is_found(fake: FakeAirflow, airflow: Airflow) -> None:
+    fake.fail_next(f"POST {RUNS}", "drop")
+    assert trigger(airflow).dag_run_id == "g__1"
+    assert [run.dag_run_id for run in fake.state.runs] == ["g__1"]
+    assert len(fake.calls(f"POST {RUNS}")) == 1
+
+
+@pytest.mark.parametrize("mode", ["close", "502", "504", "500"])
+def test_a_run_that_was_not_started_is_still_unknown(fake: FakeAirflow, airflow: Airflow, mode) -> None:
+    """It may yet arrive, so nothing is started a second time; with the same id, the next call settles it."""
+    fake.fail_next(f"POST {RUNS}", mode)
+    with pytest.raises((TimedOut, Unexpected), match="unknown"):
+        trigger(airflow)
+    assert len(fake.calls(f"POST {RUNS}")) == 1
+    assert trigger(airflow).dag_run_id == "g__1"
+    assert len(fake.state.runs) == 1
+
+
+def test_an_outage_right_after_it_leaves_it_unknown(fake: FakeAirflow, airflow: Airflow) -> None:
+    fake.fail_next(f"POST {RUNS}", "drop")
+    fake.fail_next(f"GET {RUNS}/g__1", "503", times=6)
+    with pytest.raises(TimedOut):
+        trigger(airflow)
+    with pytest.raises(Unreachable):  # a 409 by now, but that may be our own run: no refusal
+        trigger(airflow)
+    assert trigger(airflow).dag_run_id == "g__1"
+    assert len(fake.state.runs) == 1
+
+
+def test_a_conflict_is_told_apart(fake: FakeAirflow, airflow: Airflow) -> None:
+    trigger(airflow)
+    assert trigger(airflow).dag_run_id == "g__1"
+    with pytest.raises(Conflict, match="same logical date"):
+        trigger(airflow, "g__2")
+    assert len(fake.state.runs) == 1

@@ -1,0 +1,168 @@
+"""Servers that are no Airflow, or one in bad company: redirects, certificates, endless answers, cookies."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from airflow_bridge import Airflow, TimedOut, TokenAuth, Unexpected, Unreachable, connect
+from airflow_bridge.fake import FakeAirflow
+from tests.conftest import missing
+
+Speak = Callable[[socket.socket, threading.Event], None]
+
+
+@contextmanager
+def server(speak: Speak) -> Iterator[str]:
+    """Speaks to each connection on a thread of its own until it closes; gives the address "127.0.0.1:port"."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            try:
+                speak(connection, over)
+            except OSError:
+                pass  # the client has had enough
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            threads.append(threading.Thread(target=serve, args=(connection,)))
+            threads[-1].start()
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    try:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        over.set()
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        for thread in (accepting, *threads):
+            thread.join(10)
+
+
+@contextmanager
+def client(url: str, timeout: float = 2.0) -> Iterator[Airflow]:
+    airflow = connect(name="prod", url=url, api="v2", auth=TokenAuth("the-token"), timeout=timeout)
+    yield airflow
+    airflow.close()
+
+
+def says(answer: bytes) -> Speak:
+    def speak(connection: socket.socket, over: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+    return speak
+
+
+def test_a_redirect_is_not_followed(fake: FakeAirflow) -> None:
+    """The token would go wherever it points."""
+    answer = f"HTTP/1.1 302 Found\r\nLocation: {fake.url}/api/v2/version\r\nContent-Length: 0\r\n\r\n".encode()
+    with (
+        server(says(answer)) as address,
+        client(f"http://{address}") as airflow,
+        pytest.raises(Unexpected, match="final address"),
+    ):
+        airflow.user("alice")
+    assert fake.requests == []
+
+
+def test_an_answer_that_never_ends() -> None:
+    """A byte now and then is no silence, but the call has its budget."""
+
+    def trickle(connection: socket.socket, over: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n")
+        while not over.wait(0.02):
+            connection.sendall(b" ")
+
+    with server(trickle) as address, client(f"http://{address}", timeout=0.4) as airflow, pytest.raises(TimedOut):
+        airflow.user("alice")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain",
+    ],
+)
+def test_what_is_not_http(answer: bytes) -> None:
+    with (
+        server(says(answer)) as address,
+        client(f"http://{address}") as airflow,
+        pytest.raises(TimedOut, match="broke off"),
+    ):
+        airflow.user("alice")
+
+
+def test_cookies_are_not_kept() -> None:
+    heard: list[bytes] = []
+    body = b'{"version": "3.3.2"}'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: session=s3cret; Path=/\r\n"
+
+    def speak(connection: socket.socket, over: threading.Event) -> None:
+        while heard_now := connection.recv(65536):
+            heard.append(heard_now)
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    with server(speak) as address, client(f"http://{address}") as airflow:
+        assert [airflow.version(), airflow.version()] == ["3.3.2", "3.3.2"]
+    assert len(heard) == 2
+    assert not any(b"s3cret" in request for request in heard)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate that nobody vouches for, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    try:
+        subprocess.run([*command, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    except FileNotFoundError:
+        missing("openssl")
+    return certificate, key
+
+
+def test_a_certificate_that_nobody_vouches_for(certificate: tuple[Path, Path]) -> None:
+    heard: list[bytes] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    def speak(connection: socket.socket, over: threading.Event) -> None:
+        with context.wrap_socket(connection, server_side=True) as safe:
+            heard.append(safe.recv(65536))
+
+    with (
+        server(speak) as address,
+        client(f"https://{address}") as airflow,
+        pytest.raises(Unreachable, match="certificate"),
+    ):
+        airflow.user("alice")
+    assert not any(heard)
+
+
+def test_no_tls_where_tls_is_expected() -> None:
+    with (
+        server(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as address,
+        client(f"https://{address}") as airflow,
+        pytest.raises(Unreachable),
+    ):
+        airflow.user("alice")

@@ -1,0 +1,174 @@
+"""Signing in: as seldom as possible, as often as needed, by one thread for all."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_bridge import Airflow, PasswordAuth, TokenAuth, Unauthorised, Unreachable
+from airflow_bridge.auth import UNKNOWN_LIFE, Tokens, lifetime
+from airflow_bridge.fake import FakeAirflow
+
+SIGN_IN = "POST /auth/token"
+FOREVER = 1e9
+
+
+def test_one_token_serves_many_calls(fake: FakeAirflow, airflow: Airflow) -> None:
+    for _ in range(5):
+        airflow.user("alice")
+    assert len(fake.calls(SIGN_IN)) == 1
+
+
+def test_the_version_needs_no_token(fake: FakeAirflow, airflow: Airflow) -> None:
+    airflow.version()
+    assert fake.calls(SIGN_IN) == []
+
+
+@pytest.mark.parametrize("lose", ["invalidate_tokens", "expire_tokens"])
+def test_a_refused_token_is_renewed(fake: FakeAirflow, airflow: Airflow, lose: str) -> None:
+    """Airflow answers 403 to a token signed with another key and 401 to an old one; for reads and writes alike."""
+    airflow.user("alice")
+    getattr(fake, lose)()
+    assert airflow.user("alice") is not None
+    getattr(fake, lose)()
+    assert airflow.set_roles("alice", ["Op"]).roles == {"Op"}
+    assert len(fake.calls(SIGN_IN)) == 3
+    assert len(fake.calls("PATCH .*")) == 2  # the refused one and the one that was done
+
+
+def test_a_token_is_renewed_once_per_call(fake: FakeAirflow, airflow: Airflow) -> None:
+    fake.fail_next("GET .*", "401", times=9)
+    with pytest.raises(Unauthorised, match="credentials"):
+        airflow.user("alice")
+    assert len(fake.calls("GET .*")) == 2
+    assert len(fake.calls(SIGN_IN)) == 2
+
+
+def token_of(*, life: int, number: int) -> str:
+    claims = {"iat": 1_000_000, "exp": 1_000_000 + life, "jti": number}
+    return f"header.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.signature"
+
+
+def test_a_token_is_kept_for_its_life_and_no_longer() -> None:
+    """By the server's clock alone: a token from the year 1970 that lives an hour is good for an hour."""
+    made: list[str] = []
+
+    def sign_in(deadline: float) -> str:
+        made.append(token_of(life=0 if len(made) < 2 else 3600, number=len(made)))
+        return made[-1]
+
+    tokens = Tokens(sign_in)
+    assert [tokens.get(FOREVER) for _ in range(5)] == [made[0], made[1], made[2], made[2], made[2]]
+    tokens.refused(made[0])  # an old one: the current one stays
+    assert tokens.get(FOREVER) == made[2]
+    tokens.refused(made[2])
+    assert tokens.get(FOREVER) == made[3]
+
+
+def test_not_permitted_is_no_reason_to_sign_in_again(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    fake.add_user("weak", password="weak", roles=["Viewer"])
+    airflow = make(auth=PasswordAuth("weak", "weak"))
+    for _ in range(3):
+        with pytest.raises(Exception, match="403 Forbidden"):
+            airflow.user("alice")
+    assert len(fake.calls(SIGN_IN)) == 1
+
+
+def test_a_token_from_elsewhere_is_used_as_it_is(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    token = fake.state.make_token(fake.state.users["admin"])
+    airflow = make(auth=TokenAuth(token))
+    assert airflow.user("alice") is not None
+    fake.invalidate_tokens()
+    with pytest.raises(Unauthorised) as caught:
+        airflow.user("alice")
+    assert token not in str(caught.value)
+    assert fake.calls(SIGN_IN) == []
+    assert len(fake.calls("GET .*")) == 2
+
+
+def test_many_threads_sign_in_once(fake: FakeAirflow, airflow: Airflow) -> None:
+    start = threading.Barrier(8)
+
+    def look(_: int) -> object:
+        start.wait()
+        return airflow.user("alice")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(look, range(8)))
+    fake.invalidate_tokens()
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(look, range(8)))
+    assert len(fake.calls(SIGN_IN)) == 2
+
+
+class WatchedLock:
+    """A lock that tells when somebody comes to it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.arrived = threading.Semaphore(0)
+
+    def acquire(self, timeout: float) -> bool:
+        self.arrived.release()
+        return self.lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def test_a_wrong_password_is_tried_once_for_all_who_wait() -> None:
+    """A directory behind Airflow may lock an account after a few failures."""
+    go_on = threading.Event()
+    tries: list[float] = []
+
+    def sign_in(deadline: float) -> str:
+        tries.append(deadline)
+        assert go_on.wait(10)
+        raise Unauthorised("no")
+
+    tokens = Tokens(sign_in)
+    tokens._lock = lock = WatchedLock()
+
+    def get(_: int) -> None:
+        with pytest.raises(Unauthorised):
+            tokens.get(FOREVER)
+
+    with ThreadPoolExecutor(5) as pool:
+        waiting = [pool.submit(get, number) for number in range(5)]
+        for _ in waiting:
+            assert lock.arrived.acquire(timeout=10)
+        go_on.set()
+        for thread in waiting:
+            thread.result()
+    assert len(tries) == 1
+
+    get(6)  # whoever comes later tries anew: the password may be right by now
+    assert len(tries) == 2
+
+
+def test_waiting_for_another_threads_sign_in_has_an_end() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def sign_in(deadline: float) -> str:
+        entered.set()
+        assert go_on.wait(10)
+        return "token"
+
+    tokens = Tokens(sign_in)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(tokens.get, FOREVER)
+        assert entered.wait(10)
+        with pytest.raises(Unreachable, match="too long"):
+            tokens.get(0.0)
+        go_on.set()
+        assert slow.result() == "token"
+
+
+@pytest.mark.parametrize("token", ["", "a.b", "no jwt", "a.!!!.c", "a.e30.c", "a.W10.c", "a.bnVsbA.c"])
+def test_a_token_that_does_not_say_how_long_it_lives(token: str) -> None:
+    assert lifetime(token) == UNKNOWN_LIFE
