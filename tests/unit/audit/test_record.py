@@ -1,0 +1,286 @@
+"""Writing the trail: with what it records, or neither."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import DatabaseError, connection, transaction
+
+from portal.audit.models import AuditEvent, AuditHead
+from portal.audit.record import GENESIS, Source, canonical, recording, source
+from portal.audit.verbs import Verb
+from portal.audit.verify import verify
+from portal.errors import Conflict, Refused
+from tests.unit.audit.conftest import Somebody, happen
+
+V = Verb
+LEAD = Somebody("lead")
+
+
+def verbs() -> list[str]:
+    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
+
+
+def groups() -> set[str]:
+    return set(Group.objects.values_list("name", flat=True))
+
+
+def no(reason: str = "own_request") -> Refused:
+    return Refused("You asked for this yourself.", reason=reason)
+
+
+# --- one block -------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_events_are_chained_numbered_and_projected():
+    first, second = happen("REQ-1"), happen("REQ-2", deployment="demo", request="REQ-2", detail={"comment": "fine"})
+    assert (first.seq, first.prev, second.seq, second.prev) == (1, GENESIS, 2, first.hash)
+    for event in (first, second):
+        assert event.hash == hashlib.sha256(bytes.fromhex(event.prev) + event.payload.encode()).hexdigest()
+    said = json.loads(second.payload)
+    assert said["detail"] == {"comment": "fine"}
+    assert (said["actor"], said["verb"], said["target"], said["deployment"]) == (
+        "lead",
+        V.REQUEST_APPROVED,
+        "REQ-2",
+        "demo",
+    )
+    head = AuditHead.objects.get()
+    assert (head.seq, head.hash) == (2, second.hash)
+
+
+@pytest.mark.django_db
+def test_source_and_token_are_those_of_the_call():
+    reset = source.set(Source(address="203.0.113.9", token="gh_abc script"))
+    try:
+        event = happen()
+    finally:
+        source.reset(reset)
+    assert (event.source, event.token) == ("203.0.113.9", "gh_abc script")
+    assert happen().token == ""
+
+
+@pytest.mark.django_db
+def test_a_block_without_events_leaves_the_head_alone():
+    with recording():
+        Group.objects.create(name="made")
+    assert AuditHead.objects.get().seq == 0
+    assert groups() == {"made"}
+
+
+@pytest.mark.django_db
+def test_a_refusal_undoes_the_block_and_is_recorded_itself():
+    with pytest.raises(Refused), recording(refusal=V.REQUEST_APPROVE_REFUSED, by=LEAD, target="REQ-1") as trail:
+        Group.objects.create(name="made")
+        trail.add(V.REQUEST_APPROVED, by=LEAD, target="REQ-1")
+        raise no()
+    assert groups() == set()
+    event = AuditEvent.objects.get()
+    assert (event.verb, event.outcome, event.actor, event.target) == (
+        V.REQUEST_APPROVE_REFUSED, "refused", "lead", "REQ-1",
+    )  # fmt: skip
+    assert json.loads(event.payload)["detail"] == {"reason": "own_request", "said": "You asked for this yourself."}
+
+
+@pytest.mark.django_db
+def test_what_is_no_refusal_undoes_the_block_and_is_not_recorded():
+    with pytest.raises(ZeroDivisionError), recording(refusal=V.REQUEST_APPROVE_REFUSED, by=LEAD, target="REQ-1"):
+        Group.objects.create(name="made")
+        raise ZeroDivisionError
+    assert (groups(), verbs()) == (set(), [])
+    happen()
+    assert verbs() == [V.REQUEST_APPROVED]
+
+
+# --- blocks in blocks ------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_a_joined_block_shares_the_transaction_and_keeps_the_order():
+    with recording() as outer:
+        outer.add(V.REQUEST_APPROVED, by=LEAD, target="REQ-1")
+        with recording() as inner:
+            inner.add(V.GRANT_SCHEDULED, by=None, target="GR-1")
+        assert AuditEvent.objects.count() == 0, "events are appended last, when the outermost block is left"
+        outer.add(V.GRANT_STARTED, by=None, target="GR-1")
+    assert verbs() == [V.REQUEST_APPROVED, V.GRANT_SCHEDULED, V.GRANT_STARTED]
+
+
+@pytest.mark.django_db
+def test_a_joined_block_that_fails_and_is_caught_leaves_nothing_but_its_refusal():
+    with recording() as outer:
+        outer.add(V.REQUEST_APPROVED, by=LEAD, target="REQ-1")
+        with pytest.raises(Refused):  # noqa: SIM117 - the block around must not see it
+            with recording(refusal=V.GRANT_REVOKE_REFUSED, by=LEAD, target="GR-1") as inner:
+                Group.objects.create(name="inner")
+                inner.add(V.GRANT_REVOKED, by=LEAD, target="GR-1")
+                raise no()
+        Group.objects.create(name="outer")
+    assert groups() == {"outer"}
+    assert verbs() == [V.REQUEST_APPROVED, V.GRANT_REVOKE_REFUSED]
+
+
+@pytest.mark.django_db
+def test_a_joined_refusal_that_undoes_everything_is_still_recorded():
+    with pytest.raises(Refused), recording() as outer:
+        Group.objects.create(name="outer")
+        outer.add(V.REQUEST_APPROVED, by=LEAD, target="REQ-1")
+        with recording(refusal=V.GRANT_REVOKE_REFUSED, by=LEAD, target="GR-1"):
+            raise no()
+    assert (groups(), verbs()) == (set(), [V.GRANT_REVOKE_REFUSED])
+
+
+@pytest.mark.django_db
+def test_the_outermost_refusal_is_the_one_that_was_attempted():
+    attempted = recording(refusal=V.REQUEST_SUBMIT_REFUSED, by=LEAD, target="demo/role/User")
+    with pytest.raises(Refused), attempted, recording(refusal=V.GRANT_REVOKE_REFUSED, by=LEAD, target="GR-1"):
+        raise no()
+    assert verbs() == [V.REQUEST_SUBMIT_REFUSED]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bare_transaction_around_it_is_refused():
+    """It could undo what was recorded, the record of a refusal above all."""
+    with pytest.raises(RuntimeError), transaction.atomic(), recording():
+        pass
+    with recording() as trail:
+        trail.add(V.REQUEST_APPROVED, by=LEAD, target="REQ-1")
+    assert verbs() == [V.REQUEST_APPROVED]
+
+
+# --- no event, no action ---------------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_kept_when_the_event_cannot_be_written(broken_trail: None):
+    with pytest.raises(DatabaseError, match="the trail is broken"), recording() as trail:
+        Group.objects.create(name="made")
+        trail.add(V.GROUPS_CHANGED, by=LEAD, target="employee")
+    assert (groups(), verbs(), AuditHead.objects.get().seq) == (set(), [], 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_kept_when_the_head_is_gone():
+    from tests import trail as tampering
+
+    with tampering.triggers_off():
+        AuditHead.objects.all().delete()
+    with pytest.raises(AuditHead.DoesNotExist), recording() as trail:
+        Group.objects.create(name="made")
+        trail.add(V.GROUPS_CHANGED, by=LEAD, target="employee")
+    assert groups() == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_that_cannot_be_recorded_says_that_the_trail_is_broken(broken_trail: None):
+    with pytest.raises(DatabaseError, match="the trail is broken") as caught:  # noqa: SIM117
+        with recording(refusal=V.REQUEST_APPROVE_REFUSED, by=LEAD, target="REQ-1"):
+            Group.objects.create(name="made")
+            raise no()
+    causes: list[BaseException] = [caught.value]
+    while causes[-1].__context__:
+        causes.append(causes[-1].__context__)
+    assert any(isinstance(error, Refused) for error in causes), "what was refused is in the log with it"
+    assert groups() == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_is_recorded_even_when_the_connection_broke_in_the_block():
+    with pytest.raises(Conflict), recording(refusal=V.REQUEST_APPROVE_REFUSED, by=LEAD, target="REQ-1"):
+        Group.objects.create(name="made")
+        connection.connection.close()  # as when the server goes away: Django does not know yet
+        raise Conflict("Somebody was first.")
+    assert (groups(), verbs()) == (set(), [V.REQUEST_APPROVE_REFUSED])
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_texts_that_no_database_stores_are_replaced_in_the_text_and_in_the_columns():
+    event = happen("a\ud800b\x00c", by="l\udfffd", detail={"k\x00": ["\ud83d", {"x": "é \U0001f600"}]})
+    assert (event.target, event.actor) == ("a\ufffdb\ufffdc", "l\ufffdd")
+    assert json.loads(event.payload)["detail"] == {"k\ufffd": ["\ufffd", {"x": "é \U0001f600"}]}
+    assert verify().ok
+
+
+@pytest.mark.django_db
+def test_what_is_too_long_for_a_column_is_cut_alike_in_the_text():
+    event = happen("t" * 1000, deployment="d" * 1000)
+    assert event.target == "t" * 419 + "…"
+    assert json.loads(event.payload)["deployment"] == event.deployment == "d" * 39 + "…"
+    assert verify().ok
+
+
+def test_canonical_text_is_sorted_compact_and_knows_no_floats():
+    assert (
+        canonical({"b": [1, True, None], "a": {"z": "é", "y": "\n"}}) == '{"a":{"y":"\\n","z":"é"},"b":[1,true,null]}'
+    )
+    for wrong in (1.5, float("nan"), b"x", object()):
+        with pytest.raises(TypeError):
+            canonical({"a": wrong})
+
+
+@pytest.mark.django_db
+def test_a_detail_that_cannot_be_said_stops_the_action():
+    with pytest.raises(TypeError), recording() as trail:
+        Group.objects.create(name="made")
+        trail.add(V.GROUPS_CHANGED, by=LEAD, target="employee", detail={"ratio": 0.5})
+    assert groups() == set()
+
+
+# --- many at once ----------------------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_eight_writers_at_once_make_one_chain_without_gaps():
+    writers, each = 8, 15
+    together, failures = threading.Barrier(writers), []
+
+    def write(number: int) -> None:
+        try:
+            together.wait()
+            for step in range(each):
+                with recording() as trail:
+                    Group.objects.create(name=f"{number}-{step}")
+                    trail.add(V.GROUPS_CHANGED, by=Somebody(f"writer {number}"), target=f"{step}")
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    result = verify()
+    assert (result.problems, result.events, result.head_seq) == ([], writers * each, writers * each)
+    assert len(groups()) == writers * each
+    for number in range(writers):  # each writer's own events are in the order in which it wrote them
+        mine = AuditEvent.objects.filter(actor=f"writer {number}").order_by("seq").values_list("target", flat=True)
+        assert list(mine) == [str(step) for step in range(each)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_do_not_join_each_others_blocks():
+    inside, done, failures = threading.Event(), threading.Event(), []
+
+    def other() -> None:
+        try:
+            inside.wait(10)
+            with recording() as trail:
+                done.set()
+                trail.add(V.SIGNED_OUT, by=LEAD, target="other thread")
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with pytest.raises(Conflict), recording() as trail:
+        trail.add(V.SIGNED_OUT, by=LEAD, target="main thread")
+        inside.set()
+        if connection.vendor == "postgresql":  # on SQLite the other one waits until this one has ended
+            assert done.wait(10)
+        raise Conflict("undone")
+    thread.join()
+    assert failures == []
+    assert list(AuditEvent.objects.values_list("target", flat=True)) == ["other thread"]
