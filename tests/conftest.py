@@ -19,6 +19,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
@@ -54,6 +55,14 @@ socket.socket.connect = _connect_here  # type: ignore[method-assign]
 def _fresh_cache() -> None:
     """Rate limits and the like count in the cache; a test starts without the counts of the one before."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _what_is_undefined_is_false(_fail_for_invalid_template_variable: None) -> None:
+    """A relation without a row is false in `{% if %}`, as it is without --fail-on-template-vars."""
+    invalid = settings.TEMPLATES[0]["OPTIONS"].get("string_if_invalid")
+    if invalid:
+        type(invalid).__bool__ = lambda self: False
 
 
 def missing(what: str) -> None:

@@ -1,0 +1,119 @@
+"""Every address of the portal, who may use it, and whom it must not even tell that the thing is there.
+
+The one table that the guards of the pages walk. A new address that is not in it fails a test, and so does a view that
+asks for another permission than the one written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.permissions import MATRIX, Permission, Role
+from tests.factories import NAMES
+
+P = Permission
+
+# the roles of the cast, spelled out: whoever changes who is what must change it here too
+ROLES = {
+    "employee": {Role.EMPLOYEE},
+    "colleague": {Role.EMPLOYEE},
+    "lead": {Role.EMPLOYEE, Role.APPROVER},
+    "lead2": {Role.EMPLOYEE, Role.APPROVER},
+    "security": {Role.EMPLOYEE, Role.APPROVER},
+    "auditor": {Role.EMPLOYEE, Role.AUDITOR},
+    "admin": {Role.EMPLOYEE, Role.ADMIN},
+    "stranger": {Role.EMPLOYEE},
+}
+EVERYBODY = frozenset(NAMES)
+NOBODY: frozenset[str] = frozenset()
+OVERSIGHT = frozenset({"auditor", "admin"})
+LEADS = frozenset({"lead", "lead2"})
+OF_EMPLOYEES_REQUEST = frozenset({"employee"}) | LEADS | OVERSIGHT
+MAY_ASK_FOR_DAG = frozenset({"employee", "colleague"}) | LEADS
+
+
+def permitted(permission: Permission) -> frozenset[str]:
+    return frozenset(name for name, roles in ROLES.items() if any(permission in MATRIX[role] for role in roles))
+
+
+@dataclass(frozen=True)
+class Address:
+    """One URL name.
+
+    permission: what its view asks for; None is public. of: which thing of tests/guards/world.py stands in the address.
+    sees: who may know of that thing; the others get 404. get: it answers GET. post: who gets through with a POST (they
+    are answered 302, 409 or 422, never refused); None: there is no POST. data: what is posted.
+    """
+
+    permission: Permission | None
+    of: str = ""
+    sees: frozenset[str] = EVERYBODY
+    get: bool = True
+    post: frozenset[str] | None = None
+    data: dict[str, str] = field(default_factory=dict)
+    query: str = ""
+
+    def let_in(self) -> frozenset[str]:
+        return permitted(self.permission) if self.permission else EVERYBODY
+
+
+def do(permission: Permission, of: str, *, sees: frozenset[str], may: frozenset[str], **data: str) -> Address:
+    """An address that only acts."""
+    return Address(permission, of, sees, get=False, post=may, data=data)
+
+
+PAGES: dict[str, Address] = {
+    "home": Address(P.HOME),
+    "request_list": Address(P.HOME, query="?show=all"),
+    "request_new": Address(
+        P.REQUEST, query="?entitlement=demo/role/User", post=EVERYBODY, data={"entitlement": "demo/role/User"}
+    ),
+    "request_detail": Address(P.HOME, "request", OF_EMPLOYEES_REQUEST),
+    "request_withdraw": do(P.REQUEST, "request", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"})),
+    "request_approve": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS),
+    "request_deny": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="no"),
+    "queue": Address(P.DECIDE),
+    "queue_item": Address(P.DECIDE, "request", OF_EMPLOYEES_REQUEST),
+    "access": Address(P.HOME),
+    "grant_hand_back": do(P.REQUEST, "grant", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"})),
+    "grant_revoke": do(P.HOME, "grant", sees=OF_EMPLOYEES_REQUEST, may=LEADS | {"admin"}, reason="enough"),
+    "grant_retry": do(P.REPAIR, "grant", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"admin"})),
+    "dag_list": Address(P.OPERATE),
+    "dag_detail": Address(P.OPERATE, "dag", MAY_ASK_FOR_DAG, query="?live=1"),
+    "dag_trigger": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), conf="{}"),
+    "dag_pause": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), reason="month end"),
+    "dag_unpause": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), reason="go on"),
+    "run_detail": Address(P.OPERATE, "run", MAY_ASK_FOR_DAG | OVERSIGHT),
+    "audit": Address(P.AUDIT),
+    "audit_export": Address(P.AUDIT, query="?format=jsonl"),
+    "audit_verify": do(P.AUDIT, "", sees=EVERYBODY, may=OVERSIGHT),
+    "deployment_list": Address(P.SEE_DEPLOYMENTS),
+    "profile": Address(P.HOME, post=EVERYBODY),
+    "token_create": do(P.HOME, "", sees=EVERYBODY, may=EVERYBODY, name="script", scopes="read", days="7"),
+    "token_revoke": do(P.HOME, "token", sees=frozenset({"employee"}), may=frozenset({"employee"})),
+    "style": Address(P.HOME),
+    "health_live": Address(None),
+    "health_ready": Address(None),
+    "account_login": Address(None, post=EVERYBODY),
+    "account_logout": Address(None, post=EVERYBODY),
+    "account_inactive": Address(None),
+}
+
+
+def patterns() -> Iterator[tuple[str, URLPattern]]:
+    """(route, pattern) of everything in the urlconf outside the API, which has a table of its own."""
+    yield from _inside(get_resolver().url_patterns, "")
+
+
+def _inside(entries: list[Any], prefix: str) -> Iterator[tuple[str, URLPattern]]:
+    for entry in entries:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            if not route.startswith("api/"):
+                yield from _inside(entry.url_patterns, route)
+        else:
+            yield route, entry

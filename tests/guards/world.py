@@ -1,0 +1,37 @@
+"""A small world in which everything that an address may speak of belongs to somebody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from accounts import tokens
+from accounts.models import User
+from portal.catalogue import queries as catalogue
+from portal.dags import actions as dag_actions
+from tests.factories import grant_at_status, request_at_status, work_off
+
+SECRET = "the quiet reason of an employee"
+
+
+def world(cast: dict[str, User]) -> dict[str, list[Any]]:
+    """What stands in an address, by its kind: employee's request, grant and token; colleague's run of sales_report."""
+    request = request_at_status("pending", by="employee", entitlement="demo/role/User", reason=SECRET)
+    grant = grant_at_status("active", by="employee", entitlement="demo/dag/sales_report/view", reason=SECRET)
+    dag = catalogue.dags_in_force().get(dag_id="sales_report")
+    run = dag_actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "KR"}, note=SECRET)
+    work_off()
+    token, _ = tokens.create(by=cast["employee"], name="script", scopes=["read"], days=7)
+    return {
+        "": [],
+        "request": [request.ref],
+        "grant": [grant.ref],
+        "run": [run.ref],
+        "dag": ["demo", "sales_report"],
+        "token": [str(token.pk)],
+    }
+
+
+def url_of(name: str, kind: str, things: dict[str, list[Any]]) -> str:
+    return reverse(name, args=things[kind])
