@@ -1,0 +1,66 @@
+"""Home: each section says what is there, or what would be and how to get it."""
+
+import pytest
+
+from tests.factories import grant_at_status, request_at_status
+from tests.views.pages import Page
+
+pytestmark = pytest.mark.usefixtures("airflow")
+
+
+def test_a_newcomer_is_told_what_would_be_here(client_as):
+    page = Page(client_as("stranger").get("/"))
+    assert "You hold no access at the moment" in page.text
+    assert "None of your requests is waiting" in page.text
+    assert "There is no DAG you may run at once" in page.text
+    assert "Decide" not in page.text
+    assert "/requests/new" in page.links
+
+
+def test_what_is_held_what_waits_and_the_step_it_is_at(client_as):
+    active = grant_at_status("active")
+    waiting = request_at_status("pending", entitlement="demo/role/Op")
+    page = Page(client_as("employee").get("/"))
+    assert f"/grants/{active.ref}/hand-back" in page.actions
+    assert "left" in page.text
+    assert f"/requests/{waiting.ref}" in page.links
+    assert "lead or lead2 decides" in page.text
+
+
+def test_what_is_on_its_way_to_airflow_waits_and_is_not_held_yet(client_as):
+    applying = grant_at_status("applying")
+    page = Page(client_as("employee").get("/"))
+    assert "Being given in Airflow on demo" in page.text
+    assert f"/grants/{applying.ref}/hand-back" not in page.actions
+
+
+def test_a_grant_that_failed_is_seen_at_once(client_as):
+    grant = grant_at_status("applying")
+    grant.__class__.objects.update(status="failed", failure="no such role")
+    assert "Could not be given in Airflow on demo" in Page(client_as("employee").get("/")).text
+
+
+def test_an_approver_sees_first_what_waits_for_them(client_as):
+    oldest = request_at_status("pending")
+    for who in ("colleague", "lead2"):
+        request_at_status("pending", by=who)
+    request_at_status("pending", by="lead")  # their own never waits for themselves
+    request_at_status("pending", by="employee", entitlement="demo/role/Op")
+    page = Page(client_as("lead").get("/"))
+    assert "4 requests wait for your decision" in page.text
+    assert f"/queue/{oldest.ref}" in page.links
+    assert len([link for link in page.links if link.startswith("/queue/")]) == 3
+    assert page.text.index("Decide") < page.text.index("You hold")
+
+
+def test_an_approver_with_nothing_to_decide(client_as):
+    assert "Nothing waits for your decision" in Page(client_as("security").get("/")).text
+
+
+def test_only_dags_one_may_run_at_once_have_a_run_button(client_as):
+    page = Page(client_as("colleague").get("/"))
+    assert "/dags/demo/sales_report" in page.links
+    assert "/dags/demo/payroll_close" not in page.links
+    page = Page(client_as("employee").get("/"))
+    assert "/dags/demo/sales_report" not in page.links
+    assert "an approval first" in page.text
