@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_bridge import Credentials, connect
+from airflow_bridge import PasswordAuth, connect
 from portal.catalogue.values import OWN_PREFIX
+
+BUILT_IN = {"Admin", "Op", "User", "Viewer", "Public"}
 
 
 @dataclass(frozen=True)
 class Found:
-    """Roles and DAGs of one Airflow, by name; DAGs with their description. Gatehouse's own roles are left out."""
+    """Roles and DAGs of one Airflow, by name; DAGs with their description.
+
+    Gatehouse's own roles are left out, those of its accounts too: whoever got one could do what Gatehouse can.
+    """
 
     version: str
     roles: tuple[str, ...]
     dags: tuple[tuple[str, str], ...]
 
 
-def look(*, name: str, url: str, api: str, granter: Credentials, runner: Credentials) -> Found:
+def look(*, name: str, url: str, api: str, granter: PasswordAuth, runner: PasswordAuth) -> Found:
     """Ask with the account that may read what: roles with the granter's, DAGs with the runner's. Raises BridgeError."""
     people = connect(name=name, url=url, api=api, auth=granter)
     runs = connect(name=name, url=url, api=api, auth=runner)
     try:
-        roles = sorted(role.name for role in people.roles() if not role.name.startswith(OWN_PREFIX))
+        own = {role for auth in (granter, runner) if (user := people.user(auth.username)) for role in user.roles}
+        names = {role.name for role in people.roles() if not role.name.startswith(OWN_PREFIX)}
+        roles = sorted(names - (own - BUILT_IN))
         dags = sorted((dag.dag_id, dag.description) for dag in runs.dags() if not dag.problem)
         return Found(people.version(), tuple(roles), tuple(dags))
     finally:

@@ -205,7 +205,7 @@ def test_a_policy_of_an_earlier_version_stays_readable(staff, apply):
 
 
 def test_approvers_stay_until_nothing_can_wait_for_them_any_more(staff, apply):
-    """A request keeps the policy it was made under, for up to the 3 days of one-lead here; lea must be able to decide."""
+    """A request keeps the policy it was made under, for up to 3 days here; lea must be able to decide."""
     others = with_change('"group:leads", "user:boss"', '"user:ann"')
     lea = people.by_username("lea")
     with time_machine.travel(NOW, tick=False) as clock:

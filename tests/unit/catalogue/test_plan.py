@@ -7,8 +7,6 @@ from portal.catalogue import loader, queries
 from portal.catalogue.plan import plan
 from tests.unit.catalogue.texts import GOOD, with_change
 
-BOTH, AT_ONCE = "group:leads, user:boss", "~ policy at-once"
-
 
 def planned(text):
     return plan(loader.loads(text.encode(), name="gatehouse.toml"), queries.version_in_force())
@@ -38,7 +36,7 @@ def test_everything_is_new_at_first(staff):
             'stages = [{ approvers = ["user:boss"] }]',
             "~ policy at-once: stages granted at once → 1 of user:boss",
         ),
-        ("stages = []", "stages = []\nbreak_glass = true", f"{AT_ONCE}: break_glass nothing → yes"),
+        ("stages = []", "stages = []\nbreak_glass = true", "~ policy at-once: break_glass nothing → yes"),
         ('{ env = "prod" }', '{ env = "test" }', '~ dag prod/sales_report: locked {"env": "prod"} → {"env": "test"}'),
         (GOOD[GOOD.index("[[dags]]") :], "", "- dag prod/sales_report"),
     ],
