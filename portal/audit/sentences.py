@@ -52,10 +52,10 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_HANDED_BACK: "{actor} handed {target} back, {entitlement}",
     Verb.GRANT_ENDED: "{target} has ended: Airflow on {deployment} confirms it, {entitlement}{beneficiary}",
     Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
-    Verb.ROLES_CHANGED: "{roles_changed}",
+    Verb.ROLES_CHANGED: "Gatehouse changed the roles of {target} in Airflow on {deployment}{before_after}",
+    Verb.ROLES_CONFIRMED: "Gatehouse found the roles of {target} in Airflow on {deployment} as they should be",
     Verb.ACCOUNT_MATCHED: "{target} was found in Airflow on {deployment} as {airflow_user}",
     Verb.ACCOUNT_CREATED: "An Airflow account {airflow_user} was created on {deployment} for {target}",
-    Verb.OPERATION_FAILED: "{target} failed on {deployment}{why}",
     Verb.RUN_REQUESTED: "{actor} asked for a run of {dag} on {deployment} ({target}){note}",
     Verb.RUN_REQUEST_REFUSED: "{actor} could not run {target}{said}",
     Verb.RUN_STARTED: "Airflow on {deployment} has the run of {dag} ({target})",
@@ -152,17 +152,9 @@ def _before_after(event: AuditEvent, said: Mapping[str, Any]) -> str:
     return f": from {_plain(said['before']) or 'none'} to {_plain(said['after']) or 'none'}"
 
 
-def _roles_changed(event: AuditEvent, said: Mapping[str, Any]) -> str:
-    whose = f"the roles of {event.target} in Airflow on {event.deployment}"
-    if said.get("found_in_place"):
-        return f"Gatehouse found {whose} as they should be"
-    return f"Gatehouse changed {whose}{_before_after(event, said)}"
-
-
 SPECIAL = {
     "actor": _actor,
     "duration": _duration,
     "break_glass": _break_glass,
     "before_after": _before_after,
-    "roles_changed": _roles_changed,
 }

@@ -53,9 +53,9 @@ class Verb(StrEnum):
     GRANT_END_FAILED = "grant.end_failed"
 
     ROLES_CHANGED = "airflow_roles.changed"
+    ROLES_CONFIRMED = "airflow_roles.confirmed"
     ACCOUNT_MATCHED = "airflow_account.matched"
     ACCOUNT_CREATED = "airflow_account.created"
-    OPERATION_FAILED = "operation.failed"
 
     RUN_REQUESTED = "run.requested"
     RUN_REQUEST_REFUSED = "run.request_refused"

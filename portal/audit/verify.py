@@ -93,12 +93,7 @@ def _check_place(result: Result, event: AuditEvent, last_seq: int, last_hash: st
     if event.seq < 1:
         result.wrong(event.seq, f"An event has the number {event.seq}, which Gatehouse never gives.")
     elif event.seq != last_seq + 1:
-        gone = (
-            f"Event {event.seq - 1} is"
-            if event.seq == last_seq + 2
-            else f"Events {last_seq + 1} to {event.seq - 1} are"
-        )
-        result.wrong(last_seq + 1, f"{gone} missing.")
+        result.wrong(last_seq + 1, f"A part of the trail is gone: {_events(last_seq + 1, event.seq - 1)} missing.")
     elif event.prev != last_hash:
         before = f"event {last_seq} as it is now" if last_seq else "the beginning of the trail"
         result.wrong(event.seq, f"Event {event.seq} does not follow {before}: the chain is broken between them.")

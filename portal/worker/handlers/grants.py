@@ -173,15 +173,14 @@ def _check_still(grant: Grant, expected: str) -> None:
 
 
 def _record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) -> None:
-    changed = done.before != done.after
-    detail = {"before": dict(done.before), "after": dict(done.after), "found_in_place": not changed}
+    """What was found as it should be is said so: a worker killed after the change leaves nothing to change."""
     trail.add(
-        Verb.ROLES_CHANGED,
+        Verb.ROLES_CHANGED if done.before != done.after else Verb.ROLES_CONFIRMED,
         by=None,
         target=grant.beneficiary.username,
         deployment=grant.entitlement.deployment.name,
         request=grant.request.ref,
         grant=grant.ref,
         operation=operation.ref,
-        detail=detail,
+        detail={"before": dict(done.before), "after": dict(done.after)},
     )
