@@ -68,9 +68,9 @@ def left(ends: datetime, *, now: datetime | None = None) -> str:
 def clock(span: timedelta | float) -> str:
     """How long something took or has been taking: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
-    if seconds < 1:
-        return f"{max(seconds, 0):.1f} s"
-    whole = int(seconds)
+    if 0.05 <= seconds < 1:
+        return f"{seconds:.1f} s"
+    whole = max(int(seconds), 0)
     for unit, size, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         if whole >= size:
             rest = whole % size // part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -19,6 +19,7 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.errors import Invalid, Refused
 from portal.ui.htmx import render
+from portal.ui.request import Request
 from portal.web import lists, paging, request_page
 
 PAGE = 50
@@ -26,7 +27,7 @@ PAGE = 50
 
 @require_GET
 @requires(Permission.HOME)
-def access(request: HttpRequest) -> HttpResponse:
+def access(request: Request) -> HttpResponse:
     """The reader's own access; with ?person= somebody else's, for those who may see it."""
     whose = _whose(request)
     past = request.GET.get("show") == "past"
@@ -43,7 +44,7 @@ def access(request: HttpRequest) -> HttpResponse:
     return render(request, "access/access.html", context, part="holdings")
 
 
-def _whose(request: HttpRequest) -> User:
+def _whose(request: Request) -> User:
     name = request.GET.get("person", "").strip()
     if not name or name == request.user.username:
         return request.user
@@ -55,7 +56,7 @@ def _whose(request: HttpRequest) -> User:
 
 @require_POST
 @requires(Permission.REQUEST)
-def grant_hand_back(request: HttpRequest, ref: str) -> HttpResponse:
+def grant_hand_back(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grant = grants.hand_back(grant_id=held.pk, by=request.user)
     messages.success(request, f"You handed back {_named(grant)}. Airflow is told now.")
@@ -64,7 +65,7 @@ def grant_hand_back(request: HttpRequest, ref: str) -> HttpResponse:
 
 @require_POST
 @requires(Permission.HOME)
-def grant_revoke(request: HttpRequest, ref: str) -> HttpResponse:
+def grant_revoke(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     try:
         grant = grants.revoke(grant_id=held.pk, by=request.user, reason=request.POST.get("reason", ""))
@@ -78,7 +79,7 @@ def grant_revoke(request: HttpRequest, ref: str) -> HttpResponse:
 
 @require_POST
 @requires(Permission.REPAIR)
-def grant_retry(request: HttpRequest, ref: str) -> HttpResponse:
+def grant_retry(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grant = grants.retry(grant_id=held.pk, by=request.user)
     messages.success(request, f"{grant.ref} is tried again now.")

@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import people, roles
+from accounts.models import User
 from accounts.permissions import Permission as P
 from accounts.permissions import Role
 from portal.access import queries as access
@@ -136,7 +137,9 @@ class Frame:
     @cached_property
     def waiting(self) -> int:
         """How many requests wait for this person's decision."""
-        return access.decidable_by(self.user).count() if roles.has(self.user, P.DECIDE) else 0
+        if not isinstance(self.user, User) or not roles.has(self.user, P.DECIDE):
+            return 0
+        return access.decidable_by(self.user).count()
 
     @cached_property
     def troubles(self) -> list[str]:
@@ -160,8 +163,8 @@ class Frame:
 
     @cached_property
     def initials(self) -> str:
-        words = (self.user.get_full_name() or self.user.username).split()
-        return "".join(word[0] for word in words[:2]).upper()
+        parts = self.user.name.split() if isinstance(self.user, User) else []
+        return "".join(part[0] for part in parts[:2]).upper()
 
     @cached_property
     def roles(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
@@ -17,6 +17,7 @@ from portal.access.models import AccessRequest
 from portal.access.timeline import timeline
 from portal.dags import queries as dags
 from portal.ui.htmx import render
+from portal.ui.request import Request
 from portal.web import lists, request_words
 
 TOP = 3
@@ -25,7 +26,7 @@ SHOWN = 6
 
 @require_GET
 @requires(Permission.HOME)
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: Request) -> HttpResponse:
     user = request.user
     waiting = list(lists.on_its_way(lists.asked_by(user))[: SHOWN + 1])
     operable = dags.operable_by(user)

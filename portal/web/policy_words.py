@@ -27,7 +27,8 @@ CALLED = {
 
 def ticket(pattern: str) -> str:
     """`^OPS-[0-9]+$` as `“OPS-” and digits, for example OPS-123`; a pattern without easy words is shown as it is."""
-    said, example, place = [], "", 0
+    said: list[str] = []
+    example, place = "", 0
     inner = pattern.removeprefix("^").removesuffix("$")
     while place < len(inner):
         part = PART.match(inner, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils import timezone
@@ -19,12 +19,13 @@ from accounts.permissions import Permission
 from portal import refs
 from portal.errors import Invalid, Refused
 from portal.ui.htmx import render
+from portal.ui.request import Request
 from portal.web.profile_forms import PreferencesForm, TokenForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.HOME)
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: Request) -> HttpResponse:
     if request.method != "POST":
         return _page(request)
     form = PreferencesForm(request.POST, instance=request.user)
@@ -38,7 +39,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 @requires(Permission.HOME)
-def token_create(request: HttpRequest) -> HttpResponse:
+def token_create(request: Request) -> HttpResponse:
     """Answers with the page itself: the token's text is shown this once and kept nowhere."""
     form, status = TokenForm(request.POST, user=request.user), 422
     if form.is_valid():
@@ -54,13 +55,13 @@ def token_create(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @requires(Permission.HOME)
-def token_revoke(request: HttpRequest, token_id: str) -> HttpResponse:
+def token_revoke(request: Request, token_id: str) -> HttpResponse:
     token = tokens.revoke(by=request.user, token_id=refs.parse("token", token_id))
     messages.success(request, f"“{token.name}” is revoked. Programs that use it are refused from now on.")
     return redirect("profile")
 
 
-def _page(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+def _page(request: Request, *, status: int = 200, **more: Any) -> HttpResponse:
     user = request.user
     now = timezone.now()
     mine = list(Token.objects.filter(user=user).order_by("-created_at", "-pk"))

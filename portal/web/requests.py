@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,6 +16,7 @@ from portal import refs
 from portal.access import actions, queries
 from portal.errors import Conflict, Invalid, Refused
 from portal.ui.htmx import render
+from portal.ui.request import Request
 from portal.web import lists, paging, policy_words, request_page, request_words
 from portal.web.request_forms import RequestForm
 
@@ -25,7 +26,7 @@ TABS = {"open": "Open", "closed": "Closed", "all": "All"}
 
 @require_GET
 @requires(Permission.HOME)
-def request_list(request: HttpRequest) -> HttpResponse:
+def request_list(request: Request) -> HttpResponse:
     """What the reader asked for, or was asked for on their behalf."""
     tab = request.GET.get("show", "open")
     rows = lists.asked_by(request.user)
@@ -38,7 +39,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.REQUEST)
-def request_new(request: HttpRequest) -> HttpResponse:
+def request_new(request: Request) -> HttpResponse:
     """Search for what one needs; with ?entitlement=KEY the form for it."""
     key = request.POST.get("entitlement") or request.GET.get("entitlement", "")
     if key:
@@ -49,14 +50,14 @@ def request_new(request: HttpRequest) -> HttpResponse:
     return render(request, "requests/search.html", context, part="results")
 
 
-def _form(request: HttpRequest, key: str) -> HttpResponse:
+def _form(request: Request, key: str) -> HttpResponse:
     option = queries.option_for(request.user, key)
     preview = "preview" in request.GET
     form = RequestForm(request.GET if preview else None, option=option)
     return render(request, "requests/new.html", _asking(option, form), part="preview" if preview else None)
 
 
-def _submit(request: HttpRequest, key: str) -> HttpResponse:
+def _submit(request: Request, key: str) -> HttpResponse:
     option = queries.option_for(request.user, key)
     form, status = RequestForm(request.POST, option=option), 422
     if form.is_valid():
@@ -83,7 +84,7 @@ def _asking(option: queries.Option, form: RequestForm) -> dict[str, Any]:
 
 @require_GET
 @requires(Permission.HOME)
-def request_detail(request: HttpRequest, ref: str) -> HttpResponse:
+def request_detail(request: Request, ref: str) -> HttpResponse:
     """One request: the sentence, where it stands, the line of its life. Asked again with ?seen= while it moves."""
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     context = request_page.context(request.user, asked)
@@ -94,7 +95,7 @@ def request_detail(request: HttpRequest, ref: str) -> HttpResponse:
 
 @require_POST
 @requires(Permission.REQUEST)
-def request_withdraw(request: HttpRequest, ref: str) -> HttpResponse:
+def request_withdraw(request: Request, ref: str) -> HttpResponse:
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     actions.withdraw(request_id=asked.pk, by=request.user)
     messages.success(request, f"You withdrew {asked.ref}. Nobody needs to decide it any more.")

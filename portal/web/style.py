@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.ui.htmx import render
+from portal.ui.request import Request
 
 STATES = ["success", "success", "failed", "success", "running", "success", "success", "success", "failed", "success"]
 
@@ -39,7 +40,7 @@ def _runs(now: datetime) -> list[dict[str, Any]]:
 
 @require_safe
 @requires(Permission.HOME)
-def style(request: HttpRequest) -> HttpResponse:
+def style(request: Request) -> HttpResponse:
     now = timezone.now()
     context = {
         "form": SampleForm(),
