@@ -1,0 +1,64 @@
+"""manage.py audit verify | export"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from accounts.commands import Refusal, SubcommandsCommand
+from accounts.operator import Operator
+from portal.audit import export, verify
+from portal.audit.queries import Filters
+from portal.errors import Invalid
+
+
+class Command(SubcommandsCommand):
+    help = "Look whether the audit trail is unchanged, or hand it on."
+
+    def add_verbs(self, verbs: Any) -> None:
+        looking = self.add_verb(verbs, "verify", "Recompute the whole trail; exits with 1 where something is wrong.")
+        looking.add_argument("--json", action="store_true")
+        giving = self.add_verb(verbs, "export", "Write the events that fit, the oldest first.")
+        giving.add_argument("--format", choices=list(export.FORMS), default="jsonl", help="default: jsonl")
+        giving.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+        for field in fields(Filters):
+            giving.add_argument(f"--{field.name}", dest=f"only_{field.name}", default="", metavar=field.name.upper())
+
+    def verify(self, *, by: Operator, options: dict[str, Any]) -> None:
+        found = verify.verify_and_record(by=by)
+        head = {"seq": found.head_seq, "hash": found.head_hash}
+        if options["json"]:
+            answer = {"ok": found.ok, "events": found.events, "head": head, "first_bad": found.first_bad}
+            self.as_json({**answer, "problems": found.problems})
+            if not found.ok:
+                sys.exit(1)
+            return
+        if not found.ok:
+            raise Refusal("\n".join(["The trail was changed.", *found.problems]))
+        self.stdout.write(f"{found.events} of {head['seq']} events are as they were written.")
+        self.stdout.write(f"Keep this where nobody with rights on the database can write: {head['seq']} {head['hash']}")
+
+    def export(self, *, by: Operator, options: dict[str, Any]) -> None:
+        try:
+            filters = Filters.parse({field.name: options[f"only_{field.name}"] for field in fields(Filters)})
+        except Invalid as error:
+            wrong = [f"--{name}: {words}" for name, words in error.fields.items()]
+            raise CommandError("\n".join(wrong), returncode=2) from error
+        target: Path | None = options["output"]
+        try:
+            # opened before anything is recorded: an export that cannot be written is none
+            out = target.open("w", encoding="utf-8", newline="") if target else None
+        except OSError as error:
+            raise Refusal(f"{target} cannot be written: {error.strerror}.") from error
+        made = export.export(by=by, filters=filters, form=options["format"])
+        if out is None:
+            for chunk in made.chunks:
+                self.stdout.write(chunk, ending="")
+            return
+        with out:
+            out.writelines(made.chunks)
+        self.stdout.write(f"{made.rows} events written to {target}")

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from portal.audit.models import AuditEvent
+from portal.audit.record import canonical
+from portal.audit.sentences import CLAUSES, SENTENCES, SPECIAL, sentence
+from portal.audit.verbs import Verb
+from tests.unit.audit.conftest import happen
+
+
+def said(verb: str, **columns: object) -> str:
+    """The sentence of an event that stands in no database."""
+    detail = columns.pop("detail", {})
+    values = {"actor": "lead", "target": "REQ-12", "deployment": "demo", "outcome": "success"} | columns
+    return sentence(AuditEvent(seq=1, verb=verb, payload=canonical({"detail": detail}), **values))
+
+
+def test_every_event_has_a_sentence() -> None:
+    assert set(SENTENCES) == set(Verb)
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_every_sentence_can_be_said_with_nothing_but_the_columns(verb: Verb) -> None:
+    words = said(verb)
+    assert not re.search(r"[{}]|None|  |\(\)|: *$", words), words
+    assert words[0].isupper() or words.startswith(("lead", "REQ-12"))
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_refusals_and_failures_say_why(verb: Verb) -> None:
+    words = said(verb, detail={"said": "the reason", "why": "the reason", "first_bad": "the reason"})
+    failed = verb.endswith(("_refused", "_failed", ".lost"))
+    assert ("the reason" in words) == failed, words
+
+
+def test_no_piece_is_there_that_no_sentence_uses() -> None:
+    used = {name for template in SENTENCES.values() for name in re.findall(r"{(\w+)}", template)}
+    assert (CLAUSES.keys() | SPECIAL.keys()) - used == set()
+
+
+@pytest.mark.parametrize(
+    "verb, columns, words",
+    [
+        (
+            Verb.REQUEST_SUBMITTED,
+            {"actor": "employee", "detail": {"entitlement": "demo/role/Op", "duration": "PT8H", "reason": "close",
+                                             "beneficiary": "employee"}},
+            "employee asked for demo/role/Op for 8 hours (REQ-12): “close”",
+        ),
+        (
+            Verb.REQUEST_SUBMITTED,
+            {"actor": "lead", "detail": {"entitlement": "demo/role/Op", "beneficiary": "employee"}},
+            "lead asked for demo/role/Op for employee (REQ-12)",
+        ),
+        (Verb.REQUEST_APPROVED, {"detail": {"duration": "PT2H", "comment": ""}}, "lead approved REQ-12 for 2 hours"),
+        (
+            Verb.REQUEST_APPROVE_REFUSED,
+            {"actor": "employee", "detail": {"reason": "own_request", "said": "You asked for this yourself."}},
+            "employee could not approve REQ-12: You asked for this yourself.",
+        ),
+        (Verb.REQUEST_LAPSED, {"actor": "gatehouse"}, "REQ-12 lapsed: nobody decided it in time"),
+        (
+            Verb.REQUEST_DENIED,
+            {"detail": {"comment": "two\nlines"}},
+            "lead denied REQ-12: “two lines”",
+        ),
+        (
+            Verb.TOKEN_REVOKED,
+            {"actor": "ops", "on_behalf_of": "lead", "target": "gh_abc", "detail": {"name": "script"}},
+            "ops for lead revoked the token gh_abc “script”",
+        ),
+        (
+            Verb.GROUPS_CHANGED,
+            {"actor": "ops", "target": "lead", "detail": {"before": [], "after": ["data", "sales"]}},
+            "ops changed the groups of lead: from none to data, sales",
+        ),
+        (
+            Verb.AUDIT_EXPORTED,
+            {"actor": "auditor", "detail": {"rows": 0, "format": "csv", "filter": {"actor": "lead", "q": "x"}}},
+            "auditor exported 0 events of the trail as csv, filtered by actor lead, q x",
+        ),
+    ],
+)  # fmt: skip
+def test_in_plain_words(verb: Verb, columns: dict, words: str) -> None:
+    assert said(verb, **columns) == words
+
+
+def test_an_event_of_a_later_version_is_said_as_it_is() -> None:
+    assert said("campaign.opened", actor="admin", target="CA-1") == "admin: campaign.opened CA-1"
+
+
+@pytest.mark.django_db
+def test_what_people_wrote_cannot_become_part_of_a_template() -> None:
+    event = happen(detail={"comment": "{actor} {0} %s", "duration": "{x}"})
+    assert sentence(event) == "lead approved REQ-1: “{actor} {0} %s”"
