@@ -16,6 +16,7 @@ from portal.access.permissions import check_can_decide, why_not
 from portal.access.states import REQUIRING
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
+from portal.web import request_words
 
 SHOWN = 5  # names, grants and earlier requests: the pane fits one screen
 
@@ -48,6 +49,10 @@ class Briefing:
     other_holders: int
     earlier: list[AccessRequest]
     why_not: str
+
+    @property
+    def sentence(self) -> str:
+        return request_words.sentence(self.request)
 
 
 def brief(request: AccessRequest, *, reader: User) -> Briefing:
@@ -108,8 +113,8 @@ def decided_lately(by: User) -> QuerySet[Decision]:
 
 def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     """What a decision just made led to, and what happens next, in one or two sentences."""
-    person, title = request.beneficiary.username, request.entitlement.title
-    where = request.entitlement.deployment.name
+    person = request.beneficiary.username
+    what = f"“{request.entitlement.title}” on {request.entitlement.deployment.name}"
     if request.status == AccessRequest.Status.DENIED:
         return f"You denied {request.ref}. {request.requester.username} reads your reason on the request's page."
     if request.status == AccessRequest.Status.PENDING:
@@ -118,8 +123,8 @@ def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     less = f", instead of the {durations.words(asked)} asked for" if given < asked else ""
     approved = f"You approved {request.ref} for {durations.words(given)}{less}."
     if request.grant.status == Grant.Status.SCHEDULED and request.starts_at:
-        return f"{approved} {person} gets {title} on {where} when it starts, {durations.until(request.starts_at)}."
-    return f"{approved} Gatehouse now gives {person} {title} on {where} and checks that Airflow shows it."
+        return f"{approved} {person} gets {what} when it starts, {durations.until(request.starts_at)}."
+    return f"{approved} Gatehouse now gives {person} {what} and checks that Airflow shows it."
 
 
 def _waits_for(request: AccessRequest) -> str:

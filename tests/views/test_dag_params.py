@@ -1,0 +1,51 @@
+"""A parameter's schema in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.web.dag_params import SECRET, in_words
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({}, "any JSON value"),
+        ({"type": "string"}, "text"),
+        ({"type": ["null", "string"]}, "text, or null"),
+        ({"type": "string", "enum": ["KR", "APAC", "EU"]}, "one of KR, APAC, EU"),
+        ({"enum": [1, None, True]}, "one of 1, true"),
+        ({"enum": list(range(15))}, "one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more"),
+        ({"type": "integer", "minimum": 1, "maximum": 10}, "whole number from 1 to 10"),
+        ({"type": "number", "minimum": 0}, "number from 0"),
+        ({"type": "number", "maximum": 5}, "number up to 5"),
+        ({"type": "boolean"}, "true or false"),
+        ({"type": "string", "format": "date"}, "date, like 2026-11-21"),
+        ({"type": "string", "format": "unheard-of"}, "text"),
+        ({"type": "string", "minLength": 2, "maxLength": 4}, "text, 2 to 4 characters"),
+        ({"type": "string", "minLength": 3, "maxLength": 3}, "text, 3 characters"),
+        ({"type": "string", "minLength": 2}, "text, at least 2 characters"),
+        ({"type": "string", "maxLength": 4}, "text, at most 4 characters"),
+        ({"type": "string", "pattern": "^A"}, "text, of the form ^A"),
+        ({"type": "array"}, "list"),
+        ({"type": "array", "items": {"type": "integer"}}, "list of whole number"),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, "list of a, b"),
+        ({"type": "object"}, "object"),
+        ({"type": ["string", "integer"]}, "text or whole number"),
+        ({"const": "prod"}, 'always "prod"'),
+        ({"type": "odd"}, "odd"),
+        ({"enum": "not a list", "type": "string"}, "text"),
+    ],
+)
+def test_in_words(schema, words):
+    assert in_words(schema) == words
+
+
+@pytest.mark.parametrize("name", ["password", "db_passwd", "API_KEY", "apikey", "github_token", "client_secret"])
+def test_names_of_secrets(name):
+    assert SECRET.search(name)
+
+
+@pytest.mark.parametrize("name", ["region", "key", "pass_through", "author"])
+def test_names_of_other_things(name):
+    assert not SECRET.search(name)

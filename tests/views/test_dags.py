@@ -1,0 +1,257 @@
+"""DAGs: the list, a DAG's page, starting a run, pausing and unpausing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from portal.audit.models import AuditEvent
+from portal.catalogue.models import Dag, Deployment
+from portal.dags.models import DagState, Run
+from portal.operations.models import Operation
+from portal.worker import runs
+from tests.factories import work_off
+from tests.views.pages import Page
+
+pytestmark = pytest.mark.usefixtures("airflow")
+
+HTMX = {"HX-Request": "true"}
+SALES = "/dags/demo/sales_report"
+
+
+def dag(name: str = "sales_report") -> Dag:
+    return Dag.objects.get(dag_id=name)
+
+
+def start(client, conf: str = "{}", note: str = "", key: str = "one", **extra):
+    return client.post(f"{SALES}/runs", {"conf": conf, "note": note, "key": key}, **extra)
+
+
+# --- the list --------------------------------------------------------------------------------------------------------
+def test_what_one_may_not_do_is_shown_with_why(client_as):
+    page = Page(client_as("colleague").get("/dags"))
+    assert f"{SALES}#run" in page.links
+    assert "/dags/demo/payroll_close#run" not in page.links
+    assert "You may run payroll_close only with an approval" in page.text
+    reason = next(given["id"] for given in page.all("p", **{"class": "why"}))
+    assert any(given.get("aria-describedby") == reason for given in page.all("button") if "disabled" in given)
+    assert "/dags/demo/sales_report#run" not in Page(client_as("employee").get("/dags")).links
+
+
+def test_people_without_dags_read_how_to_get_there(client_as):
+    page = Page(client_as("stranger").get("/dags"))
+    assert "There is no DAG for you to operate yet" in page.text
+
+
+def test_finding_one(client_as):
+    page = Page(client_as("colleague").get("/dags", {"q": "sales"}))
+    assert SALES in page.links
+    assert "/dags/demo/flaky_import" not in page.links
+    assert "No DAG is called “nothing”" in Page(client_as("colleague").get("/dags", {"q": "nothing"})).text
+    part = client_as("colleague").get("/dags", {"q": "sales"}, headers=HTMX)
+    assert part.content.decode().strip().startswith('<div id="dags">')
+
+
+def test_a_dag_that_airflow_cannot_run_offers_no_run(client_as, airflow):
+    airflow.state.dags["sales_report"].import_errors = True
+    runs.look_at_dag(dag())
+    page = Page(client_as("colleague").get("/dags"))
+    assert "The file of this DAG has import errors in Airflow." in page.text
+    assert f"{SALES}#run" not in page.links
+
+
+def test_the_list_never_waits_for_airflow(client_as, airflow):
+    airflow.stop()
+    before = len(airflow.requests)
+    assert client_as("colleague").get("/dags").status_code == 200
+    assert client_as("colleague").get(SALES).status_code == 200
+    assert len(airflow.requests) == before
+
+
+# --- one DAG ---------------------------------------------------------------------------------------------------------
+def test_the_form_comes_with_the_dags_own_defaults(client_as):
+    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    assert '"region": "KR"' in page.text
+    assert "one of KR, APAC, EU" in page.text
+    assert "Do everything but publish." in page.text
+    assert f"{SALES}/runs" in page.actions
+
+
+def test_without_javascript_the_form_is_there_at_once(client_as):
+    response = client_as("colleague").get(SALES)
+    page = Page(response)
+    assert f"{SALES}/runs" in page.actions
+    assert f"{SALES}?live=1#run" in page.links
+    assert page.all("div", id="run")[0]["hx-get"] == f"{SALES}?live=1"
+
+
+def test_htmx_loads_the_form_alone(client_as):
+    response = client_as("colleague").get(SALES, {"live": "1"}, headers={**HTMX, "HX-Target": "run"})
+    assert b"<html" not in response.content
+    assert b'id="run"' in response.content
+    assert b'id="params"' in response.content
+    assert b"hx-trigger" not in response.content  # or it would load itself for ever
+
+
+def test_an_airflow_that_is_away_leaves_the_plain_editor(client_as, airflow):
+    airflow.stop()
+    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    assert "cannot be shown now; you can still write them yourself" in page.text
+    assert f"{SALES}/runs" in page.actions
+
+
+def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
+    airflow.state.dags["sales_report"].params["api_token"] = {"value": "hunter2", "schema": {"type": "string"}}
+    response = client_as("colleague").get(SALES, {"live": "1"})
+    assert b"hunter2" not in response.content
+    assert "kept in Airflow, not shown" in Page(response).text
+
+
+def test_fixed_parameters_are_noted_and_filled_in(client_as):
+    Dag.objects.filter(pk=dag().pk).update(locked={"region": "EU"})
+    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    assert "Fixed for everybody, whatever is written below: region = &quot;EU&quot;".replace("&quot;", '"') in page.text
+    assert '"region": "EU"' in page.text
+
+
+def test_who_may_ask_but_not_run_sees_no_form(client_as):
+    page = Page(client_as("employee").get(SALES, {"live": "1"}))
+    assert f"{SALES}/runs" not in page.actions
+    assert "only with an approval" in page.text
+    assert "one of KR, APAC, EU" in page.text
+
+
+@pytest.mark.parametrize("address", ["/dags/demo/nothing", "/dags/nowhere/sales_report"])
+def test_what_is_not_there_is_a_404(client_as, address):
+    assert client_as("colleague").get(address).status_code == 404
+    assert client_as("colleague").post(f"{address}/runs").status_code == 404
+
+
+def test_what_one_may_not_see_is_a_404(client_as):
+    assert client_as("stranger").get(SALES).status_code == 404
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+def test_a_run_is_started_once_per_form(client_as, airflow):
+    client = client_as("colleague")
+    key = Page(client.get(SALES, {"live": "1"})).all("input", name="key")[0]["value"]
+    first = start(client, '{"region": "EU"}', "for the board", key)
+    second = start(client, '{"region": "EU"}', "for the board", key)
+    run = Run.objects.get()
+    assert first["Location"] == second["Location"] == f"/runs/{run.ref}"
+    assert (run.conf, run.note, run.requested_by.username) == ({"region": "EU"}, "for the board", "colleague")
+    work_off()
+    assert [there.conf for there in airflow.state.runs] == [{"region": "EU"}]
+
+
+def test_each_form_has_a_key_of_its_own(client_as):
+    client = client_as("colleague")
+    keys = {Page(client.get(SALES, {"live": "1"})).all("input", name="key")[0]["value"] for _ in range(3)}
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ('{"region": "EU",\n "x": }', "Not valid JSON at line 2, column 7"),
+        ("[1, 2]", "must be a JSON object"),
+        ('{"a": 1, "a": 2}', "“a” is given twice"),
+        ('{"a": NaN}', "NaN is not a number"),
+        ('{"region": "US"', "Not valid JSON at line 1"),
+    ],
+)
+def test_wrong_parameters_come_back_as_they_were_typed(client_as, typed, words):
+    response = start(client_as("colleague"), typed, "the note", "the-key")
+    page = Page(response)
+    assert response.status_code == 422
+    assert words in page.text
+    assert " ".join(typed.split()) in page.text
+    assert page.all("input", name="note")[0]["value"] == "the note"
+    assert page.all("input", name="key")[0]["value"] == "the-key"
+    assert page.all("div", id="params")[0]["hx-get"] == f"{SALES}?live=1"
+    assert Run.objects.count() == 0
+
+
+def test_a_fixed_parameter_cannot_be_changed(client_as):
+    Dag.objects.filter(pk=dag().pk).update(locked={"region": "EU"})
+    response = start(client_as("colleague"), '{"region": "KR"}')
+    assert response.status_code == 422
+    assert "“region” is fixed" in Page(response).text
+    assert Run.objects.count() == 0
+
+
+def test_a_refusal_keeps_what_was_typed(client_as):
+    Dag.objects.filter(pk=dag().pk).update(max_runs_per_hour=1)
+    start(client_as("colleague"), key="one")
+    response = start(client_as("colleague"), '{"region": "EU"}', key="two")
+    assert response.status_code == 403
+    assert "which is its limit" in Page(response).text
+    assert '{"region": "EU"}' in Page(response).text
+    assert Run.objects.count() == 1
+
+
+def test_who_may_not_run_is_refused(client_as):
+    response = start(client_as("employee"))
+    assert response.status_code == 403
+    assert Run.objects.count() == 0
+    assert AuditEvent.objects.get(verb="run.request_refused").actor == "employee"
+
+
+# --- pausing ---------------------------------------------------------------------------------------------------------
+def test_pausing_needs_a_reason_and_is_followed_until_it_is_done(client_as, airflow):
+    client = client_as("colleague")
+    response = client.post(f"{SALES}/pause", {"reason": ""})
+    assert response.status_code == 422
+    assert "Say why you pause it" in Page(response).text
+
+    response = client.post(f"{SALES}/pause", {"reason": "bad numbers"}, follow=True)
+    page = Page(response)
+    assert "Gatehouse now pauses it in Airflow" in page.text
+    assert "Being paused" in page.text
+    assert page.all("section", id="switch")[0]["hx-trigger"] == "every 2s"
+    assert page.inputs_inside("switch") == []
+
+    work_off()
+    assert airflow.state.dags["sales_report"].paused
+    part = client.get(SALES, headers={**HTMX, "HX-Target": "switch"})
+    assert "Paused in Airflow" in Page(part).text
+    assert b"every 2s" not in part.content
+    assert f"{SALES}/unpause" in Page(part).actions
+
+
+def test_unpausing(client_as, airflow):
+    airflow.state.dags["sales_report"].paused = True
+    runs.look_at_dag(dag())
+    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    assert "The DAG is paused: the run stays queued until it is unpaused." in page.text
+    client_as("colleague").post(f"{SALES}/unpause", {"reason": ""})
+    work_off()
+    assert not airflow.state.dags["sales_report"].paused
+
+
+def test_an_airflow_that_is_away_is_said_while_it_waits(client_as):
+    client_as("colleague").post(f"{SALES}/pause", {"reason": "bad numbers"})
+    Deployment.objects.update(status="down")
+    text = Page(client_as("colleague").get(SALES)).text
+    assert "Airflow on demo is unreachable. It is done as soon as Airflow is back." in text
+
+
+def test_who_may_not_pause_is_refused(client_as):
+    response = client_as("employee").post(f"{SALES}/pause", {"reason": "why not"})
+    assert response.status_code == 403
+    assert Operation.objects.count() == 0
+    assert "disabled" in json.dumps(Page(client_as("employee").get(SALES)).all("button"))
+
+
+def test_a_dag_airflow_never_told_about_cannot_be_switched(client_as):
+    DagState.objects.all().delete()
+    page = Page(client_as("colleague").get(SALES))
+    assert "Airflow has not told Gatehouse about this DAG yet." in page.text
+    assert f"{SALES}/pause" not in page.actions
+    assert client_as("colleague").get("/dags").status_code == 200
+
+
+def test_nothing_is_done_by_following_a_link(client_as):
+    for name in ("runs", "pause", "unpause"):
+        assert client_as("colleague").get(f"{SALES}/{name}").status_code == 405

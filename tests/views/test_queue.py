@@ -1,0 +1,302 @@
+"""The queue: what waits for whom, everything a decision needs, and the decision itself, with and without JavaScript."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.access import actions
+from portal.access.models import AccessRequest, Decision, Grant
+from tests.factories import grant_at_status, person, request_at_status
+from tests.views.pages import Page
+
+pytestmark = pytest.mark.usefixtures("airflow")
+
+HTMX = {"HX-Request": "true"}
+PANE = {**HTMX, "HX-Target": "pane"}
+
+
+def asked(ago: timedelta = timedelta(), **kwargs) -> AccessRequest:
+    with time_machine.travel(timezone.now() - ago, tick=True):
+        return request_at_status("pending", **kwargs)
+
+
+def rows(page: Page) -> list[str]:
+    return [given["data-ref"] for given in page.all("a", **{"class": "pick"})]
+
+
+# --- the list --------------------------------------------------------------------------------------------------------
+def test_the_longest_waiting_stands_first_and_is_opened(client_as):
+    newer = asked(timedelta(minutes=5))
+    older = asked(timedelta(hours=2), by="colleague")
+    response = client_as("lead").get("/queue")
+    page = Page(response)
+    assert rows(page) == [older.ref, newer.ref]
+    assert [given["data-ref"] for given in page.all("a", **{"aria-current": "true"}) if "data-ref" in given] == [
+        older.ref
+    ]
+    assert page.all("section", id="pane")[0]["data-ref"] == older.ref
+    assert page.all("div", id="queue")[0]["data-showing"] == "list"
+    assert f"/requests/{older.ref}/approve" in page.actions
+
+
+def test_ones_own_requests_are_not_in_the_queue(client_as):
+    asked(by="lead")
+    other = asked()
+    assert rows(Page(client_as("lead").get("/queue"))) == [other.ref]
+
+
+def test_an_empty_queue_says_so_and_what_was_decided_last(client_as):
+    made = request_at_status("denied")
+    page = Page(client_as("lead").get("/queue"))
+    assert "Nothing waits for you" in page.text
+    assert f"{made.ref} You denied Work with DAGs on demo for employee" in page.text
+    assert not any("/approve" in action for action in page.actions)
+
+
+def test_only_approvers_have_a_queue(client_as):
+    made = asked()
+    for name in ("employee", "auditor", "admin", "stranger"):
+        assert client_as(name).get("/queue").status_code == 403
+        assert client_as(name).post(f"/requests/{made.ref}/approve").status_code == 403
+    assert Decision.objects.count() == 0
+
+
+def test_long_queues_are_paged_and_a_decision_keeps_the_page(client_as, monkeypatch):
+    monkeypatch.setattr("portal.web.queue.PAGE", 2)
+    same = timezone.now() - timedelta(hours=1)  # the same moment for all: the number decides
+    made = []
+    for who, what in (
+        ("employee", "User"),
+        ("colleague", "User"),
+        ("lead2", "User"),
+        ("employee", "Op"),
+        ("colleague", "Op"),
+    ):
+        made.append(request_at_status("pending", by=who, entitlement=f"demo/role/{what}"))
+    AccessRequest.objects.update(created_at=same)
+    client = client_as("lead")
+    first = client.get("/queue")
+    assert rows(Page(first)) == [made[0].ref, made[1].ref]
+    after = first.context["page"].next
+    second = client.get("/queue", {"after": after})
+    assert rows(Page(second)) == [made[2].ref, made[3].ref]
+    address = next(action for action in Page(second).actions if f"{made[2].ref}/approve" in action)
+    assert client.post(address)["Location"] == f"/queue/{made[3].ref}?after={after}"
+
+
+@pytest.mark.parametrize("cursor", ["x", "1", "9" * 30 + ".1", "-1.2", "1.²", "99999999999999999999.1"])
+def test_a_made_up_place_in_the_list_is_a_404(client_as, cursor):
+    assert client_as("lead").get("/queue", {"after": cursor}).status_code == 404
+
+
+def test_the_list_is_asked_again_by_itself_and_holds_no_field(client_as):
+    asked()
+    page = Page(client_as("lead").get("/queue"))
+    assert page.all("section", id="queue-list")[0]["hx-trigger"] == "every 30s"
+    assert page.inputs_inside("queue-list") == []
+    part = client_as("lead").get("/queue", headers={**HTMX, "HX-Target": "queue-list"})
+    assert b'id="queue-list"' in part.content
+    assert b'id="pane"' not in part.content
+
+
+# --- the pane --------------------------------------------------------------------------------------------------------
+def test_everything_for_the_decision_is_there(client_as):
+    grant_at_status("active", by="colleague")
+    grant_at_status("active", by="employee", entitlement="demo/role/Viewer")
+    before = request_at_status("denied", reason="first try")
+    made = asked(timedelta(minutes=40), reason="two tasks hang", ticket="OPS-12", duration=timedelta(hours=8))
+    text = Page(client_as("lead").get(f"/queue/{made.ref}")).text
+    assert "employee asks for “Work with DAGs” on demo for 8 hours" in text
+    assert "two tasks hang" in text
+    assert "OPS-12" in text
+    assert "employee holds now Look around on demo" in text
+    assert "Others who hold it colleague" in text
+    assert f"{before.ref} denied, 8 hours" in text
+    assert "lead or lead2" in text
+    assert "at most 30 days" in text
+    assert "Approve for 8 hours" in text
+
+
+def test_htmx_loads_the_pane_alone(client_as):
+    made = asked()
+    response = client_as("lead").get(f"/queue/{made.ref}", headers=PANE)
+    assert response.content.decode().strip().startswith(f"<title>{made.ref}")
+    assert b'id="pane"' in response.content
+    assert b"queue-list" not in response.content.replace(b'hx-target="#queue"', b"")
+    assert "HX-Request" in response["Vary"]
+
+
+def test_a_request_of_ones_own_is_shown_but_not_decidable(client_as):
+    made = asked(by="lead")
+    page = Page(client_as("lead").get(f"/queue/{made.ref}"))
+    assert "You cannot decide this. You asked for this yourself: someone else must decide." in page.text
+    assert not any(made.ref in action for action in page.actions)
+
+
+def test_a_step_that_is_not_ones_own_yet_says_who_decides(client_as):
+    made = asked(entitlement="demo/role/Op")
+    page = Page(client_as("security").get(f"/queue/{made.ref}"))
+    assert "You cannot decide this. You are not an approver of this step" in page.text
+    assert "Step 1: lead or lead2" in page.text
+    assert "Step 2: security after that" in page.text
+    assert page.actions == set()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("approved", "was approved"), ("denied", "was denied"), ("withdrawn", "was withdrawn")]
+)
+def test_a_settled_request_says_how_it_was_settled(client_as, status, words):
+    made = request_at_status(status)
+    page = Page(client_as("lead").get(f"/queue/{made.ref}"))
+    assert f"{made.ref} {words} just now" in page.text
+    assert not any(made.ref in action for action in page.actions)
+
+
+def test_what_one_may_not_see_is_not_there(client_as):
+    made = asked()  # security has no part in it
+    for address in (f"/queue/{made.ref}", "/queue/REQ-999", "/queue/GR-1", "/queue/REQ-x"):
+        assert client_as("security").get(address).status_code == 404
+    assert client_as("security").post(f"/requests/{made.ref}/deny", {"comment": "no"}).status_code == 404
+
+
+def test_holding_it_already_is_pointed_out(client_as):
+    grant_at_status("active")
+    made = asked()
+    assert "This very access already" in Page(client_as("lead").get(f"/queue/{made.ref}")).text
+
+
+# --- deciding --------------------------------------------------------------------------------------------------------
+def test_approving_goes_on_to_the_next(client_as):
+    first, second = asked(timedelta(hours=2)), asked(timedelta(hours=1), by="colleague")
+    client = client_as("lead")
+    response = client.post(f"/requests/{first.ref}/approve", follow=True)
+    assert response.redirect_chain == [(f"/queue/{second.ref}", 302)]
+    assert f"You approved {first.ref} for 8 hours. Gatehouse now gives employee “Work with DAGs”" in Page(response).text
+    first.refresh_from_db()
+    assert first.status == "approved"
+    assert Decision.objects.get().duration is None
+
+
+def test_after_the_last_one_the_queue_is_empty(client_as):
+    made = asked()
+    response = client_as("lead").post(f"/requests/{made.ref}/approve", follow=True)
+    assert response.redirect_chain == [("/queue", 302)]
+    assert "Nothing waits for you" in Page(response).text
+
+
+def test_with_htmx_the_list_the_next_one_the_count_and_the_message_come_at_once(client_as):
+    first, second = asked(timedelta(hours=2)), asked(timedelta(hours=1), by="colleague")
+    response = client_as("lead").post(f"/requests/{first.ref}/approve", headers=HTMX)
+    page = Page(response)
+    assert response["HX-Push-Url"] == f"/queue/{second.ref}"
+    assert b"<html" not in response.content
+    assert rows(page) == [second.ref]
+    assert page.all("a", id=f"row-{second.ref}")[0].keys() >= {"data-focus", "aria-current"}
+    assert page.all("section", id="pane")[0]["data-ref"] == second.ref
+    assert page.all("span", **{"data-count": "queue"})[0]["hx-swap-oob"] == "outerHTML:[data-count='queue']"
+    assert f"You approved {first.ref} for 8 hours" in page.text
+    assert page.all("div", id="messages")[0]["hx-swap-oob"] == "true"
+
+
+def test_approving_for_less(client_as):
+    made = asked()
+    response = client_as("lead").post(
+        f"/requests/{made.ref}/approve", {"duration": "1h 30m", "comment": "until lunch"}, follow=True
+    )
+    assert "for 1 hour 30 minutes, instead of the 8 hours asked for" in Page(response).text
+    assert Grant.objects.get(request=made).duration == timedelta(minutes=90)
+    assert Decision.objects.get().comment == "until lunch"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("9h", "At most 8 hours, not 9 hours."), ("soon", "is not a length of time"), ("5s", "The shortest time is")],
+)
+def test_a_wrong_duration_comes_back_as_it_was_typed(client_as, typed, words):
+    made = asked()
+    response = client_as("lead").post(f"/requests/{made.ref}/approve", {"duration": typed, "comment": "fine by me"})
+    page = Page(response)
+    assert response.status_code == 422
+    assert words in page.text
+    field = page.all("input", name="duration")[0]
+    assert field["value"] == typed
+    assert field["aria-invalid"] == "true"
+    assert "data-focus" in field
+    assert "fine by me" in page.text
+    assert Decision.objects.count() == 0
+
+
+def test_denying_needs_a_reason(client_as):
+    made = asked()
+    client = client_as("lead")
+    response = client.post(f"/requests/{made.ref}/deny", {"comment": "  "}, headers=HTMX)
+    assert response.status_code == 422
+    assert response["HX-Retarget"] == "#queue"
+    assert "Say why you deny it: the requester reads this." in Page(response).text
+    response = client.post(f"/requests/{made.ref}/deny", {"comment": "ask for Look around"}, follow=True)
+    assert f"You denied {made.ref}. employee reads your reason" in Page(response).text
+    made.refresh_from_db()
+    assert made.status == "denied"
+
+
+def test_the_first_of_two_steps_says_who_is_next(client_as):
+    made = asked(entitlement="demo/role/Op")
+    response = client_as("lead").post(f"/requests/{made.ref}/approve", follow=True)
+    assert f"Your approval of {made.ref} is recorded. Now security decides." in Page(response).text
+    assert rows(Page(client_as("security").get("/queue"))) == [made.ref]
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_the_second_of_two_approvers_is_told_who_was_first(client_as, headers):
+    made, other = asked(timedelta(hours=2)), asked(timedelta(hours=1), by="colleague")
+    with time_machine.travel(timezone.now() - timedelta(seconds=12), tick=False):
+        actions.approve(request_id=made.pk, by=person("lead2"))
+    response = client_as("lead").post(f"/requests/{made.ref}/approve", headers=headers)
+    page = Page(response)
+    assert response.status_code == 409
+    assert f"lead2 approved {made.ref} 12 s ago" in page.text
+    assert rows(page) == [other.ref]
+    assert page.all("section", id="pane")[0]["data-ref"] == made.ref
+    assert Decision.objects.count() == 1
+    assert (b"<html" in response.content) is (not headers)
+
+
+def test_a_withdrawn_request_cannot_be_approved_any_more(client_as):
+    made = request_at_status("withdrawn")
+    response = client_as("lead").post(f"/requests/{made.ref}/approve")
+    assert response.status_code == 409
+    assert f"employee withdrew {made.ref}" in Page(response).text
+
+
+def test_ones_own_request_is_refused_in_words(client_as):
+    made = asked(by="lead")
+    response = client_as("lead").post(f"/requests/{made.ref}/approve", headers=HTMX)
+    assert response.status_code == 403
+    assert response["HX-Retarget"] == "#queue"
+    assert "You asked for this yourself" in Page(response).text
+    assert Decision.objects.count() == 0
+
+
+def test_decisions_are_never_made_by_following_a_link(client_as):
+    made = asked()
+    for name in ("request_approve", "request_deny"):
+        assert client_as("lead").get(reverse(name, args=[made.ref])).status_code == 405
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+def test_the_keys_are_shown_and_can_be_switched_off(client_as, lead):
+    asked()
+    page = Page(client_as("lead").get("/queue"))
+    assert [given["data-key"] for _, given, _ in page.tags if "data-key" in given] == ["a", "d"]
+    assert page.all("body")[0]["data-shortcuts"] == "on"
+    assert "approve as asked" in page.text
+    lead.shortcuts = False
+    lead.save()
+    page = Page(client_as("lead").get("/queue"))
+    assert page.all("body")[0]["data-shortcuts"] == "off"
+    assert "approve as asked" not in page.text
