@@ -98,29 +98,25 @@ def run(row: FakeRun, *, by: str) -> dict[str, Any]:
 
 def task_instances(row: FakeRun, tasks: tuple[str, ...]) -> list[dict[str, Any]]:
     """Of a run that goes on, the first task runs; of one that failed, the last one has."""
-    if row.state == "queued":
-        return []  # Airflow makes them when it begins
-    first = {"running": "running", "success": "success", "failed": "failed" if len(tasks) == 1 else "success"}
-    last = {"running": None, "success": "success", "failed": "failed"}
-    answers = []
-    for number, task_id in enumerate(tasks):
-        state = first[row.state] if number == 0 else last[row.state] if number == len(tasks) - 1 else "success"
-        state = None if number and row.state == "running" else state
-        done = row.ended_at is not None
-        answers.append(
-            {
-                "task_id": task_id,
-                "dag_id": row.dag_id,
-                "dag_run_id": row.dag_run_id,
-                "map_index": -1,
-                "state": state,
-                "try_number": 0 if state is None else 1,
-                "start_date": _time(row.started_at) if state else None,
-                "end_date": _time(row.ended_at) if state else None,
-                "duration": 1.0 if done and state else None,
-            }
-        )
-    return answers
+    states: list[str | None] = [row.state if row.ended_at else None] * len(tasks)
+    if row.state == "failed":
+        states[:-1] = ["success"] * (len(tasks) - 1)
+    elif row.state == "running":
+        states[0] = "running"
+    return [
+        {
+            "task_id": task_id,
+            "dag_id": row.dag_id,
+            "dag_run_id": row.dag_run_id,
+            "map_index": -1,
+            "state": state,
+            "try_number": 1 if state else 0,
+            "start_date": _time(row.started_at) if state else None,
+            "end_date": _time(row.ended_at) if state else None,
+            "duration": 1.0 if state and row.ended_at else None,
+        }
+        for task_id, state in zip(tasks, states, strict=True)
+    ]
 
 
 def as_bytes(body: Any) -> tuple[str, bytes]:

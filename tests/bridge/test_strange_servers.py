@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -27,11 +28,8 @@ def server(speak: Speak) -> Iterator[str]:
     threads: list[threading.Thread] = []
 
     def serve(connection: socket.socket) -> None:
-        with connection:
-            try:
-                speak(connection, over)
-            except OSError:
-                pass  # the client has had enough
+        with connection, contextlib.suppress(OSError):  # the client may have had enough
+            speak(connection, over)
 
     def accept() -> None:
         while True:

@@ -1,0 +1,79 @@
+"""Airflow's own environment is installed once, by one process, and anew after an interruption or for another lock."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from portal.demo.airflow import NotInstalled, Release, environment
+
+
+class Empty(Release):
+    """A release of nothing, with a lock in a place of its own."""
+
+    @property
+    def lock(self) -> Path:
+        return LOCK[0]
+
+
+LOCK: list[Path] = []
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    LOCK[:] = [tmp_path / "lock.txt"]
+    LOCK[0].write_text("# nothing\n")
+    return Empty(version="0", api="v2", health="", parts=(), components={}, settings={})
+
+
+def install(folder: Path, release: Release) -> tuple[Path, list[str]]:
+    said: list[str] = []
+    return environment.ensure_environment(folder, said.append, release=release), said
+
+
+def test_it_is_installed_once(tmp_path: Path, release: Release) -> None:
+    python, said = install(tmp_path / "environment", release)
+    assert python.exists()
+    assert len(said) == 1
+    assert install(tmp_path / "environment", release) == (python, [])
+
+
+def test_by_one_of_two_at_once(tmp_path: Path, release: Release) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: install(tmp_path / "environment", release), range(2)))
+    assert both[0][0] == both[1][0]
+    assert sum("(once)" in line for _, said in both for line in said) == 1
+
+
+@pytest.mark.parametrize("change", ["interrupted", "another lock"])
+def test_it_is_made_anew(tmp_path: Path, release: Release, change: str) -> None:
+    folder = tmp_path / "environment"
+    install(folder, release)
+    leftover = folder / "leftover"
+    leftover.touch()
+    if change == "interrupted":
+        (folder / "complete").unlink()
+    else:
+        release.lock.write_text("# something else\n")
+    again, said = install(folder, release)
+    assert again.exists()
+    assert len(said) == 1
+    assert not leftover.exists()
+
+
+def test_what_cannot_be_installed_says_why(tmp_path: Path, release: Release) -> None:
+    release.lock.write_text("./no-such-package.whl --hash=sha256:" + "0" * 64 + "\n")
+    with pytest.raises(NotInstalled, match="no-such-package"):
+        install(tmp_path / "environment", release)
+    assert not (tmp_path / "environment" / "complete").exists()
+
+
+def test_a_full_disk_is_said_before_anything_is_done(
+    tmp_path: Path, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "SPACE_NEEDED", 10**12)
+    with pytest.raises(NotInstalled, match="MB are free"):
+        install(tmp_path / "environment", release)
+    assert not (tmp_path / "environment").exists()
