@@ -9,9 +9,14 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     if sys.argv[1:2] == ["demo"]:
         _enter_the_demo()
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:  # it says which setting, what it is and what it takes: no traceback helps
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
 
 
 def _enter_the_demo() -> None:

@@ -19,20 +19,27 @@ AIRFLOW_ADMIN = ("admin", "gatehouse-demo")
 PATIENCE = 60.0
 
 
-def airflow(port: int) -> int:
-    """Install Airflow where needed, run it, and end it when told to."""
-    from portal.demo.airflow import AirflowNotUp, AirflowServer, NotInstalled, ensure_environment
+def run_airflow(port: int) -> int:
+    """Install Airflow where needed, run it with Gatehouse's two accounts in it, and end it when told to."""
+    from airflow_bridge import BridgeError
+    from portal.demo import airflow
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        python = ensure_environment(report=place.say)
-        with AirflowServer(place.AIRFLOW_HOME, port, python=python, admin=AIRFLOW_ADMIN) as server:
+        python = airflow.ensure_environment(report=place.say)
+        with airflow.AirflowServer(place.AIRFLOW_HOME, port, python=python, admin=AIRFLOW_ADMIN) as server:
             place.say(f"Airflow answers at {server.url}")
+            airflow.ensure_service_accounts(
+                server,
+                granter=("gatehouse-access", os.environ["AIRFLOW_DEMO_ACCESS"]),
+                runner=("gatehouse-runs", os.environ["AIRFLOW_DEMO_RUNS"]),
+            )
+            place.say("Gatehouse has its two accounts in Airflow")
             place.AIRFLOW_READY.touch()
             while server.pid:
                 time.sleep(1)
             return 1
-    except (NotInstalled, AirflowNotUp) as error:
+    except (airflow.NotInstalled, airflow.AirflowNotUp, BridgeError) as error:
         sys.stderr.write(f"\n{error}\n")
         return STAY_DOWN
 
@@ -53,23 +60,13 @@ def setup() -> int:
 
 
 def finish(airflow_port: int) -> int:
-    """What needs both sides: accounts in Airflow, the catalogue, tokens; then say that all is ready."""
+    """What needs both sides: the catalogue, tokens; then say that all is ready."""
     _django()
     from django.conf import settings
-
-    from airflow_bridge import BridgeError
-    from portal.demo import service_accounts
 
     airflow_url = f"http://127.0.0.1:{airflow_port}"
     while not place.AIRFLOW_READY.exists():  # should Airflow not come up, the supervisor ends us
         time.sleep(0.1)
-    try:
-        access, runs = (os.environ[name] for name in ("AIRFLOW_DEMO_ACCESS", "AIRFLOW_DEMO_RUNS"))
-        service_accounts.ensure(airflow_url, admin=AIRFLOW_ADMIN, access=access, runs=runs)
-    except BridgeError as error:
-        sys.stderr.write(f"\nGatehouse's accounts could not be made in Airflow: {error}\n`make demo-reset` may help.\n")
-        return 1
-    place.say("Gatehouse has its two accounts in Airflow")
     if not _apply_catalogue():
         return 1
     _wait_for_portal(settings.PUBLIC_URL)
@@ -157,7 +154,7 @@ def _django() -> None:
 
 def main(arguments: list[str]) -> int:
     part, *ports = arguments
-    return {"airflow": airflow, "setup": setup, "finish": finish}[part](*(int(port) for port in ports))
+    return {"airflow": run_airflow, "setup": setup, "finish": finish}[part](*(int(port) for port in ports))
 
 
 if __name__ == "__main__":

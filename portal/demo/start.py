@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ class CannotStart(Exception):
 def only_one() -> int:
     """Hold the demo's lock; its file descriptor, held by whoever runs the demo. Raises CannotStart naming the other."""
     place.FOLDER.mkdir(mode=0o700, exist_ok=True)
+    place.FOLDER.chmod(0o700)  # reading the settings may have made it, open to all
     lock = os.open(place.FOLDER / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -61,17 +63,33 @@ def write_down(lock: int, *, url: str) -> None:
     os.pwrite(lock, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
 
 
-def choose_port(preferred: int, *, whose: str, say: Callable[[str], None]) -> int:
-    """The preferred port, or a free one when that is busy, and then says so."""
-    try:
-        family.check_free(HOST, preferred)
-        return preferred
-    except family.PortBusy:
+def choose_port(preferred: int, *, whose: str, say: Callable[[str], None]) -> tuple[int, int]:
+    """The preferred port, or a free one when that is busy, and then says so; and the claim to hold on to."""
+    port = preferred
+    while (claim := claim_port(port)) is None:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             port = int(probe.getsockname()[1])
+    if port != preferred:
         say(f"port {preferred} is busy; {whose} takes {port}")
-        return port
+    return port, claim
+
+
+def claim_port(port: int) -> int | None:
+    """A file descriptor that keeps other demos away from the port; None when somebody has it.
+
+    Tens of seconds pass until Airflow listens. Another demo of this machine that took the same port meanwhile would
+    find our Airflow there, with the same administrator, and take it for its own.
+    """
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        if sys.platform == "linux":  # a name without a file, which the kernel frees with its last holder
+            claim.bind(f"\0gatehouse-demo-port-{port}")
+        family.check_free(HOST, port)
+    except (OSError, family.PortBusy):
+        claim.close()
+        return None
+    return claim.detach()
 
 
 def prepare(*, airflow_url: str) -> None:

@@ -171,7 +171,7 @@ class Supervisor:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.killpg(process.pid, signal.SIGKILL)
             time.sleep(0.05)
-        clear(self.id, within=2.0)
+        clear(self.id, within=1.0)
         if self.guard is not None and self.guard.stdin is not None:
             self.guard.stdin.close()
             self.guard.wait()

@@ -35,8 +35,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _start(self, lock: int) -> None:
-        port = start.choose_port(8000, whose="the portal", say=place.say)
-        airflow_port = start.choose_port(8080, whose="Airflow", say=place.say)
+        port, claim = start.choose_port(8000, whose="the portal", say=place.say)
+        airflow_port, airflow_claim = start.choose_port(8080, whose="Airflow", say=place.say)
         url, airflow_url = (f"http://{start.HOST}:{number}" for number in (port, airflow_port))
         start.write_down(lock, url=url)
         start.prepare(airflow_url=airflow_url)
@@ -44,12 +44,12 @@ class Command(BaseCommand):
         place.say("starting Airflow and the portal")
         part = [sys.executable, "-m", "portal.demo.parts"]
         children: family.Plan = [
-            {"name": "airflow", "argv": [*part, "airflow", str(airflow_port)], "grace": 10.0},
+            {"name": "airflow", "argv": [*part, "airflow", str(airflow_port)], "grace": 3.5},
             {"name": "setup", "argv": [*part, "setup"], "job": True},
             *family.portal_children(host=start.HOST, port=port, logs=place.LOGS, after=["setup"]),
             {"name": "finish", "argv": [*part, "finish", str(airflow_port)], "job": True, "after": ["setup"]},
         ]
-        family.hand_over(children, keep_open=[lock], mark=start.MARK)
+        family.hand_over(children, keep_open=[lock, claim, airflow_claim], mark=start.MARK)
 
 
 def _check_airflow(wanted: str) -> None:

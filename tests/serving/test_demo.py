@@ -1,0 +1,157 @@
+"""What the demo refuses, and how it keeps out of others' way. The whole demo is started by the browser tests."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from portal.demo import place, start
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    found = tmp_path / ".demo"
+    monkeypatch.setattr(place, "FOLDER", found)
+    for name in ("DATA", "CONFIG", "AIRFLOW_READY", "LOGS", "SECRETS", "DEMO_JSON"):
+        monkeypatch.setattr(place, name, found / getattr(place, name).name)
+    monkeypatch.setattr(start, "MARK", f"test-{tmp_path.name}-{os.getpid()}")
+    return found
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEHOUSE_", "DJANGO_"))}
+    return subprocess.run(
+        [sys.executable, "manage.py", "demo", *arguments],
+        cwd=REPOSITORY,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEHOUSE_DATABASE_URL", "postgres://somebody@db/real"),
+        ("GATEHOUSE_DATA_DIR", "/var/lib/gatehouse"),
+        ("GATEHOUSE_SECRET_KEY", "short"),
+        ("DJANGO_SETTINGS_MODULE", "company.settings"),
+    ],
+)
+def test_an_environment_of_another_portal_is_refused_by_name(name: str, value: str) -> None:
+    done = demo(**{name: value})
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert f"env -u {name} make demo" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_airflow_is_refused_in_words() -> None:
+    done = demo(AIRFLOW="1.10")
+    assert done.returncode == 1
+    assert "AIRFLOW=1.10 is not known" in done.stderr
+
+
+def test_a_second_demo_says_where_the_first_one_is(folder: Path) -> None:
+    lock = start.only_one()
+    start.write_down(lock, url="http://127.0.0.1:8123")
+    with pytest.raises(start.CannotStart, match=rf"already running at http://127.0.0.1:8123 \(process {os.getpid()}\)"):
+        start.only_one()
+    os.close(lock)
+    os.close(start.only_one())
+
+
+def test_the_demo_after_a_killed_one_waits_until_that_is_cleared_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = start.only_one()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    os.pwrite(held, json.dumps({"pid": dead.pid}).encode(), 0)
+    waited: list[float] = []
+
+    def guard_is_done(seconds: float) -> None:
+        waited.append(seconds)
+        fcntl.flock(held, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(start, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=guard_is_done))
+    os.close(start.only_one())
+    assert waited
+    os.close(held)
+
+
+def test_a_busy_port_is_replaced_and_said(listening: int) -> None:
+    said: list[str] = []
+    port, claim = start.choose_port(listening, whose="the portal", say=said.append)
+    assert port != listening
+    assert said == [f"port {listening} is busy; the portal takes {port}"]
+    os.close(claim)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the claim is a Linux service")
+def test_a_port_that_another_demo_has_chosen_is_not_chosen_again_before_it_listens(listening: int) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    first = start.claim_port(port)
+    assert first is not None
+    assert start.claim_port(port) is None
+    os.close(first)
+    again = start.claim_port(port)
+    assert again is not None
+    os.close(again)
+
+
+def test_a_full_disk_is_said_before_anything_is_begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.close(start.only_one())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 2**20))
+    with pytest.raises(start.CannotStart, match=r"The disk is full: .* 5 MB are free"):
+        start.prepare(airflow_url="http://127.0.0.1:9")
+    assert not place.CONFIG.exists()
+
+
+def test_the_catalogue_gets_airflows_real_address_and_old_answers_go(folder: Path) -> None:
+    os.close(start.only_one())
+    place.DEMO_JSON.write_text("{}")
+    start.prepare(airflow_url="http://127.0.0.1:45678")
+    assert 'url = "http://127.0.0.1:45678"' in place.CONFIG.read_text()
+    assert not place.DEMO_JSON.exists()
+
+
+def test_the_folder_and_what_is_secret_in_it_are_for_nobody_else(folder: Path) -> None:
+    folder.mkdir(mode=0o755)
+    os.close(start.only_one())
+    environment = place.environment(url="http://127.0.0.1:8000")
+    assert folder.stat().st_mode & 0o077 == 0
+    assert place.SECRETS.stat().st_mode & 0o077 == 0
+    assert len(environment["AIRFLOW_DEMO_ACCESS"]) >= 32
+    assert place.environment(url="http://127.0.0.1:8000") == environment
+
+
+def test_reset_forgets_everything_but_the_lock(folder: Path) -> None:
+    os.close(start.only_one())
+    start.prepare(airflow_url="http://127.0.0.1:9")
+    (place.DATA / "gatehouse.sqlite3").touch()
+    start.reset()
+    assert [entry.name for entry in folder.iterdir()] == ["lock"]
