@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -17,6 +17,7 @@ from portal.audit.record import source
 from portal.errors import GatehouseError, Invalid, Missing
 
 View = Callable[..., HttpResponse]
+NO_SUCH_CALL = "There is no such call. /api/v1/openapi.json lists them all."
 MAX_BODY = 128 * 1024  # a run's parameters may have half of it
 
 
@@ -33,6 +34,10 @@ def door(view: View) -> View:
                 response = view(request, *args, **kwargs)
         except GatehouseError as error:
             response = problems.answer(error)
+        except Http404:
+            response = problems.answer(Missing(NO_SUCH_CALL))
+        except Exception as error:
+            response = problems.mishap(request, error)
         finally:
             source.reset(reset)
         if response.status_code == 405:
@@ -48,7 +53,7 @@ def door(view: View) -> View:
 
 def unknown(request: HttpRequest, rest: str) -> HttpResponse:
     """Any address below the API's that is none of its calls."""
-    raise Missing("There is no such call. /api/v1/openapi.json lists them all.")
+    raise Missing(NO_SUCH_CALL)
 
 
 def _check_sent(request: HttpRequest) -> None:
@@ -64,7 +69,7 @@ def _check_sent(request: HttpRequest) -> None:
     if request.method == "POST" and not body.strip():
         request._body = b"{}"  # type: ignore[attr-defined]
     if "\x00" in request.path:
-        raise Missing("There is no such call.")
+        raise Missing(NO_SUCH_CALL)
     for name, value in request.GET.items():
         if "\x00" in value:
             raise Invalid({name[:40]: "The text holds a character that cannot be stored."})

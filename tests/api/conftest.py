@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.http import HttpResponse
 from django.test import Client
 
@@ -56,3 +58,17 @@ def refused(response: HttpResponse, status: int, reason: str, *fields: str) -> d
     assert problem["title"] and problem["detail"] and problem["type"].startswith("urn:gatehouse:problem:")
     assert set(problem.get("fields", {})) == set(fields), problem
     return problem
+
+
+@pytest.fixture
+def still_clock(catalogue: object) -> Iterator[time_machine.Coordinates]:
+    """The clock stands still at a full minute; `shift` moves it."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    with time_machine.travel(now, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def broken_trail_after(request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Call it, and from then on the database refuses every audit event."""
+    return lambda: request.getfixturevalue("broken_trail")
