@@ -145,10 +145,11 @@ def broker_options(url: str, *, folder: Path) -> dict[str, Any]:
     scheme = url.partition("://")[0]
     if scheme == "embedded":
         return {"folder": str(folder), "polling_interval": 0.1}
+    at_once = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}  # kombu would wait 2 s
     if scheme in ("redis", "rediss"):
-        return {"socket_timeout": 1, "socket_connect_timeout": 1, "visibility_timeout": 300}
+        return at_once | {"socket_timeout": 1, "socket_connect_timeout": 1, "visibility_timeout": 300}
     if scheme in ("amqp", "amqps"):
-        return {"read_timeout": 1, "write_timeout": 1}
+        return at_once | {"read_timeout": 1, "write_timeout": 1}
     raise ImproperlyConfigured(
         f"GATEHOUSE_BROKER_URL begins with “{scheme}”; it takes embedded://, redis://, rediss://, amqp:// or amqps://."
     )
