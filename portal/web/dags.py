@@ -38,7 +38,8 @@ PARTS = ("run", "params", "switch")
 def dag_list(request: Request) -> HttpResponse:
     q = request.GET.get("q", "").strip()
     rows = [_row(request.user, option) for option in queries.operable_by(request.user, q=q)]
-    return render(request, "dags/dag_list.html", {"rows": rows, "q": q}, part="dags")
+    as_of = min((row["state"].seen_at for row in rows if row["state"]), default=None)
+    return render(request, "dags/dag_list.html", {"rows": rows, "q": q, "as_of": as_of}, part="dags")
 
 
 @require_safe

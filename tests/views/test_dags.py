@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag, Deployment
@@ -37,6 +39,14 @@ def test_what_one_may_not_do_is_shown_with_why(client_as):
     reason = next(given["id"] for given in page.all("p", **{"class": "why"}))
     assert any(given.get("aria-describedby") == reason for given in page.all("button") if "disabled" in given)
     assert "/dags/demo/sales_report#run" not in Page(client_as("employee").get("/dags")).links
+
+
+def test_the_list_says_of_when_it_speaks(client_as):
+    seen = timezone.now() - timedelta(minutes=5)
+    DagState.objects.filter(dag=dag()).update(seen_at=seen)
+    page = Page(client_as("colleague").get("/dags"))
+    assert "As Airflow had it 5 minutes ago" in page.text
+    assert page.all("time", datetime=seen.isoformat())
 
 
 def test_people_without_dags_read_how_to_get_there(client_as):
@@ -111,7 +121,7 @@ def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
 def test_fixed_parameters_are_noted_and_filled_in(client_as):
     Dag.objects.filter(pk=dag().pk).update(locked={"region": "EU"})
     page = Page(client_as("colleague").get(SALES, {"live": "1"}))
-    assert "Fixed for everybody, whatever is written below: region = &quot;EU&quot;".replace("&quot;", '"') in page.text
+    assert 'Fixed for everybody, so leave as it is or out: region = "EU"' in page.text
     assert '"region": "EU"' in page.text
 
 
