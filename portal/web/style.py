@@ -21,10 +21,23 @@ STATES = ["success", "success", "failed", "success", "running", "success", "succ
 
 class SampleForm(forms.Form):
     duration = forms.ChoiceField(
-        label="For how long?", choices=[("1", "1 hour"), ("8", "8 hours"), ("24", "1 day")], widget=forms.RadioSelect
+        error_messages={"required": "Choose for how long you need it."},
+        label="For how long?",
+        choices=[("1", "1 hour"), ("8", "8 hours"), ("24", "1 day")],
+        widget=forms.RadioSelect,
     )
-    reason = forms.CharField(label="Why do you need it?", help_text="One or two sentences.", widget=forms.Textarea)
-    ticket = forms.RegexField("^OPS-[0-9]+$", label="Ticket", help_text="OPS- and a number, for example OPS-123.")
+    reason = forms.CharField(
+        label="Why do you need it?",
+        help_text="One or two sentences.",
+        error_messages={"required": "Say why you need it."},
+        widget=forms.Textarea,
+    )
+    ticket = forms.RegexField(
+        "^OPS-[0-9]+$",
+        label="Ticket",
+        help_text="OPS- and a number, for example OPS-123.",
+        error_messages={"invalid": "“OPS-” does not have the form OPS-123."},
+    )
     start = forms.CharField(label="Start", required=False)
     sure = forms.BooleanField(label="This is an emergency. I know that my taking it stands out in the audit trail.")
 

@@ -98,7 +98,7 @@
 
   // --- focus: after a swap the first [data-focus] in what arrived takes it; so does an error summary on a fresh page ---
   const focusIn = (place) => {
-    const target = place.matches?.("[data-focus]") ? place : place.querySelector?.("[data-focus]");
+    const target = place.matches?.("[data-focus]") ? place : place.querySelector?.("[data-focus]:not([data-still] *)");
     if (!target) return;
     if (!target.matches("a, button, input, select, textarea, summary, [tabindex]")) target.tabIndex = -1;
     target.focus();
