@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -92,6 +94,17 @@ def test_long_queues_are_paged_and_a_decision_keeps_the_page(client_as, monkeypa
 @pytest.mark.parametrize("cursor", ["x", "1", "9" * 30 + ".1", "-1.2", "1.²", "99999999999999999999.1"])
 def test_a_made_up_place_in_the_list_is_a_404(client_as, cursor):
     assert client_as("lead").get("/queue", {"after": cursor}).status_code == 404
+
+
+def test_a_longer_list_costs_no_more_queries(client_as, django_assert_num_queries):
+    client = client_as("lead")
+    made = asked(by="colleague")
+    with CaptureQueriesContext(connection) as one:
+        client.get(f"/queue/{made.ref}")
+    for who, what in (("employee", "User"), ("lead2", "User"), ("employee", "Op"), ("lead2", "Op")):
+        asked(by=who, entitlement=f"demo/role/{what}")
+    with django_assert_num_queries(len(one)):
+        assert len(rows(Page(client.get(f"/queue/{made.ref}")))) == 5
 
 
 def test_the_list_is_asked_again_by_itself_and_holds_no_field(client_as):
