@@ -63,12 +63,13 @@ def _die_with_parent() -> None:
 
 
 def session(leader: int) -> set[int]:
-    """The processes of a session; empty where there is no /proc to read it from."""
+    """The living processes of a session; empty where there is no /proc to read it from."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # pid (name, which may contain anything) state ppid pgrp session ...
-            if int(entry.read_text().rpartition(")")[2].split()[3]) == leader:
+            state, _, _, its_session = entry.read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == leader and state != "Z":
                 found.add(int(entry.parent.name))
     return found
 
@@ -97,9 +98,12 @@ def end(components: list[Component]) -> None:
     for component in components:
         with contextlib.suppress(subprocess.TimeoutExpired):
             component.process.wait(max(0.1, deadline - time.monotonic()))
-    for pid in session(os.getsid(0)) - {os.getpid()}:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + GRACE
+    while (left := session(os.getsid(0)) - {os.getpid()}) and time.monotonic() < deadline:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)  # a killed process takes a moment to be gone
     for component in components:
         component.signal(signal.SIGKILL)  # where there is no /proc
         component.process.wait()
