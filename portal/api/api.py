@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -24,8 +24,11 @@ word."""
 
 
 class GatehouseAPI(NinjaAPI):
-    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
+    def __init__(self, **options: Any) -> None:
         self.scopes: dict[str, list[str]] = {}
+        super().__init__(**options)
+
+    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
         document = super().get_openapi_schema(*args, **kwargs)
         return described.complete(document, self.scopes)
 
@@ -49,8 +52,27 @@ api.add_decorator(idempotency.once, mode="operation")
 for module in (me, catalogue, requests, grants, dags, operations, audit):
     api.add_router("", module.router)
 
-api.add_exception_handler(GatehouseError, lambda request, error: problems.answer(error))
-api.add_exception_handler(ValidationError, lambda request, error: problems.wrong_input(error))
-api.add_exception_handler(HttpError, lambda request, error: problems.http_error(error))
-api.add_exception_handler(Http404, lambda request, error: problems.answer(Missing("There is no such thing.")))
-api.add_exception_handler(Exception, problems.mishap)
+
+@api.exception_handler(GatehouseError)
+def _refused(request: HttpRequest, error: GatehouseError) -> HttpResponse:
+    return problems.answer(error)
+
+
+@api.exception_handler(ValidationError)
+def _wrong_input(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    return problems.wrong_input(error)
+
+
+@api.exception_handler(HttpError)
+def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return problems.http_error(error)
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    return problems.answer(Missing("There is no such thing."))
+
+
+@api.exception_handler(Exception)
+def _mishap(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problems.mishap(request, error)

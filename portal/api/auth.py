@@ -64,16 +64,17 @@ class Bearer(HttpBearer):
             people.read_once(found.user)
         caller = Caller(found.user, found, tokens.scopes_in_force(found))
         if self.scopes:
-            self._check_scopes(request, caller)
+            need_scope(request, caller, *self.scopes)
         return caller
 
-    def _check_scopes(self, request: HttpRequest, caller: Caller) -> None:
-        if not caller.scopes.isdisjoint(self.scopes):
-            return
-        call = f"{request.method} {request.path}"
-        with recording(refusal=Verb.PAGE_REFUSED, by=caller.user, target=call):
-            raise Refused(
-                f"This call needs a token with the scope {' or '.join(self.scopes)}; this one may "
-                f"{', '.join(sorted(caller.scopes)) or 'do nothing'}.",
-                reason="scope",
-            )
+
+def need_scope(request: HttpRequest, caller: Caller, *scopes: str) -> None:
+    """Raises Refused (`scope`), which is recorded, unless the token has one of `scopes`."""
+    if not caller.scopes.isdisjoint(scopes):
+        return
+    with recording(refusal=Verb.PAGE_REFUSED, by=caller.user, target=f"{request.method} {request.path}"):
+        raise Refused(
+            f"This call needs a token with the scope {' or '.join(scopes)}; this one may "
+            f"{', '.join(sorted(caller.scopes)) or 'do nothing'}.",
+            reason="scope",
+        )

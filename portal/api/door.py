@@ -67,7 +67,7 @@ def _check_sent(request: HttpRequest) -> None:
     if len(body) > MAX_BODY:
         raise problems.TooLarge(f"The body is larger than {MAX_BODY // 1024} KiB.", reason="too_large")
     if request.method == "POST" and not body.strip():
-        request._body = b"{}"  # type: ignore[attr-defined]
+        request._body = b"{}"
     if "\x00" in request.path:
         raise Missing(NO_SUCH_CALL)
     for name, value in request.GET.items():

@@ -153,7 +153,7 @@ class DagOut(BaseModel):
 
 class Parameter(BaseModel):
     default: JsonValue
-    json_schema: dict[str, Any] = Field(serialization_alias="schema", validation_alias="schema")
+    json_schema: dict[str, Any] = Field(serialization_alias="schema")
 
 
 class DagDetail(DagOut):

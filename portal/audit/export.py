@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Max, QuerySet
 from django.utils import timezone
@@ -89,7 +90,7 @@ def inert(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def _batches(rows: QuerySet[AuditEvent], *columns: str) -> Iterator[list[tuple[object, ...]]]:
+def _batches(rows: QuerySet[AuditEvent], *columns: str) -> Iterator[list[tuple[Any, ...]]]:
     ordered = rows.order_by("seq").values_list("seq", *columns)
     last = 0
     while batch := list(ordered.filter(seq__gt=last)[:BATCH]):

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent, AuditHead
@@ -91,12 +91,10 @@ class Trail:
 
 
 PROJECTIONS: dict[str, int] = {
-    name: AuditEvent._meta.get_field(name).max_length or 0
-    for name in (
-        "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target", "deployment", "request", "grant",
-        "operation",
-    )
-}  # fmt: skip
+    column.name: column.max_length or 0
+    for column in AuditEvent._meta.concrete_fields
+    if isinstance(column, models.CharField) and column.name not in ("prev", "hash")
+}
 """The columns that repeat what the canonical text says, with how much they hold."""
 
 _open = threading.local()

@@ -49,7 +49,9 @@ def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
         return present.dag_detail(option, None, str(error))
     if found is None:
         return present.dag_detail(option, None, f"Airflow on {deployment} has no DAG of this name.")
-    params = {name: Parameter(default=param.value, schema=dict(param.schema)) for name, param in found.params.items()}
+    params = {
+        name: Parameter(default=param.value, json_schema=dict(param.schema)) for name, param in found.params.items()
+    }
     return present.dag_detail(option, params)
 
 

@@ -14,11 +14,11 @@ from portal.access import grants as actions
 from portal.access import queries
 from portal.access.models import Grant
 from portal.api import present
-from portal.api.auth import ApiRequest, Bearer
+from portal.api.auth import ApiRequest, Bearer, need_scope
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Moment
 from portal.api.shapes import GrantOut
-from portal.errors import Missing, Refused
+from portal.errors import Missing
 
 router = Router(tags=["grants"])
 
@@ -63,9 +63,7 @@ def revoke_grant(request: ApiRequest, id: str, body: RevokeIn) -> GrantOut:
     by = request.auth.user
     row = queries.grant_for(by, refs.parse(refs.GRANT, id))
     own = row.beneficiary_id == by.pk
-    needed = "request" if own else "decide"
-    if needed not in request.auth.scopes:
-        raise Refused(f"Ending {'your own' if own else 'this'} grant needs the scope {needed}.", reason="scope")
+    need_scope(request, request.auth, "request" if own else "decide")
     if own:
         actions.hand_back(grant_id=row.pk, by=by)
     else:

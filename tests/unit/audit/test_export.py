@@ -4,6 +4,8 @@ import csv
 import hashlib
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -122,3 +124,15 @@ def test_other_formats_are_refused() -> None:
         export.export(by=AUDITOR, filters=Filters(), form="xlsx")
     assert "format" in caught.value.fields
     assert AuditEvent.objects.count() == 0
+
+
+def test_the_script_of_the_documentation_verifies_an_export(ten_events: None, settings) -> None:
+    page = (settings.BASE_DIR / "docs" / "audit.md").read_text()
+    script = page.partition("```python\n")[2].partition("```")[0]
+    sent = "".join(jsonl_lines(events(Filters())))
+
+    def verify(text: str) -> int:
+        return subprocess.run([sys.executable, "-c", script], input=text.encode(), capture_output=True).returncode
+
+    assert verify(sent) == 0
+    assert verify(sent.replace("number 3", "number 0")) == 1

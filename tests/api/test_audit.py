@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+
+import pytest
+
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from tests import trail
+from tests.api.conftest import refused
+from tests.factories import request_at_status
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def auditor(as_, catalogue):
+    """The auditor's program, and a story to read: employee asked, lead denied."""
+    request_at_status("denied", by="employee", entitlement="demo/role/User", reason="month-end close")
+    return as_("auditor")
+
+
+def text(response) -> str:
+    return b"".join(response.streaming_content).decode()
+
+
+def test_list(auditor) -> None:
+    told = auditor.get("/audit", verb="request.denied").json()
+    (event,) = told["items"]
+    row = AuditEvent.objects.get(verb=Verb.REQUEST_DENIED)
+    assert event["at"] == row.at.isoformat().replace("+00:00", "Z")
+    assert event | {"at": ""} == {
+        "seq": row.seq, "at": "", "actor": "lead", "on_behalf_of": None, "token": None, "source": None,
+        "verb": "request.denied", "outcome": "success", "target": row.target, "deployment": "demo",
+        "request": row.target, "grant": None, "operation": None,
+        "detail": {"entitlement": "demo/role/User", "comment": "not this week", "stage": 1},
+        "sentence": f"lead denied {row.target}: “not this week”", "hash": row.hash,
+    }  # fmt: skip
+    assert told["next"] is None
+
+
+def test_filters(auditor) -> None:
+    def found(**params: str) -> set[str]:
+        return {event["verb"] for event in auditor.get("/audit", **params).json()["items"]}
+
+    assert found(verb="request.*") == {"request.submitted", "request.denied"}
+    assert found(actor="employee", q="month-end") == {"request.submitted"}
+    assert found(target="REQ-999") == set()
+    assert found(since="2999-01-01") == set()
+    assert found(until="2020-01-01") == set()
+    assert found(outcome="refused") == set()
+
+
+@pytest.mark.parametrize("path", ["/audit", "/audit/export"])
+def test_wrong_filters(auditor, path: str) -> None:
+    problem = auditor.get(path, verb="request", since="yesterday", outcome="good")
+    refused(problem, 422, "invalid", "verb", "since", "outcome")
+    refused(auditor.get("/audit/export", format="xlsx"), 422, "invalid", "format")
+    assert not AuditEvent.objects.filter(verb=Verb.AUDIT_EXPORTED).exists()
+
+
+def test_pages_follow_each_other(auditor) -> None:
+    seqs, cursor = [], ""
+    while cursor is not None:
+        told = auditor.get("/audit", limit=2, **({"cursor": cursor} if cursor else {})).json()
+        assert len(told["items"]) <= 2
+        seqs += [event["seq"] for event in told["items"]]
+        cursor = told["next"]
+    assert seqs == list(range(AuditEvent.objects.count(), 0, -1))
+
+
+def test_export_csv(auditor) -> None:
+    response = auditor.get("/audit/export", verb="request.*")
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"].startswith('attachment; filename="gatehouse-audit-')
+    assert response["Cache-Control"] == "no-store"
+    assert response.streaming
+    rows = list(csv.DictReader(io.StringIO(text(response), newline="")))
+    assert [row["verb"] for row in rows] == ["request.submitted", "request.denied"]
+    event = AuditEvent.objects.get(verb=Verb.AUDIT_EXPORTED)
+    assert (event.actor, event.source) == ("auditor", "127.0.0.1")
+    assert json.loads(event.payload)["detail"]["rows"] == 2
+
+
+def test_export_jsonl_can_be_verified(auditor) -> None:
+    response = auditor.get("/audit/export", format="jsonl")
+    assert response["Content-Type"] == "application/jsonl; charset=utf-8"
+    lines = [json.loads(line) for line in text(response).splitlines()]
+    prev = "0" * 64
+    for seq, told in enumerate(lines, start=1):
+        payload = json.dumps(told["event"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert told["hash"] == hashlib.sha256(bytes.fromhex(prev) + payload.encode()).hexdigest()
+        assert (told["prev"], told["event"]["seq"]) == (prev, seq)
+        prev = told["hash"]
+    assert len(lines) == AuditEvent.objects.count() - 1, "all but the record of this export"
+
+
+def test_verify(auditor) -> None:
+    told = auditor.get("/audit/verify").json()
+    count = AuditEvent.objects.count() - 1
+    assert (told["ok"], told["events"], told["head"]["seq"], told["problems"]) == (True, count, count, [])
+    with trail.triggers_off():
+        AuditEvent.objects.filter(seq=2).update(actor="nobody")
+    told = auditor.get("/audit/verify").json()
+    assert (told["ok"], told["first_bad"]) == (False, 2)
+    assert told["problems"] == ["The column actor of event 2 does not say what its text says."]
+    assert AuditEvent.objects.filter(verb=Verb.AUDIT_VERIFY_FAILED, actor="auditor").count() == 1
+
+
+@pytest.mark.parametrize("name", ["employee", "lead", "security", "stranger"])
+def test_the_trail_is_for_auditors_and_admins(as_, name: str) -> None:
+    for path in ("/audit", "/audit/export", "/audit/verify"):
+        refused(as_(name).get(path), 403, "scope")
+    assert as_("admin").get("/audit").status_code == 200

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from portal.catalogue.models import Dag, Deployment
+from portal.dags.models import Run
+from portal.operations.models import Operation
+from tests.api.conftest import refused
+from tests.factories import grant_at_status, work_off
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("airflow")]
+REPORT = "/dags/demo/sales_report"
+
+
+def test_list(as_) -> None:
+    told = {item["dag_id"]: item for item in as_("colleague").get("/dags").json()["items"]}
+    assert set(told) == {"sales_report", "payroll_close", "warehouse_backup", "flaky_import", "every_param"}
+    report, payroll = told["sales_report"], told["payroll_close"]
+    assert (report["id"], report["actions"], report["why_not"]) == ("demo/sales_report", ["trigger", "pause"], None)
+    assert (report["paused"], report["problem"]) == (False, None)
+    assert report["seen_at"].endswith("Z")
+    assert (payroll["actions"], payroll["reason"]) == ([], "needs_approval")
+    assert [i["dag_id"] for i in as_("colleague").get("/dags", q="SALES").json()["items"]] == ["sales_report"]
+    assert as_("colleague").get("/dags", deployment="legacy").json()["items"] == []
+    assert as_("stranger").get("/dags").json()["items"] == []
+
+
+def test_read_with_parameters(as_) -> None:
+    told = as_("colleague").get(REPORT).json()
+    assert told["params"]["region"] == {
+        "default": "KR", "schema": {"type": "string", "enum": ["KR", "APAC", "EU"], "title": "Region"},
+    }  # fmt: skip
+    assert (told["params_unknown_because"], told["locked"]) == (None, {})
+
+
+def test_read_while_airflow_is_away(as_) -> None:
+    Deployment.objects.update(status=Deployment.Status.DOWN)
+    told = as_("colleague").get(REPORT).json()
+    assert (told["params"], told["params_unknown_because"]) == (None, "Airflow on demo is unreachable.")
+
+
+@pytest.mark.parametrize("path", [REPORT, "/dags/demo/nothing", "/dags/nowhere/sales_report"])
+def test_what_one_may_not_operate_is_not_there(as_, path: str) -> None:
+    for program in (as_("stranger"), as_("security")):
+        refused(program.get(path), 404, "not_found")
+        refused(program.post(f"{path}/runs"), 404, "not_found")
+        refused(program.post(f"{path}/pause", {"reason": "x"}), 404, "not_found")
+        refused(program.post(f"{path}/unpause"), 404, "not_found")
+    assert (Run.objects.count(), Operation.objects.count()) == (0, 0)
+
+
+def test_run(as_) -> None:
+    answer = as_("colleague").post(f"{REPORT}/runs", {"conf": {"region": "EU", "n": [1, 2.5, None]}, "note": "for Kim"})
+    assert answer.status_code == 201
+    told, run = answer.json(), Run.objects.get()
+    assert {name: told[name] for name in told if not name.endswith("_at")} == {
+        "id": run.ref,
+        "status": "requested",
+        "deployment": "demo",
+        "dag_id": "sales_report",
+        "dag_run_id": f"gatehouse__{run.operation.uuid}",
+        "conf": {"region": "EU", "n": [1, 2.5, None]},
+        "note": "for Kim",
+        "requested_by": "colleague",
+        "operation": run.operation.ref,
+        "error": None,
+        "url": f"http://127.0.0.1:8000/runs/{run.ref}",
+    }
+    work_off()
+    told = as_("colleague").get(f"/runs/{run.ref}").json()
+    assert told["status"] in ("queued", "running", "success")
+    event = AuditEvent.objects.get(verb=Verb.RUN_REQUESTED)
+    assert event.token.startswith("gh_") and event.target == run.ref
+
+
+def test_run_without_anything(as_) -> None:
+    assert as_("colleague").post(f"{REPORT}/runs").json()["conf"] == {}
+
+
+@pytest.mark.parametrize(
+    "body, field",
+    [
+        ({"conf": []}, "conf"),
+        ({"conf": "x"}, "conf"),
+        ({"conf": {"x": "a" * 70_000}}, "conf"),
+        ({"conf": {"x": json.loads("[" * 34 + "]" * 34)}}, "conf"),
+        ('{"conf": {"x": NaN}}', "body"),
+        ('{"conf": {"x": 1e999}}', "body"),
+        ('{"conf": {"x": 1, "x": 2}}', "x"),
+        ('{"conf": {"x": "\\ud800"}}', "conf"),
+        ({"note": "x" * 600}, "note"),
+        ({"note": "a\u202eb"}, "note"),
+        ({"logical_date": "2026-11-21"}, "logical_date"),
+    ],
+)
+def test_what_cannot_be_run(as_, body, field: str) -> None:
+    refused(as_("colleague").post(f"{REPORT}/runs", body), 422, "invalid", field)
+    assert Run.objects.count() == 0
+
+
+def test_who_may_not_run_it_at_once(as_) -> None:
+    refused(as_("employee").post(f"{REPORT}/runs"), 403, "needs_approval")
+    refused(as_("colleague").post("/dags/demo/payroll_close/runs"), 403, "needs_approval")
+    event = AuditEvent.objects.filter(verb=Verb.RUN_REQUEST_REFUSED).latest("seq")
+    assert (event.actor, event.target) == ("colleague", "demo/payroll_close")
+
+
+def test_too_many_runs(as_) -> None:
+    Dag.objects.filter(dag_id="sales_report").update(max_runs_per_hour=1)
+    assert as_("colleague").post(f"{REPORT}/runs").status_code == 201
+    refused(as_("colleague").post(f"{REPORT}/runs"), 403, "too_many_runs")
+
+
+def test_pause_and_unpause(as_) -> None:
+    told = as_("colleague").post(f"{REPORT}/pause", {"reason": "month end"}).json()
+    assert (told["kind"], told["status"], told["subject"], told["requested_by"]) == (
+        "pause_dag", "queued", "demo/sales_report", "colleague",
+    )  # fmt: skip
+    work_off()
+    assert as_("colleague").get("/dags", q="sales").json()["items"][0]["paused"] is True
+    told = as_("colleague").get(f"/operations/{told['id']}").json()
+    assert (told["status"], told["before"], told["after"], told["attempts"]) == (
+        "succeeded", {"paused": False}, {"paused": True}, 1,
+    )  # fmt: skip
+    assert told["settled_at"].endswith("Z")
+    as_("colleague").post(f"{REPORT}/unpause", {"reason": "go on"})
+    work_off()
+    assert as_("colleague").get("/dags", q="sales").json()["items"][0]["paused"] is False
+
+
+def test_pausing_needs_a_reason(as_) -> None:
+    refused(as_("colleague").post(f"{REPORT}/pause"), 422, "invalid", "reason")
+    refused(as_("colleague").post(f"{REPORT}/pause", {"reason": "x", "until": "tomorrow"}), 422, "invalid", "until")
+    refused(as_("employee").post(f"{REPORT}/pause", {"reason": "x"}), 403, "needs_approval")
+    assert Operation.objects.count() == 0
+
+
+# --- runs and operations ---------------------------------------------------------------------------------------------
+@pytest.fixture
+def run(as_) -> Run:
+    as_("colleague").post(f"{REPORT}/runs", {"note": "quiet"})
+    return Run.objects.get()
+
+
+@pytest.mark.parametrize("name", ["colleague", "employee", "lead", "auditor", "admin"])
+def test_who_sees_a_run(as_, run: Run, name: str) -> None:
+    assert as_(name).get(f"/runs/{run.ref}").json()["note"] == "quiet"
+    assert as_(name).get(f"/operations/{run.operation.ref}").json()["subject"] == run.ref
+
+
+@pytest.mark.parametrize("name", ["stranger", "security"])
+def test_who_does_not_learn_that_there_is_a_run(as_, run: Run, name: str) -> None:
+    for there, nowhere in (
+        (f"/runs/{run.ref}", "/runs/RUN-999"),
+        (f"/operations/{run.operation.ref}", "/operations/OP-999"),
+    ):
+        hidden, absent = refused(as_(name).get(there), 404, "not_found"), as_(name).get(nowhere).json()
+        assert hidden["detail"].replace(there.split("/")[-1], nowhere.split("/")[-1]) == absent["detail"]
+
+
+def test_operations_of_grants_are_for_who_sees_the_grant(as_) -> None:
+    grant = grant_at_status("active", by="employee", entitlement="demo/role/User")
+    operation = Operation.objects.get(subject=grant.ref)
+    for name in ("employee", "lead", "auditor", "admin"):
+        told = as_(name).get(f"/operations/{operation.ref}").json()
+        assert (told["kind"], told["status"]) == ("grant_role", "succeeded")
+        assert "User" in json.dumps(told["after"])
+    for name in ("colleague", "security", "stranger"):
+        refused(as_(name).get(f"/operations/{operation.ref}"), 404, "not_found")
+
+
+def test_an_operation_says_why_it_waits(as_, run: Run) -> None:
+    Deployment.objects.update(status=Deployment.Status.DOWN)
+    told = as_("colleague").get(f"/operations/{run.operation.ref}").json()
+    assert told["waiting_for"].startswith("Airflow on demo is unreachable.")
+    assert told["settled_at"] is None
