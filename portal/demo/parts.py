@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from portal.demo import place
@@ -154,7 +155,8 @@ def _django() -> None:
 
 def main(arguments: list[str]) -> int:
     part, *ports = arguments
-    return {"airflow": run_airflow, "setup": setup, "finish": finish}[part](*(int(port) for port in ports))
+    parts: dict[str, Callable[..., int]] = {"airflow": run_airflow, "setup": setup, "finish": finish}
+    return parts[part](*(int(port) for port in ports))
 
 
 if __name__ == "__main__":

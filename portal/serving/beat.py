@@ -19,5 +19,5 @@ class Scheduler(celery.beat.Scheduler):
     Celery's own wakes 10 ms early and spins until the moment has come, which costs half a per cent of a processor.
     """
 
-    def adjust(self, n: float | None, drift: float = 0.002) -> float | None:
+    def adjust(self, n: float, drift: float = 0.002) -> float:
         return n + drift if n and n > 0 else n

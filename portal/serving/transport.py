@@ -135,8 +135,10 @@ def _lock(folder: Path) -> int | None:
     return descriptor
 
 
-class QoS(virtual.QoS):  # type: ignore[misc]
+class QoS(virtual.QoS):
     """Tells the channel when a message is settled. Called from the pool's threads."""
+
+    channel: Channel
 
     def ack(self, delivery_tag: str) -> None:
         super().ack(delivery_tag)
@@ -148,7 +150,7 @@ class QoS(virtual.QoS):  # type: ignore[misc]
             self.channel.settle(delivery_tag)
 
 
-class Channel(virtual.Channel):  # type: ignore[misc]
+class Channel(virtual.Channel):
     """One connection's view of the folder."""
 
     QoS = QoS
@@ -200,7 +202,7 @@ class Channel(virtual.Channel):  # type: ignore[misc]
 
     def _restore(self, message: virtual.Message) -> None:
         """Put an unacknowledged message back as it was, under its old place in the order."""
-        if claim := self._claims.pop(message.delivery_tag, None):
+        if claim := self._claims.pop(str(message.delivery_tag), None):
             self.folder.give_back(claim)
 
     def _size(self, queue: str) -> int:
@@ -210,13 +212,13 @@ class Channel(virtual.Channel):  # type: ignore[misc]
         return self.folder.purge(queue)
 
 
-class Transport(virtual.Transport):  # type: ignore[misc]
+class Transport(virtual.Transport):
     """`embedded://` (see portal/celery.py)."""
 
     Channel = Channel
     driver_type = driver_name = "embedded"
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> Any:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         # a worker looks for a signal to stop only between two calls of this
         return super().drain_events(connection, timeout=None if timeout is None else min(timeout, 0.5))
 
