@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from accounts.operator import Operator
-from portal.audit.record import Trail, recording
+from portal.audit.record import SYSTEM, Trail, recording
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid
 
@@ -70,6 +70,8 @@ def _set_details(user: User, *, email: str | None, name: str | None) -> list[str
     """Raises Invalid. An e-mail address belongs to one person: accounts in Airflow are found by it."""
     wrong, changed = {}, []
     if user._state.adding:
+        if user.username.casefold() == SYSTEM:
+            wrong["username"] = f"“{SYSTEM}” is how the trail calls the portal itself; choose another name."
         try:
             User.username_validator(user.username)
             User._meta.get_field("username").run_validators(user.username)

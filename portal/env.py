@@ -110,7 +110,8 @@ def secret(name: str, *, generated_in: Path) -> str:
             draft.unlink()
     except OSError as error:
         raise ImproperlyConfigured(
-            f"{name} is not set and {generated_in} cannot be written ({error.strerror}). Set {name} or GATEHOUSE_DATA_DIR."
+            f"{name} is not set and {generated_in} cannot be written ({error.strerror}). "
+            f"Set {name} or GATEHOUSE_DATA_DIR."
         ) from error
     return generated_in.read_text()
 
@@ -122,10 +123,11 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     engine = config.get("ENGINE", "")
     readings[name] = Reading(name, readings[name].source, f"{engine.rpartition('.')[2]} {config.get('NAME', '')}")
     if engine == "django.db.backends.sqlite3":
-        # a reader never waits for a writer (WAL); a transaction that will write says so at once (IMMEDIATE), so it waits
-        # its turn instead of failing half-way with "database is locked"
+        # a reader never waits for a writer (WAL); a transaction that will write says so at once (IMMEDIATE), so it
+        # waits its turn instead of failing half-way with "database is locked"; and what was answered as done survives
+        # a power cut (FULL)
         config["OPTIONS"] = {
-            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
         }

@@ -37,14 +37,18 @@ def submit(
     ticket: str = "",
     starts_at: datetime | None = None,
     beneficiary: User | None = None,
+    key: str | None = None,
 ) -> AccessRequest:
     """Ask for `entitlement` for `beneficiary` (default: `by`). Where the policy grants at once, it is approved already.
 
+    key: identifies the form it was sent with; the same person's same key gives the same request, not a second one.
     Raises Invalid (by field), Refused (`not_eligible`, `not_offered`, `conflicting_access`, `no_approver`), Conflict
     (`already_open`).
     """
     beneficiary = beneficiary or by
     with recording(refusal=Verb.REQUEST_SUBMIT_REFUSED, by=by, target=entitlement.key) as trail:
+        if key and (sent := AccessRequest.objects.filter(requester=by, key=key).first()):
+            return sent
         version = catalogue.version_in_force()
         if version is None:
             raise Refused("No catalogue is in force yet: ask a platform admin.", reason="not_offered")
@@ -73,6 +77,7 @@ def submit(
                 policy_version=version.number,
                 break_glass=policy.break_glass,
                 lapses_at=now + policy.pending_for,
+                key=key or None,
             )
         )
         _copy_stages(request, policy.stages)
@@ -256,6 +261,8 @@ def _insert(request: AccessRequest) -> AccessRequest:
         with transaction.atomic():
             request.save(force_insert=True)
     except IntegrityError:
+        if request.key and AccessRequest.objects.filter(requester=request.requester, key=request.key).exists():
+            raise Conflict("This form was sent a moment ago; the request is on its way.", reason="sent_twice") from None
         twin = AccessRequest.objects.filter(
             beneficiary=request.beneficiary, entitlement=request.entitlement, status=R.PENDING
         ).first()

@@ -36,6 +36,9 @@ class AccessRequest(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     lapses_at = models.DateTimeField(help_text="until when it may stay pending")
     closed_at = models.DateTimeField(null=True)
+    key = models.CharField(
+        max_length=64, null=True, help_text="of the form it was sent with: a double click is one request"
+    )
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -49,6 +52,7 @@ class AccessRequest(models.Model):
             models.UniqueConstraint(
                 "beneficiary", "entitlement", condition=Q(status="pending"), name="access_one_open_request"
             ),
+            models.UniqueConstraint("requester", "key", name="access_one_request_per_form"),
             models.CheckConstraint(condition=Q(lapses_at__gt=F("created_at")), name="access_lapses_later"),
             models.CheckConstraint(
                 condition=Q(status="pending", closed_at__isnull=True)

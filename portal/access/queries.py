@@ -115,12 +115,11 @@ def options_for(user: User, *, q: str = "", deployment: str = "") -> list[Option
         request.entitlement_id: request
         for request in AccessRequest.objects.filter(beneficiary=user, status=AccessRequest.Status.PENDING)
     }
-    policies: dict[str, PolicySpec] = {}
+    policies = catalogue.policies_in_force()
     able: dict[tuple[str, ...], list[User]] = {}
     found = []
     for row in rows:
-        policy = policies.get(row.policy) or policies.setdefault(row.policy, catalogue.policy(row.policy))
-        found.append(_option(user, row, policy, held.get(row.pk), asked.get(row.pk), able))
+        found.append(_option(user, row, policies[row.policy], held.get(row.pk), asked.get(row.pk), able))
     return found
 
 

@@ -52,7 +52,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_HANDED_BACK: "{actor} handed {target} back, {entitlement}",
     Verb.GRANT_ENDED: "{target} has ended: Airflow on {deployment} confirms it, {entitlement}{beneficiary}",
     Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
-    Verb.ROLES_CHANGED: "Gatehouse changed the roles of {target} in Airflow on {deployment}{before_after}",
+    Verb.ROLES_CHANGED: "Gatehouse changed the roles of {target} in Airflow on {deployment}{roles_before_after}",
     Verb.ROLES_CONFIRMED: "Gatehouse found the roles of {target} in Airflow on {deployment} as they should be",
     Verb.ACCOUNT_MATCHED: "{target} was found in Airflow on {deployment} as {airflow_user}",
     Verb.ACCOUNT_CREATED: "An Airflow account {airflow_user} was created on {deployment} for {target}",
@@ -152,9 +152,17 @@ def _before_after(event: AuditEvent, said: Mapping[str, Any]) -> str:
     return f": from {_plain(said['before']) or 'none'} to {_plain(said['after']) or 'none'}"
 
 
+def _roles_before_after(event: AuditEvent, said: Mapping[str, Any]) -> str:
+    before, after = ({*said.get(when, {}).get("roles", [])} for when in ("before", "after"))
+    gained, lost = ", ".join(sorted(after - before)), ", ".join(sorted(before - after))
+    changes = [part for part in (gained and f"gave {gained}", lost and f"took {lost} away") if part]
+    return f": {' and '.join(changes)}" if changes else ""
+
+
 SPECIAL = {
     "actor": _actor,
     "duration": _duration,
     "break_glass": _break_glass,
     "before_after": _before_after,
+    "roles_before_after": _roles_before_after,
 }

@@ -37,6 +37,12 @@ def policy(name: str, version: int | None = None) -> PolicySpec:
     return found
 
 
+def policies_in_force() -> dict[str, PolicySpec]:
+    """All policies of the version in force by name, for lists; nothing before the first version."""
+    row = CatalogueVersion.objects.only("number", "sha256").order_by("-number").first()
+    return document(row).policies if row else {}
+
+
 def deployments_in_force() -> QuerySet[Deployment]:
     return Deployment.objects.filter(retired_at=None)
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from accounts import people
 from accounts.models import User
 from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
 from portal.errors import Refused
 
+Policies = Mapping[str, PolicySpec]
 VERBS = {"trigger": "run", "pause": "pause or unpause"}
 
 
-def may_see(user: User, dag: Dag) -> bool:
-    """Those who may act at once, and those its policy names."""
-    return people.is_one_of(user, [*dag.who, *_may_ask(dag)])
+def may_see(user: User, dag: Dag, policies: Policies | None = None) -> bool:
+    """Those who may act at once, and those its policy names. `policies`: those in force, where a list has read them."""
+    return people.is_one_of(user, [*dag.who, *_may_ask(dag, policies)])
 
 
-def check_can_operate(by: User, dag: Dag, action: str) -> None:
+def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None = None) -> None:
     """Whether `by` may do `action` ("trigger", "pause") at once.
 
     Reasons: `not_offered`, `needs_approval`, `not_eligible`.
@@ -32,7 +36,7 @@ def check_can_operate(by: User, dag: Dag, action: str) -> None:
     if people.is_one_of(by, dag.who):
         return
     at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
-    if people.is_one_of(by, _may_ask(dag)):
+    if people.is_one_of(by, _may_ask(dag, policies)):
         raise Refused(
             f"You may {verb} {dag.dag_id} only with an approval (policy “{dag.policy}”). Without one, {at_once} may.",
             reason="needs_approval",
@@ -40,5 +44,8 @@ def check_can_operate(by: User, dag: Dag, action: str) -> None:
     raise Refused(f"You may not {verb} {dag.dag_id}; {at_once} may.", reason="not_eligible")
 
 
-def _may_ask(dag: Dag) -> list[str]:
-    return catalogue.policy(dag.policy).may_request if dag.policy else []
+def _may_ask(dag: Dag, policies: Policies | None) -> list[str]:
+    if not dag.policy:
+        return []
+    known = policies if policies is not None else catalogue.policies_in_force()
+    return known[dag.policy].may_request

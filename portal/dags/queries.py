@@ -13,7 +13,7 @@ from portal import refs
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag
 from portal.dags.models import DagState, Run
-from portal.dags.permissions import check_can_operate, may_see
+from portal.dags.permissions import Policies, check_can_operate, may_see
 from portal.errors import Missing, Refused
 
 
@@ -36,23 +36,25 @@ def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOpt
         rows = rows.filter(deployment__name=deployment)
     if q:
         rows = rows.filter(dag_id__icontains=q)
-    return [_option(user, dag) for dag in rows if may_see(user, dag)]
+    policies = catalogue.policies_in_force()
+    return [_option(user, dag, policies) for dag in rows if may_see(user, dag, policies)]
 
 
 def dag_for(user: User, deployment: str, dag_id: str) -> DagOption:
     """Raises Missing for what is not in the catalogue and for what `user` may not see, with the same words."""
     rows = catalogue.dags_in_force().select_related("deployment", "state")
     dag = rows.filter(deployment__name=deployment, dag_id=dag_id).first()
-    if dag is None or not may_see(user, dag):
+    policies = catalogue.policies_in_force()
+    if dag is None or not may_see(user, dag, policies):
         raise Missing(f"There is no DAG “{dag_id[:100]}” on “{deployment[:40]}” that you may operate.")
-    return _option(user, dag)
+    return _option(user, dag, policies)
 
 
-def _option(user: User, dag: Dag) -> DagOption:
+def _option(user: User, dag: Dag, policies: Policies) -> DagOption:
     allowed, why_not, reason = [], "", ""
     for action in ("trigger", "pause"):
         try:
-            check_can_operate(user, dag, action)
+            check_can_operate(user, dag, action, policies)
             allowed.append(action)
         except Refused as refusal:
             if action == "trigger":

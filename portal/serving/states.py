@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from portal.access.states import GRANT, REQUEST, STAGE
 from portal.dags.states import RUN
+from portal.machine import Machine
 from portal.operations.states import OPERATION
 
-MACHINES = {
+MACHINES: dict[str, Machine[Any]] = {
     "Request": REQUEST,
     "Stage of a decision": STAGE,
     "Grant": GRANT,
@@ -19,7 +22,8 @@ def page() -> str:
     """The whole Markdown page. A guard compares it with the file in docs/."""
     parts = [
         "# States\n",
-        "Drawn from the transition tables in `portal/*/states.py` by `manage.py states --write`. Nothing else moves a status.\n",
+        "Drawn from the transition tables in `portal/*/states.py` by `manage.py states --write`.",
+        "Nothing else moves a status.\n",
     ]
     for title, machine in MACHINES.items():
         parts.append(f"## {title}\n\n```mermaid\n{machine.diagram()}\n```\n")

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone
 
 from portal.audit.record import Source, source
@@ -38,6 +40,13 @@ class SecurityHeadersMiddleware:
         for name, value in self.headers.items():
             response.setdefault(name, value)
         return response
+
+
+class GZipPagesMiddleware(GZipMiddleware):
+    """Pages travel compressed. Streams (exports) do not: they are to flow at the database's speed."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return response if response.streaming else super().process_response(request, response)
 
 
 class AuditSourceMiddleware:

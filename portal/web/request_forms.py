@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,7 @@ class RequestForm(forms.Form):
 
     use_required_attribute = False
 
+    key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     duration = forms.ChoiceField(
         label="For how long?", widget=forms.RadioSelect, error_messages={"required": "Choose for how long you need it."}
     )
@@ -70,6 +72,7 @@ class RequestForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, *, option: Option) -> None:
         super().__init__(data)
+        self.fields["key"].initial = secrets.token_urlsafe(16)  # of this form: sent twice, it is one request
         self.longest = option.entitlement.max_duration
         spans = chips(self.longest)
         choices = [(durations.iso(span), durations.words(span)) for span in spans]
@@ -113,6 +116,7 @@ class RequestForm(forms.Form):
             "reason": self.cleaned_data["reason"],
             "ticket": self.cleaned_data.get("ticket", ""),
             "starts_at": start,
+            "key": self.cleaned_data["key"] or None,
         }
 
     def take(self, error: GatehouseError) -> None:

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 HOURS = timedelta(hours=1)
 
 
-def ask(by, key="demo/role/User", **changes):
+def ask(by, what="demo/role/User", /, **changes):
     values = {"duration": 8 * HOURS, "reason": "month-end close"} | changes
-    return actions.submit(by=by, entitlement=offered.entitlement(key), **values)
+    return actions.submit(by=by, entitlement=offered.entitlement(what), **values)
 
 
 def verbs():
@@ -194,3 +194,11 @@ def test_lapsing_leaves_what_still_has_time(employee):
     assert actions.lapse_due() == 0
     request.refresh_from_db()
     assert request.status == "pending"
+
+
+def test_the_same_form_sent_twice_is_one_request(employee, lead):
+    first = ask(employee, "demo/role/Viewer", key="form-1")
+    assert ask(employee, "demo/role/Viewer", key="form-1") == first
+    assert AccessRequest.objects.count() == Grant.objects.count() == Operation.objects.count() == 1
+    assert ask(employee, "demo/role/Viewer", key="form-2") != first
+    assert ask(lead, "demo/role/Viewer", key="form-1") != first  # somebody else's form
