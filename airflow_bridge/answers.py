@@ -41,6 +41,8 @@ class Asked:
     needs: str = ""
     """The Airflow permission it takes, for example "can_read on Users"."""
     writes: bool = False
+    repeatable: bool = False
+    """Twice leaves Airflow as once does, though the second may be answered with a conflict."""
 
     def __str__(self) -> str:
         return f"{self.deployment} was asked {self.what}"

@@ -90,13 +90,16 @@ class Http:
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str | int] | None = None,
         signed_in: bool = True,
+        repeatable: bool = False,
     ) -> Shape:
         """Ask, and give the JSON of the answer as `shape` makes it.
 
         A read is tried again when the network, Airflow or its proxy failed; a write only where it was certainly not
-        begun: no connection, or a refused token. what and needs: see `Asked`. Raises BridgeError's children.
+        begun (no connection, a refused token), and a repeatable one also after a 500, as Airflow gives it when two write
+        to SQLite at once: that attempt is over, so it cannot come after a later one.
+        what, needs, repeatable: see `Asked`. Raises BridgeError's children.
         """
-        asked = Asked(self.name, self.account, what, needs, writes=method != "GET")
+        asked = Asked(self.name, self.account, what, needs, writes=method != "GET", repeatable=repeatable)
         content = _encode(asked, body)
         deadline = time.monotonic() + self._budget
         attempt, renewed = 0, False
@@ -158,7 +161,8 @@ class Http:
             renewable = isinstance(self._auth, PasswordAuth) and not renewed
             raise _Failed(answers.error(answer, asked), again=renewable, at_once=True)
         if answer.status >= 500 or answer.status == 429:
-            raise _Failed(answers.error(answer, asked), again=not asked.writes)
+            again = not asked.writes or (asked.repeatable and answer.status == 500)
+            raise _Failed(answers.error(answer, asked), again=again)
         return answer
 
     def _send(

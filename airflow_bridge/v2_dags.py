@@ -43,6 +43,7 @@ class Dags:
             needs="can_edit on the DAG",
             params={"update_mask": "is_paused"},
             body={"is_paused": paused},
+            repeatable=True,
             shape=shapes.dag,
         )
         return self._read_dag(dag_id)
@@ -68,6 +69,7 @@ class Dags:
                 needs="can_edit on the DAG and can_create on DAG Runs",
                 body=body,
                 shape=shapes.run,
+                repeatable=True,  # under the same id: a second one is a conflict
             )
         except (TimedOut, Conflict, Unexpected) as error:
             return self._already_there(dag_id, dag_run_id, error)

@@ -65,6 +65,7 @@ class People:
             needs="can_create on Users",
             body={**person, "password": password, "roles": wanted},
             shape=shapes.user,
+            repeatable=True,  # at worst, the second one says that it is there
         )
         return self._read_user(username)
 
@@ -77,6 +78,7 @@ class People:
             what=f"to set the roles of {username}",
             needs="can_edit on Users",
             body={"roles": _names(roles)},
+            repeatable=True,
             shape=shapes.user,
         )
         return self._read_user(username)
@@ -109,6 +111,7 @@ class People:
             needs="can_create on Roles",
             body={"name": name, "actions": pairs},
             shape=shapes.role,
+            repeatable=True,
         )
         return self._read_role(name)
 
