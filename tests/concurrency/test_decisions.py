@@ -1,0 +1,110 @@
+"""Decisions at the same moment end in one clean outcome, and the others read who was first."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.access import actions, grants
+from portal.access.models import AccessRequest, Decision, Grant
+from portal.audit.models import AuditEvent
+from portal.audit.verify import verify
+from portal.catalogue import queries as catalogue
+from portal.operations.models import Operation
+from tests.concurrency.conftest import all_at_once
+from tests.factories import grant_at_status, person, request_at_status
+
+R = AccessRequest.Status
+
+
+def check_one_outcome(request: AccessRequest) -> None:
+    """One decision that counts, one grant and one operation if it was approved, and a trail that is whole."""
+    request.refresh_from_db()
+    approved = request.status == R.APPROVED
+    assert Grant.objects.count() == Operation.objects.count() == (1 if approved else 0)
+    settling = AuditEvent.objects.filter(
+        verb__in=["request.approved", "request.denied", "request.withdrawn"], target=request.ref
+    )
+    assert settling.count() == 1
+    result = verify()
+    assert result.ok, result.problems
+    assert list(AuditEvent.objects.order_by("seq").values_list("seq", flat=True)) == [
+        number + 1 for number in range(AuditEvent.objects.count())
+    ]
+
+
+def test_two_approvers(catalogue):
+    request = request_at_status()
+    lead, lead2 = person("lead"), person("lead2")
+    outcome = all_at_once(
+        lambda: actions.approve(request_id=request.pk, by=lead),
+        lambda: actions.approve(request_id=request.pk, by=lead2),
+    )
+    assert (len(outcome.answers), [refusal.status for refusal in outcome.refusals]) == (1, [409])
+    first = Decision.objects.get().by.username
+    assert f"{first} approved {request.ref}" in outcome.refusals[0].detail
+    check_one_outcome(request)
+
+
+def test_one_approves_and_one_denies(catalogue):
+    request = request_at_status()
+    lead, lead2 = person("lead"), person("lead2")
+    outcome = all_at_once(
+        lambda: actions.approve(request_id=request.pk, by=lead),
+        lambda: actions.deny(request_id=request.pk, by=lead2, comment="no"),
+    )
+    assert (len(outcome.answers), [refusal.status for refusal in outcome.refusals]) == (1, [409])
+    check_one_outcome(request)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_approved_and_withdrawn(catalogue, attempt):
+    request = request_at_status()
+    lead, employee = person("lead"), person("employee")
+    outcome = all_at_once(
+        lambda: actions.approve(request_id=request.pk, by=lead),
+        lambda: actions.withdraw(request_id=request.pk, by=employee),
+    )
+    assert (len(outcome.answers), [refusal.status for refusal in outcome.refusals]) == (1, [409])
+    check_one_outcome(request)
+
+
+def test_the_same_approval_twenty_times(catalogue):
+    request = request_at_status()
+    lead = person("lead")
+    outcome = all_at_once(*[lambda: actions.approve(request_id=request.pk, by=lead)] * 20)
+    assert (len(outcome.answers), {refusal.status for refusal in outcome.refusals}) == (1, {409})
+    check_one_outcome(request)
+
+
+def test_the_same_request_twenty_times(catalogue):
+    employee, entitlement = person("employee"), catalogue_entry("demo/role/User")
+
+    def ask() -> AccessRequest:
+        return actions.submit(by=employee, entitlement=entitlement, duration=entitlement.max_duration, reason="once")
+
+    outcome = all_at_once(*[ask] * 20)
+    assert (len(outcome.answers), {refusal.reason for refusal in outcome.refusals}) == (1, {"already_open"})
+    assert AccessRequest.objects.count() == 1
+    assert verify().ok
+
+
+def test_handed_back_revoked_and_expired_at_once(airflow):
+    grant = grant_at_status("active")
+    Grant.objects.filter(pk=grant.pk).update(ends_at=grant.verified_at)
+    employee, lead, admin = person("employee"), person("lead"), person("admin")
+    outcome = all_at_once(
+        lambda: grants.hand_back(grant_id=grant.pk, by=employee),
+        lambda: grants.revoke(grant_id=grant.pk, by=lead, reason="enough"),
+        lambda: grants.revoke(grant_id=grant.pk, by=admin, reason="enough"),
+        grants.expire_due,
+    )
+    ended = [answer for answer in outcome.answers if answer != 0]
+    assert len(ended) == 1 and all(refusal.status == 409 for refusal in outcome.refusals)
+    assert Operation.objects.filter(kind="revoke_role").count() == 1
+    verbs = ["grant.handed_back", "grant.revoked", "grant.expired"]
+    assert AuditEvent.objects.filter(verb__in=verbs).count() == 1
+    assert verify().ok
+
+
+def catalogue_entry(key: str):
+    return catalogue.entitlement(key)
