@@ -26,8 +26,8 @@ from typing import Any
 MARK = "SUPERVISED_BY"
 STAY_DOWN = 78  # EX_CONFIG: starting it again would not help
 PR_SET_PDEATHSIG = 1
-SETTLED = 60.0  # seconds after which a child counts as having worked: its back-off starts anew
-LONGEST_WAIT = 30.0
+SETTLED = 20.0  # seconds after which a child counts as having worked: its back-off starts anew
+LONGEST_WAIT = 5.0
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
