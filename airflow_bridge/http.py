@@ -95,7 +95,7 @@ class Http:
         """Ask, and give the JSON of the answer as `shape` makes it.
 
         A read is tried again when the network, Airflow or its proxy failed; a write only where it was certainly not
-        begun (no connection, a refused token), and a repeatable one also after a 500, as Airflow gives it when two write
+        begun (no connection, a refused token), and a repeatable one also after a 500, as Airflow answers when two write
         to SQLite at once: that attempt is over, so it cannot come after a later one.
         what, needs, repeatable: see `Asked`. Raises BridgeError's children.
         """
