@@ -1,0 +1,58 @@
+"""What the documents say is what there is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core.management import get_commands
+
+from accounts import matrix
+from portal import env
+from portal.api.management.commands import openapi
+from portal.audit.sentences import SENTENCES
+from portal.audit.verbs import Verb
+from portal.catalogue import schema
+from portal.serving import states
+from tests.guards.source import HOME, files
+
+MADE_FROM_CODE = {
+    "docs/states.md": (states.page, "manage.py states --write"),
+    "docs/permissions.md": (matrix.markdown, "manage.py reference"),
+    "docs/gatehouse.schema.json": (schema.text, "manage.py reference"),
+    "docs/openapi.json": (openapi.document, "manage.py openapi --write"),
+}
+PAGES = [path for path in files() if path.suffix == ".md"]
+
+
+@pytest.mark.parametrize("name", MADE_FROM_CODE)
+def test_a_page_made_from_code_is_current(name):
+    made, command = MADE_FROM_CODE[name]
+    assert (HOME / name).read_text() == made(), f"renew it: {command}"
+
+
+def test_every_verb_has_its_sentence():
+    assert set(SENTENCES) == set(Verb)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(HOME)))
+def test_links_lead_somewhere(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(HOME)))
+def test_commands_and_settings_that_are_named_exist(page):
+    text = page.read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (HOME / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z][a-z-]*)(?=[`\s.]|$)", text)) <= targets | {"sure"}
+    assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= set(get_commands())
+    known = set(env.readings) | {"GATEHOUSE_LOG_LEVEL"}
+    named = {name.removesuffix("_FILE") for name in re.findall(r"\bGATEHOUSE_[A-Z_]*[A-Z]\b", text)}
+    assert named <= known | {"GATEHOUSE"}
+
+
+def test_every_setting_is_documented():
+    text = (HOME / "docs" / "configuration.md").read_text()
+    assert not {name for name in env.readings if name not in text}
