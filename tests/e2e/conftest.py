@@ -93,16 +93,20 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def watch(live_server: object) -> Iterator[Watch]:
-    watching = Watch(live_server.url)  # type: ignore[attr-defined]
+def origin(live_server: object) -> str:
+    """Where the portal is served."""
+    return live_server.url  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.fixture
+def watch(origin: str) -> Iterator[Watch]:
+    watching = Watch(origin)
     yield watching
     assert not watching.wrong
 
 
 @pytest.fixture
-def visit(
-    request: pytest.FixtureRequest, browser: Browser, live_server: object, watch: Watch
-) -> Iterator[Callable[..., Page]]:
+def visit(request: pytest.FixtureRequest, browser: Browser, origin: str, watch: Watch) -> Iterator[Callable[..., Page]]:
     """A new browser window in which nobody has signed in, on a blank page. A failed test leaves pictures of them."""
     contexts: list[BrowserContext] = []
 
@@ -110,7 +114,7 @@ def visit(
         *, javascript: bool = True, dark: bool = False, width: int = 1280, height: int = 800, csp: bool = True
     ) -> Page:
         context = browser.new_context(
-            base_url=live_server.url,  # type: ignore[attr-defined]
+            base_url=origin,
             java_script_enabled=javascript,
             color_scheme="dark" if dark else "light",
             viewport={"width": width, "height": height},
@@ -134,7 +138,7 @@ def visit(
 
 
 @pytest.fixture
-def enter(visit: Callable[..., Page], cast: dict[str, User], live_server: object) -> Enter:
+def enter(visit: Callable[..., Page], cast: dict[str, User], origin: str) -> Enter:
     """A new window in which `name` has signed in, on the page `at`. (Signing in by hand is a journey of its own.)"""
 
     def go_in(name: str, at: str = "/", **window: object) -> Page:
@@ -142,9 +146,7 @@ def enter(visit: Callable[..., Page], cast: dict[str, User], live_server: object
         client.force_login(cast[name])
         page = visit(**window)
         session = client.cookies[settings.SESSION_COOKIE_NAME].value
-        page.context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]  # type: ignore[attr-defined]
-        )
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": origin}])
         page.goto(at)
         return page
 
