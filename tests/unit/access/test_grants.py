@@ -1,4 +1,4 @@
-"""The life of a grant: its time runs from the proof, it ends once, by whom it may be ended, and what ends leaves behind."""
+"""The life of a grant: its time runs from the proof, it ends once, by whom it may, and what ends leaves behind."""
 
 from __future__ import annotations
 
