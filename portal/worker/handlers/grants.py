@@ -36,9 +36,8 @@ class GrantRole:
         _ensure_role(grant.entitlement, airflow)
         user = accounts.find(person, deployment, airflow)
         if user is None:
-            required, _ = _grants_of(person, deployment)
             outbox.keep(operation)
-            user = accounts.create(person, deployment, airflow, required)
+            user = accounts.create(person, deployment, airflow, frozenset({grant.entitlement.role}))
             return _proved(grant, {"user": None, "roles": []}, user)
         _check_may_touch(grant, user)
         return _bring_in_line(operation, grant, user, airflow)
@@ -80,7 +79,8 @@ class RevokeRole:
 
 def _bring_in_line(operation: Operation, grant: Grant, user: AirflowUser, airflow: Airflow) -> Done:
     required, ending = _grants_of(grant.beneficiary, grant.entitlement.deployment)
-    target = wanted(user.roles, required=required, ending=ending)
+    giving = {grant.entitlement.role} if grant.status == G.APPLYING else set()
+    target = wanted(user.roles, giving=giving, required=required, ending=ending)
     if target == user.roles:
         return _proved(grant, _shown(user), user)
     outbox.keep(operation)
@@ -96,7 +96,7 @@ def _proved(grant: Grant, before: dict[str, Any], user: AirflowUser) -> Done:
     role = grant.entitlement.role
     mine = {role} & required if grant.status == G.APPLYING else set()
     gone = {role} & ending if grant.status == G.ENDING else set()
-    if not in_line(user.roles, required=mine, ending=gone - required):
+    if not in_line(user.roles, giving=mine, required=required, ending=gone):
         shown = ", ".join(sorted(user.roles)) or "no role"
         raise NotYet(f"Airflow accepted the change but still shows {shown} for {user.username}.")
     return Done(before, _shown(user))

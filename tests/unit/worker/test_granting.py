@@ -173,6 +173,31 @@ def test_access_to_one_dag_is_a_role_created_once_and_complete(airflow, cast):
     assert not airflow.calls("(PATCH|DELETE) /auth/fab/v1/roles/.*")
 
 
+def test_another_grants_role_that_airflow_does_not_have_yet_stands_in_nobodys_way(airflow, cast):
+    """Both are being given at once; the role for the DAG is created only by its own operation."""
+    airflow.add_user("employee", roles=["Public"])
+    first = factories.grant_at_status("applying", entitlement="demo/role/User")
+    second = factories.grant_at_status("applying", entitlement="demo/dag/sales_report/view")
+    factories.work_off()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.status, second.status) == ("active", "active")
+    assert roles(airflow) == sorted(["Public", "User", second.entitlement.role])
+
+
+def test_a_role_deleted_in_airflow_does_not_stop_the_persons_other_grants(airflow, cast):
+    gone = factories.grant_at_status("active", entitlement="demo/role/Viewer")
+    del airflow.state.roles["Viewer"]
+    airflow.state.users["employee"].roles.remove("Viewer")
+    other = factories.grant_at_status("active", entitlement="demo/role/User")
+    assert roles(airflow) == ["User"]
+    grants.hand_back(grant_id=gone.pk, by=cast["employee"])
+    factories.work_off()
+    gone.refresh_from_db()
+    other.refresh_from_db()
+    assert (gone.status, other.status) == ("ended", "active")
+
+
 def test_a_dag_airflow_has_not_read_yet_is_waited_for(airflow, cast):
     dag = airflow.state.dags.pop("sales_report")
     factories.request_at_status("approved", entitlement="demo/dag/sales_report/view")

@@ -11,30 +11,32 @@ ROLES = ["Viewer", "User", "Op", "Admin"]
 roles = st.frozensets(st.sampled_from(ROLES))
 
 
-@given(actual=roles, required=roles, ending=roles)
-def test_what_grants_require_is_there_and_what_ended_is_gone(actual, required, ending):
-    result = wanted(actual, required=required, ending=ending)
-    assert required <= result
-    assert not result & (ending - required)
-    assert in_line(result, required=required, ending=ending)
+@given(actual=roles, giving=roles, required=roles, ending=roles)
+def test_what_is_given_is_there_and_what_ended_is_gone(actual, giving, required, ending):
+    result = wanted(actual, giving=giving, required=required | giving, ending=ending)
+    assert giving <= result
+    assert not result & (ending - required - giving)
+    assert in_line(result, giving=giving, required=required | giving, ending=ending)
 
 
-@given(actual=roles, required=roles, ending=roles)
-def test_roles_no_grant_speaks_of_are_left_alone(actual, required, ending):
-    result = wanted(actual, required=required, ending=ending)
-    assert actual - required - ending == result - required - ending
+@given(actual=roles, giving=roles, required=roles, ending=roles)
+def test_every_other_role_is_left_alone(actual, giving, required, ending):
+    """Those that no grant speaks of, and those of other live grants: given or not, they are not this operation's."""
+    result = wanted(actual, giving=giving, required=required, ending=ending)
+    assert actual - giving - (ending - required) == result - giving
 
 
-@given(actual=roles, required=roles, ending=roles)
-def test_doing_it_twice_changes_nothing_more(actual, required, ending):
-    once = wanted(actual, required=required, ending=ending)
-    assert wanted(once, required=required, ending=ending) == once
+@given(actual=roles, giving=roles, required=roles, ending=roles)
+def test_doing_it_twice_changes_nothing_more(actual, giving, required, ending):
+    once = wanted(actual, giving=giving, required=required, ending=ending)
+    assert wanted(once, giving=giving, required=required, ending=ending) == once
 
 
 def test_in_line_sees_a_missing_and_a_left_over_role():
-    assert not in_line({"Viewer"}, required={"User"}, ending=set())
-    assert not in_line({"Viewer", "User"}, required=set(), ending={"User"})
-    assert in_line({"Viewer", "User"}, required={"User"}, ending={"User"})
+    nothing = frozenset()
+    assert not in_line({"Viewer"}, giving={"User"}, required={"User"}, ending=nothing)
+    assert not in_line({"Viewer", "User"}, giving=nothing, required=nothing, ending={"User"})
+    assert in_line({"Viewer", "User"}, giving={"User"}, required={"User"}, ending={"User"})
 
 
 step = st.one_of(
@@ -53,10 +55,11 @@ def test_any_history_ends_with_what_live_grants_require(held, steps):
         kind, number = operation
         required = {role for role, status in grants if status in ("applying", "active")}
         ending = {role for role, status in grants if status == "ending"}
-        actual_now = wanted(actual, required=required, ending=ending)
+        role, status = grants[number]
+        giving = {role} if status == "applying" else set()
+        actual_now = wanted(actual, giving=giving, required=required, ending=ending)
         actual.clear()
         actual.update(actual_now)
-        role, status = grants[number]
         if kind == "give" and status == "applying":
             grants[number] = (role, "active")
         if kind == "take" and status == "ending":
