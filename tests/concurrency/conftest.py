@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,12 +60,14 @@ def all_at_once(*calls: Callable[[], object]) -> Outcome:
 def workers(count: int) -> Iterator[None]:
     """`count` workers that carry out whatever is due, until the block is left and nothing is due any more."""
     closing = threading.Event()
+    ended: list[float] = []
     broken: list[BaseException] = []
 
     def work() -> None:
         try:
             while True:
                 last_round = closing.is_set()
+                assert not ended or time.monotonic() < ended[0] + 60, "operations wait that nobody carries out"
                 for operation_id in outbox.due():
                     executor.run(operation_id)
                 if last_round and not Operation.objects.filter(status__in=["queued", "running"]).exists():
@@ -81,6 +84,7 @@ def workers(count: int) -> Iterator[None]:
     try:
         yield
     finally:
+        ended.append(time.monotonic())
         closing.set()
         for thread in threads:
             thread.join()

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.db import connection
 
+from airflow_bridge.fake import Request
 from portal.access import actions, grants
 from portal.access.models import AccessRequest, Grant
 from portal.access.states import REQUIRING
@@ -15,10 +16,12 @@ from portal.audit.verify import verify
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Entitlement
 from portal.operations.models import Operation
+from portal.worker import executor
 from tests.concurrency.conftest import all_at_once, workers
-from tests.factories import grant_at_status, person
+from tests.factories import grant_at_status, person, work_off
 
 MORE = 20
+CHANGES = "PATCH /auth/fab/v1/users/.*"
 
 
 def offer_more_roles(airflow, number: int) -> list[Entitlement]:
@@ -111,6 +114,39 @@ def test_asked_for_and_handed_back_over_and_over_while_workers_run(airflow):
     check_settled(airflow, unmanaged={"Public"})
 
 
+def test_one_grant_stays_while_all_others_of_its_role_end(airflow):
+    """Airflow never shows the person without a role that a live grant requires, not even in between."""
+    airflow.add_user("employee", roles=["Public"])
+    employee = person("employee")
+    viewer = catalogue.entitlement("demo/role/Viewer")
+    kept, *others = [grant_at_status("active", entitlement=viewer.key, duration=timedelta(hours=1)) for _ in range(9)]
+    before = len(airflow.calls(CHANGES))
+    with workers(4):
+        outcome = all_at_once(*[lambda pk=grant.pk: grants.hand_back(grant_id=pk, by=employee) for grant in others])
+    assert len(outcome.answers) == len(others)
+    assert Grant.objects.get(status="active") == kept
+    assert all("Viewer" in roles_sent(change) for change in airflow.calls(CHANGES)[before:])
+    check_settled(airflow, unmanaged={"Public"})
+    grants.hand_back(grant_id=kept.pk, by=employee)
+    work_off()
+    assert airflow.roles_of("employee") == {"Public"}
+
+
+def test_an_operation_that_many_workers_are_told_of_is_carried_out_once(airflow):
+    airflow.add_user("employee", roles=["Public"])
+    grant_at_status("applying")
+    operation = Operation.objects.get()
+    all_at_once(*[lambda: executor.run(operation.pk)] * 8)
+    operation.refresh_from_db()
+    assert (operation.status, operation.attempts) == ("succeeded", 1)
+    assert len(airflow.calls(CHANGES)) == 1
+    check_settled(airflow, unmanaged={"Public"})
+
+
+def roles_sent(change: Request) -> set[str]:
+    return {role["name"] for role in change.body["roles"]}
+
+
 def test_workers_of_one_lane_take_turns(airflow):
     """Two role changes of one person never meet: Airflow replaces the whole list and would lose one."""
     airflow.add_user("employee", roles=["Public"])
@@ -121,12 +157,10 @@ def test_workers_of_one_lane_take_turns(airflow):
         actions.approve(request_id=request.pk, by=lead)
     with workers(6):
         pass
-    changes = airflow.calls("PATCH /auth/fab/v1/users/.*")
     held: set[str] = {"Public"}
-    for change in changes:
-        roles = {role["name"] for role in change.body["roles"]}
-        assert held <= roles, "a change overwrote the one before"
-        held = roles
+    for change in airflow.calls(CHANGES):
+        assert held <= roles_sent(change), "a change overwrote the one before"
+        held = roles_sent(change)
     check_settled(airflow, unmanaged={"Public"})
 
 

@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db import transaction
 from django.test import Client
+from django.urls import reverse
 
 from accounts import roles
 from portal.audit.models import AuditEvent
-from tests.factories import NAMES
+from tests.factories import NAMES, request_at_status
 from tests.guards.addresses import EVERYBODY, PAGES, ROLES, Address, patterns
 from tests.guards.test_templates import FETCHED, INLINE, SCRIPT
 from tests.guards.world import SECRET, url_of, world
@@ -105,6 +106,26 @@ def test_who_may_act(things, client_as, name, page):
         assert response.status_code in expected, f"{person} at {name}: {response.status_code}, not {expected}"
         if expected != (*DONE, 200):
             assert SECRET not in response.content.decode() or person in page.sees, f"{person} reads at {name}"
+
+
+@pytest.mark.parametrize("name", ["request_approve", "request_deny"])
+@pytest.mark.parametrize("asked_by, asked_for", [("lead", "lead"), ("lead", "colleague"), ("colleague", "lead")])
+def test_nobody_decides_their_own(airflow, client_as, name, asked_by, asked_for):
+    """Neither what one asked for nor what is for one's benefit, by whatever page."""
+    request = request_at_status("pending", by=asked_by, beneficiary=asked_for)
+    response = client_as("lead").post(reverse(name, args=[request.ref]), {"comment": "no"})
+    assert response.status_code == 403
+    assert "someone else must decide" in response.content.decode()
+    request.refresh_from_db()
+    assert request.status == "pending"
+
+
+def test_who_decides_another_step_does_not_decide_this_one(airflow, client_as):
+    request = request_at_status("pending", entitlement="demo/role/Op")  # a lead first, security after that
+    response = client_as("security").post(reverse("request_approve", args=[request.ref]))
+    assert response.status_code == 403
+    request.refresh_from_db()
+    assert not request.decisions.exists()
 
 
 @named(lambda page: page.permission)
