@@ -41,6 +41,7 @@ def look_at_deployments() -> None:
 
 @worker_ready.connect
 def take_over(**_: Any) -> None:
-    """A worker that starts takes over at once what a dead one of this host had claimed."""
+    """A worker that starts takes over at once what a dead one of this host had claimed, and looks at what is new."""
     outbox.release_dead()
     sweep()
+    look_at_deployments.apply_async(expires=15)
