@@ -82,7 +82,7 @@ def steps(folder: Path) -> list[Step]:
         Step("tests on SQLite", pytest("-n", "2", "-m", "not e2e and not real_airflow and not postgres")),
         Step(
             "tests on PostgreSQL",
-            postgres + pytest("-n", "2", "tests/unit", "tests/api", "tests/views", "tests/concurrency"),
+            postgres + pytest("-n", "2", "tests/unit", "tests/api", "tests/concurrency"),
             needs=("initdb",),
         ),
         Step("tests in a browser", pytest("-n", "2", "-m", "e2e and not real_airflow"), needs=("chromium",)),
