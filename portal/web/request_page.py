@@ -7,7 +7,6 @@ from typing import Any
 from accounts.models import User
 from portal.access import permissions
 from portal.access.models import AccessRequest, Grant
-from portal.access.states import GRANT
 from portal.access.timeline import timeline
 from portal.operations import queries as operations
 from portal.web import request_words
@@ -37,9 +36,7 @@ def _may(user: User, asked: AccessRequest) -> dict[str, bool]:
     may = {name: not permissions.why_not(check, user, asked) for name, check in asking.items()}
     grant = request_words.grant_of(asked)
     if grant is not None:
-        may |= held(user, grant) | {
-            "end": GRANT.allows(grant, Grant.Status.ENDING) or GRANT.allows(grant, Grant.Status.ENDED)
-        }
+        may |= held(user, grant) | {"end": not grant.end_reason}  # set the moment its end begins
     return may
 
 
