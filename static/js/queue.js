@@ -30,6 +30,12 @@
     if (event.repeat || !row || row.dataset.ref !== pane()?.dataset.ref) event.stopImmediatePropagation();
   }, true);
 
+  // who comes to the queue with its keys switched on finds the focus where they work: on the row that is opened
+  const opened = list()?.querySelector('.pick[aria-current="true"]');
+  if (document.body.dataset.shortcuts === "on" && document.activeElement === document.body && opened?.checkVisibility()) {
+    opened.focus({ preventScroll: true });
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => {
     if (!event.target.closest?.("#queue")) return;
     mark();
@@ -37,9 +43,11 @@
       document.getElementById("queue").dataset.showing = "detail";
       if (!list().checkVisibility()) document.getElementById("pane-title")?.focus();
     }
-    // after a decision the next row takes the focus; on a phone, where the list is away, what is to decide does
+    // after a decision the next row takes the focus, also where the list was fetched anew in between; on a phone, where
+    // the list is away, what is to decide does
     if (event.target.id === "queue" && document.activeElement === document.body) {
-      document.getElementById("pane-title")?.focus();
+      const next = list().checkVisibility() && list().querySelector(".pick[aria-current]");
+      (next || document.getElementById("pane-title"))?.focus();
     }
   });
 })();
