@@ -108,6 +108,15 @@ def _row(user: User, option: DagOption) -> dict[str, Any]:
     }
 
 
+def _switch_failed(option: DagOption) -> Operation | None:
+    """The last pause or unpause where it was given up, unless the DAG has become what was asked for since."""
+    last = operations.of_subject(str(option.dag)).last()
+    if last is None or last.status != Operation.Status.FAILED:
+        return None
+    wanted = last.kind == Operation.Kind.PAUSE_DAG
+    return None if option.state and option.state.paused is wanted else last
+
+
 def _pretty(values: dict[str, Any]) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False)
 
@@ -121,6 +130,7 @@ def _page(request: Request, option: DagOption, *, live: Live | None = None, **fo
         "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in option.dag.locked.items()],
         "runs": queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS],
         "switching": switching,
+        "switch_failed": None if switching else _switch_failed(option),
         "switching_waits": operations.why_waiting(switching) if switching else "",
         "run_form": RunForm(initial={"conf": _pretty(defaults), "key": uuid.uuid4().hex}),
         "switch_form": SwitchForm(),

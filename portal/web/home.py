@@ -1,4 +1,4 @@
-"""Home: what waits for the reader, what they hold, what they wait for, what they can run."""
+"""Home: what waits for the reader, what they oversee, what they hold, what they wait for, what they can run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from accounts.permissions import Permission
 from portal.access import queries as access
 from portal.access.models import AccessRequest
 from portal.access.timeline import timeline
+from portal.catalogue import queries as catalogue
 from portal.dags import queries as dags
 from portal.ui.htmx import render
 from portal.ui.request import Request
-from portal.web import lists, request_words
+from portal.web import audit_view, lists, request_words
 
 TOP = 3
 SHOWN = 6
@@ -33,6 +34,8 @@ def home(request: Request) -> HttpResponse:
     runnable = [option for option in operable if option.may_run][:SHOWN]
     context = {
         "decide": _decide(user) if roles.has(user, Permission.DECIDE) else None,
+        "trail": {"check": audit_view.last_check()} if roles.has(user, Permission.AUDIT) else None,
+        "deployments": catalogue.deployments_in_force() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
         "waiting": [(asked, _step(asked)) for asked in waiting[:SHOWN]],
         "more_waiting": len(waiting) > SHOWN,

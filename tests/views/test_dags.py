@@ -247,6 +247,28 @@ def test_an_airflow_that_is_away_is_said_while_it_waits(client_as):
     assert "Airflow on demo is unreachable. It is done as soon as Airflow is back." in text
 
 
+def test_a_switch_that_failed_is_said_until_it_is_so(client_as, airflow):
+    client = client_as("colleague")
+    client.post(f"{SALES}/pause", {"reason": "bad numbers"})
+    now = timezone.now()
+    Operation.objects.update(status="failed", settled_at=now, error="Airflow knows no DAG of that name.")
+    text = Page(client.get(SALES)).text
+    assert "Pausing it did not work" in text
+    assert "Airflow knows no DAG of that name." in text
+    assert f"{SALES}/pause" in Page(client.get(SALES)).actions
+
+    airflow.state.dags["sales_report"].paused = True  # by somebody in Airflow
+    runs.look_at_dag(dag())
+    assert "Pausing it did not work" not in Page(client.get(SALES)).text
+
+
+def test_only_pausing_needs_a_reason_and_the_form_says_so(client_as, airflow):
+    assert "Reason (optional)" not in Page(client_as("colleague").get(SALES)).text
+    airflow.state.dags["sales_report"].paused = True
+    runs.look_at_dag(dag())
+    assert "Reason (optional)" in Page(client_as("colleague").get(SALES)).text
+
+
 def test_who_may_not_pause_is_refused(client_as):
     response = client_as("employee").post(f"{SALES}/pause", {"reason": "why not"})
     assert response.status_code == 403

@@ -64,3 +64,13 @@ def test_only_dags_one_may_run_at_once_have_a_run_button(client_as):
     page = Page(client_as("employee").get("/"))
     assert "/dags/demo/sales_report" not in page.links
     assert "an approval first" in page.text
+
+
+def test_who_oversees_sees_the_trail_and_the_deployments_first(client_as):
+    page = Page(client_as("auditor").get("/"))
+    assert "Nobody has verified it yet." in page.text
+    assert "Airflow on demo" in page.text
+    assert page.text.index("Oversee") < page.text.index("You hold")
+    client_as("auditor").post("/audit/verify")
+    assert "by auditor: unbroken up to event" in Page(client_as("auditor").get("/")).text
+    assert "Oversee" not in Page(client_as("lead").get("/")).text

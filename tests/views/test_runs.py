@@ -85,6 +85,7 @@ def test_it_is_followed_until_it_is_over(client_as, airflow, run):
     assert every(response) == ""
     assert "2 of 2 done" in Page(response).text
     assert "succeeded – Gatehouse" in response.content.decode()
+    assert "Run it again" in Page(response).text
     run.refresh_from_db()
     assert run.status == "success"
 
