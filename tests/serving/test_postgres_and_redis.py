@@ -21,6 +21,12 @@ def call(url: str, token: str, body: dict[str, str] | None = None) -> Any:
     return json.loads(urllib.request.urlopen(request, timeout=20).read())
 
 
+def manage_well(folder: Path, more: dict[str, str], *command: str) -> str:
+    done = manage(folder, *command, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
 def answers(url: str) -> bool:
     try:
         return urllib.request.urlopen(url, timeout=5).status == 200
@@ -38,16 +44,11 @@ def test_asked_for_and_given(tmp_path: Path, postgres_url: str, redis_url: str) 
             "GATEHOUSE_PUBLIC_URL": f"http://127.0.0.1:{port}",
             **SECRETS,
         }
-        for command in (
-            ["migrate", "--verbosity=0"],
-            ["catalogue", "apply"],
-            ["person", "add", "employee", "--email=employee@example.com", "--group=data"],
-        ):
-            done = manage(tmp_path, *command, **more)
-            assert done.returncode == 0, done.stdout + done.stderr
-        token = manage(
-            tmp_path, "token", "create", "--user=employee", "--scope=read", "--scope=request", "--days=1", **more
-        )
+        manage_well(tmp_path, more, "migrate", "--verbosity=0")
+        manage_well(tmp_path, more, "catalogue", "apply")
+        manage_well(tmp_path, more, "person", "add", "employee", "--email=employee@example.com", "--group=data")
+        scopes = ["--scope=read", "--scope=request"]
+        token = manage_well(tmp_path, more, "token", "create", "--user=employee", *scopes, "--days=1")
         log = tmp_path / "serve.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
