@@ -111,6 +111,14 @@ def test_nobody_decides_their_own_request(cast):
     assert not Decision.objects.exists()
 
 
+def test_who_asked_for_somebody_else_does_not_decide_it_either(cast):
+    request = factories.request_at_status("pending", by="lead", beneficiary="employee")
+    with pytest.raises(Refused, match="You asked for this yourself") as refusal:
+        actions.approve(request_id=request.pk, by=cast["lead"])
+    assert refusal.value.reason == "own_request"
+    actions.approve(request_id=request.pk, by=cast["lead2"])
+
+
 def test_nobody_decides_for_their_own_benefit(cast):
     request = factories.request_at_status("pending", by="employee", beneficiary="lead")
     with pytest.raises(Refused) as refusal:

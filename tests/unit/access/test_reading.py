@@ -102,6 +102,14 @@ def test_what_is_for_oneself_or_decided_or_late_is_not_in_ones_queue(cast):
         assert waiting(cast["lead2"]) == []
 
 
+def test_what_one_has_approved_waits_for_the_others_of_its_quorum(cast):
+    request = factories.request_at_status("pending")
+    request.stages.update(quorum=2)
+    actions.approve(request_id=request.pk, by=cast["lead"])
+    assert waiting(cast["lead"]) == []
+    assert waiting(cast["lead2"]) == [request]
+
+
 def test_somebody_in_two_approving_groups_sees_a_request_once(cast):
     request = factories.request_at_status("pending")
     stage = request.stages.get()
