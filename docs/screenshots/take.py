@@ -1,6 +1,6 @@
 """Take the README's pictures from a running demo, after `make demo-reset` and `make demo`:
 
-    make install-dev                       # once: brings Playwright; Chromium comes from the system (apt install chromium)
+    make install-dev        # once: brings Playwright; Chromium comes from the system (apt install chromium)
     .venv/bin/python docs/screenshots/take.py
 
 Asks for three things as employee and colleague, takes queue.png as lead, approves one, and takes request.png of it.
