@@ -46,7 +46,7 @@ def main() -> None:
         made.append(call(who, "/requests", body)["id"])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
         enter(page, "lead")
         page.goto(f"{DEMO['url']}/queue/{made[1]}")
         page.screenshot(path=HERE / "queue.png")

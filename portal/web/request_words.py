@@ -18,6 +18,7 @@ from portal.web.request_forms import RequestForm
 
 R, G = AccessRequest.Status, Grant.Status
 SOON = timedelta(minutes=5)
+SLACK = timedelta(minutes=2)  # a start is typed to the minute
 
 
 def sentence(request: AccessRequest) -> str:
@@ -87,6 +88,8 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
             verb,
         )
     start = form.cleaned_data.get("starts_at") if form.is_bound else None
+    if start and start < timezone.now() - SLACK:
+        return Outlook("The start lies in the past. Leave it empty to start as soon as it is approved.", verb)
     if start:
         text = f"You will hold {what} from {words.spoken(start)} until {words.spoken(start + span)}."
     elif option.policy.stages:

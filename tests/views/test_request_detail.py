@@ -70,6 +70,18 @@ def test_a_poll_answers_nothing_until_there_is_something_new(client_as):
     assert "Withdraw request" not in Page(response).text
 
 
+def test_a_poll_brings_the_grant_and_what_was_done_for_it(client_as):
+    made, client = request_at_status("pending"), client_as("employee")
+    address = polled(client.get(f"/requests/{made.ref}"))
+    actions.approve(request_id=made.pk, by=actions.people.by_username("lead"))
+    work_off()
+    response = client.get(address, headers=HTMX)
+    assert "GR-" in Page(response).text
+    assert "Give a role" in Page(response).text
+    for part in ("act", "facts", "operations"):
+        assert f'id="{part}" hx-swap-oob="true"' in response.content.decode()
+
+
 def test_no_input_stands_in_what_is_polled(client_as):
     for status in ("applying", "active"):
         grant = grant_at_status(status, entitlement="demo/role/User" if status == "active" else "demo/role/Viewer")

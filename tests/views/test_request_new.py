@@ -80,6 +80,12 @@ def test_chips_go_up_to_the_longest_allowed(client_as):
     assert not page.all("input", name="confirm")
 
 
+def test_a_role_is_found_and_shown_by_its_name_in_airflow(client_as):
+    page = Page(client_as("employee").get("/requests/new", {"q": "user"}))
+    assert "Work with DAGs on demo" in page.text
+    assert "Airflow role User" in page.text
+
+
 def test_the_outlook_is_said_again_for_every_duration(client_as):
     client = client_as("employee")
     fields = {"entitlement": USER, "preview": "1", "duration": "other", "amount": "3", "unit": "days"}
@@ -92,6 +98,8 @@ def test_the_outlook_is_said_again_for_every_duration(client_as):
     assert "At most 30 days, not 31 days." in page.text
     page = Page(client.get("/requests/new", {**fields, "amount": ""}, headers=HTMX))
     assert "Choose for how long" in page.text
+    page = Page(client.get("/requests/new", {**fields, "starts_at": "2020-01-01T10:00"}, headers=HTMX))
+    assert "The start lies in the past." in page.text
 
 
 def test_an_unknown_entitlement_is_a_404(client_as):
