@@ -313,3 +313,10 @@ def test_the_keys_are_shown_and_can_be_switched_off(client_as, lead):
     page = Page(client_as("lead").get("/queue"))
     assert page.all("body")[0]["data-shortcuts"] == "off"
     assert "approve as asked" not in page.text
+
+
+def test_an_empty_queue_hides_neither_half_on_a_phone(client_as):
+    assert Page(client_as("lead").get("/queue")).all("div", id="queue")[0]["data-showing"] == "both"
+    made = asked()
+    assert Page(client_as("lead").get("/queue")).all("div", id="queue")[0]["data-showing"] == "list"
+    assert Page(client_as("lead").get(f"/queue/{made.ref}")).all("div", id="queue")[0]["data-showing"] == "detail"
