@@ -58,6 +58,7 @@ def environment(*, url: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "GATEHOUSE_DATA_DIR": str(DATA),
         "GATEHOUSE_CONFIG": str(CONFIG),
+        "GATEHOUSE_DEMO": "true",
         "GATEHOUSE_PUBLIC_URL": url,
         "AIRFLOW_DEMO_ACCESS": kept("AIRFLOW_DEMO_ACCESS", make=lambda: secrets.token_urlsafe(32)),
         "AIRFLOW_DEMO_RUNS": kept("AIRFLOW_DEMO_RUNS", make=lambda: secrets.token_urlsafe(32)),

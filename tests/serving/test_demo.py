@@ -155,3 +155,8 @@ def test_reset_forgets_everything_but_the_lock(folder: Path) -> None:
     (place.DATA / "gatehouse.sqlite3").touch()
     start.reset()
     assert [entry.name for entry in folder.iterdir()] == ["lock"]
+
+
+def test_the_demos_portal_offers_its_people_at_sign_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(place, "SECRETS", tmp_path / "secrets.json")
+    assert place.environment(url="http://127.0.0.1:8000")["GATEHOUSE_DEMO"] == "true"
