@@ -38,7 +38,8 @@ def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None
     at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
     if people.is_one_of(by, _may_ask(dag, policies)):
         raise Refused(
-            f"You may {verb} {dag.dag_id} only with an approval (policy “{dag.policy}”). Without one, {at_once} may.",
+            f"You may {verb} {dag.dag_id} only with an approval, which cannot be asked for here yet; "
+            f"{at_once} may at once.",
             reason="needs_approval",
         )
     raise Refused(f"You may not {verb} {dag.dag_id}; {at_once} may.", reason="not_eligible")
