@@ -70,8 +70,8 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
 ]
 # who the sign-in page of the demo offers, and what each of them is there to show
 DEMO_PEOPLE = {
-    "employee": "asks for access and runs DAGs",
-    "colleague": "the same, and in group sales as well",
+    "employee": "asks for access to Airflow",
+    "colleague": "asks too, and runs the DAGs of group sales",
     "lead": "decides as a data lead",
     "lead2": "the other data lead",
     "security": "decides the second step of high-risk access",
