@@ -139,7 +139,7 @@ CELERY_BEAT_SCHEDULER = "portal.serving.beat:Scheduler"
 # a tick nobody took in its own time is worthless: it expires instead of piling up while the worker is away
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"portal.worker.tasks.{name}", "schedule": seconds, "options": {"expires": seconds}}
-    for name, seconds in {"sweep": 3.0, "follow_runs": 2.0, "look_at_deployments": 5.0}.items()
+    for name, seconds in {"sweep": 3.0, "follow_runs": 2.0, "look_at_deployments": 15.0}.items()
 }
 
 # --- security --------------------------------------------------------------------------------------------------------
