@@ -30,13 +30,19 @@ def find(person: User, deployment: Deployment, airflow: Airflow) -> AirflowUser 
     user = airflow.find_user(username=person.username, email=person.email)
     if user is None:
         return None
-    if person.email.casefold() != user.email.casefold():
+    check_theirs(person, deployment, user)
+    _link(person, deployment, user.username, Verb.ACCOUNT_MATCHED)
+    return user
+
+
+def check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> None:
+    """Raise GivenUp unless both sides know the same e-mail address: a name alone, also one found before, may be
+    somebody else's by now."""
+    if not person.email or person.email.casefold() != user.email.casefold():
         raise GivenUp(
             f"Airflow on {deployment.name} has an account “{user.username}” with another e-mail address than "
             f"{person.username} has here. Make the two agree, then an admin can try again."
         )
-    _link(person, deployment, user.username, Verb.ACCOUNT_MATCHED)
-    return user
 
 
 def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozenset[str]) -> AirflowUser:

@@ -39,6 +39,7 @@ class GrantRole:
             outbox.keep(operation)
             user = accounts.create(person, deployment, airflow, frozenset({grant.entitlement.role}))
             return _proved(grant, {"user": None, "roles": []}, user)
+        accounts.check_theirs(person, deployment, user)
         _check_may_touch(grant, user)
         return _bring_in_line(operation, grant, user, airflow)
 

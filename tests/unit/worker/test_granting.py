@@ -108,6 +108,27 @@ def test_somebody_elses_account_of_the_same_name_is_never_given_anything(airflow
     assert roles(airflow) == ["Public"]
 
 
+def test_a_name_found_before_that_is_somebody_elses_by_now_is_given_nothing(airflow, cast):
+    factories.grant_at_status("ended")
+    del airflow.state.users["employee"]
+    airflow.add_user("employee", email="someone.else@example.com", roles=["Public"])
+    again = factories.grant_at_status("applying")
+    factories.work_off()
+    again.refresh_from_db()
+    assert again.status == "failed" and "another e-mail address" in again.failure
+    assert roles(airflow) == ["Public"]
+
+
+def test_a_name_without_an_email_on_either_side_proves_nothing(airflow, cast):
+    airflow.add_user("employee", roles=["Public"]).email = ""
+    cast["employee"].email = ""
+    cast["employee"].save()
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert the_grant().status == "failed"
+    assert roles(airflow) == ["Public"]
+
+
 def test_airflows_admins_are_not_touched(airflow, cast):
     airflow.add_user("employee", roles=["Admin"])
     factories.request_at_status("approved")
