@@ -1,4 +1,4 @@
-"""A small library that speaks to Airflow: people's roles, DAGs and runs, the same way for every release it knows.
+"""A library that speaks to Airflow: people's roles, DAGs and runs, the same way for Airflow 2 and 3.
 
 from airflow_bridge import PasswordAuth, connect
 
@@ -6,13 +6,26 @@ airflow = connect(name="prod", url="https://airflow.example.com", api="v2", auth
 airflow.set_roles("alice", ["Viewer", "Op"])
 """
 
-from airflow_bridge.auth import Credentials, PasswordAuth, TokenAuth
-from airflow_bridge.client import Airflow, connect
+from airflow_bridge.auth import (
+    BasicAuth,
+    Credentials,
+    GoogleAuth,
+    MwaaAuth,
+    OAuth2Auth,
+    PasswordAuth,
+    TokenAuth,
+)
+from airflow_bridge.client import Airflow, connect, find_api
+from airflow_bridge.dag_roles import dag_permissions
 from airflow_bridge.errors import (
     BridgeError,
     Conflict,
     Forbidden,
+    NotApplied,
+    NotFinished,
     NotFound,
+    NotParsed,
+    Overruled,
     RateLimited,
     Rejected,
     TimedOut,
@@ -21,19 +34,54 @@ from airflow_bridge.errors import (
     Unreachable,
     Unsupported,
 )
-from airflow_bridge.types import Dag, Param, Permission, Role, Run, TaskInstance, User
+from airflow_bridge.types import (
+    Backfill,
+    Capabilities,
+    Component,
+    Dag,
+    Event,
+    HumanTask,
+    ImportError_,
+    LogLine,
+    LogPart,
+    Param,
+    Permission,
+    RateLimit,
+    Role,
+    Run,
+    TaskInstance,
+    User,
+    Variable,
+)
 
 __all__ = [
     "Airflow",
+    "Backfill",
+    "BasicAuth",
     "BridgeError",
+    "Capabilities",
+    "Component",
     "Conflict",
     "Credentials",
     "Dag",
+    "Event",
     "Forbidden",
+    "GoogleAuth",
+    "HumanTask",
+    "ImportError_",
+    "LogLine",
+    "LogPart",
+    "MwaaAuth",
+    "NotApplied",
+    "NotFinished",
     "NotFound",
+    "NotParsed",
+    "OAuth2Auth",
+    "Overruled",
     "Param",
     "PasswordAuth",
     "Permission",
+    "RateLimit",
     "RateLimited",
     "Rejected",
     "Role",
@@ -46,5 +94,8 @@ __all__ = [
     "Unreachable",
     "Unsupported",
     "User",
+    "Variable",
     "connect",
+    "dag_permissions",
+    "find_api",
 ]

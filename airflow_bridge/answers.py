@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+from airflow_bridge import limits
 from airflow_bridge.errors import (
     BridgeError,
     Conflict,
@@ -27,9 +27,22 @@ from airflow_bridge.errors import (
 
 LONGEST = 400  # characters of Airflow's own words that are passed on
 GATEWAY = (502, 503, 504)
+UNKNOWN = "Whether it was done is unknown: look before trying again."
 
 
-@dataclass(frozen=True)
+class Again(enum.Enum):
+    """When a call may be sent a second time without harm."""
+
+    ANY = enum.auto()
+    """Whatever became of the first: a read, or a write after which everything is as after one."""
+    OVER = enum.auto()
+    """Where the first is certainly over (a 500, as Airflow answers when two write to SQLite at once): at worst the
+    second is answered with a conflict."""
+    UNSENT = enum.auto()
+    """Where nothing of the first was sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asked:
     """One call, for the words of its errors."""
 
@@ -41,8 +54,7 @@ class Asked:
     needs: str = ""
     """The Airflow permission it takes, for example "can_read on Users"."""
     writes: bool = False
-    repeatable: bool = False
-    """Twice leaves Airflow as once does, though the second may be answered with a conflict."""
+    again: Again = Again.UNSENT
 
     def __str__(self) -> str:
         return f"{self.deployment} was asked {self.what}"
@@ -76,19 +88,31 @@ class Answer:
         return next((body[key] for key in ("detail", "title") if body.get(key)), None)
 
     @property
-    def token_refused(self) -> bool:
+    def names_what_is_missing(self) -> bool:
+        """Whether a 404 is about a user or a DAG, and not about an address that is none of Airflow's."""
+        return self.detail not in (None, "Not Found")
+
+    @property
+    def text(self) -> str:
+        """The body as text. Raises ValueError for a web page, which is never what was asked for."""
+        if "html" in self.headers.get("content-type", ""):
+            raise ValueError("a web page")
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def signing_refused(self) -> bool:
         """Airflow 3 answers 401 only for an expired token; one signed with another key is a 403."""
         return self.status == 401 or (self.status == 403 and self.detail == "Invalid JWT token")
 
 
-def read(answer: Answer, asked: Asked) -> Any:
-    """The JSON of a successful answer. Raises the error that belongs to any other."""
+def read(answer: Answer, asked: Asked, *, text: bool = False) -> Any:
+    """The JSON (or the text) of a successful answer. Raises the error that belongs to any other."""
     if 200 <= answer.status < 300:
         try:
-            return answer.json
+            return answer.text if text else answer.json
         except ValueError:
             raise Unexpected(
-                f"{asked} and answered something that is not Airflow's API (no JSON). "
+                f"{asked} and answered something that is not Airflow's API (a web page, or no JSON). "
                 "Check its address, and what stands in front of it (a log-in page, a proxy)."
             ) from None
     raise error(answer, asked)
@@ -96,39 +120,52 @@ def read(answer: Answer, asked: Asked) -> Any:
 
 def error(answer: Answer, asked: Asked) -> BridgeError:
     """The error for an answer that is no success."""
+    made = _error(answer, asked)
+    made.rate_limit = limits.rate_limit(answer.headers)
+    return made
+
+
+def _error(answer: Answer, asked: Asked) -> BridgeError:
     words, field = explain(answer.detail)
     status = answer.status
     words = "" if words == _phrase(status) else words
     came = f"{asked} and answered {status} {_phrase(status)}" + (f": {words}" if words else ".")
     came += "" if came.endswith((".", "!", "?")) else "."
-    if answer.token_refused:
+    if answer.signing_refused:
         return Unauthorised(f"{came} Check the credentials of {asked.account} for this deployment.")
     if status == 403:
         needs = asked.needs or "a permission it does not have in Airflow"
         return Forbidden(f"{came} We are signed in with {asked.account}, which may not do this: it needs {needs}.")
-    if status == 404 and answer.detail not in (None, "Not Found"):
-        return NotFound(came)  # Airflow names what is missing; where only the address is unknown, it does not
+    if status == 404 and answer.names_what_is_missing:
+        return NotFound(came)  # where only the address is unknown, Airflow does not name anything
     if status in (404, 405):
-        return Unsupported(
-            f"{came} It has no such call: Gatehouse needs Airflow 3 with the FAB auth manager (provider 3.3 or newer)."
-        )
+        return Unsupported(f"{came} This Airflow has no such call.")
     if status == 409:
         return Conflict(came)
     if status == 429:
         return RateLimited(
-            f"{came} It wants fewer requests; wait before asking again.", retry_after=retry_after(answer)
+            f"{came} It wants fewer requests; wait before asking again.", retry_after=limits.retry_after(answer.headers)
         )
     if status in GATEWAY:
         # 503 is said instead of doing anything; behind 502 and 504 stands a request that may have been passed on
         if asked.writes and status != 503:
-            return TimedOut(f"{came} Whether it was done is unknown: look before trying again.")
-        return Unreachable(f"{came} Try again when it is up.", retry_after=retry_after(answer))
+            return TimedOut(f"{came} {UNKNOWN}")
+        return Unreachable(f"{came} Try again when it is up.", retry_after=limits.retry_after(answer.headers))
     if 400 <= status < 500:
         return Rejected(came, field=field)
     if 300 <= status < 400:
         return Unexpected(f"{came} Redirects are not followed; give the deployment's final address.")
-    doubt = " Whether it was done is unknown: look before trying again." if asked.writes else ""
+    doubt = f" {UNKNOWN}" if asked.writes else ""
     return Unexpected(f"{came} The log of its api-server says more.{doubt}")
+
+
+def not_recognised(asked: Asked) -> str:
+    """The words for an Airflow 2 that does not know us: it answers 403 to everything, whatever the reason."""
+    return (
+        f"{asked} and answered 403, as it does to everything we ask. Airflow 2 says the same of a wrong password and "
+        f"of missing permissions: check the password of {asked.account}, that its roles allow something, and that "
+        "[api] auth_backends has a basic_auth."
+    )
 
 
 def explain(detail: Any) -> tuple[str, str | None]:
@@ -156,20 +193,6 @@ def explain(detail: Any) -> tuple[str, str | None]:
         words = re.sub(r"<[^>]*>", " ", words)
     words = " ".join(words.split())
     return (words if len(words) <= LONGEST else f"{words[:LONGEST]}…"), field
-
-
-def retry_after(answer: Answer) -> float | None:
-    """Seconds to wait, from Retry-After (seconds or a date) or the RateLimit headers; None where neither is there."""
-    value = answer.headers.get("retry-after") or answer.headers.get("ratelimit-reset", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _phrase(status: int) -> str:

@@ -8,21 +8,39 @@ BridgeError
 ├── NotFound
 ├── Conflict          409
 ├── Rejected          Airflow refused the content, with its own words and the field where it names one
+│   ├── NotParsed     a permission on a DAG whose file Airflow has not read yet: try again later
+│   └── Overruled     the DAG's file sets access_control, which takes back what is given from outside
+├── NotApplied        Airflow said that it is done, and shows something else
 ├── RateLimited       429; `retry_after` seconds
 ├── Unsupported       this Airflow has no such call
+├── NotFinished       a run was waited for and has not ended in time
 └── Unexpected        an answer that makes no sense (HTML, a wrong shape, a 500)
 """
 
 from __future__ import annotations
 
+from airflow_bridge.types import RateLimit, Run
+
 
 class BridgeError(Exception):
-    """`str()` says what was asked of which deployment, what came back and what to do; never a secret, never HTML."""
+    """`str()` says what was asked of which deployment, what came back and what to do; never a secret, never HTML.
 
-    def __init__(self, message: str, *, retry_after: float | None = None, field: str | None = None) -> None:
+    retry_after: seconds Airflow, or what stands before it, wants us to wait. field: the part of the request that was
+    refused. rate_limit: what its RateLimit headers said.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        field: str | None = None,
+        rate_limit: RateLimit | None = None,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.field = field
+        self.rate_limit = rate_limit
 
 
 class Unreachable(BridgeError): ...
@@ -46,6 +64,15 @@ class Conflict(BridgeError): ...
 class Rejected(BridgeError): ...
 
 
+class NotParsed(Rejected): ...
+
+
+class Overruled(Rejected): ...
+
+
+class NotApplied(BridgeError): ...
+
+
 class RateLimited(BridgeError): ...
 
 
@@ -53,3 +80,11 @@ class Unsupported(BridgeError): ...
 
 
 class Unexpected(BridgeError): ...
+
+
+class NotFinished(BridgeError):
+    """`run` is the run as it was last seen."""
+
+    def __init__(self, message: str, *, run: Run) -> None:
+        super().__init__(message)
+        self.run = run

@@ -1,25 +1,22 @@
-"""The one place that speaks HTTP: sends a call, tries again where that is safe, makes every failure a BridgeError."""
+"""Calls to one deployment: signed in, within their time, tried again where that is safe, and every failure a
+BridgeError."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
+from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-import httpx
-
-from airflow_bridge import answers
-from airflow_bridge.answers import Answer, Asked
-from airflow_bridge.auth import Credentials, PasswordAuth, TokenAuth, Tokens
+from airflow_bridge import addresses, answers, limits
+from airflow_bridge.answers import Again, Answer, Asked
+from airflow_bridge.auth import Credentials, Session, Signed
+from airflow_bridge.auth.credentials import FOREVER
 from airflow_bridge.errors import (
     BridgeError,
-    Conflict,
+    Forbidden,
     NotFound,
     RateLimited,
     Rejected,
@@ -27,15 +24,16 @@ from airflow_bridge.errors import (
     Unauthorised,
     Unexpected,
     Unreachable,
-    Unsupported,
 )
+from airflow_bridge.limits import Gate
+from airflow_bridge.types import RateLimit
+from airflow_bridge.wire import LARGEST, Lost, NotHttp, NotSent, TooLarge, Wire
 
 Shape = TypeVar("Shape")
 
-CONNECT = 3.0  # seconds to get a connection
-ATTEMPTS = 3
-PAGE = 100  # rows; more is silently cut to this
-LARGEST = 64 * 2**20  # bytes of one answer
+ATTEMPTS = 4
+BACKOFF = 0.4  # seconds; doubles with every attempt
+JSON = {"Content-Type": "application/json"}
 _random = secrets.SystemRandom()
 _wait = time.sleep
 
@@ -53,31 +51,37 @@ class Http:
     """The calls to one deployment with one account. Thread-safe.
 
     budget: seconds that one call may take in all: signing in, waiting and trying again included.
+    max_concurrent: calls that all clients of this deployment in this process make at once.
     """
 
+    recognised: Callable[[], bool] | None = None
+    """Asked after a 403 where that may as well mean a wrong password (Airflow 2): whether we are known at all."""
+
     def __init__(
-        self, *, name: str, url: str, auth: Credentials, budget: float, sign_in: str, allow_plain_http: bool = False
+        self,
+        *,
+        name: str,
+        url: str,
+        auth: Credentials,
+        budget: float,
+        allow_plain_http: bool = False,
+        ca_bundle: str = "",
+        max_concurrent: int = 8,
     ) -> None:
-        local = _check_address(name, url, allow_plain_http)
-        if isinstance(auth, TokenAuth) and not re.fullmatch(r"[!-~]+", auth.token):
-            raise Rejected(f"{name}: its token is empty or has characters that no token has.", field="token")
+        addresses.check(name, url, allow_plain_http=allow_plain_http)
         self.name = name
-        self.account = f"the account {auth.username}" if isinstance(auth, PasswordAuth) else "the token"
-        self._auth = auth
+        self.auth = auth
+        self.rate_limit: RateLimit | None = None
         self._budget = budget
-        self._sign_in_path = sign_in
-        self._tokens = Tokens(self._sign_in)
-        self._client = httpx.Client(
-            base_url=url,
-            headers={"Accept": "application/json", "User-Agent": "gatehouse-airflow-bridge"},
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30),
-            follow_redirects=False,
-            trust_env=not local,  # proxies and certificate authorities of the environment, but never for loopback
-        )
-        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._allow_plain_http = allow_plain_http
+        self._max_concurrent = max_concurrent
+        self._gate = Gate.of(url)
+        self._wire = Wire(url=url, ca_bundle=ca_bundle, connections=max_concurrent)
+        self._sessions: dict[Credentials, Session] = {}
+        self._session(auth)
 
     def close(self) -> None:
-        self._client.close()
+        self._wire.close()
 
     def call(
         self,
@@ -89,51 +93,62 @@ class Http:
         needs: str = "",
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str | int] | None = None,
+        again: Again | None = None,
+        auth: Credentials | None = None,
         signed_in: bool = True,
-        repeatable: bool = False,
+        accept: str = "",
+        suspicious: bool = True,
     ) -> Shape:
-        """Ask, and give the JSON of the answer as `shape` makes it.
+        """Ask, and give what `shape` makes of the answer's JSON (of its text, where `accept` is another type).
 
-        A read is tried again when the network, Airflow or its proxy failed; a write only where it was certainly not
-        begun (no connection, a refused token), and a repeatable one also after a 500, as Airflow answers when two write
-        to SQLite at once: that attempt is over, so it cannot come after a later one.
-        what, needs, repeatable: see `Asked`. Raises BridgeError's children.
+        what, needs, again: see `Asked`; reads may always be sent again. auth: other credentials than the client's own.
+        suspicious: whether a 403 may be looked into with `recognised`.
+        Raises BridgeError's children.
         """
-        asked = Asked(self.name, self.account, what, needs, writes=method != "GET", repeatable=repeatable)
+        asked = Asked(
+            deployment=self.name,
+            account=(auth or self.auth).account,
+            what=what,
+            needs=needs,
+            writes=method != "GET",
+            again=again or (Again.ANY if method == "GET" else Again.UNSENT),
+        )
         content = _encode(asked, body)
+        headers = ({"Accept": accept} if accept else {}) | (JSON if content is not None else {})
         deadline = time.monotonic() + self._budget
         attempt, renewed = 0, False
+        lost: TimedOut | None = None
+        pause = self._gate.opens_in
         while True:
+            if time.monotonic() + pause >= deadline:
+                raise lost or RateLimited(
+                    f"{asked}, but it wants no calls for another {pause:.0f} s. Wait before asking again.",
+                    retry_after=pause,
+                    rate_limit=self.rate_limit,
+                )
+            if pause:
+                _wait(pause)
             attempt += 1
             try:
-                answer = self._attempt(method, path, asked, content, params, deadline, signed_in, renewed)
-                return _shaped(answers.read(answer, asked), shape, asked)
+                session = self._session(auth or self.auth) if signed_in else None
+                answer = self._attempt(method, path, asked, content, headers, params, deadline, session, renewed)
+                return _shaped(answers.read(answer, asked, text=bool(accept)), shape, asked)
             except _Failed as failed:
-                pause = 0.0 if failed.at_once else _pause(attempt, failed.error.retry_after)
-                if not failed.again or attempt >= ATTEMPTS or time.monotonic() + pause >= deadline:
-                    raise failed.error from None
+                if isinstance(failed.error, TimedOut):
+                    lost = failed.error
                 renewed = renewed or failed.at_once
-                if pause:
-                    _wait(pause)
-
-    def pages(
-        self, path: str, key: str, *, what: str, shape: Callable[[Any], Shape], order: str, needs: str
-    ) -> Iterator[Shape]:
-        """All rows of a list, page by page; `order` must be stable, or rows are missed between two pages."""
-        offset = 0
-        while True:
-            rows, total = self.call(
-                "GET",
-                path,
-                what=what,
-                needs=needs,
-                params={"limit": PAGE, "offset": offset, "order_by": order},
-                shape=lambda body: ([shape(row) for row in body[key]], int(body["total_entries"])),
-            )
-            yield from rows
-            offset += len(rows)
-            if not rows or offset >= total:
-                return
+                pause = 0.0 if failed.at_once else max(_jitter(attempt), self._gate.opens_in)
+                if not failed.again or attempt >= ATTEMPTS or time.monotonic() + pause >= deadline:
+                    # an earlier attempt without an answer may have done it, whatever the last one met
+                    raise (lost or failed.error) from None
+            except NotFound:
+                if lost and method == "DELETE":
+                    return shape(None)  # the attempt without an answer has done it
+                raise
+            except Forbidden as error:
+                if suspicious and self.recognised is not None and not self.recognised():
+                    raise Unauthorised(answers.not_recognised(asked)) from None
+                raise lost or error from None
 
     def _attempt(
         self,
@@ -141,113 +156,117 @@ class Http:
         path: str,
         asked: Asked,
         content: bytes | None,
+        headers: Mapping[str, str],
         params: Mapping[str, str | int] | None,
         deadline: float,
-        signed_in: bool,
+        session: Session | None,
         renewed: bool,
     ) -> Answer:
-        headers, token = {}, ""
-        if signed_in:
+        signed = Signed({})
+        if session is not None:
             try:
-                token = self._token(deadline)
+                signed = session.get(deadline)
             except (Unreachable, RateLimited, Unexpected) as error:
                 raise _Failed(error, again=True) from None  # nothing of the call itself was sent
-            headers["Authorization"] = f"Bearer {token}"
-        # a read that hangs leaves time for a second one; for a write there is no second one
-        patience = deadline - time.monotonic() if asked.writes else min(self._budget / 2, deadline - time.monotonic())
-        answer = self._send(method, path, asked, content, params, headers, patience)
-        if signed_in and answer.token_refused:
-            self._tokens.refused(token)
-            renewable = isinstance(self._auth, PasswordAuth) and not renewed
+        left = deadline - time.monotonic()
+        # what hangs and may be sent again leaves time for that
+        patience = min(self._budget / 2, left) if asked.again is Again.ANY else left
+        with self._place(asked, deadline):
+            answer = self._send(
+                method,
+                path,
+                asked,
+                content=content,
+                params=params,
+                headers={**headers, **signed.headers},
+                patience=patience,
+            )
+        if session is not None and answer.signing_refused:
+            session.refused(signed)
+            renewable = signed.life < FOREVER and not renewed  # what lives for ever is the same the second time
             raise _Failed(answers.error(answer, asked), again=renewable, at_once=True)
         if answer.status >= 500 or answer.status == 429:
-            again = not asked.writes or (asked.repeatable and answer.status == 500)
-            raise _Failed(answers.error(answer, asked), again=again)
+            over = asked.again is Again.OVER and answer.status == 500
+            raise _Failed(answers.error(answer, asked), again=asked.again is Again.ANY or over)
         return answer
+
+    @contextmanager
+    def _place(self, asked: Asked, deadline: float) -> Iterator[None]:
+        try:
+            with self._gate.passage(self._max_concurrent, deadline):
+                yield
+        except TimeoutError:
+            words = f"{asked}, but {self._max_concurrent} calls to it were already on their way. Try again later."
+            raise _Failed(RateLimited(words, retry_after=1.0), again=False) from None
 
     def _send(
         self,
         method: str,
-        path: str,
+        url: str,
         asked: Asked,
+        *,
         content: bytes | None,
         params: Mapping[str, str | int] | None,
         headers: Mapping[str, str],
         patience: float,
     ) -> Answer:
         """One request, one answer. Raises _Failed."""
-        if content is not None:
-            headers = {**headers, "Content-Type": "application/json"}
         patience = max(0.05, patience)
-        ends = time.monotonic() + patience
-        timeout = httpx.Timeout(patience, connect=min(CONNECT, patience), pool=min(CONNECT, patience))
         try:
-            with self._client.stream(
-                method, path, content=content, params=params, headers=headers, timeout=timeout
-            ) as response:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > LARGEST:
-                        raise _Failed(
-                            Unexpected(f"{asked} and answered with more than {LARGEST // 2**20} MB."), again=False
-                        )
-                    if time.monotonic() > ends:  # httpx only limits the silence between two chunks
-                        raise httpx.ReadTimeout("trickling")
-                lower = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, lower, bytes(body))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            why = "its certificate cannot be trusted" if untrusted else "there is no connection to it"
-            todo = "Check its certificate." if untrusted else "Check that it runs and that its address is right."
-            raise _Failed(Unreachable(f"{asked}, but {why}. {todo}"), again=not untrusted) from None
-        except httpx.LocalProtocolError:
+            answer = self._wire.send(method, url, headers=headers, content=content, params=params, patience=patience)
+        except NotSent as error:
+            why = "its certificate cannot be trusted" if error.untrusted else "there is no connection to it"
+            todo = "Check its certificate." if error.untrusted else "Check that it runs and that its address is right."
+            raise _Failed(Unreachable(f"{asked}, but {why}. {todo}"), again=not error.untrusted) from None
+        except NotHttp:
             raise _Failed(Unexpected(f"{asked}, but the request cannot be put into HTTP."), again=False) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            # the request left us; only a read can be sent again without knowing what became of it
-            silent = isinstance(error, httpx.TimeoutException)
-            came = f"gave no answer within {patience:.0f} s" if silent else "broke off its answer"
-            todo = "Whether it was done is unknown: look before trying again." if asked.writes else "Try again later."
-            raise _Failed(TimedOut(f"{asked} and {came}. {todo}"), again=not asked.writes) from None
+        except TooLarge:
+            words = f"{asked} and answered with more than {LARGEST // 2**20} MB."
+            raise _Failed(Unexpected(words), again=False) from None
+        except Lost as error:
+            came = f"gave no answer within {patience:.0f} s" if error.silent else "broke off its answer"
+            todo = answers.UNKNOWN if asked.writes else "Try again later."
+            raise _Failed(TimedOut(f"{asked} and {came}. {todo}"), again=asked.again is Again.ANY) from None
+        self.rate_limit = limits.rate_limit(answer.headers) or self.rate_limit
+        if answer.status in (429, 503) and (seconds := limits.retry_after(answer.headers)):
+            self._gate.close(seconds)
+        return answer
 
-    def _token(self, deadline: float) -> str:
-        return self._tokens.get(deadline) if isinstance(self._auth, PasswordAuth) else self._auth.token
+    def _session(self, auth: Credentials) -> Session:
+        if auth not in self._sessions:
+            self._sessions[auth] = Session(lambda deadline: auth.sign_in(_Asking(self, auth, deadline)))
+        return self._sessions[auth]
 
-    def _sign_in(self, deadline: float) -> str:
-        """A new token for the password. Never raises what could pass for an answer about a user or a DAG."""
-        assert isinstance(self._auth, PasswordAuth)
-        asked = Asked(self.name, self.account, f"to sign in {self._auth.username}")
-        content = _encode(asked, {"username": self._auth.username, "password": self._auth.password})
-        patience = min(self._budget / 2, deadline - time.monotonic())
+
+class _Asking:
+    """The `Ask` of one attempt to sign in; half of what is left of the call's time, so that a second one fits."""
+
+    def __init__(self, http: Http, auth: Credentials, deadline: float) -> None:
+        self._http = http
+        self._asked = Asked(deployment=http.name, account=auth.account, what=f"to sign in {auth.account}")
+        self.deadline = min(deadline, time.monotonic() + http._budget / 2)
+
+    def send(
+        self, method: str, url: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        if not url.startswith("/"):
+            addresses.check(str(self._asked), url, allow_plain_http=self._http._allow_plain_http, field="token_url")
+        patience = self.deadline - time.monotonic()
         try:
-            answer = self._send("POST", self._sign_in_path, asked, content, None, {}, patience)
+            return self._http._send(
+                method, url, self._asked, content=content, params=None, headers=headers or {}, patience=patience
+            )
         except _Failed as failed:
-            # even where no answer came in time: of the call that needs the token nothing was done
-            raise Unreachable(str(failed.error)) from None
-        try:
-            return _shaped(answers.read(answer, asked), lambda body: str(body["access_token"]), asked)
-        except Rejected as error:  # an empty name or password
-            raise Unauthorised(str(error)) from None
-        except (NotFound, Conflict) as error:  # must not pass for "there is no such user"
-            raise Unsupported(f"{error} It does not look like Airflow 3.") from None
+            # even where no answer came in time: of the call that needs it nothing was done
+            raise Unreachable(str(failed.error), retry_after=failed.error.retry_after) from None
 
+    def read(self, answer: Answer, *names: str) -> Any:
+        def shape(body: Any) -> Any:
+            for name in names:
+                body[name]
+            return body
 
-def _check_address(name: str, url: str, allow_plain_http: bool) -> bool:
-    """Refuse addresses over which a password must not go; says whether it is this machine's own."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise Rejected(f"{name}: its address must look like https://airflow.example.com.", field="url")
-    if parts.username or parts.password:
-        raise Rejected(f"{name}: its address must not carry a user name or password.", field="url")
-    try:
-        local = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        local = False
-    if parts.scheme == "http" and not local and not allow_plain_http:
-        raise Rejected(
-            f"{name}: over http the password could be read on the way; its address must be https.", field="url"
-        )
-    return local
+        return _shaped(answers.read(answer, self._asked), shape, self._asked)
 
 
 def _encode(asked: Asked, body: Mapping[str, Any] | None) -> bytes | None:
@@ -268,7 +287,6 @@ def _shaped(body: Any, shape: Callable[[Any], Shape], asked: Asked) -> Shape:
         ) from None
 
 
-def _pause(attempt: int, retry_after: float | None) -> float:
-    """Seconds to the next attempt: what Airflow wants, else growing, and spread so that clients fall out of step."""
-    backoff: float = _random.uniform(0.5, 1.0) * 0.4 * 2 ** (attempt - 1)
-    return max(backoff, retry_after or 0.0)
+def _jitter(attempt: int) -> float:
+    """Seconds to the next attempt: anything up to a bound that doubles, so that clients fall out of step."""
+    return _random.uniform(0.0, BACKOFF * 2 ** (attempt - 1))

@@ -1,4 +1,7 @@
-"""Airflow 3's JSON as the bridge's types. A wrong shape raises KeyError, TypeError or ValueError."""
+"""Airflow's JSON as the bridge's types. A wrong shape raises KeyError, TypeError or ValueError.
+
+`Shapes` reads Airflow 3; `airflow_bridge.v1` reads what Airflow 2 writes differently.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +9,170 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_bridge.types import Dag, Param, Role, Run, TaskInstance, User
+from airflow_bridge.types import (
+    Backfill,
+    Component,
+    Dag,
+    Event,
+    HumanTask,
+    ImportError_,
+    Param,
+    Permission,
+    Role,
+    Run,
+    TaskInstance,
+    User,
+    Variable,
+)
+
+EVENTS = {
+    "trigger_dag_run": "trigger",
+    "patch_dag": "pause",
+    "patch_dag_run": "change_run",
+    "clear_dag_run": "clear_run",
+    "delete_dag_run": "delete_run",
+}
+"""Airflow's names of what can be done by API to our words."""
 
 
-def user(body: Any) -> User:
-    return User(
-        username=body["username"],
-        email=body["email"] or "",
-        first_name=body["first_name"] or "",
-        last_name=body["last_name"] or "",
-        roles=frozenset(role["name"] for role in body["roles"]),
-        active=body["active"] is not False,
-    )
+class Shapes:
+    events: Mapping[str, str] = EVENTS
 
+    def user(self, body: Any) -> User:
+        return User(
+            username=body["username"],
+            email=body["email"] or "",
+            first_name=body["first_name"] or "",
+            last_name=body["last_name"] or "",
+            roles=frozenset(role["name"] for role in body["roles"]),
+            active=body["active"] is not False,
+            last_login=moment(body["last_login"]),
+        )
 
-def role(body: Any) -> Role:
-    pairs = ((pair["action"]["name"], pair["resource"]["name"]) for pair in body["actions"])
-    return Role(name=body["name"], permissions=frozenset(pairs))
+    def role(self, body: Any) -> Role:
+        return Role(name=body["name"], permissions=frozenset(self.permission(pair) for pair in body["actions"]))
 
+    def permission(self, body: Any) -> Permission:
+        return str(body["action"]["name"]), str(body["resource"]["name"])
 
-def dag(body: Any) -> Dag:
-    """One of a list, or the details, which alone carry `params`."""
-    allowed = body.get("allowed_run_types")
-    return Dag(
-        dag_id=body["dag_id"],
-        description=body["description"] or "",
-        paused=body["is_paused"],
-        tags=tuple(tag["name"] for tag in body["tags"]),
-        owners=tuple(body["owners"]),
-        schedule=body["timetable_summary"] or "",
-        next_run=moment(body["next_dagrun_run_after"]),
-        stale=body["is_stale"],
-        has_import_errors=body["has_import_errors"],
-        manual_runs_allowed=allowed is None or "manual" in allowed,
-        params={name: param(value) for name, value in (body.get("params") or {}).items()},
-    )
+    def dag(self, body: Any) -> Dag:
+        """One of a list, or the details, which alone carry `params`."""
+        allowed = body.get("allowed_run_types")
+        return Dag(
+            dag_id=body["dag_id"],
+            description=body["description"] or "",
+            paused=body["is_paused"],
+            tags=tuple(sorted(tag["name"] for tag in body["tags"])),
+            owners=tuple(body["owners"]),
+            schedule=body["timetable_summary"] or "",
+            next_run=moment(body["next_dagrun_run_after"]),
+            last_parsed=moment(body["last_parsed_time"]),
+            stale=body["is_stale"],
+            has_import_errors=body["has_import_errors"],
+            manual_runs_allowed=allowed is None or "manual" in allowed,
+            params=self.params(body),
+        )
 
+    def params(self, body: Any) -> Mapping[str, Param]:
+        return {name: self.param(value) for name, value in (body.get("params") or {}).items()}
 
-def param(body: Any) -> Param:
-    """Airflow keeps a parameter's description beside its schema; a form looks for it inside."""
-    schema: Mapping[str, Any] = body["schema"]
-    if body.get("description"):
-        schema = {"description": body["description"], **schema}
-    return Param(value=body["value"], schema=dict(schema))
+    def param(self, body: Any) -> Param:
+        """Airflow keeps a parameter's description beside its schema; a form looks for it inside."""
+        schema: Mapping[str, Any] = body["schema"]
+        if body.get("description"):
+            schema = {"description": body["description"], **schema}
+        return Param(value=body["value"], schema=dict(schema))
 
+    def import_error(self, body: Any) -> ImportError_:
+        return ImportError_(file=body["filename"], message=body["stack_trace"], at=moment(body["timestamp"]))
 
-def run(body: Any) -> Run:
-    return Run(
-        dag_id=body["dag_id"],
-        dag_run_id=body["dag_run_id"],
-        state=body["state"],
-        logical_date=moment(body["logical_date"]),
-        conf=dict(body["conf"] or {}),
-        note=body["note"] or "",
-        queued_at=moment(body["queued_at"]),
-        started_at=moment(body["start_date"]),
-        ended_at=moment(body["end_date"]),
-    )
+    def run(self, body: Any) -> Run:
+        return Run(
+            dag_id=body["dag_id"],
+            dag_run_id=body["dag_run_id"],
+            state=body["state"],
+            logical_date=moment(body["logical_date"]),
+            conf=dict(body["conf"] or {}),
+            note=body["note"] or "",
+            queued_at=moment(body["queued_at"]),
+            started_at=moment(body["start_date"]),
+            ended_at=moment(body["end_date"]),
+            kind=body["run_type"],
+        )
 
+    def task_instance(self, body: Any) -> TaskInstance:
+        return TaskInstance(
+            task_id=body["task_id"],
+            state=body["state"],
+            map_index=body["map_index"],
+            try_number=body["try_number"],
+            max_tries=body.get("max_tries") or 0,
+            operator=body.get("operator") or "",
+            started_at=moment(body["start_date"]),
+            ended_at=moment(body["end_date"]),
+            duration=body["duration"],
+        )
 
-def task_instance(body: Any) -> TaskInstance:
-    return TaskInstance(
-        task_id=body["task_id"],
-        state=body["state"],
-        map_index=body["map_index"],
-        try_number=body["try_number"],
-        started_at=moment(body["start_date"]),
-        ended_at=moment(body["end_date"]),
-        duration=body["duration"],
-    )
+    def variable(self, body: Any) -> Variable:
+        return Variable(key=body["key"], value=body["value"] or "", description=body["description"] or "")
+
+    def event(self, body: Any) -> Event:
+        return Event(
+            id=int(body["event_log_id"]),
+            at=_moment(body["when"]),
+            what=self.events.get(body["event"], body["event"]),
+            dag_id=body["dag_id"] or "",
+            dag_run_id=body["run_id"] or "",
+            by=body["owner"] or "",
+        )
+
+    def health(self, body: Any) -> Mapping[str, Component]:
+        return {
+            name: Component(
+                status=part["status"] or "",
+                heartbeat=next((moment(value) for key, value in part.items() if key.startswith("latest_")), None),
+            )
+            for name, part in body.items()
+            if isinstance(part, dict)
+        }
+
+    def backfill(self, body: Any) -> Backfill:
+        return Backfill(
+            id=int(body["id"]),
+            dag_id=body["dag_id"],
+            from_date=_moment(body["from_date"]),
+            to_date=_moment(body["to_date"]),
+            paused=body["is_paused"],
+            created_at=moment(body["created_at"]),
+            completed_at=moment(body["completed_at"]),
+        )
+
+    def moments(self, body: Any) -> list[datetime]:
+        """The logical dates that a backfill would run."""
+        return [_moment(row["logical_date"]) for row in body["backfills"]]
+
+    def human_task(self, body: Any) -> HumanTask:
+        task = body.get("task_instance") or body
+        return HumanTask(
+            dag_id=task["dag_id"],
+            dag_run_id=task["dag_run_id"],
+            task_id=task["task_id"],
+            map_index=task["map_index"],
+            subject=body["subject"],
+            body=body["body"] or "",
+            options=tuple(body["options"]),
+            multiple=bool(body["multiple"]),
+            assigned=tuple(user["name"] for user in body.get("assigned_users") or ()),
+            chosen=tuple(body["chosen_options"] or ()),
+            answered_at=moment(body["responded_at"]),
+        )
 
 
 def moment(text: str | None) -> datetime | None:
     """Airflow's times are UTC, even where they do not say so."""
-    if text is None:
-        return None
+    return None if text is None else _moment(text)
+
+
+def _moment(text: str) -> datetime:
     value = datetime.fromisoformat(text)
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,16 +1,20 @@
-"""What the bridge gives back: plain frozen values, the same for every Airflow version."""
+"""What the bridge gives back: plain frozen values, the same for every Airflow version. Times are aware and UTC."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 Permission = tuple[str, str]
 """(action, resource), for example ("can_read", "DAG:sales_report")."""
 
+FINAL = frozenset({"success", "failed"})
+"""The states in which a run has ended."""
 
+
+# --- people ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class User:
     """An Airflow user as Airflow spells it. `roles` are names; Airflow keeps them as a set."""
@@ -21,6 +25,7 @@ class User:
     last_name: str
     roles: frozenset[str]
     active: bool = True
+    last_login: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,20 @@ class Role:
     permissions: frozenset[Permission]
 
 
+# --- DAGs and runs ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Param:
     """One parameter of a DAG: its default and its JSON Schema (Airflow's extra keys included)."""
 
     value: Any
     schema: Mapping[str, Any]
+
+    @property
+    def required(self) -> bool:
+        """Whether a run must give it: it has no default, and its type does not take null for one."""
+        kinds = self.schema.get("type")
+        takes_null = kinds is None or "null" in ([kinds] if isinstance(kinds, str) else kinds)
+        return self.value is None and not takes_null
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,9 @@ class Dag:
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     schedule: str = ""
+    """As a person reads it ("0 5 * * *", "@daily"); empty where only people and other DAGs start it."""
     next_run: datetime | None = None
+    last_parsed: datetime | None = None
     stale: bool = False
     has_import_errors: bool = False
     manual_runs_allowed: bool = True
@@ -64,8 +79,17 @@ class Dag:
 
 
 @dataclass(frozen=True)
+class ImportError_:
+    """A DAG file that Airflow could not read: where it stands, and the end of what Python said."""
+
+    file: str
+    message: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Run:
-    """A DAG run; `state` is queued, running, success or failed. Times are aware and UTC."""
+    """A DAG run; `state` is queued, running, success or failed."""
 
     dag_id: str
     dag_run_id: str
@@ -76,14 +100,131 @@ class Run:
     queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    kind: str = "manual"
+    """manual, scheduled, backfill, asset_triggered, ... as Airflow names it."""
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
 
 
 @dataclass(frozen=True)
 class TaskInstance:
+    """One task of a run. `state` is Airflow's word, None before it is scheduled; an unknown word means "on its way"."""
+
     task_id: str
     state: str | None
     map_index: int = -1
     try_number: int = 0
+    max_tries: int = 0
+    operator: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     duration: float | None = None  # seconds
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a task's log. It can hold anything, secrets too: show it as text, to those who may see it."""
+
+    text: str
+    at: datetime | None = None
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """Lines of one attempt's log. `next` continues it (give it back as `after`); None where the log has ended."""
+
+    lines: tuple[LogLine, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Backfill:
+    id: int
+    dag_id: str
+    from_date: datetime
+    to_date: datetime
+    paused: bool
+    created_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class HumanTask:
+    """A task that waits for a person's answer (Airflow 3.1 or newer)."""
+
+    dag_id: str
+    dag_run_id: str
+    task_id: str
+    map_index: int
+    subject: str
+    body: str
+    options: tuple[str, ...]
+    multiple: bool
+    """Whether more than one option may be chosen."""
+    assigned: tuple[str, ...]
+    """Those who alone may answer; empty where everybody may. Airflow refuses all others, Admins too."""
+    chosen: tuple[str, ...] = ()
+    answered_at: datetime | None = None
+
+
+# --- what there is besides -------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Variable:
+    key: str
+    value: str = field(repr=False)  # may be a secret
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An entry of Airflow's own event log: an attempt, not a success. Changes of users and roles are not in it."""
+
+    id: int
+    at: datetime
+    what: Literal["trigger", "pause", "change_run", "clear_run", "delete_run"] | str
+    """One word for both versions where the bridge knows the event, else Airflow's own name of it."""
+    dag_id: str
+    dag_run_id: str
+    by: str
+    """The Airflow account."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of Airflow: "healthy", "unhealthy", or "" where it does not run or does not say."""
+
+    status: str
+    heartbeat: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """What the last answer's RateLimit headers said; None where it did not say.
+
+    limit: calls in a window. remaining: of those left. reset: seconds from then until there are more.
+    """
+
+    limit: int | None
+    remaining: int | None
+    reset: float | None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What one Airflow can do through its API, as it was found."""
+
+    version: str
+    api: str
+    """"v1" (Airflow 2) or "v2" (Airflow 3)."""
+    auth_manager: str
+    """"FAB", "simple", or the title it gives itself."""
+    missing: Mapping[str, str]
+    """What it cannot do, with the reason in words: keys are those of `airflow_bridge.capabilities.WHAT`."""
+    credentials: Mapping[str, Literal["token", "password"]]
+    """Which group of calls ("core", "users", "roles", "permissions") takes which credentials."""
+
+    def can(self, what: str) -> bool:
+        return what not in self.missing

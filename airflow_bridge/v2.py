@@ -1,42 +1,151 @@
-"""Airflow 3: one client out of its parts."""
+"""Airflow 3: `/api/v2`, and the FAB auth manager's own API beside it, which came in several generations."""
 
 from __future__ import annotations
 
+import json
+import threading
+import time
+from datetime import datetime
 from typing import Any
 
-from airflow_bridge.auth import Credentials
-from airflow_bridge.errors import Forbidden, Unsupported
+from airflow_bridge import answers, capabilities
+from airflow_bridge.auth import PasswordAuth
+from airflow_bridge.calls.about import About
+from airflow_bridge.calls.backfills import Backfills
+from airflow_bridge.calls.human import Human
+from airflow_bridge.calls.part import Place, unsupported
+from airflow_bridge.calls.runs import EDITS, Runs, cut
+from airflow_bridge.calls.tasks import LOGS
+from airflow_bridge.calls.variables import Variables
+from airflow_bridge.capabilities import WHAT
+from airflow_bridge.errors import NotFound, Unsupported
 from airflow_bridge.http import Http
-from airflow_bridge.v2_dags import CORE, Dags
-from airflow_bridge.v2_people import FAB, People
+from airflow_bridge.shapes import Shapes, moment
+from airflow_bridge.types import Capabilities, LogLine, LogPart, Run
+
+FAB = "/auth/fab/v1"
+KNOWN_FOR = 600.0  # seconds after which it is asked again what this Airflow can do: it may have been upgraded
+HOME = {"users": "users", "roles": "roles", "permissions": "users"}
 
 
-class AirflowV2(People, Dags):
+class AirflowV2(About, Backfills, Human, Runs, Variables):
     """See `airflow_bridge.client.Airflow` for what each call promises."""
 
-    def __init__(self, *, name: str, url: str, auth: Credentials, budget: float, allow_plain_http: bool) -> None:
-        self._http = Http(
-            name=name, url=url, auth=auth, budget=budget, sign_in="/auth/token", allow_plain_http=allow_plain_http
-        )
+    core = "/api/v2"
+    health_path = "/api/v2/monitor/health"
+    task_order = "id"
+    event_order = "-id"
+    stale_too = {"exclude_stale": "false"}
 
-    def close(self) -> None:
-        self._http.close()
+    def __init__(self, http: Http) -> None:
+        super().__init__(http, Shapes())
+        self._finding_out = threading.Lock()
+        self._found: tuple[float, Capabilities] | None = None
 
-    def version(self) -> str:
-        return self._http.call(
-            "GET", f"{CORE}/version", what="for its version", shape=lambda body: str(body["version"]), signed_in=False
-        )
+    def capabilities(self, *, fresh: bool = False) -> Capabilities:
+        with self._finding_out:
+            if self._found is None or fresh or time.monotonic() > self._found[0]:
+                found = capabilities.of_airflow_3(self.version(), self._auth_manager())
+                self._found = time.monotonic() + KNOWN_FOR, found
+            return self._found[1]
 
-    def check(self) -> None:
-        # version and health are public and prove nothing; an account may well be let in to only one of these two
+    def _auth_manager(self) -> Any:
+        """What the auth manager's API says about itself; None where it has none."""
         try:
-            self._look(f"{FAB}/users", "users")
-        except (Forbidden, Unsupported):
-            self._look(f"{CORE}/dags", "dags")
+            return self._http.call(
+                "GET",
+                "/auth/openapi.json",
+                what="for what its auth manager can do",
+                shape=lambda text: json.loads(text) if text.startswith("{") else None,
+                signed_in=False,
+                accept="application/json, */*",
+            )
+        except (Unsupported, NotFound):
+            return None
 
-    def _look(self, path: str, key: str) -> None:
-        def shape(body: Any) -> None:
-            body[key]
+    def _place(self, group: str) -> Place:
+        found = self.capabilities()
+        if why := found.missing.get(HOME[group]):
+            raise unsupported(self._http.name, f"{WHAT[HOME[group]]} is not possible here: {why}.")
+        if found.credentials[group] == "token":
+            return Place(FAB)
+        auth = self._http.auth
+        if not isinstance(auth, PasswordAuth):
+            raise unsupported(
+                self._http.name,
+                f"the {group} of this FAB provider (before 3.2) take a password, and we have {auth.account} alone.",
+            )
+        return Place(FAB, auth.basic, whole=True)
 
-        needs = "can_read on Users or on DAGs"
-        self._http.call("GET", path, what=f"for a look at its {key}", needs=needs, params={"limit": 1}, shape=shape)
+    def _logical_date(self, when: datetime | None) -> dict[str, str | None]:
+        return {"logical_date": when.isoformat() if when else None}
+
+    @property
+    def _state_mask(self) -> dict[str, str | int]:
+        return {"update_mask": "state"}
+
+    def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:
+        self._http.call(
+            "POST",
+            f"{self._run_path(dag_id, dag_run_id)}/clear",
+            what=f"to clear the run {dag_run_id} of {dag_id}",
+            needs=EDITS,
+            body={"dry_run": False, "only_failed": only_failed},
+            shape=lambda body: None,
+            again=answers.Again.OVER,
+        )
+
+    def set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run:
+        return self._http.call(
+            "PATCH",
+            self._run_path(dag_id, dag_run_id),
+            what=f"to write a note on {dag_run_id}",
+            needs=EDITS,
+            params={"update_mask": "note"},
+            body={"note": cut(note)},
+            shape=self._shapes.run,
+            again=answers.Again.ANY,
+        )
+
+    def log(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        *,
+        try_number: int = 1,
+        map_index: int = -1,
+        after: str | None = None,
+    ) -> LogPart:
+        return self._http.call(
+            "GET",
+            self._log_path(dag_id, dag_run_id, task_id, try_number),
+            what=f"for the log of {task_id}",
+            needs=LOGS,
+            params={"map_index": map_index} | ({"token": after} if after else {}),
+            shape=lambda body: LogPart(tuple(_lines(body["content"])), body["continuation_token"]),
+        )
+
+
+def _lines(content: Any) -> list[LogLine]:
+    """Text lines where a handler gives those, else structured ones; what an exception said becomes lines too."""
+    if isinstance(content, str):
+        return [LogLine(line) for line in content.splitlines()]
+    lines: list[LogLine] = []
+    for entry in content:
+        if isinstance(entry, str):
+            lines.append(LogLine(entry))
+            continue
+        at, level = moment(entry.get("timestamp")), entry.get("level") or ""
+        lines += [LogLine(line, at, level) for line in str(entry["event"]).splitlines() or [""]]
+        for error in entry.get("error_detail") or ():
+            lines += [LogLine(line, at, level) for line in _traceback(error)]
+    return lines
+
+
+def _traceback(error: Any) -> list[str]:
+    frames = [
+        f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}' for frame in error.get("frames", ())
+    ]
+    said = f"{error['exc_type']}: {error['exc_value']}".splitlines()
+    return [*(["Traceback (most recent call last):"] if frames else []), *frames, *said]

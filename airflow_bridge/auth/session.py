@@ -1,0 +1,71 @@
+"""Being signed in: kept while it is good, renewed ahead of its end, by one thread for all."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+from airflow_bridge.auth.credentials import Signed
+from airflow_bridge.errors import Unauthorised, Unreachable
+
+UNKNOWN_LIFE = 600.0  # seconds a token is kept that does not say how long it lives
+AHEAD = (60.0, 180.0)  # seconds before its end, spread, so that many processes do not renew at the same moment
+_random = secrets.SystemRandom()
+
+
+class Session:
+    """Thread-safe: however many threads need to be signed in, one of them does it."""
+
+    def __init__(self, sign_in: Callable[[float], Signed]) -> None:
+        """sign_in: takes the moment (time.monotonic) by which it must be done; gives headers or raises."""
+        self._sign_in = sign_in
+        self._lock = threading.Lock()
+        self._signed: Signed | None = None
+        self._renew_at = 0.0
+        self._refusal: tuple[float, Unauthorised] | None = None
+
+    def get(self, deadline: float) -> Signed:
+        """Good for a while. Raises what `sign_in` raises, Unreachable when another thread's takes too long."""
+        asked_at = time.monotonic()
+        if not self._lock.acquire(timeout=max(0.0, deadline - asked_at)):
+            raise Unreachable("Airflow took too long to sign us in; nothing was asked of it yet. Try again later.")
+        try:
+            if self._signed is not None and time.monotonic() < self._renew_at:
+                return self._signed
+            if self._refusal and self._refusal[0] >= asked_at:
+                # refused while we waited: the same password once more would only count as one more failed log-in
+                raise self._refusal[1]
+            try:
+                signed = self._sign_in(deadline)
+            except Unauthorised as refusal:
+                self._refusal = (time.monotonic(), refusal)
+                raise
+            self._signed, self._renew_at = signed, time.monotonic() + signed.life - ahead(signed.life)
+            return signed
+        finally:
+            self._lock.release()
+
+    def refused(self, signed: Signed) -> None:
+        """Airflow did not accept `signed`: forget it, unless another thread has renewed it already."""
+        with self._lock:
+            if self._signed is signed:
+                self._signed = None
+
+
+def ahead(life: float) -> float:
+    """Seconds before its end in which to renew what lives that long: AHEAD, but at most a fifth of a short life."""
+    return min(_random.uniform(*AHEAD), life / 5)
+
+
+def lifetime(token: str) -> float:
+    """Seconds a JWT lives from its making, by the server's clock alone: ours may be wrong."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return max(0.0, float(claims["exp"]) - float(claims["iat"]))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return UNKNOWN_LIFE

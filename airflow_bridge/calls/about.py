@@ -1,0 +1,133 @@
+"""The Airflow itself: its version, its health, what it can do, what happened, and whether we are let in."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from airflow_bridge import probes
+from airflow_bridge.calls.part import Place, unsupported
+from airflow_bridge.calls.people import People
+from airflow_bridge.calls.roles import Roles
+from airflow_bridge.capabilities import WHAT
+from airflow_bridge.errors import BridgeError, Forbidden, Unsupported
+from airflow_bridge.types import Capabilities, Component, Event, Permission, RateLimit
+
+
+class About(People, Roles):
+    """The part of `airflow_bridge.client.Airflow` about Airflow itself."""
+
+    health_path: str
+    event_order: str
+
+    @property
+    def name(self) -> str:
+        return self._http.name
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        return self._http.rate_limit
+
+    def close(self) -> None:
+        self._http.close()
+
+    def version(self) -> str:
+        return self._http.call(
+            "GET",
+            f"{self.core}/version",
+            what="for its version",
+            shape=lambda body: str(body["version"]),
+            signed_in=False,
+        )
+
+    @abstractmethod
+    def capabilities(self, *, fresh: bool = False) -> Capabilities: ...
+
+    def health(self) -> Mapping[str, Component]:
+        return self._http.call(
+            "GET", self.health_path, what="for its health", shape=self._shapes.health, signed_in=False
+        )
+
+    def events(
+        self, *, after: datetime | None = None, dag_id: str = "", dag_run_id: str = "", by: str = ""
+    ) -> Iterator[Event]:
+        """Newest first."""
+        filters = {"after": after.isoformat() if after else "", "dag_id": dag_id, "run_id": dag_run_id, "owner": by}
+        return self._pages(
+            f"{self.core}/eventLogs",
+            "event_logs",
+            shape=self._shapes.event,
+            tell=lambda event: event.id,
+            order=self.event_order,
+            what="for its event log",
+            needs="can_read on Audit Logs and on DAGs",
+            params={name: value for name, value in filters.items() if value},
+        )
+
+    def check(self) -> None:
+        self.capabilities(fresh=True)
+        refusals: list[BridgeError] = []
+        # version and health are public and prove nothing; an account may well be let in to only one of these two
+        for look in (self._look_at_users, self._look_at_dags):
+            try:
+                return look()
+            except (Forbidden, Unsupported) as error:
+                refusals.append(error)
+        raise next((error for error in refusals if isinstance(error, Forbidden)), refusals[0])
+
+    def _look_at_users(self) -> None:
+        self._look(f"{self._place('users').base}/users", "users")
+
+    def _look_at_dags(self) -> None:
+        self._look(f"{self.core}/dags", "dags")
+
+    def _look(self, path: str, key: str) -> None:
+        self._http.call(
+            "GET",
+            path,
+            what=f"for a look at its {key}",
+            needs="can_read on Users or on DAGs",
+            params={"limit": 1},
+            shape=lambda body: body[key] and None,
+            auth=self._place(key).auth if key == "users" else None,
+        )
+
+    def lacking(self, permissions: Iterable[Permission], *, username: str = "") -> frozenset[Permission]:
+        wanted = frozenset(permissions)
+        own = username or getattr(self._http.auth, "username", "")
+        try:
+            if own and (user := self.user(own)) is not None:
+                held = [role for name in user.roles if (role := self.role(name)) is not None]
+                return wanted - frozenset().union(*(role.permissions for role in held))
+        except (Forbidden, Unsupported):
+            if username:
+                raise
+        return frozenset(pair for pair in wanted if not self._may(pair))
+
+    def _may(self, permission: Permission) -> bool:
+        """Whether the account has it; for a permission that no call of ours needs, it is taken to be there."""
+        probe = probes.OF.get(permission)
+        if probe is None:
+            return True
+        try:
+            place = self._place(probe.group) if probe.group else Place(self.core)
+            self._http.call(
+                probe.method,
+                f"{place.base}{probe.path}",
+                what=f"whether {self._http.auth.account} has {permission[0]} on {permission[1]}",
+                body=probe.body,
+                params=probe.params,
+                shape=lambda body: None,
+                auth=place.auth,
+            )
+        except probes.PERMITTED:
+            return True
+        except (Forbidden, Unsupported):
+            return False
+        return True
+
+    def _require(self, what: str) -> None:
+        found = self.capabilities()
+        if why := found.missing.get(what):
+            raise unsupported(self._http.name, f"{WHAT[what]} is not possible here: {why}.")

@@ -1,0 +1,62 @@
+"""Tasks that wait for a person (Airflow 3.1 or newer)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from airflow_bridge.calls.tasks import Tasks
+from airflow_bridge.errors import Conflict, Forbidden
+from airflow_bridge.types import HumanTask
+
+READS_HUMAN = "can_read on HITL Detail and on the DAG"
+
+
+class Human(Tasks):
+    """The part of `airflow_bridge.client.Airflow` about tasks that wait for a person."""
+
+    def human_tasks(self) -> Iterator[HumanTask]:
+        self._require("human_tasks")
+        return self._pages(
+            f"{self.core}/dags/~/dagRuns/~/hitlDetails",
+            "hitl_details",
+            shape=self._shapes.human_task,
+            tell=lambda task: (task.dag_id, task.dag_run_id, task.task_id, task.map_index),
+            order="created_at",
+            what="for the tasks that wait for a person",
+            needs=READS_HUMAN,
+            params={"response_received": "false"},
+        )
+
+    def human_task(self, dag_id: str, dag_run_id: str, task_id: str, *, map_index: int = -1) -> HumanTask:
+        self._require("human_tasks")
+        return self._http.call(
+            "GET",
+            self._human_path(dag_id, dag_run_id, task_id, map_index),
+            what=f"what {task_id} of {dag_run_id} waits for",
+            needs=READS_HUMAN,
+            shape=self._shapes.human_task,
+        )
+
+    def answer_human_task(
+        self, dag_id: str, dag_run_id: str, task_id: str, chosen: Iterable[str], *, map_index: int = -1
+    ) -> HumanTask:
+        task = self.human_task(dag_id, dag_run_id, task_id, map_index=map_index)
+        if task.answered_at is not None:
+            raise Conflict(f"{task_id} of {dag_run_id} has been answered already: {', '.join(task.chosen)}.")
+        if task.assigned:
+            # Airflow refuses everybody else, Admins too, and would write our account down as the one who answered
+            raise Forbidden(
+                f"{task_id} of {dag_run_id} is for {', '.join(task.assigned)} alone to answer, in Airflow itself."
+            )
+        self._http.call(
+            "PATCH",
+            self._human_path(dag_id, dag_run_id, task_id, map_index),
+            what=f"to answer {task_id} of {dag_run_id}",
+            needs="can_edit on HITL Detail and on the DAG",
+            body={"chosen_options": list(chosen), "params_input": {}},
+            shape=lambda body: None,
+        )
+        return self.human_task(dag_id, dag_run_id, task_id, map_index=map_index)
+
+    def _human_path(self, dag_id: str, dag_run_id: str, task_id: str, map_index: int) -> str:
+        return f"{self._task_path(dag_id, dag_run_id, task_id)}/{int(map_index)}/hitlDetails"

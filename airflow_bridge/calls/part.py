@@ -1,0 +1,100 @@
+"""What every part of a client has: HTTP, the shapes of its Airflow's answers, and where its calls go."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from airflow_bridge.auth import Credentials
+from airflow_bridge.errors import NotFound, Rejected, Unsupported
+from airflow_bridge.http import Http
+from airflow_bridge.paging import SIZE, pages
+from airflow_bridge.shapes import Shapes
+
+Shape = TypeVar("Shape")
+
+RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,250}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a group of calls lives, and what it takes. auth: None for the client's own credentials."""
+
+    base: str
+    auth: Credentials | None = None
+    whole: bool = False
+    """Airflow 2's ways: a change of a user takes all of the user, a role's permissions can only be added to."""
+
+
+class Part(ABC):
+    core: str
+    """"/api/v2" or "/api/v1"."""
+
+    def __init__(self, http: Http, shapes: Shapes) -> None:
+        self._http = http
+        self._shapes = shapes
+
+    @abstractmethod
+    def _place(self, group: str) -> Place:
+        """Where "users", "roles" or "permissions" live. Raises Unsupported where this Airflow has no such calls."""
+
+    @abstractmethod
+    def _require(self, what: str) -> None:
+        """Raises Unsupported, with the reason, where this Airflow cannot do it (see `airflow_bridge.capabilities`)."""
+
+    def _pages(
+        self,
+        path: str,
+        key: str,
+        *,
+        shape: Callable[[Any], Shape],
+        tell: Callable[[Shape], Hashable],
+        order: str,
+        what: str,
+        needs: str,
+        params: Mapping[str, str | int] | None = None,
+        auth: Credentials | None = None,
+    ) -> Iterator[Shape]:
+        """All rows of a list; see `airflow_bridge.paging`. order: must be stable, or rows are missed between pages."""
+
+        def ask(offset: int) -> tuple[list[Shape], int]:
+            return self._http.call(
+                "GET",
+                path,
+                what=what,
+                needs=needs,
+                params={"limit": SIZE, "offset": offset, "order_by": order, **(params or {})},
+                shape=lambda body: ([shape(row) for row in body[key]], int(body["total_entries"])),
+                auth=auth,
+            )
+
+        return pages(ask, key=tell)
+
+    def _dag_path(self, dag_id: str) -> str:
+        if not re.fullmatch(r"[\w.-]+", dag_id) or dag_id in (".", ".."):  # "~" would mean all of them
+            raise NotFound(f"{self._http.name} cannot have a DAG called “{dag_id}”.")
+        return f"{self.core}/dags/{quote(dag_id, safe='')}"
+
+    def _run_path(self, dag_id: str, dag_run_id: str) -> str:
+        self._check_run_id(dag_run_id)
+        return f"{self._dag_path(dag_id)}/dagRuns/{quote(dag_run_id, safe='')}"
+
+    def _check_run_id(self, dag_run_id: str) -> None:
+        if not RUN_ID.fullmatch(dag_run_id) or dag_run_id in ("~", ".", ".."):
+            raise Rejected(
+                f"“{dag_run_id}” cannot be the id of a run in {self._http.name}: 1 to 250 letters, digits and _.~:+-",
+                field="dag_run_id",
+            )
+
+
+def addressable(name: str) -> bool:
+    """Whether `name` can stand in a path: with a slash in it Airflow finds nothing, however it is encoded."""
+    return bool(name) and "/" not in name and name not in (".", "..")
+
+
+def unsupported(name: str, why: str) -> Unsupported:
+    return Unsupported(f"{name}: {why}")

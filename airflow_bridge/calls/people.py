@@ -1,0 +1,167 @@
+"""Users, and the roles they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
+
+from airflow_bridge.answers import Again
+from airflow_bridge.calls.part import Part, Place, addressable
+from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
+from airflow_bridge.types import User
+
+
+class People(Part):
+    """The part of `airflow_bridge.client.Airflow` about users."""
+
+    def users(self) -> Iterator[User]:
+        place = self._place("users")
+        return self._pages(
+            f"{place.base}/users",
+            "users",
+            shape=self._shapes.user,
+            tell=lambda user: user.username,
+            order="id",
+            what="for its users",
+            needs="can_read on Users",
+            auth=place.auth,
+        )
+
+    def user(self, username: str) -> User | None:
+        if not addressable(username):
+            return next((user for user in self.users() if user.username == username), None)
+        try:
+            return self._read_user(username)
+        except NotFound:
+            return None
+
+    def find_user(self, *, username: str, email: str) -> User | None:
+        if username and (found := self.user(username)):
+            return found
+        if not email:
+            return None
+        same = [user for user in self.users() if user.email.casefold() == email.casefold()]
+        exact = [user for user in same if user.email == email]
+        if len(same) > 1 and len(exact) != 1:
+            names = ", ".join(sorted(user.username for user in same))
+            raise Conflict(f"{self._http.name} has several users with the e-mail {email}: {names}. Keep one of them.")
+        return next(iter(exact or same), None)
+
+    def create_user(
+        self, *, username: str, email: str, first_name: str, last_name: str, password: str, roles: Iterable[str]
+    ) -> User:
+        place, wanted = self._place("users"), _names(roles)
+        if not wanted:
+            raise Rejected(f"A user of {self._http.name} needs at least one role from the start.", field="roles")
+        if not addressable(username):
+            raise Rejected(
+                f"{self._http.name} could never find a user called “{username}” again: a name must not be empty or "
+                "contain a slash.",
+                field="username",
+            )
+        person = {"username": username, "email": email, "first_name": first_name, "last_name": last_name}
+        for name, value in {**person, "password": password}.items():
+            if not value:  # Airflow 2 would take an empty one
+                raise Rejected(f"A user of {self._http.name} needs “{name}”; it is empty.", field=name)
+        self._http.call(
+            "POST",
+            f"{place.base}/users",
+            what=f"to create the user {username}",
+            needs="can_create on Users",
+            body={**person, "password": password, "roles": wanted},
+            shape=self._shapes.user,
+            again=Again.OVER,
+            auth=place.auth,
+        )
+        return self._read_user(username)
+
+    def update_user(
+        self,
+        username: str,
+        *,
+        email: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        password: str | None = None,
+    ) -> User:
+        given = {"email": email, "first_name": first_name, "last_name": last_name, "password": password}
+        changes = {name: value for name, value in given.items() if value is not None}
+        for name, value in changes.items():
+            if not value:
+                raise Rejected(f"The “{name}” of a user of {self._http.name} cannot be empty.", field=name)
+        user = self._patch_user(username, changes, what=f"to change {', '.join(changes) or 'nothing'} of {username}")
+        shown = {name: getattr(user, name) for name in changes if name != "password"}
+        if shown != {name: value for name, value in changes.items() if name != "password"}:
+            raise NotApplied(f"{self._http.name} accepted the change of {username} but shows {shown}.")
+        return user
+
+    def set_roles(self, username: str, roles: Iterable[str]) -> User:
+        wanted = frozenset(roles)
+        user = self._patch_user(username, {"roles": _names(wanted)}, what=f"to set the roles of {username}")
+        if user.roles != wanted:
+            raise NotApplied(
+                f"{self._http.name} accepted the roles of {user.username} but shows {_listed(user.roles)} instead of "
+                f"{_listed(wanted)}."
+            )
+        return user
+
+    def take_all_roles(self, username: str) -> User:
+        return self.set_roles(username, ())
+
+    def delete_user(self, username: str) -> None:
+        place = self._place("users")
+        self._http.call(
+            "DELETE",
+            self._user_path(place, username),
+            what=f"to delete the user {username}",
+            needs="can_delete on Users",
+            shape=lambda body: None,
+            again=Again.ANY,
+            auth=place.auth,
+        )
+
+    def _patch_user(self, username: str, changes: Mapping[str, object], *, what: str) -> User:
+        """Change and read back."""
+        place = self._place("users")
+        path, body = self._user_path(place, username), dict(changes)
+        if place.whole:
+            # all of it must be there, under the stored spelling of the name; with the mask only the changes are written
+            user = self._read_user(username)
+            path = self._user_path(place, user.username)
+            stored = {name: getattr(user, name) for name in ("username", "email", "first_name", "last_name")}
+            body = {**stored, **changes}
+        self._http.call(
+            "PATCH",
+            path,
+            what=what,
+            needs="can_edit on Users",
+            params={"update_mask": ",".join(changes)},
+            body=body,
+            shape=lambda answer: None,  # what it says of the user proves nothing
+            again=Again.ANY,
+            auth=place.auth,
+        )
+        return self._read_user(username)
+
+    def _read_user(self, username: str) -> User:
+        place = self._place("users")
+        what, needs = f"for the user {username}", "can_read on Users"
+        path = self._user_path(place, username)
+        return self._http.call("GET", path, what=what, needs=needs, shape=self._shapes.user, auth=place.auth)
+
+    def _user_path(self, place: Place, username: str) -> str:
+        if not addressable(username):
+            raise Rejected(
+                f"{self._http.name} cannot change the user “{username}”: its API cannot address that name.",
+                field="username",
+            )
+        return f"{place.base}/users/{quote(username, safe='')}"
+
+
+def _names(roles: Iterable[str]) -> list[dict[str, str]]:
+    """Each once: Airflow 2 answers 200 to a role named twice, and changes nothing."""
+    return [{"name": name} for name in sorted(set(roles))]
+
+
+def _listed(roles: Iterable[str]) -> str:
+    return ", ".join(sorted(roles)) or "no role"

@@ -1,0 +1,202 @@
+"""Runs: started once however often asked, looked at before they are changed, waited for."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from airflow_bridge import http
+from airflow_bridge.answers import Again
+from airflow_bridge.calls.dags import Dags
+from airflow_bridge.errors import (
+    BridgeError,
+    Conflict,
+    NotApplied,
+    NotFinished,
+    NotFound,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    Unexpected,
+    Unreachable,
+)
+from airflow_bridge.paging import SIZE
+from airflow_bridge.types import Run
+
+NOTE = 1000  # characters; the column in Airflow's database
+RESERVED = ("scheduled__", "backfill__", "asset_triggered__", "dataset_triggered__")
+READS = "can_read on the DAG and on DAG Runs"
+EDITS = "can_edit on the DAG and on DAG Runs"
+_random = secrets.SystemRandom()
+
+
+class Runs(Dags):
+    """The part of `airflow_bridge.client.Airflow` about runs."""
+
+    def trigger(
+        self,
+        dag_id: str,
+        *,
+        dag_run_id: str,
+        conf: Mapping[str, Any] | None = None,
+        logical_date: datetime | Literal["now"] | None = "now",
+        note: str = "",
+    ) -> Run:
+        self._check_run_id(dag_run_id)
+        if dag_run_id.startswith(RESERVED):
+            raise Rejected(
+                f"“{dag_run_id}” cannot be the id of a run we start: the beginning is reserved for Airflow's own.",
+                field="dag_run_id",
+            )
+        when = datetime.now(UTC) if logical_date == "now" else logical_date
+        if when is not None and when.tzinfo is None:
+            raise Rejected(f"The logical date of {dag_run_id} has no time zone.", field="logical_date")
+        body = {"dag_run_id": dag_run_id, "conf": dict(conf or {}), "note": cut(note), **self._logical_date(when)}
+        try:
+            return self._http.call(
+                "POST",
+                f"{self._dag_path(dag_id)}/dagRuns",
+                what=f"to run {dag_id} as {dag_run_id}",
+                needs="can_edit on the DAG and can_create on DAG Runs",
+                body=body,
+                shape=self._shapes.run,
+                again=Again.OVER,  # under the same id: a second one is a conflict
+            )
+        except (TimedOut, Conflict, Unexpected) as error:
+            return self._already_there(dag_id, dag_run_id, error)
+
+    @abstractmethod
+    def _logical_date(self, when: datetime | None) -> dict[str, str | None]:
+        """The part of a trigger's body that says which moment the run is for."""
+
+    def _already_there(self, dag_id: str, dag_run_id: str, error: BridgeError) -> Run:
+        """The run that an attempt without a clear answer has left, else `error`, or what a conflict was about."""
+        try:
+            found = self.run(dag_id, dag_run_id)
+        except BridgeError as unread:
+            # a conflict that cannot be looked into may be our own run: not a refusal, but a question for later
+            raise (unread if isinstance(error, Conflict) else error) from None
+        if found:
+            return found
+        if isinstance(error, Conflict):
+            # Airflow 3 answers the same for both; as our id is free, it is the logical date
+            raise Conflict(
+                f"{self._http.name} already has a run of {dag_id} with the same logical date. Choose another moment."
+            ) from None
+        raise error
+
+    def run(self, dag_id: str, dag_run_id: str) -> Run | None:
+        try:
+            return self._read_run(dag_id, dag_run_id)
+        except NotFound:
+            return None
+
+    def runs(self, dag_id: str | None = None, *, state: str = "") -> Iterator[Run]:
+        return self._pages(
+            f"{self._dag_path(dag_id) if dag_id is not None else f'{self.core}/dags/~'}/dagRuns",
+            "dag_runs",
+            shape=self._shapes.run,
+            tell=lambda run: (run.dag_id, run.dag_run_id),
+            order="-id",  # by itself it begins with the oldest
+            what=f"for the runs of {dag_id or 'all DAGs'}",
+            needs=READS,
+            params={"state": state} if state else None,
+        )
+
+    def recent_runs(self, dag_id: str, limit: int = 20) -> list[Run]:
+        return self._http.call(
+            "GET",
+            f"{self._dag_path(dag_id)}/dagRuns",
+            what=f"for the last runs of {dag_id}",
+            needs=READS,
+            params={"limit": max(1, min(limit, SIZE)), "order_by": "-id"},
+            shape=lambda body: [self._shapes.run(row) for row in body["dag_runs"]],
+        )
+
+    def cancel(self, dag_id: str, dag_run_id: str) -> Run:
+        run = self._read_run(dag_id, dag_run_id)
+        if run.is_final:
+            # Airflow has no guard: it would turn a run that succeeded into one that failed
+            raise Conflict(f"The run {dag_run_id} of {dag_id} has already ended ({run.state}); it was left as it is.")
+        self._http.call(
+            "PATCH",
+            self._run_path(dag_id, dag_run_id),
+            what=f"to cancel the run {dag_run_id} of {dag_id}",
+            needs=EDITS,
+            params=self._state_mask,
+            body={"state": "failed"},
+            shape=lambda body: None,
+            # not sent a second time: the run may have been cleared meanwhile, and that one nobody wants to end
+            again=Again.OVER,
+        )
+        after = self._read_run(dag_id, dag_run_id)
+        if not after.is_final:
+            raise NotApplied(f"{self._http.name} accepted that {dag_run_id} is cancelled, but shows it {after.state}.")
+        return after
+
+    @property
+    @abstractmethod
+    def _state_mask(self) -> dict[str, str | int]: ...
+
+    def clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool = True) -> Run:
+        run = self._read_run(dag_id, dag_run_id)
+        if not run.is_final:
+            raise Conflict(
+                f"The run {dag_run_id} of {dag_id} has not ended yet ({run.state}); there is no retry of it."
+            )
+        self._clear(dag_id, dag_run_id, only_failed=only_failed)
+        return self._read_run(dag_id, dag_run_id)
+
+    @abstractmethod
+    def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:
+        """Have the tasks run again; by itself Airflow would only say which."""
+
+    @abstractmethod
+    def set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run: ...
+
+    def wait(self, dag_id: str, dag_run_id: str, *, timeout: float, poll: float = 1.0, slowest: float = 15.0) -> Run:
+        deadline, pause = time.monotonic() + timeout, poll
+        run: Run | None = None
+        while True:
+            retry_after = 0.0
+            try:
+                run = self._read_run(dag_id, dag_run_id)
+                if run.is_final:
+                    return run
+            except (Unreachable, TimedOut, RateLimited) as error:
+                if run is None or time.monotonic() >= deadline:
+                    raise
+                retry_after = error.retry_after or 0.0
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise NotFinished(self._still_going(run, timeout), run=run)
+            http._wait(min(left, max(retry_after, pause * _random.uniform(0.75, 1.0))))
+            pause = min(slowest, pause * 1.5)
+
+    def _still_going(self, run: Run, timeout: float) -> str:
+        words = f"The run {run.dag_run_id} of {run.dag_id} is still {run.state} after {timeout:.0f} s."
+        try:
+            paused = (dag := self.dag(run.dag_id)) is not None and dag.paused
+        except BridgeError:
+            return words
+        if paused:
+            return f"{words} {run.dag_id} is paused in Airflow: until somebody unpauses it, nothing of it goes on."
+        return words
+
+    def _read_run(self, dag_id: str, dag_run_id: str) -> Run:
+        return self._http.call(
+            "GET",
+            self._run_path(dag_id, dag_run_id),
+            what=f"for the run {dag_run_id} of {dag_id}",
+            needs=READS,
+            shape=self._shapes.run,
+        )
+
+
+def cut(note: str) -> str:
+    """SQLite would take more, PostgreSQL not."""
+    return note if len(note) <= NOTE else f"{note[: NOTE - 1]}…"

@@ -1,0 +1,52 @@
+"""The tasks of a run, and their logs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from urllib.parse import quote
+
+from airflow_bridge.calls.part import Part
+from airflow_bridge.errors import NotFound
+from airflow_bridge.types import LogPart, TaskInstance
+
+READS = "can_read on DAG Runs and on Task Instances"
+LOGS = "can_read on the DAG and on Task Logs"
+
+
+class Tasks(Part):
+    """The part of `airflow_bridge.client.Airflow` about task instances."""
+
+    task_order: str
+
+    def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
+        return list(
+            self._pages(
+                f"{self._run_path(dag_id, dag_run_id)}/taskInstances",
+                "task_instances",
+                shape=self._shapes.task_instance,
+                tell=lambda task: (task.task_id, task.map_index),
+                order=self.task_order,
+                what=f"for the tasks of {dag_run_id}",
+                needs=READS,
+            )
+        )
+
+    @abstractmethod
+    def log(
+        self,
+        dag_id: str,
+        dag_run_id: str,
+        task_id: str,
+        *,
+        try_number: int = 1,
+        map_index: int = -1,
+        after: str | None = None,
+    ) -> LogPart: ...
+
+    def _log_path(self, dag_id: str, dag_run_id: str, task_id: str, try_number: int) -> str:
+        return f"{self._task_path(dag_id, dag_run_id, task_id)}/logs/{int(try_number)}"
+
+    def _task_path(self, dag_id: str, dag_run_id: str, task_id: str) -> str:
+        if not task_id or "/" in task_id or task_id in (".", "..", "~"):
+            raise NotFound(f"{self._http.name} cannot have a task called “{task_id}”.")
+        return f"{self._run_path(dag_id, dag_run_id)}/taskInstances/{quote(task_id, safe='')}"

@@ -1,0 +1,68 @@
+"""Airflow's variables: named values that DAGs read, the place for switches of their behaviour."""
+
+from __future__ import annotations
+
+import contextlib
+from urllib.parse import quote
+
+from airflow_bridge.answers import Again
+from airflow_bridge.calls.part import Part
+from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
+from airflow_bridge.types import Variable
+
+KEY = 250  # characters; the column in Airflow's database
+
+
+class Variables(Part):
+    """The part of `airflow_bridge.client.Airflow` about variables.
+
+    Only named ones, never a list: many hold secrets. Which ones somebody may touch is for the caller to say.
+    """
+
+    def variable(self, key: str) -> Variable | None:
+        try:
+            return self._read_variable(key)
+        except NotFound:
+            return None
+
+    def set_variable(self, key: str, value: str, *, description: str | None = None) -> Variable:
+        path = self._variable_path(key)
+        body = {"key": key, "value": value} | ({} if description is None else {"description": description})
+        try:
+            self._http.call(
+                "PATCH",
+                path,
+                what=f"to set the variable {key}",
+                needs="can_edit on Variables",
+                params={"update_mask": ",".join(name for name in body if name != "key")},
+                body=body,
+                shape=lambda body: None,
+                again=Again.ANY,
+            )
+        except NotFound:
+            self._create_variable(key, body)
+        found = self._read_variable(key)
+        if found.value != value:
+            raise NotApplied(f"{self._http.name} accepted the variable {key}, but shows another value.")
+        return found
+
+    def _create_variable(self, key: str, body: dict[str, str]) -> None:
+        with contextlib.suppress(Conflict):  # somebody else was quicker: what is read back decides
+            self._http.call(
+                "POST",
+                f"{self.core}/variables",
+                what=f"to create the variable {key}",
+                needs="can_create on Variables",
+                body=body,
+                shape=lambda body: None,
+                again=Again.OVER,
+            )
+
+    def _read_variable(self, key: str) -> Variable:
+        what, needs = f"for the variable {key}", "can_read on Variables"
+        return self._http.call("GET", self._variable_path(key), what=what, needs=needs, shape=self._shapes.variable)
+
+    def _variable_path(self, key: str) -> str:
+        if not key or len(key) > KEY or "/" in key or key in (".", ".."):
+            raise Rejected(f"“{key}” cannot be addressed as a variable of {self._http.name}.", field="key")
+        return f"{self.core}/variables/{quote(key, safe='')}"

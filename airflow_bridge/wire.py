@@ -1,0 +1,104 @@
+"""The one module that imports httpx: sends one request, gives one answer, or says what became of it."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+
+import httpx
+
+from airflow_bridge.addresses import is_loopback
+from airflow_bridge.answers import Answer
+from airflow_bridge.errors import Rejected
+
+CONNECT = 3.0  # seconds to get a connection
+LARGEST = 64 * 2**20  # bytes of one answer
+
+
+class NotSent(Exception):
+    """There was no connection: nothing of the request was done. `untrusted`: because of its certificate."""
+
+    def __init__(self, *, untrusted: bool = False) -> None:
+        self.untrusted = untrusted
+
+
+class Lost(Exception):
+    """The request went out and no whole answer came back. `silent`: none in time; else it was broken off."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self.silent = silent
+
+
+class NotHttp(Exception):
+    """The request cannot be put into HTTP."""
+
+
+class TooLarge(Exception):
+    """The answer is longer than LARGEST."""
+
+
+class Wire:
+    """Connections to one deployment, reused. Thread-safe. Redirects are not followed, cookies not kept."""
+
+    def __init__(self, *, url: str, ca_bundle: str, connections: int) -> None:
+        """ca_bundle: path of the certificate authorities to trust (PEM); "": those of the system and environment."""
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Accept": "application/json", "User-Agent": "gatehouse-airflow-bridge"},
+            # room for signing in beside the calls
+            limits=httpx.Limits(
+                max_connections=connections + 4, max_keepalive_connections=connections, keepalive_expiry=30
+            ),
+            follow_redirects=False,
+            trust_env=not is_loopback(url),  # proxies and authorities of the environment, but never for this machine
+            verify=_authorities(ca_bundle) if ca_bundle else True,
+        )
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        params: Mapping[str, str | int] | None = None,
+        patience: float,
+    ) -> Answer:
+        """url: a path of the deployment or a whole address. patience: seconds for all of it.
+
+        Raises NotSent, Lost, NotHttp, TooLarge.
+        """
+        ends = time.monotonic() + patience
+        timeout = httpx.Timeout(patience, connect=min(CONNECT, patience), pool=min(CONNECT, patience))
+        try:
+            with self._client.stream(
+                method, url, content=content, params=params, headers=headers, timeout=timeout
+            ) as response:
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > LARGEST:
+                        raise TooLarge
+                    if time.monotonic() > ends:  # httpx only limits the silence between two chunks
+                        raise Lost(silent=True)
+                lower = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, lower, bytes(body))
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            raise NotSent(untrusted="CERTIFICATE_VERIFY_FAILED" in str(error)) from None
+        except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeEncodeError):
+            raise NotHttp from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise Lost(silent=isinstance(error, httpx.TimeoutException)) from None
+
+
+def _authorities(path: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise Rejected(f"The certificate authorities in {path} cannot be read: {error}.", field="ca_bundle") from None
