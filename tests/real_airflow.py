@@ -1,7 +1,9 @@
-"""A real Airflow for tests, started once per test run, also where pytest-xdist runs several processes.
+"""Real Airflows for tests, each started once per test run, also where pytest-xdist runs several processes.
 
-Tests that want it mark themselves `real_airflow` and import the fixture: `from tests.real_airflow import real_airflow`.
-They share it, so they use names of their own (`unique`).
+Tests that want one mark themselves `real_airflow` and import a fixture: `from tests.real_airflow import real_airflow`
+for Airflow 3.3.2, `real_airflows` for any release: `real_airflows.get("2.11.2")`. They share them, so they use names of
+their own (`unique`). The two main releases run side by side until the tests end; of the others only one at a time, so
+tests that want those are best run release by release.
 """
 
 from __future__ import annotations
@@ -13,17 +15,28 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from portal.demo.airflow import AirflowServer, NotInstalled, ensure_environment, ensure_service_accounts
+from portal.demo.airflow import (
+    RELEASES,
+    AirflowServer,
+    NotInstalled,
+    Release,
+    ensure_environment,
+    ensure_service_accounts,
+)
 from tests.conftest import missing
 
 GRANTER = ("gatehouse-access", "granter's password")
 RUNNER = ("gatehouse-runs", "runner's password")
+# where accounts are configuration: the roles nearest to what these two may do elsewhere
+CONFIGURED = {GRANTER[0]: (GRANTER[1], "viewer"), RUNNER[0]: (RUNNER[1], "op")}
+MAIN = ("3.3.2", "2.11.2")
+WITH_SERVICE_ACCOUNTS = ("3.3.2",)  # where the bridge can make them so far
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,8 @@ class RealAirflow:
     admin: tuple[str, str]
     granter: tuple[str, str] = GRANTER
     runner: tuple[str, str] = RUNNER
+    release: str = "3.3.2"
+    api: str = "v2"
 
 
 def unique(prefix: str) -> str:
@@ -41,55 +56,98 @@ def unique(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(5)}"
 
 
+class RealAirflows:
+    """Starts what is asked for. `folder` is the same for all processes of a test run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._main = ExitStack()
+        self._other = ExitStack()
+        self._running: dict[str, RealAirflow] = {}
+
+    def get(self, name: str) -> RealAirflow:
+        """The release of that name, with the demo's DAGs and the service accounts."""
+        if name not in self._running:
+            release = RELEASES[name]
+            try:
+                python = ensure_environment(release=release)
+            except NotInstalled as error:
+                missing(str(error))
+            if name not in MAIN:
+                self._end_other()
+            stack = self._main if name in MAIN else self._other
+            self._running[name] = stack.enter_context(_shared_server(self._folder / name, python, release))
+        return self._running[name]
+
+    def close(self) -> None:
+        self._end_other()
+        self._main.close()
+        self._running.clear()
+
+    def _end_other(self) -> None:
+        self._other.close()
+        self._running = {name: running for name, running in self._running.items() if name in MAIN}
+
+
 @pytest.fixture(scope="session")
-def real_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
-    """Airflow 3.3.2 with the demo's DAGs and the service accounts."""
+def real_airflows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflows]:
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    found = RealAirflows((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "airflow")
     try:
-        python = ensure_environment()
-    except NotInstalled as error:
-        missing(str(error))
-    with _shared_server(shared, python) as server:
-        yield server
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def real_airflow(real_airflows: RealAirflows) -> RealAirflow:
+    """Airflow 3.3.2 with the demo's DAGs and the service accounts."""
+    return real_airflows.get("3.3.2")
 
 
 @contextmanager
-def _shared_server(folder: Path, python: Path) -> Iterator[RealAirflow]:
+def _shared_server(folder: Path, python: Path, release: Release) -> Iterator[RealAirflow]:
     """The first process starts the server and ends it when no other process uses it any more."""
+    folder.mkdir(parents=True, exist_ok=True)
     known = folder / "airflow.json"
     with (folder / "airflow.users").open("a") as users:
         with _lock(folder / "airflow.start"):
             if known.exists():
-                # held until this process ends, however it ends
+                # held until this process is done with it, also when it is killed
                 fcntl.flock(users, fcntl.LOCK_SH)
                 found = json.loads(known.read_text())
                 mine = None
             else:
-                mine = AirflowServer(folder / "airflow", _free_port(), python=python)
-                try:
-                    mine.start()
-                    mine.wait_until_ready()
-                    ensure_service_accounts(mine, granter=GRANTER, runner=RUNNER)
-                except BaseException:
-                    mine.stop()
-                    raise
+                mine = _start(folder, python, release)
                 found = {"url": mine.url, "admin": list(mine.admin)}
                 known.write_text(json.dumps(found))
         try:
-            yield RealAirflow(found["url"], tuple(found["admin"]))
+            yield RealAirflow(found["url"], tuple(found["admin"]), release=release.name, api=release.api)
         finally:
             if mine:
-                _wait_for_the_others(folder, users.fileno())
-                known.unlink()
-                mine.stop()
+                _end(mine, folder, known, users.fileno())
 
 
-def _wait_for_the_others(folder: Path, users: int) -> None:
+def _start(folder: Path, python: Path, release: Release) -> AirflowServer:
+    server = AirflowServer(folder / "home", _free_port(), python=python, release=release, accounts=CONFIGURED)
+    try:
+        server.start()
+        server.wait_until_ready()
+        if release.name in WITH_SERVICE_ACCOUNTS:
+            ensure_service_accounts(server, granter=GRANTER, runner=RUNNER, api=release.api)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _end(server: AirflowServer, folder: Path, known: Path, users: int) -> None:
     while True:
-        with _lock(folder / "airflow.start"):  # nobody new comes while we look
+        with _lock(folder / "airflow.start"):  # nobody new comes while we look, nor before it is gone
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                known.unlink()
+                server.stop()
                 return
             except BlockingIOError:
                 pass

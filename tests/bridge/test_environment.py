@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,4 +79,30 @@ def test_a_full_disk_is_said_before_anything_is_done(
     monkeypatch.setattr(environment, "SPACE_NEEDED", 10**12)
     with pytest.raises(NotInstalled, match="MB are free"):
         install(tmp_path / "environment", release)
+    assert not (tmp_path / "environment").exists()
+
+
+@pytest.fixture
+def newer_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """We run under a Python newer than the release; gives the folder that programs are found in."""
+    found = tmp_path / "bin"
+    found.mkdir()
+    monkeypatch.setenv("PATH", str(found))
+    ours = SimpleNamespace(version_info=(3, 14, 2), version="3.14.2 (main)", executable=sys.executable)
+    monkeypatch.setattr(environment, "sys", ours)
+    return found
+
+
+def test_a_python_that_is_not_too_new_is_used_where_there_is_one(
+    tmp_path: Path, release: Release, newer_python: Path
+) -> None:
+    (newer_python / "python3.11").symlink_to(sys.executable)
+    python, _ = install(tmp_path / "environment", replace(release, newest_python=(3, 12)))
+    assert python.exists()
+    assert "python 3.11" in (tmp_path / "environment" / "complete").read_text()
+
+
+def test_where_there_is_none_it_says_which_is_needed(tmp_path: Path, release: Release, newer_python: Path) -> None:
+    with pytest.raises(NotInstalled, match=r"runs under Python 3\.12 or 3\.11; this is 3\.14\.2"):
+        install(tmp_path / "environment", replace(release, newest_python=(3, 12)))
     assert not (tmp_path / "environment").exists()

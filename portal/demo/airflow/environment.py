@@ -31,7 +31,8 @@ def ensure_environment(folder: Path | None = None, report: Report = print, *, re
     """
     folder = (folder or release.folder).absolute()
     python = folder / "bin" / "python"
-    wanted = _fingerprint(release)
+    base, version = _base_python(release)
+    wanted = _fingerprint(release, version)
     marker = folder / "complete"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(folder.with_name(f"{folder.name}.lock"), report):
@@ -43,14 +44,29 @@ def ensure_environment(folder: Path | None = None, report: Report = print, *, re
                 f"Airflow {release.version} needs about {SPACE_NEEDED} MB in {folder.parent}; {free} MB are free."
             )
         report(f"installing Airflow {release.version} into {folder} (once)")
-        _install(folder, release)
+        _install(folder, release, base)
         marker.write_text(wanted)
     return python
 
 
-def _fingerprint(release: Release) -> str:
+def _base_python(release: Release) -> tuple[str, str]:
+    """Path and version of the Python to make the environment with: ours, or one that is not too new for the release."""
+    newest = release.newest_python or sys.version_info[:2]
+    if sys.version_info[:2] <= newest:
+        return sys.executable, ".".join(map(str, sys.version_info[:2]))
+    fitting = [f"3.{minor}" for minor in range(newest[1], 10, -1)]
+    for version in fitting:
+        if found := shutil.which(f"python{version}"):
+            return found, version
+    raise NotInstalled(
+        f"Airflow {release.version} runs under Python {' or '.join(fitting)}; this is {sys.version.split()[0]}, and no "
+        f"python{fitting[0]} was found. Install one, it is found by that name."
+    )
+
+
+def _fingerprint(release: Release, python: str) -> str:
     lock = hashlib.sha256(release.lock.read_bytes()).hexdigest()
-    return f"{lock} python {sys.version_info.major}.{sys.version_info.minor}\n"
+    return f"{lock} python {python}\n"
 
 
 @contextmanager
@@ -65,17 +81,17 @@ def _only_one(path: Path, report: Report) -> Iterator[None]:
         yield
 
 
-def _install(folder: Path, release: Release) -> None:
+def _install(folder: Path, release: Release, base: str) -> None:
     """With uv where there is one, else, or where uv cannot reach its index, with pip and its own configuration."""
     python = str(folder / "bin" / "python")
     ways = [
         (
-            [sys.executable, "-m", "venv", "--clear", str(folder)],
+            [base, "-m", "venv", "--clear", str(folder)],
             [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(release.lock)],
         )
     ]
     if uv := _uv():
-        create = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
+        create = [*uv, "venv", "--quiet", "--clear", "--python", base, str(folder)]
         install = [*uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(release.lock)]
         ways.insert(0, (create, install))
     failures: list[str] = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DAGS = REPOSITORY / "demo" / "dags"
@@ -24,6 +25,17 @@ class Release:
     """Name of each process -> arguments of `airflow`; "{port}" is replaced."""
     settings: Mapping[str, str]
     """Environment of these processes; "{url}", "{home}", "{dags}" and the secrets' names are replaced."""
+    variant: str = ""
+    """Tells apart what is started in more than one way from the same installation."""
+    accounts: Literal["database", "configuration"] = "database"
+    """Where its accounts are kept: `airflow users create` makes them, or the settings name them."""
+    newest_python: tuple[int, int] | None = None
+    """The newest Python it runs under, where that is not the newest there is."""
+
+    @property
+    def name(self) -> str:
+        """What it is asked for by; unlike the version, no other has it."""
+        return f"{self.version}-{self.variant}" if self.variant else self.version
 
     @property
     def lock(self) -> Path:
@@ -35,6 +47,22 @@ class Release:
         return REPOSITORY / ".airflow" / self.version
 
 
+FAB = "airflow.providers.fab.auth_manager"
+BASIC = f"{FAB}.api.auth.backend.basic_auth"
+EVERY = {
+    "AIRFLOW_HOME": "{home}",
+    "AIRFLOW__CORE__AUTH_MANAGER": f"{FAB}.fab_auth_manager.FabAuthManager",
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__DAGS_FOLDER": "{dags}",
+    "AIRFLOW__CORE__FERNET_KEY": "{fernet_key}",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PARALLELISM": "3",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:///{home}/airflow.db",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER": "{home}/logs",
+}
+# the server reads the task logs from the same disk, so nobody needs to serve them on a second port
+SCHEDULER = ("scheduler", "--skip-serve-logs")
+
 AIRFLOW_3 = Release(
     version="3.3.2",
     api="v2",
@@ -42,28 +70,61 @@ AIRFLOW_3 = Release(
     parts=("metadatabase", "scheduler", "dag_processor"),
     components={
         "api-server": ("api-server", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
-        # the api-server reads the task logs from the same disk, so nobody needs to serve them on a second port
-        "scheduler": ("scheduler", "--skip-serve-logs"),
+        "scheduler": SCHEDULER,
         "dag-processor": ("dag-processor",),
     },
     settings={
-        "AIRFLOW_HOME": "{home}",
+        **EVERY,
         "AIRFLOW__API__BASE_URL": "{url}",
         "AIRFLOW__API__SECRET_KEY": "{session_secret}",
         "AIRFLOW__API_AUTH__JWT_SECRET": "{jwt_secret}",
-        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": "{dags}",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__FERNET_KEY": "{fernet_key}",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PARALLELISM": "3",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:///{home}/airflow.db",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": "{home}/logs",
     },
 )
-RELEASES = {release.version: release for release in (AIRFLOW_3,)}
+AIRFLOW_3_SIMPLE = replace(
+    AIRFLOW_3,
+    variant="simple",
+    accounts="configuration",
+    settings={
+        **AIRFLOW_3.settings,
+        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": "{home}/passwords.json",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "{accounts}",
+    },
+)
+# FAB 3.1.2 takes the token for roles and a password for people, FAB 2.4.2 a password for both
+AIRFLOW_3_1 = replace(
+    AIRFLOW_3,
+    version="3.1.6",
+    newest_python=(3, 12),
+    settings={**AIRFLOW_3.settings, "AIRFLOW__FAB__AUTH_BACKENDS": BASIC},
+)
+AIRFLOW_3_0 = replace(AIRFLOW_3_1, version="3.0.6")
+AIRFLOW_2 = Release(
+    version="2.11.2",
+    api="v1",
+    health="/api/v1/health",
+    parts=("metadatabase", "scheduler"),
+    newest_python=(3, 12),
+    components={
+        "webserver": ("webserver", "--hostname", "127.0.0.1", "--port", "{port}", "--workers", "2"),
+        "scheduler": SCHEDULER,  # which parses the DAGs as well
+    },
+    settings={
+        **EVERY,
+        "AIRFLOW__API__AUTH_BACKENDS": BASIC,
+        "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",  # the only one it allows on SQLite
+        "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
+        "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "15",
+        "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
+        # this executor holds the scheduler's heartbeat up while tasks run
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "180",
+        "AIRFLOW__WEBSERVER__BASE_URL": "{url}",
+        "AIRFLOW__WEBSERVER__SECRET_KEY": "{session_secret}",
+    },
+)
+RELEASES = {release.name: release for release in (AIRFLOW_3, AIRFLOW_2, AIRFLOW_3_1, AIRFLOW_3_0, AIRFLOW_3_SIMPLE)}

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,6 +31,7 @@ class AirflowServer:
     """`home` keeps everything: database, secrets, logs. A second server on the same `home` finds all of it again.
 
     python: of the environment made by `ensure_environment`. admin: user name and password of its first account.
+    accounts: of a release that keeps them in its configuration, the others: user name -> (password, role).
     `start()` and `wait_until_ready()` bring it up, `stop()` ends it; as a context manager it does all three.
     """
 
@@ -41,6 +42,7 @@ class AirflowServer:
         *,
         python: Path,
         admin: tuple[str, str] = ("admin", "gatehouse-demo"),
+        accounts: Mapping[str, tuple[str, str]] | None = None,
         dags: Path = DAGS,
         release: Release = AIRFLOW_3,
     ) -> None:
@@ -48,6 +50,7 @@ class AirflowServer:
         self.port = port
         self.python = python
         self.admin = admin
+        self.accounts = {**(accounts or {}), admin[0]: (admin[1], "admin")}
         self.dags = dags.absolute()
         self.release = release
         self.logs = self.home / "logs" / "processes"
@@ -77,15 +80,17 @@ class AirflowServer:
     def prepare(self, report: Report = lambda line: None) -> None:
         """Create database and first account, once per `home`. Raises AirflowNotUp."""
         done = self.home / "prepared"
-        wanted = f"{self.release.version} {self.admin[0]}\n"
+        wanted = f"{self.release.name} {self.admin[0]}\n"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        if self.release.accounts == "configuration":
+            self._write_private("passwords.json", {name: password for name, (password, _) in self.accounts.items()})
         if done.exists() and done.read_text() == wanted:
             return
-        self.home.mkdir(parents=True, exist_ok=True)
-        self.logs.mkdir(parents=True, exist_ok=True)
         report("creating Airflow's database")
         self._airflow("db", "migrate")
-        report("creating Airflow's administrator")
-        self.ensure_admin()
+        if self.release.accounts == "database":
+            report("creating Airflow's administrator")
+            self.ensure_admin()
         done.write_text(wanted)
 
     def ensure_admin(self) -> None:
@@ -164,20 +169,24 @@ class AirflowServer:
             for part in self.release.parts:
                 if (health.get(part) or {}).get("status") != "healthy":
                     return f"the {part.replace('_', ' ')} is not healthy yet"
-            found = {dag["dag_id"] for dag in self._get("/api/v2/dags?limit=100", self._token())["dags"]}
+            listed = self._get(f"/api/{self.release.api}/dags?limit=100", authorization=self._authorization())
+            found = {dag["dag_id"] for dag in listed["dags"]}
         except urllib.error.HTTPError as error:
             return f"{error.url} answers {error.code}"
         except (OSError, ValueError) as error:
             return f"{self.url} does not answer ({error})"
         return f"DAGs not parsed yet: {', '.join(sorted(dags - found))}" if dags - found else ""
 
-    def _token(self) -> str:
+    def _authorization(self) -> str:
+        """The administrator's: a password for Airflow 2, a token for Airflow 3."""
         username, password = self.admin
+        if self.release.api == "v1":
+            return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
         body = json.dumps({"username": username, "password": password}).encode()
-        return str(self._get("/auth/token", body=body)["access_token"])
+        return f"Bearer {self._get('/auth/token', body=body)['access_token']}"
 
-    def _get(self, path: str, token: str = "", *, body: bytes | None = None) -> Any:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    def _get(self, path: str, *, authorization: str = "", body: bytes | None = None) -> Any:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": authorization} if authorization else {})
         request = urllib.request.Request(f"{self.url}{path}", data=body, headers=headers)  # noqa: S310
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes through a proxy
         with opener.open(request, timeout=10) as answer:
@@ -200,22 +209,31 @@ class AirflowServer:
             raise AirflowNotUp(f"`airflow {arguments[0]} {arguments[1]}` ended with {done.returncode}.\n{end}")
 
     def _fill(self, text: str) -> str:
-        return text.format(port=self.port, url=self.url, home=self.home, dags=self.dags, **self._secrets())
+        roles = ",".join(f"{name}:{role}" for name, (_, role) in self.accounts.items())
+        return text.format(
+            port=self.port, url=self.url, home=self.home, dags=self.dags, accounts=roles, **self._secrets()
+        )
 
     def _environment(self) -> dict[str, str]:
         """Ours without what would change Airflow's ways, and the release's settings."""
         unwanted = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "DJANGO_", "GATEHOUSE_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         settings = {name: self._fill(value) for name, value in self.release.settings.items()}
-        return kept | settings | {"PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        # Airflow 2's executor looks for `airflow` there to start a task
+        path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
+        quiet = {"PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        return kept | settings | quiet | {"PATH": path}
 
     def _secrets(self) -> dict[str, str]:
         """Made once and kept in `home`: with other keys after a restart, every token in use would be refused."""
-        file = self.home / "secrets.json"
-        if not file.exists():
-            file.touch(mode=0o600)
+        if not (self.home / "secrets.json").exists():
             made = {name: secrets.token_urlsafe(48) for name in ("jwt_secret", "session_secret")}
             made["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-            file.write_text(json.dumps(made))
-        kept: dict[str, str] = json.loads(file.read_text())
+            self._write_private("secrets.json", made)
+        kept: dict[str, str] = json.loads((self.home / "secrets.json").read_text())
         return kept
+
+    def _write_private(self, name: str, values: Mapping[str, str]) -> None:
+        file = self.home / name
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(values))
