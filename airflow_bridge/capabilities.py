@@ -13,7 +13,6 @@ WHAT: Mapping[str, str] = {
     "users": "reading and changing people's roles",
     "roles": "reading and creating roles",
     "role_edits": "changing and deleting roles",
-    "permissions": "listing every permission",
     "dag_permissions": "access to single DAGs",
     "runs": "starting and following runs",
     "pause": "pausing DAGs",
@@ -32,7 +31,6 @@ PEOPLE = ("users", "roles", "permissions")
 def of_airflow_2(version: str) -> Capabilities:
     """Airflow 2 with its FAB, which is part of it."""
     missing = {
-        "permissions": "Airflow 2 lists the names of actions alone",
         "backfills": "Airflow 2 has no backfills in its API",
         "human_tasks": "Airflow 2 has no tasks that wait for a person",
     }
@@ -49,15 +47,13 @@ def of_airflow_3(version: str, auth: Any) -> Capabilities:
         manager = "FAB"
         for group in PEOPLE:
             credentials[group] = "token" if f"/fab/v1/{group}" in paths else "password"
-        if credentials["permissions"] == "password":
-            missing["permissions"] = "this FAB provider lists the names of actions alone"
         if credentials["roles"] == "token" and credentials["users"] == "password":
             missing["role_edits"] = "the roles of this FAB provider (3.0.3 to 3.1) cannot be changed or deleted"
     else:
         manager = "simple" if title.startswith("Simple") else title
         who = {"": "what signs people in here", "simple": "Airflow's simple auth manager"}.get(manager, f"“{title}”")
         why = f"{who} has no API for users and roles"
-        missing |= dict.fromkeys(("users", "roles", "role_edits", "permissions", "dag_permissions"), why)
+        missing |= dict.fromkeys(("users", "roles", "role_edits", "dag_permissions"), why)
     if _number(version) < (3, 1):
         missing["human_tasks"] = "Airflow has tasks that wait for a person since 3.1"
     return Capabilities(version, "v2", manager, missing, credentials)

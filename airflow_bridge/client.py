@@ -120,7 +120,11 @@ class Airflow(Protocol):
         """It is taken from everybody who has it. Never delete a role that a DAG file names."""
 
     def permissions(self) -> frozenset[Permission]:
-        """Every pair of action and resource there is."""
+        """Every pair of action and resource there is.
+
+        Airflow 2 and FAB providers before 3.3 list no pairs: there it is what its roles permit, which leaves out pairs
+        for a single DAG that no role has.
+        """
 
     def ensure_dag_role(self, name: str, dag_id: str, permissions: Iterable[Permission]) -> Role:
         """The role for access to one DAG (see `dag_permissions`): made complete once, and found complete ever after.

@@ -11,7 +11,7 @@ from airflow_bridge.calls.part import Place, unsupported
 from airflow_bridge.calls.people import People
 from airflow_bridge.calls.roles import Roles
 from airflow_bridge.capabilities import WHAT
-from airflow_bridge.errors import BridgeError, Forbidden, Unsupported
+from airflow_bridge.errors import BridgeError, Forbidden, Unexpected, Unsupported
 from airflow_bridge.types import Capabilities, Component, Event, Permission, RateLimit
 
 
@@ -123,7 +123,7 @@ class About(People, Roles):
             )
         except probes.PERMITTED:
             return True
-        except (Forbidden, Unsupported):
+        except (Forbidden, Unsupported, Unexpected):  # Airflow 2 has a 500 for one of them
             return False
         return True
 

@@ -53,13 +53,14 @@ class Part(ABC):
         *,
         shape: Callable[[Any], Shape],
         tell: Callable[[Shape], Hashable],
-        order: str,
+        order: str | None,
         what: str,
         needs: str,
         params: Mapping[str, str | int] | None = None,
         auth: Credentials | None = None,
     ) -> Iterator[Shape]:
-        """All rows of a list; see `airflow_bridge.paging`. order: must be stable, or rows are missed between pages."""
+        """All rows of a list; see `airflow_bridge.paging`. order: must be stable, or rows are missed between pages;
+        None where this list cannot be ordered."""
 
         def ask(offset: int) -> tuple[list[Shape], int]:
             return self._http.call(
@@ -67,7 +68,7 @@ class Part(ABC):
                 path,
                 what=what,
                 needs=needs,
-                params={"limit": SIZE, "offset": offset, "order_by": order, **(params or {})},
+                params={"limit": SIZE, "offset": offset} | ({"order_by": order} if order else {}) | dict(params or {}),
                 shape=lambda body: ([shape(row) for row in body[key]], int(body["total_entries"])),
                 auth=auth,
             )

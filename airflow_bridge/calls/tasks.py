@@ -16,7 +16,7 @@ LOGS = "can_read on the DAG and on Task Logs"
 class Tasks(Part):
     """The part of `airflow_bridge.client.Airflow` about task instances."""
 
-    task_order: str
+    task_order: str | None
 
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
         return list(

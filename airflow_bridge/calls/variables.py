@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
@@ -34,7 +35,7 @@ class Variables(Part):
                 path,
                 what=f"to set the variable {key}",
                 needs="can_edit on Variables",
-                params={"update_mask": ",".join(name for name in body if name != "key")},
+                params=self._variable_mask(name for name in body if name != "key"),
                 body=body,
                 shape=lambda body: None,
                 again=Again.ANY,
@@ -45,6 +46,9 @@ class Variables(Part):
         if found.value != value:
             raise NotApplied(f"{self._http.name} accepted the variable {key}, but shows another value.")
         return found
+
+    def _variable_mask(self, names: Iterable[str]) -> dict[str, str | int]:
+        return {"update_mask": ",".join(names)}
 
     def _create_variable(self, key: str, body: dict[str, str]) -> None:
         with contextlib.suppress(Conflict):  # somebody else was quicker: what is read back decides
