@@ -1,67 +1,159 @@
-"""Which function of the fake answers which request; it gets the state, who asks, the request, the parts of the path."""
+"""Which function of the fake answers which request.
+
+A Router is a group of endpoints behind one Door, which knows who may come in and what it says to the others. A function
+gets the Call and the parts of the path, and gives the body of a 200, or a Reply.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from urllib.parse import unquote
 
-from airflow_bridge.fake import answers
-from airflow_bridge.fake.answers import Refusal, detail
-from airflow_bridge.fake.state import FakeUser, Request, State
+from airflow_bridge.fake.replies import Refusal, Reply
+from airflow_bridge.fake.rows import FakeEvent, FakeUser, Request
+from airflow_bridge.fake.state import State
 
-Handler = Callable[..., tuple[int, Any]]
-_routes: list[tuple[str, re.Pattern[str], Handler, bool]] = []
-PAGE = 100  # rows at most, whatever `limit` says
+Handler = Callable[..., Any]
 
 
-def route(method: str, path: str, *, public: bool = False) -> Callable[[Handler], Handler]:
-    def register(handler: Handler) -> Handler:
-        _routes.append((method, re.compile(path.replace("*", "([^/]+)")), handler, public))
-        return handler
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    """"*" stands for one part; "/" in a part is never found, encoded or not."""
+    handler: Handler
+    public: bool = False
+    query: Mapping[str, type] = field(default_factory=dict)
+    """The parameters it knows, where the door cares."""
+    body: Mapping[str, Any] | None = None
+    """A JSON schema, where the door cares."""
 
-    return register
+
+class Door(Protocol):
+    def examine(self, route: Route, request: Request, state: State) -> None:
+        """What is looked at before anybody asks who it is. Raises Refusal."""
+
+    def enter(self, state: State, request: Request) -> FakeUser:
+        """Who it is. Raises Refusal."""
+
+    def forbid(self, state: State) -> Refusal:
+        """What somebody hears who may not."""
 
 
-def answer(state: State, request: Request, user: FakeUser | None, expired: bool, token: str) -> tuple[int, Any]:
-    """Status and body. user, expired: what `State.holder` says of the token that came along."""
-    known = False
-    for method, pattern, handler, public in _routes:
-        # matched before decoding: a name with an encoded slash is one part here, but Airflow never finds it
-        found = pattern.fullmatch(request.path)
-        if not found:
-            continue
-        known = True
-        if method != request.method:
-            continue
-        try:
-            if public:
-                return handler(state, request)
-            if not token:
-                raise detail(401, "Not authenticated")
-            if user is None:
-                raise detail(403, "Invalid JWT token")
-            if expired:
-                raise detail(401, "Token Expired")
+@dataclass(frozen=True)
+class Call:
+    """One request, with who asks."""
+
+    state: State
+    by: FakeUser
+    request: Request
+    door: Door
+
+    @property
+    def body(self) -> Any:
+        return self.request.body
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query
+
+    def need(self, action: str, resource: str) -> None:
+        if not self.state.may(self.by, action, resource):
+            raise self.door.forbid(self.state)
+
+    def need_dag(self, action: str, dag_id: str, *also: tuple[str, str]) -> None:
+        """Right on this DAG ("~": any), and on what belongs to DAGs, e.g. ("can_edit", "DAG Runs")."""
+        on_dag = self.state.reads_some_dag(self.by) if dag_id == "~" else self.state.may_on_dag(self.by, action, dag_id)
+        if not on_dag or not all(self._may_too(dag_id, *pair) for pair in also):
+            raise self.door.forbid(self.state)
+
+    def record(self, event: str, *, dag_id: str | None = None, run_id: str | None = None) -> None:
+        """In Airflow's own log, where secrets are starred."""
+        body = self.body if isinstance(self.body, dict) else {}
+        told = {**self.query, **body}
+        self.state.events.append(FakeEvent(event, self.by.username, dag_id, run_id, json.dumps(_starred(told))))
+
+    def _may_too(self, dag_id: str, action: str, resource: str) -> bool:
+        if resource == "DAG Runs":
+            return self.state.may_on_runs(self.by, action, dag_id)
+        return self.state.may(self.by, action, resource)
+
+
+class Router:
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.routes: list[Route] = []
+
+    def __call__(self, method: str, path: str, **more: Any) -> Callable[[Handler], Handler]:
+        def register(handler: Handler) -> Handler:
+            self.routes.append(Route(method, path, handler, **more))
+            return handler
+
+        return register
+
+
+class App:
+    """Routers, each under its prefix. What no route answers is left to `otherwise`, with the methods the path has."""
+
+    def __init__(
+        self, mounts: Sequence[tuple[str, Router]], otherwise: Callable[[State, Request, set[str]], Reply]
+    ) -> None:
+        self._routes = [
+            (re.compile(re.escape(f"{prefix}{route.path}").replace(r"\*", "([^/]+)")), route, router.door)
+            for prefix, router in mounts
+            for route in router.routes
+        ]
+        self._otherwise = otherwise
+
+    def answer(self, state: State, request: Request) -> Reply:
+        methods = set()
+        for pattern, route, door in self._routes:
+            # matched before decoding: a name with an encoded slash is one part here, but Airflow never finds it
+            found = pattern.fullmatch(request.path)
+            if not found:
+                continue
+            methods.add(route.method)
+            if route.method != request.method:
+                continue
             parts = [unquote(part) for part in found.groups()]
             if any("/" in part for part in parts):
-                break
-            return handler(state, user, request, *parts)
-        except Refusal as refusal:
-            return refusal.status, refusal.body
-    else:
-        if known:
-            return 405, {"detail": "Method Not Allowed"}
-    return 404, answers.PAGE_NOT_FOUND if request.path.startswith("/auth") else {"error": "API route not found"}
+                return self._otherwise(state, request, set())
+            try:
+                door.examine(route, request, state)
+                by = NOBODY if route.public else door.enter(state, request)
+                body = route.handler(Call(state, by, request, door), *parts)
+            except Refusal as refusal:
+                return refusal.reply
+            return body if isinstance(body, Reply) else Reply(200, body)
+        return self._otherwise(state, request, methods)
 
 
-def need(state: State, by: FakeUser, action: str, resource: str) -> None:
-    if not state.may(by, action, resource):
-        raise detail(403, "Forbidden")
+def _starred(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _starred(item, key) for key, item in value.items()}
+    return "***" if value and any(word in name.lower() for word in SECRET) else value
 
 
-def page(key: str, rows: list[Any], request: Request) -> dict[str, Any]:
-    limit = min(int(request.query.get("limit", PAGE)), PAGE)
-    offset = int(request.query.get("offset", 0))
-    return {key: rows[offset : offset + limit], "total_entries": len(rows)}
+SECRET = ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "passphrase", "private_key")
+NOBODY = FakeUser("anonymous", "", "", [])
+
+
+Orders = Mapping[str, Callable[[Any], Any] | None]
+"""What rows can be sorted by, and how it is read off a row; None: by their place, as by their number in a database."""
+
+
+def ordered(rows: Sequence[Any], order_by: str, orders: Orders) -> list[Any]:
+    """Sorted by what order_by names, nulls first; "-" turns it round. KeyError where it names nothing known."""
+    key = orders[order_by.lstrip("-")]
+    if key is None:
+        return list(reversed(rows) if order_by.startswith("-") else rows)
+
+    def nulls_first(row: Any) -> tuple[bool, Any]:
+        value = key(row)
+        return value is not None, value
+
+    return sorted(rows, key=nulls_first, reverse=order_by.startswith("-"))

@@ -6,168 +6,78 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
+from airflow_bridge.fake.demo import demo_dags
+from airflow_bridge.fake.permissions import BUILT_IN, RESOURCES, of_dag
+from airflow_bridge.fake.releases import FakeRelease
+from airflow_bridge.fake.rows import FakeDag, FakeEvent, FakeRole, FakeRun, FakeUser
+from airflow_bridge.fake.tasks import TaskInstance, task_instances
 from airflow_bridge.types import Permission
-
-RESOURCES = (
-    "DAGs",
-    "DAG Runs",
-    "Task Instances",
-    "Task Logs",
-    "Users",
-    "Roles",
-    "Website",
-    "ImportError",
-    "Audit Logs",
-)
-ACTIONS = ("can_read", "can_edit", "can_create", "can_delete", "menu_access")
-_WEBSITE: frozenset[Permission] = frozenset({("can_read", "Website")})
-_VIEW: frozenset[Permission] = _WEBSITE | {
-    ("can_read", on) for on in ("DAGs", "DAG Runs", "Task Instances", "Task Logs", "ImportError")
-}
-_USE: frozenset[Permission] = _VIEW | {
-    ("can_edit", "DAGs"),
-    ("can_create", "DAG Runs"),
-    ("can_edit", "DAG Runs"),
-    ("can_edit", "Task Instances"),
-}
-BUILT_IN: Mapping[str, frozenset[Permission]] = {
-    "Admin": frozenset((action, on) for action in ACTIONS for on in RESOURCES),
-    "Op": _USE | {("can_read", "Audit Logs")},
-    "Public": frozenset(),
-    "User": _USE,
-    "Viewer": _VIEW,
-}
-
-
-@dataclass
-class FakeUser:
-    username: str
-    email: str
-    password: str
-    roles: list[str]
-    first_name: str = "First"
-    last_name: str = "Last"
-    active: bool = True
-
-
-@dataclass
-class FakeRole:
-    name: str
-    permissions: set[Permission]
-
-
-@dataclass
-class FakeDag:
-    dag_id: str
-    params: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """As in the details: {"region": {"value": "KR", "schema": {...}}}."""
-    description: str = ""
-    tasks: tuple[str, ...] = ("work",)
-    tags: tuple[str, ...] = ()
-    owner: str = "airflow"
-    paused: bool = False
-    stale: bool = False
-    import_errors: bool = False
-    allowed_run_types: list[str] | None = None
-
-
-@dataclass
-class FakeRun:
-    dag_id: str
-    dag_run_id: str
-    logical_date: datetime | None
-    conf: dict[str, Any]
-    note: str | None
-    state: str = "queued"
-    queued_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request as it came in. `account` is the user name behind its token, empty where there was none."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: Any
-    account: str
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-def demo_dags() -> list[FakeDag]:
-    """Like those in demo/dags, as far as the portal sees them."""
-    region = {"type": "string", "enum": ["KR", "APAC", "EU"], "title": "Region"}
-    return [
-        FakeDag(
-            "sales_report",
-            params={
-                "region": {"value": "KR", "schema": region},
-                "dry_run": {"value": True, "schema": {"type": "boolean"}, "description": "Do everything but publish."},
-                "date": {"value": "2026-11-21", "schema": {"type": "string", "format": "date"}},
-            },
-            description="Sales figures of one region, collected, checked and published.",
-            tasks=("collect", "publish"),
-            tags=("report", "sales"),
-            owner="sales",
-        ),
-        FakeDag("payroll_close", tasks=("check_totals", "close_books"), tags=("critical", "finance"), owner="finance"),
-        FakeDag("warehouse_backup", tasks=("prepare", "export_orders", "verify"), tags=("warehouse",), owner="data"),
-        FakeDag("flaky_import", tasks=("fetch", "load"), tags=("import",), owner="data"),
-        FakeDag(
-            "every_param",
-            params={
-                "plain": {"value": "a value without a schema", "schema": {}},
-                "text": {"value": "hello", "schema": {"type": "string"}, "description": "One line."},
-                "optional_text": {"value": None, "schema": {"type": ["null", "string"]}},
-                "choice": {"value": "blue", "schema": {"type": "string", "enum": ["red", "green", "blue"]}},
-                "whole_number": {"value": 3, "schema": {"type": "integer", "minimum": 1, "maximum": 10}},
-                "lines": {"value": ["one", "two"], "schema": {"type": "array"}},
-            },
-            tasks=("show",),
-            tags=("example",),
-            owner="data",
-        ),
-    ]
 
 
 class State:
     """Not thread-safe by itself: the server holds its lock around every use."""
 
-    def __init__(self, admin: tuple[str, str]) -> None:
+    def __init__(self, release: FakeRelease, admin: tuple[str, str]) -> None:
+        self.release = release
         self.users: dict[str, FakeUser] = {}
         self.roles = {name: FakeRole(name, set(pairs)) for name, pairs in BUILT_IN.items()}
         self.dags = {dag.dag_id: dag for dag in demo_dags()}
         self.runs: list[FakeRun] = []
+        self.events: list[FakeEvent] = []
+        self.import_errors: dict[str, str] = {}
+        """File -> what is wrong with it."""
+        self.health: dict[str, str | None] = {
+            "metadatabase": "healthy",
+            "scheduler": "healthy",
+            "triggerer": "healthy" if release.api == "v2" else None,
+            "dag_processor": "healthy" if release.api == "v2" else None,
+        }
+        self.heartbeat = datetime.now(UTC)
         self.token_life = 86_400.0
+        self.cli_token_life = 3_600.0
         self.log_ins = 0
+        """Tokens given out, and requests that came with a right password."""
+        self.public_role: str | None = "Public" if release.api == "v1" else None
+        """The role of who comes without credentials, or with wrong ones, where passwords are sent with each request."""
+        self.registration_role: str | None = None if release.users == "token" else "Public"
+        """The role of a user who is created without one; None: that fails."""
         self._tokens: dict[str, tuple[str, float]] = {}
         username, password = admin
         self.users[username] = FakeUser(username, f"{username}@example.com", password, ["Admin"], "Airflow", "Admin")
 
-    # tokens
+    # who it is
 
-    def make_token(self, user: FakeUser) -> str:
+    def sign_in(self, name: str, password: str) -> FakeUser | None:
+        """By user name in any case, or by e-mail address. Counts."""
+        user = self.user(name) or next((user for user in self.users.values() if user.email == name), None)
+        if user is None:
+            return None
+        if not password or not user.active or user.password != password:
+            user.failed_log_ins = (user.failed_log_ins or 0) + 1
+            return None
         self.log_ins += 1
+        user.log_ins = (user.log_ins or 0) + 1
+        user.failed_log_ins = 0
+        user.last_log_in = datetime.now(UTC)
+        return user
+
+    def make_token(self, user: FakeUser, life: float | None = None) -> str:
+        life = self.token_life if life is None else life
         made = time.time()
         claims = {
-            "sub": user.username,
+            "sub": user.username if self.release.fab is None else str(list(self.users).index(user.username) + 1),
+            "jti": secrets.token_hex(16),
             "iat": int(made),
-            "exp": int(made) + int(self.token_life),
+            "nbf": int(made),
+            "exp": int(made) + int(life),
             "aud": "apache-airflow",
         }
         parts = ({"alg": "HS512", "typ": "JWT"}, claims)
         encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
         token = ".".join([*encoded, secrets.token_urlsafe(16)])
-        self._tokens[token] = (user.username, made + self.token_life)
+        self._tokens[token] = (user.username, made + life)
         return token
 
     def holder(self, token: str) -> tuple[FakeUser | None, bool]:
@@ -197,16 +107,85 @@ class State:
     def may_on_runs(self, user: FakeUser, action: str, dag_id: str) -> bool:
         return self.may(user, action, "DAG Runs") or self.may(user, action, f"DAG Run:{dag_id}")
 
+    def reads_some_dag(self, user: FakeUser) -> bool:
+        if self.may(user, "can_read", "DAGs"):
+            return True
+        held = (self.roles[name].permissions for name in user.roles if name in self.roles)
+        return any(action == "can_read" and on.startswith("DAG:") for pairs in held for action, on in pairs)
+
     # look-ups
 
     def user(self, username: str) -> FakeUser | None:
         """By name, whatever its case."""
+        if username in self.users:
+            return self.users[username]
         wanted = username.casefold()
         return next((user for user in self.users.values() if user.username.casefold() == wanted), None)
 
     def run(self, dag_id: str, dag_run_id: str) -> FakeRun | None:
         return next((run for run in self.runs if (run.dag_id, run.dag_run_id) == (dag_id, dag_run_id)), None)
 
+    def parsed_dag(self, dag_id: str) -> FakeDag | None:
+        dag = self.dags.get(dag_id)
+        return dag if dag and dag.parsed else None
+
+    def parsed_dags(self) -> list[FakeDag]:
+        return [dag for dag in self.dags.values() if dag.parsed]
+
+    def task_instances(self, run: FakeRun) -> list[TaskInstance]:
+        return task_instances(run, self.dags[run.dag_id])
+
     def resource_exists(self, name: str) -> bool:
         kind, _, dag_id = name.partition(":")
-        return name in RESOURCES or (kind in ("DAG", "DAG Run") and dag_id in self.dags)
+        if kind in ("DAG", "DAG Run") and dag_id:
+            return (dag_id in self.dags and self.dags[dag_id].parsed) or self._granted_somewhere(name)
+        return name in RESOURCES
+
+    def _granted_somewhere(self, resource: str) -> bool:
+        # of a DAG that is gone: its resources stay
+        return any(on == resource for role in self.roles.values() for _, on in role.permissions)
+
+    # changes that reach further than their row
+
+    def rename_user(self, user: FakeUser, username: str) -> None:
+        self.users = {username if row is user else name: row for name, row in self.users.items()}
+        self._tokens = {
+            token: (username if name == user.username else name, ends) for token, (name, ends) in self._tokens.items()
+        }
+        user.username = username
+
+    def rename_role(self, role: FakeRole, name: str) -> None:
+        self.roles = {name if row is role else known: row for known, row in self.roles.items()}
+        for user in self.users.values():
+            user.roles = [name if held == role.name else held for held in user.roles]
+        role.name = name
+
+    def delete_role(self, name: str) -> None:
+        """Whoever has it loses it, without a word."""
+        del self.roles[name]
+        for user in self.users.values():
+            user.roles = [held for held in user.roles if held != name]
+
+    def set_state(self, run: FakeRun, state: str) -> None:
+        now = datetime.now(UTC)
+        run.state = state
+        if state == "queued":
+            run.started_at = run.ended_at = None
+        else:
+            run.started_at, run.ended_at = run.started_at or now, now
+
+    def tasks_to_clear(self, run: FakeRun, *, only_failed: bool = False) -> set[str]:
+        rows = self.task_instances(run)
+        return {row.task_id for row in rows if not only_failed or row.state in ("failed", "upstream_failed")}
+
+    def clear(self, run: FakeRun, tasks: set[str]) -> None:
+        """Run these tasks once more."""
+        run.tries += 1
+        run.task_states = {task: state for task, state in run.task_states.items() if task not in tasks}
+        run.queued_at = datetime.now(UTC)
+        self.set_state(run, "queued")
+
+    def pairs(self) -> list[Permission]:
+        """Every pair of action and resource that exists."""
+        given = {pair for role in self.roles.values() for pair in role.permissions}
+        return sorted(given.union(*(of_dag(dag.dag_id) for dag in self.dags.values() if dag.parsed)))

@@ -1,0 +1,54 @@
+"""Which endpoints a release has, and where."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from airflow_bridge.fake.releases import FakeRelease
+from airflow_bridge.fake.routing import App, Router
+from airflow_bridge.fake.v1 import dags as v1_dags
+from airflow_bridge.fake.v1 import roles as v1_roles
+from airflow_bridge.fake.v1 import runs as v1_runs
+from airflow_bridge.fake.v1 import server as v1_server
+from airflow_bridge.fake.v1 import users as v1_users
+from airflow_bridge.fake.v2 import dags as v2_dags
+from airflow_bridge.fake.v2 import roles as v2_roles
+from airflow_bridge.fake.v2 import runs as v2_runs
+from airflow_bridge.fake.v2 import server as v2_server
+from airflow_bridge.fake.v2 import tasks as v2_tasks
+from airflow_bridge.fake.v2 import users as v2_users
+
+FAB = "/auth/fab/v1"
+
+
+@cache
+def app_of(release: FakeRelease) -> App:
+    return _airflow_2() if release.api == "v1" else _airflow_3(release)
+
+
+def _airflow_2() -> App:
+    core = [v1_server.router, v1_dags.router, v1_runs.router]
+    people = [v1_users.router, v1_roles.router, v1_roles.permissions_router]
+    mounts = [("/api/v1", router) for router in (*core, *people)] + [(FAB, router) for router in people]
+    return App(mounts, v1_server.otherwise)
+
+
+def _airflow_3(release: FakeRelease) -> App:
+    mounts: list[tuple[str, Router]] = [("/auth", v2_server.auth_router)]
+    core = (v2_server.router, v2_dags.router, v2_runs.router, v2_tasks.router)
+    mounts += [("/api/v2", router) for router in core]
+    by_token = {
+        "users": v2_users.router,
+        "roles": v2_roles.router,
+        "permissions": v2_roles.permissions_router,
+    }
+    by_password = {
+        "users": v1_users.router,
+        "roles": v1_roles.router,
+        "permissions": v1_roles.permissions_router,
+    }
+    takes = {"users": release.users, "roles": release.roles, "permissions": release.permissions}
+    for group, credentials in takes.items():
+        if credentials:
+            mounts.append((FAB, (by_token if credentials == "token" else by_password)[group]))
+    return App(mounts, v2_server.otherwise)

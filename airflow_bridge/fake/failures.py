@@ -1,0 +1,43 @@
+"""What a test can make go wrong with a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from airflow_bridge.fake.releases import FakeRelease
+from airflow_bridge.fake.replies import HTML, Reply, problem
+from airflow_bridge.fake.rows import Request
+
+Mode = Literal["500", "502", "503", "504", "429", "401", "html", "garbage", "ignore", "drop", "close", "half", "hang"]
+STATUSES = {"500", "502", "503", "504", "429"}
+PAGE = "<html><body>Something in front of Airflow</body></html>"
+
+
+@dataclass
+class Failure:
+    pattern: re.Pattern[str]
+    mode: Mode
+    times: int
+    headers: Mapping[str, str]
+    seconds: float
+
+    def applies(self, request: Request) -> bool:
+        """Counts, where it does."""
+        if not self.times or not self.pattern.fullmatch(str(request)):
+            return False
+        self.times -= 1
+        return True
+
+    def reply(self, release: FakeRelease) -> Reply:
+        """Of the modes that answer by themselves."""
+        if self.mode == "401" and release.api == "v1":
+            refused = problem(401).reply
+            return Reply(401, refused.body, refused.kind, {"WWW-Authenticate": "Basic", **self.headers})
+        if self.mode == "401":
+            return Reply(401, {"detail": "Token Expired"}, headers=self.headers)
+        if self.mode == "garbage":
+            return Reply(200, {"unexpected": True}, headers=self.headers)
+        return Reply(int(self.mode) if self.mode in STATUSES else 200, PAGE, HTML, self.headers)

@@ -1,0 +1,119 @@
+"""What a fake Airflow keeps, as rows. Tests may change them between requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_bridge.types import Permission
+
+NOT_JSON = object()
+"""The body of a request that could not be read."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class FakeUser:
+    username: str
+    email: str
+    password: str
+    roles: list[str]
+    first_name: str = "First"
+    last_name: str = "Last"
+    active: bool = True
+    log_ins: int | None = None
+    failed_log_ins: int | None = None
+    last_log_in: datetime | None = None
+
+
+@dataclass
+class FakeRole:
+    name: str
+    permissions: set[Permission]
+
+
+@dataclass
+class FakeDag:
+    dag_id: str
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """As in the details: {"region": {"value": "KR", "schema": {...}}}."""
+    description: str = ""
+    tasks: tuple[str, ...] = ("work",)
+    tags: tuple[str, ...] = ()
+    owner: str = "airflow"
+    paused: bool = False
+    stale: bool = False
+    import_errors: bool = False
+    allowed_run_types: list[str] | None = None
+    schedule: str | None = None
+    """A cron expression."""
+    next_run: datetime | None = None
+    access_control: dict[str, set[Permission]] | None = None
+    """As in the DAG's file: role -> its permissions on this DAG, {("can_read", "DAGs"), ("can_create", "DAG Runs")}."""
+    parsed: bool = True
+    """False: the file is there, but nobody has looked at it; the DAG does not exist yet."""
+    file: str = ""
+    last_parsed: datetime = field(default_factory=_now)
+
+    @property
+    def filename(self) -> str:
+        return self.file or f"{self.dag_id}.py"
+
+
+@dataclass
+class FakeRun:
+    dag_id: str
+    dag_run_id: str
+    logical_date: datetime | None
+    conf: dict[str, Any]
+    note: str | None
+    state: str = "queued"
+    queued_at: datetime = field(default_factory=_now)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    by: str = ""
+    """The user that started it."""
+    noted_by: str = ""
+    """The user that wrote its note last."""
+    run_type: str = "manual"
+    triggered_by: str = "rest_api"
+    tries: int = 1
+    """How often its tasks were started; clearing adds one."""
+    run_after: datetime | None = None
+    task_states: dict[str, str] = field(default_factory=dict)
+    """Of tasks that are in another state than the run's suggests."""
+    logs: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    """(task, try) -> lines; there are some by default."""
+
+
+@dataclass(frozen=True)
+class FakeEvent:
+    """A line of Airflow's own log."""
+
+    event: str
+    owner: str
+    dag_id: str | None
+    run_id: str | None
+    extra: str
+    when: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came in. `account` is the user name behind its credentials, empty where there was none."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any
+    account: str
+    accept: str = ""
+    authorization: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

@@ -1,0 +1,46 @@
+"""The tasks of a run: which states they are in, what they wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from airflow_bridge.fake.rows import FakeDag, FakeRun
+
+
+@dataclass(frozen=True)
+class TaskInstance:
+    run: FakeRun
+    task_id: str
+    state: str | None
+    tries: int
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+def task_instances(run: FakeRun, dag: FakeDag) -> list[TaskInstance]:
+    """Of a run that goes on, the first task runs; of one that failed, the last one has."""
+    states: list[str | None] = [run.state if run.ended_at else None] * len(dag.tasks)
+    if run.state == "failed":
+        states[:-1] = ["success"] * (len(dag.tasks) - 1)
+    elif run.state == "running":
+        states[0] = "running"
+    rows = []
+    for task_id, usual in zip(dag.tasks, states, strict=True):
+        state = run.task_states.get(task_id, usual)
+        begun = state is not None
+        ended = run.ended_at if begun and state not in ("running", "awaiting_input", "deferred") else None
+        rows.append(
+            TaskInstance(run, task_id, state, run.tries if begun else 0, run.started_at if begun else None, ended)
+        )
+    return rows
+
+
+def log_lines(task: TaskInstance, attempt: int) -> list[str]:
+    """What one try wrote, line by line."""
+    if (task.task_id, attempt) in task.run.logs:
+        return task.run.logs[task.task_id, attempt]
+    lines = [f"Task {task.task_id} of {task.run.dag_run_id} starts, try {attempt}"]
+    if task.state == "failed" and attempt == task.tries:
+        return [*lines, "Task failed with exception"]
+    return [*lines, "Task is done"] if task.state == "success" else lines

@@ -1,0 +1,47 @@
+"""Pages and their order, as Airflow 3 gives them: one rule for its own lists, another for FAB's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from airflow_bridge.fake.replies import detail, faulty
+from airflow_bridge.fake.routing import Call, Orders, ordered
+from airflow_bridge.fake.v2.bodies import refuse
+
+LONGEST = 100  # rows at most, whatever `limit` says
+USUAL = 50
+
+
+def page(
+    key: str, rows: Sequence[Any], call: Call, shape: Callable[[Any], Any], *, absent: int = USUAL, none: int = 0
+) -> dict[str, Any]:
+    """absent: rows where no limit is given; none: rows where it is 0."""
+    limit, offset = _number(call, "limit", absent), _number(call, "offset", 0)
+    limit = min(limit or none, LONGEST)
+    return {key: [shape(row) for row in rows[offset : offset + limit]], "total_entries": len(rows)}
+
+
+def fab_page(key: str, rows: Sequence[Any], call: Call, shape: Callable[[Any], Any]) -> dict[str, Any]:
+    return page(key, rows, call, shape, absent=LONGEST, none=USUAL)
+
+
+def _number(call: Call, name: str, usual: int) -> int:
+    given = call.query.get(name, str(usual))
+    if not given.removeprefix("-").isdigit():
+        words = "Input should be a valid integer, unable to parse string as an integer"
+        raise refuse([faulty("int_parsing", ("query", name), words, given)])
+    if int(given) < 0:
+        words = "Input should be greater than or equal to 0"
+        raise refuse([faulty("greater_than_equal", ("query", name), words, given, ctx={"ge": 0})])
+    return int(given)
+
+
+def in_order(rows: Sequence[Any], call: Call, default: str, orders: Orders, *, fab: bool = False) -> list[Any]:
+    order_by = call.query.get("order_by", default)
+    try:
+        return ordered(rows, order_by, orders)
+    except KeyError:
+        named = order_by if fab else order_by.lstrip("-")
+        words = f"Ordering with '{named}' is disallowed or the attribute does not exist on the model"
+        raise detail(400, words) from None

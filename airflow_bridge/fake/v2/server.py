@@ -1,0 +1,112 @@
+"""Version, health, how to sign in, and what Airflow 3 says where there is nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_bridge.fake.doors import TOKEN
+from airflow_bridge.fake.replies import HTML, Reply, detail, faulty
+from airflow_bridge.fake.routing import Call, Router
+from airflow_bridge.fake.rows import Request
+from airflow_bridge.fake.state import State
+from airflow_bridge.fake.v2.bodies import refuse
+from airflow_bridge.fake.v2.paging import page
+
+router = Router(TOKEN)
+auth_router = Router(TOKEN)
+
+PAGE_NOT_FOUND = "<!DOCTYPE html>\n<html><head><title>Airflow 404</title></head><body>Airflow 404</body></html>"
+SIGN_IN_PAGE = "<!DOCTYPE html>\n<html><head><title>Airflow</title></head><body><div id=root></div></body></html>"
+GONE = "/api/v1 has been removed in Airflow 3, please use its upgraded version /api/v2 instead."
+
+
+@router("GET", "/version", public=True)
+def version(call: Call) -> Any:
+    return {"version": call.state.release.version, "git_version": None}
+
+
+@router("GET", "/monitor/health", public=True)
+def health(call: Call) -> Any:
+    parts = call.state.health
+    heartbeat = call.state.heartbeat.isoformat()
+    return {
+        "metadatabase": {"status": parts["metadatabase"]},
+        **{
+            part: {"status": parts[part], f"latest_{part}_heartbeat": heartbeat if parts[part] else None}
+            for part in ("scheduler", "triggerer", "dag_processor")
+        },
+    }
+
+
+@router("GET", "/providers")
+def providers(call: Call) -> Any:
+    call.need("can_read", "Providers")
+    rows = [("apache-airflow-providers-standard", "Airflow Standard Provider", "1.6.0")]
+    if fab := call.state.release.fab:
+        rows.insert(0, ("apache-airflow-providers-fab", "Flask App Builder", fab))
+    return page(
+        "providers", rows, call, lambda row: dict(zip(("package_name", "description", "version"), row, strict=True))
+    )
+
+
+@auth_router("POST", "/token", public=True)
+def token(call: Call) -> Any:
+    return _sign_in(call, call.state.token_life)
+
+
+@auth_router("POST", "/token/cli", public=True)
+def cli_token(call: Call) -> Any:
+    return _sign_in(call, call.state.cli_token_life)
+
+
+def _sign_in(call: Call, life: float) -> Reply:
+    body = call.body
+    if not isinstance(body, dict):
+        words = "Input should be a valid dictionary or object to extract fields from"
+        raise refuse([faulty("model_attributes_type", ("body",), words, body)])
+    username, password = (body.get(name) or "" for name in ("username", "password"))
+    if not username or not password:
+        if call.state.release.fab is None:
+            raise detail(422, "Missing username or password")
+        raise detail(400, "Username and password must be provided")
+    user = call.state.sign_in(str(username), str(password))
+    if user is None:
+        raise detail(401, "Invalid credentials")
+    return Reply(201, {"access_token": call.state.make_token(user, life)})
+
+
+PATHS = {
+    "roles": ("/fab/v1/roles", "/fab/v1/roles/{name}"),
+    "permissions": ("/fab/v1/permissions",),
+    "users": ("/fab/v1/users", "/fab/v1/users/{username}"),
+}
+
+
+@auth_router("GET", "/openapi.json", public=True)
+def openapi(call: Call) -> Any:
+    release = call.state.release
+    if release.fab is None:
+        title, paths = "Simple auth manager sub application", ["/token", "/token/login", "/token/cli", "/login"]
+    else:
+        title, paths = "FAB auth manager API", ["/token", "/token/cli"]
+        if release.roles == "token":
+            paths.append("/logout")
+        takes = {"roles": release.roles, "permissions": release.permissions, "users": release.users}
+        paths += [path for group, own in PATHS.items() if takes[group] == "token" for path in own]
+    about = {"title": title, "version": "0.1.0"}
+    return {"openapi": "3.1.0", "info": about, "paths": {path: {} for path in paths}, "components": {}}
+
+
+def otherwise(state: State, request: Request, methods: set[str]) -> Reply:
+    path = request.path
+    if methods:
+        return Reply(405, {"detail": "Method Not Allowed"}, headers={"Allow": ", ".join(sorted(methods))})
+    if path.startswith("/api/v1/"):
+        return Reply(404, {"error": GONE})
+    if not path.startswith("/auth/"):
+        return Reply(404, {"error": "API route not found"})
+    if state.release.fab is not None:
+        return Reply(404, PAGE_NOT_FOUND, HTML)
+    if request.method == "GET":
+        return Reply(200, SIGN_IN_PAGE, HTML)  # the log-in page answers for everything
+    return Reply(405, {"detail": "Method Not Allowed"}, headers={"Allow": "GET"})

@@ -1,0 +1,168 @@
+"""Airflow 3's JSON for the rows of the fake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_bridge.fake.releases import FakeRelease
+from airflow_bridge.fake.replies import moment, moment_without_zone
+from airflow_bridge.fake.rows import FakeDag, FakeRole, FakeRun, FakeUser
+from airflow_bridge.fake.tasks import TaskInstance
+from airflow_bridge.types import Permission
+
+
+def user(row: FakeUser) -> dict[str, Any]:
+    return {
+        "username": row.username,
+        "email": row.email,
+        "first_name": row.first_name,
+        "last_name": row.last_name,
+        "roles": [{"name": name} for name in row.roles],
+        "active": row.active,
+        "last_login": moment_without_zone(row.last_log_in),
+        "login_count": row.log_ins,
+        "fail_login_count": row.failed_log_ins,
+        "created_on": "2026-11-21T04:36:30.955786",  # no time zone, and it never moves
+        "changed_on": "2026-11-21T04:36:30.955792",
+    }
+
+
+def pair(permission: Permission) -> dict[str, Any]:
+    action, resource = permission
+    return {"action": {"name": action}, "resource": {"name": resource}}
+
+
+def role(row: FakeRole) -> dict[str, Any]:
+    return {"name": row.name, "actions": [pair(permission) for permission in sorted(row.permissions)]}
+
+
+def dag(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
+    next_run = moment(row.next_run)
+    return {
+        "dag_id": row.dag_id,
+        "dag_display_name": row.dag_id,
+        "is_paused": row.paused,
+        "is_stale": row.stale,
+        "last_parsed_time": moment(row.last_parsed),
+        "last_expired": None,
+        "bundle_name": "dags-folder",
+        "bundle_version": None,
+        "relative_fileloc": row.filename,
+        "fileloc": f"/dags/{row.filename}",
+        "description": row.description or None,
+        "timetable_summary": row.schedule,
+        "timetable_description": f"On {row.schedule}" if row.schedule else "Never, external triggers only",
+        "tags": [{"name": name, "dag_id": row.dag_id, "dag_display_name": row.dag_id} for name in sorted(row.tags)],
+        "max_active_tasks": 16,
+        "max_active_runs": 16,
+        "max_consecutive_failed_dag_runs": 0,
+        "has_task_concurrency_limits": False,
+        "has_import_errors": row.import_errors,
+        "next_dagrun_logical_date": next_run,
+        "next_dagrun_data_interval_start": next_run,
+        "next_dagrun_data_interval_end": next_run,
+        "next_dagrun_run_after": next_run,
+        "owners": [owner.strip() for owner in row.owner.split(",")],
+        "file_token": f"token-of-{row.filename}",
+        **(_newest(row) if release.partitions else {}),
+    }
+
+
+def _newest(row: FakeDag) -> dict[str, Any]:
+    backfillable = bool(row.schedule) and (row.allowed_run_types is None or "backfill" in row.allowed_run_types)
+    return {
+        "last_parse_duration": 0.01,
+        "timetable_partitioned": False,
+        "timetable_periodic": bool(row.schedule),
+        "allowed_run_types": row.allowed_run_types,
+        "is_backfillable": backfillable,
+    }
+
+
+def dag_details(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
+    """The parameters in the order of the file."""
+    params = {name: {"description": None, "source": None, **param} for name, param in row.params.items()}
+    return {
+        **dag(row, release),
+        "catchup": False,
+        "dag_run_timeout": None,
+        "asset_expression": None,
+        "doc_md": None,
+        "start_date": "2026-01-01T00:00:00Z",
+        "end_date": None,
+        "is_paused_upon_creation": None,
+        "params": params,
+        "render_template_as_native_obj": False,
+        "template_search_path": None,
+        "timezone": "UTC",
+        "last_parsed": moment(row.last_parsed),
+        "default_args": {"owner": row.owner},
+    }
+
+
+def run(row: FakeRun, release: FakeRelease) -> dict[str, Any]:
+    ended = row.started_at is not None and row.ended_at is not None
+    return {
+        "dag_run_id": row.dag_run_id,
+        "dag_id": row.dag_id,
+        "logical_date": moment(row.logical_date),
+        "queued_at": moment(row.queued_at),
+        "start_date": moment(row.started_at),
+        "end_date": moment(row.ended_at),
+        "duration": (row.ended_at - row.started_at).total_seconds() if ended else None,  # type: ignore[operator]
+        "data_interval_start": moment(row.logical_date),
+        "data_interval_end": moment(row.logical_date),
+        "run_after": moment(row.run_after or row.queued_at),
+        "last_scheduling_decision": moment(row.started_at),
+        "run_type": row.run_type,
+        "state": row.state,
+        "triggered_by": row.triggered_by,
+        **({"triggering_user_name": row.by or None} if release.triggering_user else {}),
+        "conf": row.conf,
+        "note": row.note,
+        "dag_versions": [],
+        "bundle_version": None,
+        "dag_display_name": row.dag_id,
+        **({"partition_key": None, "partition_date": None} if release.partitions else {}),
+    }
+
+
+def task_instance(row: TaskInstance, release: FakeRelease) -> dict[str, Any]:
+    run = row.run
+    done = row.started_at is not None and row.ended_at is not None
+    return {
+        "id": f"{run.dag_run_id}-{row.task_id}",
+        "task_id": row.task_id,
+        "dag_id": run.dag_id,
+        "dag_run_id": run.dag_run_id,
+        "map_index": -1,
+        "logical_date": moment(run.logical_date),
+        "run_after": moment(run.queued_at),
+        "start_date": moment(row.started_at),
+        "end_date": moment(row.ended_at),
+        "duration": (row.ended_at - row.started_at).total_seconds() if done else None,  # type: ignore[operator]
+        "state": row.state,
+        "try_number": row.tries,
+        "max_tries": 0,
+        "task_display_name": row.task_id,
+        "dag_display_name": run.dag_id,
+        "hostname": "worker",
+        "unixname": "airflow",
+        "pool": "default_pool",
+        "pool_slots": 1,
+        "queue": "default",
+        "priority_weight": 1,
+        "operator": "_PythonDecoratedOperator",
+        "operator_name": "@task",
+        "queued_when": moment(run.queued_at) if row.state else None,
+        "scheduled_when": moment(run.queued_at) if row.state else None,
+        "pid": None,
+        "executor": None,
+        "executor_config": "{}",
+        "note": None,
+        "rendered_map_index": None,
+        "rendered_fields": {},
+        "trigger": None,
+        "triggerer_job": None,
+        "dag_version": None,
+    }
