@@ -198,6 +198,7 @@ class AirflowServer:
             env=self._environment(),
             cwd=self.home,
             input=given,
+            start_new_session=True,  # in a terminal's session it would ask there for the password
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
