@@ -27,6 +27,7 @@ from airflow_bridge.errors import (
 
 LONGEST = 400  # characters of Airflow's own words that are passed on
 GATEWAY = (502, 503, 504)
+BASIC_ONLY = "This part of its API takes a password only where [fab] auth_backends has a basic_auth."
 UNKNOWN = "Whether it was done is unknown: look before trying again."
 
 
@@ -132,7 +133,9 @@ def _error(answer: Answer, asked: Asked) -> BridgeError:
     came = f"{asked} and answered {status} {_phrase(status)}" + (f": {words}" if words else ".")
     came += "" if came.endswith((".", "!", "?")) else "."
     if answer.signing_refused:
-        return Unauthorised(f"{came} Check the credentials of {asked.account} for this deployment.")
+        old = "problem+json" in answer.headers.get("content-type", "")
+        hint = f" {BASIC_ONLY}" if old else ""
+        return Unauthorised(f"{came} Check the credentials of {asked.account} for this deployment.{hint}")
     if status == 403:
         needs = asked.needs or "a permission it does not have in Airflow"
         return Forbidden(f"{came} We are signed in with {asked.account}, which may not do this: it needs {needs}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_bridge import PasswordAuth, Rejected, TokenAuth, Unsupported, connect
+from airflow_bridge import BasicAuth, PasswordAuth, Rejected, TokenAuth, Unsupported, connect
 
 AUTH = PasswordAuth("gatehouse", "the-password")
 
@@ -39,17 +39,28 @@ def test_plain_http_where_it_is_wanted() -> None:
     connect(name="prod", url="http://airflow.internal", api="v2", auth=AUTH, allow_plain_http=True).close()
 
 
-@pytest.mark.parametrize("api", ["v1", "v3", ""])
+@pytest.mark.parametrize("api", ["v3", "2", ""])
 def test_another_api(api: str) -> None:
-    with pytest.raises(Unsupported, match=r"prod.*Airflow 3"):
+    with pytest.raises(Unsupported, match=r"prod.*v1 for Airflow 2 or v2"):
         connect(name="prod", url="https://airflow.example.com", api=api, auth=AUTH)
 
 
 @pytest.mark.parametrize("token", ["", "two words", "new\nline", "schlüssel"])
 def test_a_token_that_is_none(token: str) -> None:
     with pytest.raises(Rejected) as caught:
-        connect(name="prod", url="https://airflow.example.com", api="v2", auth=TokenAuth(token))
+        TokenAuth(token)
     assert token == "" or token not in str(caught.value)
+
+
+def test_airflow_3_takes_no_password_with_a_call() -> None:
+    with pytest.raises(Rejected, match="PasswordAuth"):
+        connect(name="prod", url="https://airflow.example.com", api="v2", auth=BasicAuth("gatehouse", "the-password"))
+
+
+def test_certificate_authorities_that_are_not_there() -> None:
+    with pytest.raises(Rejected) as caught:
+        connect(name="prod", url="https://airflow.example.com", api="v2", auth=AUTH, ca_bundle="/no/such.pem")
+    assert caught.value.field == "ca_bundle"
 
 
 def test_credentials_do_not_show() -> None:

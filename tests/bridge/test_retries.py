@@ -7,8 +7,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_bridge import Airflow, BridgeError, Conflict, RateLimited, TimedOut, Unexpected, Unreachable
+from airflow_bridge import (
+    Airflow,
+    BridgeError,
+    Conflict,
+    NotApplied,
+    NotFound,
+    RateLimited,
+    TimedOut,
+    Unexpected,
+    Unreachable,
+)
 from airflow_bridge.fake import FakeAirflow
+from airflow_bridge.http import ATTEMPTS, BACKOFF
 from tests.bridge.conftest import Waits
 
 READ, WRITE = "GET /auth/fab/v1/users/alice", "PATCH /auth/fab/v1/users/alice"
@@ -22,25 +33,49 @@ def test_a_read_is_tried_again(fake: FakeAirflow, airflow: Airflow, waits: Waits
     assert airflow.user("alice") is not None
     assert len(fake.calls(READ)) == 3
     assert len(waits.seconds) == 2
-    assert 0 < waits.seconds[0] < waits.seconds[1]
+    assert 0 <= waits.seconds[0] <= BACKOFF
+    assert 0 <= waits.seconds[1] <= 2 * BACKOFF
+
+
+@pytest.mark.parametrize("mode", ["500", "502", "503", "504", "429", "close", "drop"])
+def test_a_write_that_may_be_done_twice_is_tried_again(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode) -> None:
+    """After two times the same list of roles, everything is as after one."""
+    fake.fail_next(WRITE, mode, times=2)
+    assert airflow.set_roles("alice", ["Op"]).roles == {"Op"}
+    assert len(fake.calls(WRITE)) == 3
+    fake.fail_next("PATCH .*/sales_report", mode)
+    assert airflow.set_paused("sales_report", True).paused is True
+
+
+def test_a_deletion_whose_answer_was_lost_is_done(fake: FakeAirflow, airflow: Airflow) -> None:
+    fake.fail_next("DELETE .*", "drop")
+    airflow.delete_user("alice")
+    assert "alice" not in fake.state.users
+    with pytest.raises(NotFound):
+        airflow.delete_user("alice")
+
+
+def test_what_may_have_been_done_stays_unknown(fake: FakeAirflow, airflow: Airflow, waits: Waits) -> None:
+    """Whatever the later attempts met: the first one had no answer."""
+    fake.fail_next(WRITE, "drop")
+    waits.meanwhile = fake.stop
+    with pytest.raises(TimedOut, match="unknown"):
+        airflow.set_roles("alice", ["Op"])
+    assert fake.roles_of("alice") == {"Op"}
 
 
 @pytest.mark.parametrize("mode", ["502", "503", "504", "429", "close", "drop"])
-def test_a_write_is_not_tried_again(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode) -> None:
-    fake.fail_next(WRITE, mode)
+def test_something_new_is_not_asked_for_again(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode) -> None:
+    fake.fail_next("POST /auth/fab/v1/roles", mode)
     with pytest.raises(BridgeError):
-        airflow.set_roles("alice", ["Op"])
-    assert len(fake.calls(WRITE)) == 1
+        airflow.create_role("new", [])
+    assert len(fake.calls("POST /auth/fab/v1/roles")) == 1
     assert waits.seconds == []
-    assert fake.roles_of("alice") == ({"Op"} if mode == "drop" else {"Viewer"})
+    assert ("new" in fake.state.roles) is (mode == "drop")
 
 
-def test_a_repeatable_write_is_tried_again_after_a_500(fake: FakeAirflow, airflow: Airflow) -> None:
+def test_a_run_is_asked_for_again_after_a_500(fake: FakeAirflow, airflow: Airflow) -> None:
     """That attempt is over; it cannot come after a later one."""
-    fake.fail_next(WRITE, "500")
-    assert airflow.set_roles("alice", ["Op"]).roles == {"Op"}
-    fake.fail_next("PATCH .*/sales_report", "500")
-    assert airflow.set_paused("sales_report", True).paused is True
     fake.fail_next(f"POST {RUNS}", "500")
     assert trigger(airflow).dag_run_id == "g__1"
     assert len(fake.state.runs) == 1
@@ -79,7 +114,7 @@ def test_it_gives_up(fake: FakeAirflow, airflow: Airflow) -> None:
     fake.fail_next(READ, "500", times=9)
     with pytest.raises(Unexpected):
         airflow.user("alice")
-    assert len(fake.calls(READ)) == 3
+    assert len(fake.calls(READ)) == ATTEMPTS
 
 
 @pytest.mark.parametrize("mode", ["html", "garbage"])
@@ -94,14 +129,21 @@ def test_nonsense_is_not_asked_for_again(fake: FakeAirflow, airflow: Airflow, mo
 def test_retry_after_is_honoured(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode, error) -> None:
     fake.fail_next(READ, mode, retry_after="3")
     assert airflow.user("alice") is not None
-    assert waits.seconds == [3.0]
+    assert waits.seconds == [pytest.approx(3.0, abs=0.5)]
+    assert waits.seconds[0] > 2.5
 
     # longer than the call may take: no waiting, the caller is told
-    fake.fail_next(READ, mode, retry_after="60")
+    waits.seconds.clear()
+    waits.meanwhile = lambda: fake.fail_next(READ, mode, retry_after="60")
     with pytest.raises(error) as caught:
         airflow.user("alice")
     assert caught.value.retry_after == 60
-    assert waits.seconds == [3.0]
+    assert len(waits.seconds) == 1  # for what was left of the three seconds
+
+    # and until then, nobody of this process asks at all
+    with pytest.raises(RateLimited, match="no calls for another"):
+        airflow.set_roles("alice", ["Op"])
+    assert fake.calls(WRITE) == []
 
 
 def test_a_read_that_hangs_leaves_time_for_another(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
@@ -122,14 +164,16 @@ def test_the_budget_ends_a_call(fake: FakeAirflow, make: Callable[..., Airflow])
     assert len(fake.calls(READ)) == 2
     with pytest.raises(TimedOut):
         airflow.set_roles("alice", ["Op"])
-    assert len(fake.calls(WRITE)) == 1
+    assert len(fake.calls(WRITE)) == 2
 
 
 def test_a_swallowed_change_is_seen(fake: FakeAirflow, airflow: Airflow) -> None:
     """Airflow says 200 and has changed nothing: what is read back tells."""
     fake.fail_next("PATCH .*", "ignore", times=2)
-    assert airflow.set_roles("alice", ["Op"]).roles == {"Viewer"}
-    assert airflow.set_paused("sales_report", True).paused is False
+    with pytest.raises(NotApplied, match="shows Viewer instead of Op"):
+        airflow.set_roles("alice", ["Op"])
+    with pytest.raises(NotApplied, match="has not moved"):
+        airflow.set_paused("sales_report", True)
 
 
 # --- a run is started once -------------------------------------------------------------------------------------------
@@ -157,7 +201,7 @@ def test_a_run_that_was_not_started_is_still_unknown(fake: FakeAirflow, airflow:
 
 def test_an_outage_right_after_it_leaves_it_unknown(fake: FakeAirflow, airflow: Airflow) -> None:
     fake.fail_next(f"POST {RUNS}", "drop")
-    fake.fail_next(f"GET {RUNS}/g__1", "503", times=6)
+    fake.fail_next(f"GET {RUNS}/g__1", "503", times=2 * ATTEMPTS)
     with pytest.raises(TimedOut):
         trigger(airflow)
     with pytest.raises(Unreachable):  # a 409 by now, but that may be our own run: no refusal

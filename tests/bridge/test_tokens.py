@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_bridge import Airflow, PasswordAuth, TokenAuth, Unauthorised, Unreachable
-from airflow_bridge.auth import UNKNOWN_LIFE, Tokens, lifetime
+from airflow_bridge.auth import Session, Signed
+from airflow_bridge.auth.session import AHEAD, UNKNOWN_LIFE, ahead, lifetime
 from airflow_bridge.fake import FakeAirflow
 
 SIGN_IN = "POST /auth/token"
@@ -42,32 +43,40 @@ def test_a_refused_token_is_renewed(fake: FakeAirflow, airflow: Airflow, lose: s
 
 
 def test_a_token_is_renewed_once_per_call(fake: FakeAirflow, airflow: Airflow) -> None:
-    fake.fail_next("GET .*", "401", times=9)
+    fake.fail_next("GET .*/alice", "401", times=9)
     with pytest.raises(Unauthorised, match="credentials"):
         airflow.user("alice")
-    assert len(fake.calls("GET .*")) == 2
+    assert len(fake.calls("GET .*/alice")) == 2
     assert len(fake.calls(SIGN_IN)) == 2
 
 
-def token_of(*, life: int, number: int) -> str:
-    claims = {"iat": 1_000_000, "exp": 1_000_000 + life, "jti": number}
-    return f"header.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.signature"
+def test_the_life_of_a_token_is_told_by_the_servers_clock_alone() -> None:
+    """One from the year 1970 that lives an hour is good for an hour: our clock may be wrong."""
+    claims = {"iat": 1_000_000, "exp": 1_000_000 + 3600}
+    token = f"header.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.signature"
+    assert lifetime(token) == 3600
 
 
-def test_a_token_is_kept_for_its_life_and_no_longer() -> None:
-    """By the server's clock alone: a token from the year 1970 that lives an hour is good for an hour."""
-    made: list[str] = []
+def test_being_signed_in_lasts_its_life_and_no_longer() -> None:
+    made: list[Signed] = []
 
-    def sign_in(deadline: float) -> str:
-        made.append(token_of(life=0 if len(made) < 2 else 3600, number=len(made)))
+    def sign_in(deadline: float) -> Signed:
+        made.append(Signed({"Number": str(len(made))}, life=0 if len(made) < 2 else 3600))
         return made[-1]
 
-    tokens = Tokens(sign_in)
-    assert [tokens.get(FOREVER) for _ in range(5)] == [made[0], made[1], made[2], made[2], made[2]]
-    tokens.refused(made[0])  # an old one: the current one stays
-    assert tokens.get(FOREVER) == made[2]
-    tokens.refused(made[2])
-    assert tokens.get(FOREVER) == made[3]
+    session = Session(sign_in)
+    assert [session.get(FOREVER) for _ in range(5)] == [made[0], made[1], made[2], made[2], made[2]]
+    session.refused(made[0])  # an old one: the current one stays
+    assert session.get(FOREVER) is made[2]
+    session.refused(made[2])
+    assert session.get(FOREVER) is made[3]
+
+
+def test_it_is_renewed_ahead_of_its_end_and_not_by_all_at_once() -> None:
+    moments = {ahead(86_400) for _ in range(50)}
+    assert len(moments) > 1
+    assert all(AHEAD[0] <= moment <= AHEAD[1] for moment in moments)
+    assert 0 < ahead(10) <= 2  # a short life is not used up by its renewal
 
 
 def test_not_permitted_is_no_reason_to_sign_in_again(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
@@ -88,7 +97,7 @@ def test_a_token_from_elsewhere_is_used_as_it_is(fake: FakeAirflow, make: Callab
         airflow.user("alice")
     assert token not in str(caught.value)
     assert fake.calls(SIGN_IN) == []
-    assert len(fake.calls("GET .*")) == 2
+    assert len(fake.calls("GET .*/alice")) == 2
 
 
 def test_many_threads_sign_in_once(fake: FakeAirflow, airflow: Airflow) -> None:
@@ -126,17 +135,17 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait() -> None:
     go_on = threading.Event()
     tries: list[float] = []
 
-    def sign_in(deadline: float) -> str:
+    def sign_in(deadline: float) -> Signed:
         tries.append(deadline)
         assert go_on.wait(10)
         raise Unauthorised("no")
 
-    tokens = Tokens(sign_in)
-    tokens._lock = lock = WatchedLock()
+    session = Session(sign_in)
+    session._lock = lock = WatchedLock()
 
     def get(_: int) -> None:
         with pytest.raises(Unauthorised):
-            tokens.get(FOREVER)
+            session.get(FOREVER)
 
     with ThreadPoolExecutor(5) as pool:
         waiting = [pool.submit(get, number) for number in range(5)]
@@ -154,19 +163,19 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait() -> None:
 def test_waiting_for_another_threads_sign_in_has_an_end() -> None:
     entered, go_on = threading.Event(), threading.Event()
 
-    def sign_in(deadline: float) -> str:
+    def sign_in(deadline: float) -> Signed:
         entered.set()
         assert go_on.wait(10)
-        return "token"
+        return Signed({})
 
-    tokens = Tokens(sign_in)
+    session = Session(sign_in)
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(tokens.get, FOREVER)
+        slow = pool.submit(session.get, FOREVER)
         assert entered.wait(10)
         with pytest.raises(Unreachable, match="too long"):
-            tokens.get(0.0)
+            session.get(0.0)
         go_on.set()
-        assert slow.result() == "token"
+        assert slow.result() == Signed({})
 
 
 @pytest.mark.parametrize("token", ["", "a.b", "no jwt", "a.!!!.c", "a.e30.c", "a.W10.c", "a.bnVsbA.c"])

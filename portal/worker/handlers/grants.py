@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from airflow_bridge import Airflow, Rejected
+from airflow_bridge import Airflow, NotParsed, dag_permissions
 from airflow_bridge.types import User as AirflowUser
 from portal.access import grants
 from portal.access.models import Grant
@@ -13,7 +13,6 @@ from portal.access.states import REQUIRING
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment, Entitlement
-from portal.catalogue.roles import dag_role_permissions
 from portal.dags.live import client
 from portal.operations import outbox
 from portal.operations.models import Operation
@@ -135,19 +134,11 @@ def _ensure_role(entitlement: Entitlement, airflow: Airflow) -> None:
     """A role for one DAG is created once, complete, and never edited afterwards: older Airflows cannot shrink one."""
     if entitlement.kind != Entitlement.Kind.DAG:
         return
-    needed = dag_role_permissions(entitlement.dag_id, entitlement.level)
-    role = airflow.role(entitlement.role)
-    if role is None:
-        try:
-            role = airflow.create_role(entitlement.role, needed)
-        except Rejected as error:
-            raise NotYet(f"Airflow has not read the DAG {entitlement.dag_id} yet: {error}", retry_in=15) from error
-    missing = sorted(f"{action} on {resource}" for action, resource in needed - role.permissions)
-    if missing:
-        raise GivenUp(
-            f"The role {entitlement.role} in Airflow lacks {', '.join(missing)}. The file of {entitlement.dag_id} "
-            "probably sets access_control, which overrules roles given from outside."
-        )
+    needed = dag_permissions(entitlement.dag_id, entitlement.level)
+    try:
+        airflow.ensure_dag_role(entitlement.role, entitlement.dag_id, needed)
+    except NotParsed as error:
+        raise NotYet(str(error), retry_in=15) from error
 
 
 def _grant(operation: Operation, expected: str) -> Grant:

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.catalogue.roles import dag_role_name, dag_role_permissions
+from airflow_bridge import dag_permissions
+from portal.catalogue.roles import dag_role_name
 
 DAG_IDS = st.text("abc_.-", min_size=1, max_size=250)
 LEVELS = st.sampled_from(["view", "operate"])
@@ -24,7 +25,7 @@ def test_long_ids_that_begin_alike_have_different_roles():
 
 
 def test_viewing_changes_nothing_and_operating_adds_running_and_pausing():
-    view, operate = dag_role_permissions("x", "view"), dag_role_permissions("x", "operate")
+    view, operate = dag_permissions("x", "view"), dag_permissions("x", "operate")
     assert {("can_read", "DAG:x"), ("can_read", "DAG Run:x"), ("can_read", "Website")} <= view
     assert all(action in ("can_read", "menu_access") for action, _ in view)
     assert operate - view == {("can_edit", "DAG:x"), ("can_create", "DAG Run:x")}

@@ -1,0 +1,122 @@
+"""What answers say about how much may be asked, and our own limit on calls at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_bridge import Airflow, PasswordAuth, RateLimit, RateLimited
+from airflow_bridge.fake import FakeAirflow
+from airflow_bridge.limits import Gate, rate_limit, retry_after
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "Sat, 01 Jan 2000 00:00:00 GMT"}, 0.0),
+        ({"ratelimit-reset": "12"}, 12.0),
+        ({"retry-after": "3", "ratelimit-reset": "12"}, 3.0),
+        ({"ratelimit": '"default";r=0;t=30'}, 30.0),
+    ],
+)
+def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+def test_how_long_to_wait_until_a_date() -> None:
+    ends = time.gmtime(time.time() + 100)
+    seconds = retry_after({"retry-after": time.strftime("%a, %d %b %Y %H:%M:%S GMT", ends)})
+    assert seconds is not None
+    assert 90 < seconds <= 100
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({}, None),
+        ({"ratelimit": "nonsense"}, None),
+        ({"ratelimit-limit": "100", "ratelimit-remaining": "40", "ratelimit-reset": "9"}, RateLimit(100, 40, 9.0)),
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "40"}, RateLimit(100, 40, None)),
+        ({"ratelimit-limit": "100, 100;w=60"}, RateLimit(100, None, None)),
+        ({"ratelimit": "limit=100, remaining=50, reset=30"}, RateLimit(100, 50, 30.0)),
+        ({"ratelimit": '"default";r=50;t=30'}, RateLimit(None, 50, 30.0)),
+        ({"ratelimit": '"default";r=50;t=30', "ratelimit-policy": '"default";q=100;w=60'}, RateLimit(100, 50, 30.0)),
+        (
+            {
+                "ratelimit": '"burst";r=2;t=1, "day";r=900;t=4000',
+                "ratelimit-policy": '"burst";q=10;w=1, "day";q=1000;w=86400',
+            },
+            RateLimit(10, 2, 1.0),
+        ),
+    ],
+)
+def test_the_rate_limit_in_every_form(headers: dict[str, str], found: RateLimit | None) -> None:
+    assert rate_limit(headers) == found
+
+
+def test_a_reset_that_is_a_moment() -> None:
+    found = rate_limit({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 50)})
+    assert found is not None
+    assert found.reset is not None
+    assert 40 < found.reset <= 51
+
+
+def test_callers_see_the_rate_limit(fake: FakeAirflow, airflow: Airflow) -> None:
+    assert airflow.rate_limit is None
+    fake.rate_limit_headers = {"RateLimit": '"default";r=5;t=30', "RateLimit-Policy": '"default";q=100;w=60'}
+    airflow.user("alice")
+    assert airflow.rate_limit == RateLimit(100, 5, 30.0)
+    fake.fail_next("GET .*/alice", "429", times=9, headers={"RateLimit": '"default";r=0;t=60'})
+    with pytest.raises(RateLimited) as caught:
+        airflow.user("alice")
+    assert caught.value.retry_after == 60
+    assert caught.value.rate_limit == RateLimit(100, 0, 60.0)
+
+
+def test_no_more_calls_at_once_than_wanted(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    """Of all clients of one deployment together; whoever finds no place in time is told."""
+    first = make(max_concurrent=2, timeout=20.0)
+    second = make(max_concurrent=2, timeout=1.0, auth=PasswordAuth(*fake.admin))
+    first.check()
+    second.check()
+    fake.fail_next("GET .*/alice", "hang", times=2, seconds=3600)
+    with ThreadPoolExecutor(2) as pool:
+        hanging = [pool.submit(first.user, "alice") for _ in range(2)]
+        _until(lambda: len(fake.calls("GET .*/alice")) == 2)
+        with pytest.raises(RateLimited, match="2 calls to it were already on their way"):
+            second.user("alice")
+        assert len(fake.calls("GET .*/alice")) == 2
+        fake.stop()
+        fake.start()
+        for call in hanging:
+            assert call.result() is not None
+
+
+def test_a_place_is_given_back_whatever_happens() -> None:
+    gate = Gate()
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), gate.passage(1, 0.0):
+            raise ZeroDivisionError
+    with gate.passage(1, 0.0), pytest.raises(TimeoutError), gate.passage(1, 0.0):
+        pass
+
+
+def test_the_gate_of_an_address_is_one() -> None:
+    gate = Gate.of("https://airflow.example.com")
+    assert Gate.of("https://airflow.example.com/") is gate
+    assert Gate.of("https://other.example.com") is not gate
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    turn, deadline = threading.Event(), time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        turn.wait(0.01)
