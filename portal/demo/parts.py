@@ -10,33 +10,37 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from portal.demo import place
+from portal.demo import deployments, place
 from portal.serving.supervisor import STAY_DOWN
 
 AIRFLOW_ADMIN = ("admin", "gatehouse-demo")
 PATIENCE = 60.0
 
 
-def run_airflow(port: int) -> int:
-    """Install Airflow where needed, run it with Gatehouse's two accounts in it, and end it when told to."""
+def run_airflow(ports: Mapping[str, int]) -> int:
+    """Install one Airflow where needed, run it with Gatehouse's two accounts in it, and end it when told to."""
     from airflow_bridge import BridgeError
     from portal.demo import airflow
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ((name, port),) = ports.items()
+    deployment = deployments.DEPLOYMENTS[name]
+    release = airflow.RELEASES[deployment.release]
+    access, runs = (os.environ[variable] for variable in place.secrets_of(name))
     try:
-        python = airflow.ensure_environment(report=place.say)
-        with airflow.AirflowServer(place.AIRFLOW_HOME, port, python=python, admin=AIRFLOW_ADMIN) as server:
-            place.say(f"Airflow answers at {server.url}")
+        python = airflow.ensure_environment(report=place.say, release=release)
+        with airflow.AirflowServer(
+            deployment.home, port, python=python, admin=AIRFLOW_ADMIN, release=release
+        ) as server:
+            place.say(f"{deployment.title} answers at {server.url}")
             airflow.ensure_service_accounts(
-                server,
-                granter=("gatehouse-access", os.environ["AIRFLOW_DEMO_ACCESS"]),
-                runner=("gatehouse-runs", os.environ["AIRFLOW_DEMO_RUNS"]),
+                server, granter=("gatehouse-access", access), runner=("gatehouse-runs", runs), api=release.api
             )
-            place.say("Gatehouse has its two accounts in Airflow")
-            place.AIRFLOW_READY.touch()
+            place.say(f"Gatehouse has its two accounts in {deployment.title}")
+            deployment.ready.touch()
             while server.pid:
                 time.sleep(1)
             return 1
@@ -60,18 +64,18 @@ def setup() -> int:
     return 0
 
 
-def finish(airflow_port: int) -> int:
+def finish(ports: Mapping[str, int]) -> int:
     """What needs both sides: the catalogue, tokens; then say that all is ready."""
     _django()
     from django.conf import settings
 
-    airflow_url = f"http://127.0.0.1:{airflow_port}"
-    while not place.AIRFLOW_READY.exists():  # should Airflow not come up, the supervisor ends us
-        time.sleep(0.1)
+    for name in ports:
+        while not deployments.DEPLOYMENTS[name].ready.exists():  # should it not come up, the supervisor ends us
+            time.sleep(0.1)
     if not _apply_catalogue():
         return 1
     _wait_for_portal(settings.PUBLIC_URL)
-    _write_down(settings.PUBLIC_URL, airflow_url)
+    _write_down(settings.PUBLIC_URL, ports)
     return 0
 
 
@@ -112,12 +116,14 @@ def _wait_for_portal(url: str) -> None:
             time.sleep(0.1)
 
 
-def _write_down(url: str, airflow_url: str) -> None:
+def _write_down(url: str, ports: Mapping[str, int]) -> None:
     from accounts import people as lookup
     from portal.demo import people
 
     username, password = AIRFLOW_ADMIN
-    deployment = {"name": "demo", "url": airflow_url, "api": "v2", "username": username, "password": password}
+    airflows = [deployments.DEPLOYMENTS[name] for name in ports]
+    login = {"username": username, "password": password}
+    served = [{"name": one.name, "url": place.address(ports[one.name]), "api": one.api, **login} for one in airflows]
     persons: list[dict[str, Any]] = [
         {
             "username": name,
@@ -130,13 +136,15 @@ def _write_down(url: str, airflow_url: str) -> None:
     found = {
         "url": url,
         "config": str(place.CONFIG),
-        "env": place.environment(url=url),
-        "deployments": [deployment],
+        "env": place.environment(url=url, deployments=ports),
+        "deployments": served,
         "people": persons,
     }
     place.write_private(place.DEMO_JSON, json.dumps(found, indent=2) + "\n")
     place.say("ready")
-    lines = [f"\n  Gatehouse  {url}", f"  Airflow    {airflow_url}   ({username} / {password})", ""]
+    lines = [f"\n  {'Gatehouse':<15} {url}"]
+    lines += [f"  {one.title:<15} {place.address(ports[one.name])}   ({username} / {password})" for one in airflows]
+    lines += [""]
     lines += [f"  Sign in with the password {people.PASSWORD} as"]
     lines += [f"    {name:<10} {shown:<13} {', '.join(groups)}" for name, (shown, groups) in people.PEOPLE.items()]
     lines += [
@@ -155,8 +163,10 @@ def _django() -> None:
 
 def main(arguments: list[str]) -> int:
     part, *ports = arguments
-    parts: dict[str, Callable[..., int]] = {"airflow": run_airflow, "setup": setup, "finish": finish}
-    return parts[part](*(int(port) for port in ports))
+    if part == "setup":
+        return setup()
+    parts: dict[str, Callable[[Mapping[str, int]], int]] = {"airflow": run_airflow, "finish": finish}
+    return parts[part](deployments.with_ports(ports))
 
 
 if __name__ == "__main__":

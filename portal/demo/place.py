@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / ".demo"
 DATA = FOLDER / "data"
 CONFIG = FOLDER / "gatehouse.toml"
-AIRFLOW_HOME = FOLDER / "airflow"
-AIRFLOW_READY = FOLDER / "airflow-ready"
 LOGS = FOLDER / "logs"
 SECRETS = FOLDER / "secrets.json"
 DEMO_JSON = FOLDER / "demo.json"
 ALLOWED = {"GATEHOUSE_LOG_LEVEL"}
 STARTED = "DEMO_STARTED"
+HOST = "127.0.0.1"  # people, passwords and an Airflow that everybody knows: never reachable from another machine
 
 
 class NotTheDemo(Exception):
@@ -52,17 +52,29 @@ def check_entered() -> None:
         raise NotTheDemo("Start the demo with `make demo`, or with `manage.py demo` from a shell.")
 
 
-def environment(*, url: str) -> dict[str, str]:
-    """The variables in which `manage.py` speaks to the demo at `url`; makes its secrets when there are none."""
+def address(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
+def environment(*, url: str, deployments: Iterable[str] = ("demo",)) -> dict[str, str]:
+    """The variables in which `manage.py` speaks to the demo at `url`; makes its secrets when there are none.
+
+    deployments: their names; each has two secrets.
+    """
+    names = [name for deployment in deployments for name in secrets_of(deployment)]
     return {
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "GATEHOUSE_DATA_DIR": str(DATA),
         "GATEHOUSE_CONFIG": str(CONFIG),
         "GATEHOUSE_DEMO": "true",
         "GATEHOUSE_PUBLIC_URL": url,
-        "AIRFLOW_DEMO_ACCESS": kept("AIRFLOW_DEMO_ACCESS", make=lambda: secrets.token_urlsafe(32)),
-        "AIRFLOW_DEMO_RUNS": kept("AIRFLOW_DEMO_RUNS", make=lambda: secrets.token_urlsafe(32)),
+        **{name: kept(name, make=lambda: secrets.token_urlsafe(32)) for name in names},
     }
+
+
+def secrets_of(deployment: str) -> tuple[str, str]:
+    """The names of what Gatehouse's two accounts sign in with: the one for access, the one for runs."""
+    return f"AIRFLOW_{deployment.upper()}_ACCESS", f"AIRFLOW_{deployment.upper()}_RUNS"
 
 
 def kept(name: str, *, make: Any) -> Any:

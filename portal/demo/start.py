@@ -10,15 +10,13 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from portal.demo import place
+from portal.demo import deployments, place
 from portal.serving import family, supervisor
 
-HOST = "127.0.0.1"  # people, passwords and an Airflow that everybody knows: never reachable from another machine
 MARK = "gatehouse-demo-" + hashlib.sha256(str(place.FOLDER).encode()).hexdigest()[:12]
-URL_IN_CONFIG = '"http://127.0.0.1:8080"'
 PATIENCE = 15.0
 SPACE_NEEDED = 200  # MB, besides Airflow's own environment
 
@@ -68,7 +66,7 @@ def choose_port(preferred: int, *, whose: str, say: Callable[[str], None]) -> tu
     port = preferred
     while (claim := claim_port(port)) is None:
         with socket.socket() as probe:
-            probe.bind((HOST, 0))
+            probe.bind((place.HOST, 0))
             port = int(probe.getsockname()[1])
     if port != preferred:
         say(f"port {preferred} is busy; {whose} takes {port}")
@@ -85,27 +83,32 @@ def claim_port(port: int) -> int | None:
     try:
         if sys.platform == "linux":  # a name without a file, which the kernel frees with its last holder
             claim.bind(f"\0gatehouse-demo-port-{port}")
-        family.check_free(HOST, port)
+        family.check_free(place.HOST, port)
     except (OSError, family.PortBusy):
         claim.close()
         return None
     return claim.detach()
 
 
-def prepare(*, airflow_url: str) -> None:
-    """Clear what an earlier demo left running or lying about, and write the catalogue file. Raises CannotStart."""
+def prepare(*, ports: Mapping[str, int]) -> None:
+    """Clear what an earlier demo left running or lying about, and write the catalogue file. Raises CannotStart.
+
+    ports: of each deployment that this demo has.
+    """
     supervisor.clear(MARK, within=3.0)
     free = shutil.disk_usage(place.FOLDER).free // 2**20
     if free < SPACE_NEEDED:
         raise CannotStart(f"The disk is full: the demo needs {SPACE_NEEDED} MB in {place.FOLDER}, {free} MB are free.")
-    for stale in (place.DEMO_JSON, place.AIRFLOW_READY, *place.LOGS.glob("*.log")):
+    ready = [deployment.ready for deployment in deployments.DEPLOYMENTS.values()]
+    for stale in (place.DEMO_JSON, *ready, *place.LOGS.glob("*.log")):
         stale.unlink(missing_ok=True)
     for folder in (place.DATA, place.LOGS):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shipped = (place.REPOSITORY / "demo" / "gatehouse.toml").read_text()
-    if shipped.count(URL_IN_CONFIG) != 1:
-        raise CannotStart(f"demo/gatehouse.toml must name the address {URL_IN_CONFIG} exactly once.")
-    place.CONFIG.write_text(shipped.replace(URL_IN_CONFIG, f'"{airflow_url}"'))
+    try:
+        parts = [deployments.DEPLOYMENTS[name].described(port=port) for name, port in ports.items()]
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
+    place.CONFIG.write_text("\n".join(parts))
 
 
 def reset() -> None:

@@ -9,13 +9,15 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from portal.demo import place, start
+from portal.demo import deployments, place, start
+from portal.demo.airflow import RELEASES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -24,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = tmp_path / ".demo"
     monkeypatch.setattr(place, "FOLDER", found)
-    for name in ("DATA", "CONFIG", "AIRFLOW_READY", "LOGS", "SECRETS", "DEMO_JSON"):
+    for name in ("DATA", "CONFIG", "LOGS", "SECRETS", "DEMO_JSON"):
         monkeypatch.setattr(place, name, found / getattr(place, name).name)
     monkeypatch.setattr(start, "MARK", f"test-{tmp_path.name}-{os.getpid()}")
     return found
@@ -70,7 +72,14 @@ def test_an_environment_of_another_portal_is_refused_by_name(name: str, value: s
 def test_an_unknown_airflow_is_refused_in_words() -> None:
     done = demo(AIRFLOW="1.10")
     assert done.returncode == 1
-    assert "AIRFLOW=1.10 is not known" in done.stderr
+    assert "AIRFLOW=1.10 is not known. Leave it out for Airflow 3.3.2 alone; AIRFLOW=both adds" in done.stderr
+
+
+@pytest.mark.parametrize(("said", "names"), [("", ["demo"]), ("3", ["demo"]), ("both", ["demo", "legacy"])])
+def test_one_airflow_or_both(said: str, names: list[str]) -> None:
+    found = deployments.wanted(said)
+    assert [deployment.name for deployment in found] == names
+    assert [RELEASES[deployment.release].api for deployment in found] == [deployment.api for deployment in found]
 
 
 def test_a_second_demo_says_where_the_first_one_is(folder: Path) -> None:
@@ -127,16 +136,52 @@ def test_a_full_disk_is_said_before_anything_is_begun(folder: Path, monkeypatch:
     os.close(start.only_one())
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 2**20))
     with pytest.raises(start.CannotStart, match=r"The disk is full: .* 5 MB are free"):
-        start.prepare(airflow_url="http://127.0.0.1:9")
+        start.prepare(ports={"demo": 9})
     assert not place.CONFIG.exists()
 
 
 def test_the_catalogue_gets_airflows_real_address_and_old_answers_go(folder: Path) -> None:
     os.close(start.only_one())
-    place.DEMO_JSON.write_text("{}")
-    start.prepare(airflow_url="http://127.0.0.1:45678")
-    assert 'url = "http://127.0.0.1:45678"' in place.CONFIG.read_text()
-    assert not place.DEMO_JSON.exists()
+    stale = [place.DEMO_JSON, *(deployment.ready for deployment in deployments.DEPLOYMENTS.values())]
+    for file in stale:
+        file.write_text("{}")
+    start.prepare(ports={"demo": 45678})
+    assert addresses() == {"demo": "http://127.0.0.1:45678"}
+    assert [file.name for file in stale if file.exists()] == []
+
+
+def test_both_airflows_get_theirs_and_one_is_enough_again(folder: Path) -> None:
+    os.close(start.only_one())
+    start.prepare(ports={"demo": 45678, "legacy": 45679})
+    assert addresses() == {"demo": "http://127.0.0.1:45678", "legacy": "http://127.0.0.1:45679"}
+    start.prepare(ports={"demo": 45678})
+    assert list(addresses()) == ["demo"]
+
+
+def addresses() -> dict[str, str]:
+    written = tomllib.loads(place.CONFIG.read_text())["deployments"]
+    return {name: deployment["url"] for name, deployment in written.items()}
+
+
+def test_both_airflows_offer_the_same(folder: Path) -> None:
+    os.close(start.only_one())
+    start.prepare(ports={"demo": 45678, "legacy": 45679})
+    written = tomllib.loads(place.CONFIG.read_text())
+    for offers in (written["entitlements"], written["dags"]):
+        of_demo, of_legacy = (
+            [offer | {"deployment": ""} for offer in offers if offer["deployment"] == name]
+            for name in ("demo", "legacy")
+        )
+        assert of_demo == of_legacy
+        assert of_demo
+    assert set(written["deployments"]["demo"]) == set(written["deployments"]["legacy"])
+    environment = place.environment(url="http://127.0.0.1:8000", deployments=["demo", "legacy"])
+    asked = [
+        deployment[account]["password"]["env"]
+        for deployment in written["deployments"].values()
+        for account in ("granter", "runner")
+    ]
+    assert len({environment[name] for name in asked}) == 4
 
 
 def test_the_folder_and_what_is_secret_in_it_are_for_nobody_else(folder: Path) -> None:
@@ -151,7 +196,7 @@ def test_the_folder_and_what_is_secret_in_it_are_for_nobody_else(folder: Path) -
 
 def test_reset_forgets_everything_but_the_lock(folder: Path) -> None:
     os.close(start.only_one())
-    start.prepare(airflow_url="http://127.0.0.1:9")
+    start.prepare(ports={"demo": 9})
     (place.DATA / "gatehouse.sqlite3").touch()
     start.reset()
     assert [entry.name for entry in folder.iterdir()] == ["lock"]

@@ -124,6 +124,7 @@ AIRFLOW_2 = Release(
         # this executor holds the scheduler's heartbeat up while tasks run
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "180",
         "AIRFLOW__WEBSERVER__BASE_URL": "{url}",
+        "AIRFLOW__WEBSERVER__CONFIG_FILE": str(Path(__file__).with_name("webserver_config.py")),
         "AIRFLOW__WEBSERVER__SECRET_KEY": "{session_secret}",
     },
 )

@@ -109,6 +109,8 @@ class AirflowServer:
             name: [str(self.python), "-m", "airflow", *(self._fill(argument) for argument in arguments)]
             for name, arguments in self.release.components.items()
         }
+        for stale in self.home.glob("*.pid"):  # of one that was killed; by now the number may be somebody else's
+            stale.unlink()
         plan = self.home / "plan.json"
         plan.write_text(json.dumps({"components": components, "logs": str(self.logs)}))
         with (self.logs / "keeper.log").open("ab") as log:

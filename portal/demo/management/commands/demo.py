@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.demo import place, start
+from portal.demo import deployments, place, start
 from portal.serving import family
 
 
@@ -24,34 +24,43 @@ class Command(BaseCommand):
         os.environ[place.STARTED] = str(time.time())
         try:
             place.check_entered()
-            _check_airflow(os.environ.pop("AIRFLOW", ""))
+            airflows = _wanted(os.environ.pop("AIRFLOW", ""))
             lock = start.only_one()
             if reset:
                 start.reset()
                 self.stdout.write("The demo's data is gone. `make demo` starts over.")
                 return
-            self._start(lock)
+            self._start(lock, airflows)
         except (start.CannotStart, place.NotTheDemo) as error:
             raise CommandError(str(error)) from error
 
-    def _start(self, lock: int) -> None:
-        port, claim = start.choose_port(8000, whose="the portal", say=place.say)
-        airflow_port, airflow_claim = start.choose_port(8080, whose="Airflow", say=place.say)
-        url, airflow_url = (f"http://{start.HOST}:{number}" for number in (port, airflow_port))
+    def _start(self, lock: int, airflows: tuple[deployments.Deployment, ...]) -> None:
+        port, *claims = start.choose_port(8000, whose="the portal", say=place.say)
+        ports: dict[str, int] = {}
+        for airflow in airflows:
+            ports[airflow.name], claim = start.choose_port(airflow.port, whose=airflow.title, say=place.say)
+            claims.append(claim)
+        url = place.address(port)
         start.write_down(lock, url=url)
-        start.prepare(airflow_url=airflow_url)
-        os.environ.update(place.environment(url=url))
-        place.say("starting Airflow and the portal")
+        start.prepare(ports=ports)
+        os.environ.update(place.environment(url=url, deployments=ports))
+        place.say(f"starting {' and '.join(airflow.title for airflow in airflows)}, and the portal")
         part = [sys.executable, "-m", "portal.demo.parts"]
+        given = [f"{name}={chosen}" for name, chosen in ports.items()]
         children: family.Plan = [
-            {"name": "airflow", "argv": [*part, "airflow", str(airflow_port)], "grace": 3.5},
+            *(
+                {"name": airflow.folder, "argv": [*part, "airflow", one], "grace": 3.5}
+                for airflow, one in zip(airflows, given, strict=True)
+            ),
             {"name": "setup", "argv": [*part, "setup"], "job": True},
-            *family.portal_children(host=start.HOST, port=port, logs=place.LOGS, after=["setup"]),
-            {"name": "finish", "argv": [*part, "finish", str(airflow_port)], "job": True, "after": ["setup"]},
+            *family.portal_children(host=place.HOST, port=port, logs=place.LOGS, after=["setup"]),
+            {"name": "finish", "argv": [*part, "finish", *given], "job": True, "after": ["setup"]},
         ]
-        family.hand_over(children, keep_open=[lock, claim, airflow_claim], mark=start.MARK)
+        family.hand_over(children, keep_open=[lock, *claims], mark=start.MARK)
 
 
-def _check_airflow(wanted: str) -> None:
-    if wanted not in ("", "3", "3.3.2"):
-        raise start.CannotStart(f"AIRFLOW={wanted} is not known. The demo has Airflow 3.3.2; leave AIRFLOW out.")
+def _wanted(airflow: str) -> tuple[deployments.Deployment, ...]:
+    try:
+        return deployments.wanted(airflow)
+    except ValueError as error:
+        raise start.CannotStart(str(error)) from error
