@@ -10,17 +10,30 @@ Verified: tests/contract runs the same cases against it and against the real thi
 """
 
 from airflow_bridge.fake.releases import RELEASES, FakeRelease
-from airflow_bridge.fake.rows import FakeDag, FakeEvent, FakeRole, FakeRun, FakeUser, Request
+from airflow_bridge.fake.rows import (
+    FakeBackfill,
+    FakeDag,
+    FakeEvent,
+    FakeQuestion,
+    FakeRole,
+    FakeRun,
+    FakeUser,
+    FakeVariable,
+    Request,
+)
 from airflow_bridge.fake.server import FakeAirflow
 
 __all__ = [
     "RELEASES",
     "FakeAirflow",
+    "FakeBackfill",
     "FakeDag",
     "FakeEvent",
+    "FakeQuestion",
     "FakeRelease",
     "FakeRole",
     "FakeRun",
     "FakeUser",
+    "FakeVariable",
     "Request",
 ]

@@ -5,18 +5,26 @@ from __future__ import annotations
 from functools import cache
 
 from airflow_bridge.fake.releases import FakeRelease
-from airflow_bridge.fake.routing import App, Router
+from airflow_bridge.fake.routing import App
 from airflow_bridge.fake.v1 import dags as v1_dags
+from airflow_bridge.fake.v1 import events as v1_events
 from airflow_bridge.fake.v1 import roles as v1_roles
 from airflow_bridge.fake.v1 import runs as v1_runs
 from airflow_bridge.fake.v1 import server as v1_server
+from airflow_bridge.fake.v1 import tasks as v1_tasks
 from airflow_bridge.fake.v1 import users as v1_users
+from airflow_bridge.fake.v1 import variables as v1_variables
+from airflow_bridge.fake.v2 import backfills as v2_backfills
 from airflow_bridge.fake.v2 import dags as v2_dags
+from airflow_bridge.fake.v2 import events as v2_events
+from airflow_bridge.fake.v2 import hitl as v2_hitl
+from airflow_bridge.fake.v2 import logs as v2_logs
 from airflow_bridge.fake.v2 import roles as v2_roles
 from airflow_bridge.fake.v2 import runs as v2_runs
 from airflow_bridge.fake.v2 import server as v2_server
 from airflow_bridge.fake.v2 import tasks as v2_tasks
 from airflow_bridge.fake.v2 import users as v2_users
+from airflow_bridge.fake.v2 import variables as v2_variables
 
 FAB = "/auth/fab/v1"
 
@@ -27,16 +35,17 @@ def app_of(release: FakeRelease) -> App:
 
 
 def _airflow_2() -> App:
-    core = [v1_server.router, v1_dags.router, v1_runs.router]
+    core = (v1_server, v1_dags, v1_runs, v1_tasks, v1_variables, v1_events)
     people = [v1_users.router, v1_roles.router, v1_roles.permissions_router]
-    mounts = [("/api/v1", router) for router in (*core, *people)] + [(FAB, router) for router in people]
-    return App(mounts, v1_server.otherwise)
+    mounts = [("/api/v1", router) for router in (*(module.router for module in core), *people)]
+    return App([*mounts, *((FAB, router) for router in people)], v1_server.otherwise)
 
 
 def _airflow_3(release: FakeRelease) -> App:
-    mounts: list[tuple[str, Router]] = [("/auth", v2_server.auth_router)]
-    core = (v2_server.router, v2_dags.router, v2_runs.router, v2_tasks.router)
-    mounts += [("/api/v2", router) for router in core]
+    core = [v2_server, v2_dags, v2_runs, v2_tasks, v2_logs, v2_variables, v2_events, v2_backfills]
+    if release.hitl:
+        core.append(v2_hitl)
+    mounts = [("/auth", v2_server.auth_router), *(("/api/v2", module.router) for module in core)]
     by_token = {
         "users": v2_users.router,
         "roles": v2_roles.router,

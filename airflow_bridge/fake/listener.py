@@ -7,7 +7,7 @@ import gzip
 import json
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_bridge.fake.replies import Reply
 from airflow_bridge.fake.rows import NOT_JSON, Request
+from airflow_bridge.fake.v2.waiting import Looks
 
 WORTH_PACKING = 1024  # bytes
 Answer = Callable[[Request], "Reply | Half | None"]
@@ -105,7 +106,22 @@ class _Handler(BaseHTTPRequestHandler):
             authorization=self.headers.get("Authorization", ""),
         )
 
+    def _send_pieces(self, reply: Reply, pieces: Iterable[bytes]) -> None:
+        self.send_response(reply.status)
+        self.send_header("Transfer-Encoding", "chunked")
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+
     def _send(self, reply: Reply, *, half: bool = False) -> None:
+        if isinstance(reply.body, Looks):
+            self._send_pieces(reply, reply.body)
+            return
         data = reply.content
         self.send_response(reply.status)
         if reply.kind:

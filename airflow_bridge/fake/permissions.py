@@ -32,6 +32,7 @@ RESOURCES = (
     "Website",
     "XComs",
 )
+MISSING = {"v1": frozenset({"Backfills", "HITL Detail"}), "v2": frozenset[str]()}
 _VIEW: frozenset[Permission] = frozenset(
     ("can_read", on)
     for on in (

@@ -17,7 +17,8 @@ TEXT = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. A body of text or bytes is sent as it is, anything else as JSON, None as nothing at all."""
+    """An answer. A body of text or bytes is sent as it is, an iterable of bytes piece by piece while it comes, None as
+    nothing at all, anything else as JSON."""
 
     status: int
     body: Any = None

@@ -24,7 +24,7 @@ Handler = Callable[..., Any]
 class Route:
     method: str
     path: str
-    """"*" stands for one part; "/" in a part is never found, encoded or not."""
+    """"*" stands for one part, and "/" in it is never found, encoded or not; "**" for all the rest."""
     handler: Handler
     public: bool = False
     query: Mapping[str, type] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class App:
         self, mounts: Sequence[tuple[str, Router]], otherwise: Callable[[State, Request, set[str]], Reply]
     ) -> None:
         self._routes = [
-            (re.compile(re.escape(f"{prefix}{route.path}").replace(r"\*", "([^/]+)")), route, router.door)
+            (_pattern(f"{prefix}{route.path}"), route, router.door)
             for prefix, router in mounts
             for route in router.routes
         ]
@@ -120,7 +120,7 @@ class App:
             if route.method != request.method:
                 continue
             parts = [unquote(part) for part in found.groups()]
-            if any("/" in part for part in parts):
+            if any("/" in part for part in parts) and not route.path.endswith("**"):
                 return self._otherwise(state, request, set())
             try:
                 door.examine(route, request, state)
@@ -130,6 +130,10 @@ class App:
                 return refusal.reply
             return body if isinstance(body, Reply) else Reply(200, body)
         return self._otherwise(state, request, methods)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.escape(path).replace(r"\*\*", "(.+)").replace(r"\*", "([^/]+)"))
 
 
 def _starred(value: Any, name: str = "") -> Any:

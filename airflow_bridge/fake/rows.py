@@ -82,13 +82,57 @@ class FakeRun:
     """The user that wrote its note last."""
     run_type: str = "manual"
     triggered_by: str = "rest_api"
-    tries: int = 1
-    """How often its tasks were started; clearing adds one."""
+    earlier_tries: dict[str, int] = field(default_factory=dict)
+    """Of tasks that were cleared."""
     run_after: datetime | None = None
     task_states: dict[str, str] = field(default_factory=dict)
     """Of tasks that are in another state than the run's suggests."""
     logs: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     """(task, try) -> lines; there are some by default."""
+
+
+@dataclass
+class FakeVariable:
+    key: str
+    value: str
+    description: str | None = None
+
+
+@dataclass
+class FakeBackfill:
+    id: int
+    dag_id: str
+    from_date: datetime
+    to_date: datetime
+    conf: dict[str, Any]
+    reprocess_behavior: str = "none"
+    max_active_runs: int = 10
+    paused: bool = False
+    created_at: datetime = field(default_factory=_now)
+    completed_at: datetime | None = None
+    runs: list[FakeRun] = field(default_factory=list)
+
+
+@dataclass
+class FakeQuestion:
+    """A task that waits for a person."""
+
+    dag_id: str
+    dag_run_id: str
+    task_id: str
+    subject: str
+    options: list[str]
+    body: str | None = None
+    defaults: list[str] | None = None
+    multiple: bool = False
+    params: dict[str, Any] = field(default_factory=dict)
+    assigned_users: list[dict[str, str]] = field(default_factory=list)
+    """{"id": ..., "name": ...} of those who may answer; empty: everybody who may edit."""
+    created_at: datetime = field(default_factory=_now)
+    answered_by: dict[str, str] | None = None
+    answered_at: datetime | None = None
+    chosen: list[str] | None = None
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 RUN_ID = "^[A-Za-z0-9_.~:+-]+$"
-OTHER_KINDS = ("scheduled", "backfill", "asset_triggered", "dataset_triggered")
+MADE_UP = r"^(?:manual|scheduled|asset_triggered)__(?:\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00)$"
 
 
-def reserved(run_id: str, kinds: Iterable[str] = OTHER_KINDS) -> str:
+def reserved(run_id: str, kinds: Iterable[str]) -> str:
     """In words, where an id belongs to another kind of run."""
     kind = next((kind for kind in kinds if run_id.startswith(f"{kind}__")), "")
     return f"A manual DAG run cannot use ID '{run_id}' since it is reserved for {kind} runs" if kind else ""
@@ -59,7 +59,7 @@ def wrong_param(dag: FakeDag, conf: Mapping[str, Any], names: Iterable[str], *, 
         elif _is(value, "number") and value > schema.get("maximum", value):
             rule, words = "maximum", f"{value!r} is greater than the maximum of {schema['maximum']}"
         if rule:
-            shown = textwrap.indent(pprint.pformat(schema, width=72), "    ")
+            shown = textwrap.indent(pprint.pformat(schema, width=72, sort_dicts=False), "    ")
             where = f"Failed validating {rule!r} in schema:\n{shown}"
             return f"Invalid input for param {name}: {words}\n\n{where}\n\nOn instance:\n    {value!r}"
     return ""

@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 
+from airflow_bridge.fake.access_control import parse
 from airflow_bridge.fake.apps import app_of
 from airflow_bridge.fake.doors import account
 from airflow_bridge.fake.failures import Failure, Mode
 from airflow_bridge.fake.listener import Half, Listener, reserve
 from airflow_bridge.fake.releases import RELEASES
 from airflow_bridge.fake.replies import Reply
-from airflow_bridge.fake.rows import FakeDag, FakeUser, Request
+from airflow_bridge.fake.rows import FakeDag, FakeQuestion, FakeUser, Request
 from airflow_bridge.fake.state import State
 
 
@@ -153,6 +154,24 @@ class FakeAirflow:
                 run.state = state
                 run.started_at = None if state == "queued" else run.started_at or now
                 run.ended_at = now if state in ("success", "failed") else None
+
+            for backfill in self.state.backfills:
+                if not backfill.completed_at and all(run.ended_at for run in backfill.runs):
+                    backfill.completed_at = now
+
+    def parse_dags(self, *, changed: Iterable[str] = ()) -> None:
+        """Let Airflow read the DAG files once more. changed: DAGs whose files are others than before."""
+        with self.lock:
+            parse(self.state, changed=changed)
+
+    def ask(self, question: FakeQuestion) -> None:
+        """Let a task wait for a person's answer."""
+        with self.lock:
+            run = self.state.run(question.dag_id, question.dag_run_id)
+            if run is None:
+                raise ValueError(f"there is no run {question.dag_run_id} of {question.dag_id}")
+            run.task_states[question.task_id] = "awaiting_input" if self.release.partitions else "deferred"
+            self.state.questions.append(question)
 
     def invalidate_tokens(self) -> None:
         with self.lock:

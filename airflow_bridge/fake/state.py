@@ -9,10 +9,19 @@ import time
 from datetime import UTC, datetime
 
 from airflow_bridge.fake.demo import demo_dags
-from airflow_bridge.fake.permissions import BUILT_IN, RESOURCES, of_dag
+from airflow_bridge.fake.permissions import BUILT_IN, MISSING, RESOURCES, of_dag
 from airflow_bridge.fake.releases import FakeRelease
-from airflow_bridge.fake.rows import FakeDag, FakeEvent, FakeRole, FakeRun, FakeUser
-from airflow_bridge.fake.tasks import TaskInstance, task_instances
+from airflow_bridge.fake.rows import (
+    FakeBackfill,
+    FakeDag,
+    FakeEvent,
+    FakeQuestion,
+    FakeRole,
+    FakeRun,
+    FakeUser,
+    FakeVariable,
+)
+from airflow_bridge.fake.tasks import TaskInstance, clear, task_instances
 from airflow_bridge.types import Permission
 
 
@@ -22,10 +31,21 @@ class State:
     def __init__(self, release: FakeRelease, admin: tuple[str, str]) -> None:
         self.release = release
         self.users: dict[str, FakeUser] = {}
-        self.roles = {name: FakeRole(name, set(pairs)) for name, pairs in BUILT_IN.items()}
+        self.resources = frozenset(RESOURCES) - MISSING[release.api]
+        if not release.hitl:
+            self.resources -= {"HITL Detail"}
+        self.roles = {
+            name: FakeRole(name, {pair for pair in pairs if pair[1] in self.resources})
+            for name, pairs in BUILT_IN.items()
+        }
         self.dags = {dag.dag_id: dag for dag in demo_dags()}
         self.runs: list[FakeRun] = []
+        self.variables: dict[str, FakeVariable] = {}
+        self.backfills: list[FakeBackfill] = []
+        self.questions: list[FakeQuestion] = []
         self.events: list[FakeEvent] = []
+        self.log_page = 1_000
+        """Lines of a task's log in one answer."""
         self.import_errors: dict[str, str] = {}
         """File -> what is wrong with it."""
         self.health: dict[str, str | None] = {
@@ -67,7 +87,7 @@ class State:
         life = self.token_life if life is None else life
         made = time.time()
         claims = {
-            "sub": user.username if self.release.fab is None else str(list(self.users).index(user.username) + 1),
+            "sub": user.username if self.release.fab is None else self.number_of(user),
             "jti": secrets.token_hex(16),
             "iat": int(made),
             "nbf": int(made),
@@ -122,6 +142,10 @@ class State:
         wanted = username.casefold()
         return next((user for user in self.users.values() if user.username.casefold() == wanted), None)
 
+    def number_of(self, user: FakeUser) -> str:
+        """As in the database: there is no user's number in FAB's API, but tokens and answers have it."""
+        return str(list(self.users).index(user.username) + 1)
+
     def run(self, dag_id: str, dag_run_id: str) -> FakeRun | None:
         return next((run for run in self.runs if (run.dag_id, run.dag_run_id) == (dag_id, dag_run_id)), None)
 
@@ -139,7 +163,7 @@ class State:
         kind, _, dag_id = name.partition(":")
         if kind in ("DAG", "DAG Run") and dag_id:
             return (dag_id in self.dags and self.dags[dag_id].parsed) or self._granted_somewhere(name)
-        return name in RESOURCES
+        return name in self.resources
 
     def _granted_somewhere(self, resource: str) -> bool:
         # of a DAG that is gone: its resources stay
@@ -174,16 +198,18 @@ class State:
         else:
             run.started_at, run.ended_at = run.started_at or now, now
 
-    def tasks_to_clear(self, run: FakeRun, *, only_failed: bool = False) -> set[str]:
-        rows = self.task_instances(run)
-        return {row.task_id for row in rows if not only_failed or row.state in ("failed", "upstream_failed")}
+    def to_clear(self, run: FakeRun, names: list[str] | None, only_failed: bool) -> list[TaskInstance]:
+        """names: of tasks; None: all."""
+        rows = [row for row in self.task_instances(run) if names is None or row.task_id in names]
+        return [row for row in rows if not only_failed or row.state in ("failed", "upstream_failed")]
 
-    def clear(self, run: FakeRun, tasks: set[str]) -> None:
+    def clear_tasks(self, rows: list[TaskInstance], *, reset_runs: bool) -> None:
         """Run these tasks once more."""
-        run.tries += 1
-        run.task_states = {task: state for task, state in run.task_states.items() if task not in tasks}
-        run.queued_at = datetime.now(UTC)
-        self.set_state(run, "queued")
+        for run in {id(row.run): row.run for row in rows}.values():
+            clear(run, self.dags[run.dag_id], {row.task_id for row in rows if row.run is run})
+            if reset_runs:
+                run.queued_at = datetime.now(UTC)
+                self.set_state(run, "queued")
 
     def pairs(self) -> list[Permission]:
         """Every pair of action and resource that exists."""

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from airflow_bridge.fake.rows import FakeDag, FakeRun
 
+WAITING = ("running", "awaiting_input", "deferred")
+
 
 @dataclass(frozen=True)
 class TaskInstance:
@@ -25,15 +27,26 @@ def task_instances(run: FakeRun, dag: FakeDag) -> list[TaskInstance]:
         states[:-1] = ["success"] * (len(dag.tasks) - 1)
     elif run.state == "running":
         states[0] = "running"
-    rows = []
-    for task_id, usual in zip(dag.tasks, states, strict=True):
-        state = run.task_states.get(task_id, usual)
-        begun = state is not None
-        ended = run.ended_at if begun and state not in ("running", "awaiting_input", "deferred") else None
-        rows.append(
-            TaskInstance(run, task_id, state, run.tries if begun else 0, run.started_at if begun else None, ended)
-        )
-    return rows
+    return [
+        _task(run, task_id, run.task_states.get(task_id, usual))
+        for task_id, usual in zip(dag.tasks, states, strict=True)
+    ]
+
+
+def _task(run: FakeRun, task_id: str, state: str | None) -> TaskInstance:
+    begun = state is not None
+    ended = run.ended_at if begun and state not in WAITING else None
+    tries = run.earlier_tries.get(task_id, 0) + begun
+    return TaskInstance(run, task_id, state, tries, run.started_at if begun else None, ended)
+
+
+def clear(run: FakeRun, dag: FakeDag, chosen: set[str]) -> None:
+    """These tasks are to run once more; the others stay as they are."""
+    before = task_instances(run, dag)
+    run.task_states = {task.task_id: task.state for task in before if task.state and task.task_id not in chosen}
+    for task in before:
+        if task.task_id in chosen:
+            run.earlier_tries[task.task_id] = task.tries
 
 
 def log_lines(task: TaskInstance, attempt: int) -> list[str]:
@@ -43,4 +56,4 @@ def log_lines(task: TaskInstance, attempt: int) -> list[str]:
     lines = [f"Task {task.task_id} of {task.run.dag_run_id} starts, try {attempt}"]
     if task.state == "failed" and attempt == task.tries:
         return [*lines, "Task failed with exception"]
-    return [*lines, "Task is done"] if task.state == "success" else lines
+    return [*lines, "Task is done"] if task.ended_at else lines

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from airflow_bridge.fake.replies import problem
+from airflow_bridge.fake.replies import Refusal, problem
 from airflow_bridge.fake.routing import Route
 from airflow_bridge.fake.rows import Request
 
@@ -22,7 +23,9 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 def examine_query(route: Route, request: Request) -> None:
     unknown = sorted(request.query.keys() - route.query.keys())
     if unknown:
-        raise problem(400, f"Extra query parameter(s) {', '.join(unknown)} not in spec")
+        words = f"Extra query parameter(s) {', '.join(unknown)} not in spec"
+        refused = problem(400, words).reply
+        raise Refusal(replace(refused, body={**refused.body, "title": None}))
     for name, value in request.query.items():
         kind = route.query[name]
         if kind is int and not value.removeprefix("-").isdigit():
@@ -54,7 +57,7 @@ def _examine(value: Any, schema: Mapping[str, Any], at: str) -> None:
     if schema.get("format") == "date-time" and not _is_moment(value):
         raise problem(400, f"{value!r} is not a 'date-time'{where}")
     if len(value) < schema.get("minLength", 0) if isinstance(value, str) else False:
-        raise problem(400, f"{value!r} is too short{where}")
+        raise problem(400, f"{value!r} should be non-empty{where}")
     if isinstance(value, dict):
         for name, sub in schema.get("properties", {}).items():
             if name in value:
@@ -71,7 +74,9 @@ def _is_moment(value: str) -> bool:
         return False
 
 
-def load(body: Mapping[str, Any], known: Mapping[str, int | None], *, required: tuple[str, ...] = ()) -> None:
+def load(
+    body: Mapping[str, Any], known: Mapping[str, int | None], *, required: tuple[str, ...] = (), title: str = ""
+) -> None:
     """The second look, by name -> longest text: what is missing, what is unknown, what is too long, all at once."""
     faults = {name: ["Missing data for required field."] for name in required if name not in body}
     for name, value in body.items():
@@ -80,4 +85,4 @@ def load(body: Mapping[str, Any], known: Mapping[str, int | None], *, required: 
         elif (longest := known[name]) and isinstance(value, str) and len(value) > longest:
             faults[name] = [f"Longer than maximum length {longest}."]
     if faults:
-        raise problem(400, str(faults))
+        raise problem(400, str(faults), title=title)

@@ -13,6 +13,7 @@ from airflow_bridge.fake.rules import reserved, well_formed, wrong_param
 from airflow_bridge.fake.v1 import shapes
 from airflow_bridge.fake.v1.examine import load
 from airflow_bridge.fake.v1.paging import PAGED, in_order, page
+from airflow_bridge.fake.v1.tasks import reference
 
 router = Router(PASSWORD)
 
@@ -143,11 +144,12 @@ def set_note(call: Call, dag_id: str, run_id: str) -> Any:
 
 @router("POST", "/dags/*/dagRuns/*/clear", body={"dry_run": {"type": "boolean"}})
 def clear(call: Call, dag_id: str, run_id: str) -> Any:
-    run = _run_to_change(call, dag_id, run_id, "api.clear_dag_run")
+    run = _run_to_change(call, dag_id, run_id, "api.clear_dag_run", gap="   ")
     load(call.body, {"dry_run": None})
+    found = call.state.to_clear(run, None, only_failed=False)
     if call.body.get("dry_run", True):
-        return {"task_instances": [_reference(run, task_id) for task_id in call.state.dags[dag_id].tasks]}
-    call.state.clear(run, call.state.tasks_to_clear(run))
+        return {"task_instances": [reference(row.run, row.task_id) for row in found]}
+    call.state.clear_tasks(found, reset_runs=True)
     return shapes.run(run)
 
 
@@ -162,21 +164,10 @@ def delete(call: Call, dag_id: str, run_id: str) -> Any:
     return NOTHING
 
 
-def _run_to_change(call: Call, dag_id: str, run_id: str, event: str) -> FakeRun:
+def _run_to_change(call: Call, dag_id: str, run_id: str, event: str, *, gap: str = " ") -> FakeRun:
     call.need_dag("can_edit", dag_id, ("can_edit", "DAG Runs"))
     call.record(event, dag_id=dag_id, run_id=run_id)
     found = call.state.run(dag_id, run_id)
     if found is None:
-        raise problem(404, title=f"Dag Run id {run_id} not found in dag {dag_id}")
+        raise problem(404, title=f"Dag Run id {run_id} not found in dag{gap}{dag_id}")
     return found
-
-
-def _reference(run: FakeRun, task_id: str) -> dict[str, Any]:
-    when = run.logical_date.isoformat() if run.logical_date else None
-    return {
-        "dag_id": run.dag_id,
-        "dag_run_id": run.dag_run_id,
-        "execution_date": when,
-        "logical_date": when,
-        "task_id": task_id,
-    }

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_bridge.fake.replies import moment_v1, moment_without_zone
 from airflow_bridge.fake.rows import FakeDag, FakeRole, FakeRun, FakeUser
+from airflow_bridge.fake.tasks import TaskInstance
 
 
 def user(row: FakeUser) -> dict[str, Any]:
@@ -79,10 +80,11 @@ def dag_details(row: FakeDag) -> dict[str, Any]:
         "is_paused_upon_creation": False,
         "last_parsed": moment_v1(row.last_parsed),
         "orientation": "LR",
+        "owners": [],  # whoever it belongs to: only the list tells
         "params": params,
         "render_template_as_native_obj": False,
         "start_date": "2026-01-01T00:00:00+00:00",
-        "template_search_path": None,
+        "template_searchpath": None,
         "timezone": "Timezone('UTC')",
     }
 
@@ -109,4 +111,40 @@ def run(row: FakeRun) -> dict[str, Any]:
         "run_type": row.run_type,
         "start_date": moment_v1(row.started_at),
         "state": row.state,
+    }
+
+
+def task_instance(row: TaskInstance) -> dict[str, Any]:
+    run = row.run
+    done = row.started_at is not None and row.ended_at is not None
+    return {
+        "dag_id": run.dag_id,
+        "dag_run_id": run.dag_run_id,
+        "duration": (row.ended_at - row.started_at).total_seconds() if done else None,  # type: ignore[operator]
+        "end_date": moment_v1(row.ended_at),
+        "execution_date": moment_v1(run.logical_date),
+        "executor": None,
+        "executor_config": "{}",
+        "hostname": "worker" if row.state else "",
+        "map_index": -1,
+        "max_tries": 0,
+        "note": None,
+        "operator": "_PythonDecoratedOperator",
+        "pid": None,
+        "pool": "default_pool",
+        "pool_slots": 1,
+        "priority_weight": 1,
+        "queue": "default",
+        "queued_when": moment_v1(run.queued_at) if row.state else None,
+        "rendered_fields": {},
+        "rendered_map_index": None,
+        "sla_miss": None,
+        "start_date": moment_v1(row.started_at),
+        "state": row.state,
+        "task_display_name": row.task_id,
+        "task_id": row.task_id,
+        "trigger": None,
+        "triggerer_job": None,
+        "try_number": row.tries,
+        "unixname": "airflow",
     }

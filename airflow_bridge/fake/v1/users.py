@@ -118,6 +118,9 @@ def _has_email(call: Call, email: str) -> bool:
 
 def _known_roles(call: Call, wanted: list[Any]) -> list[str]:
     """As often as they were named."""
+    faults = {place: {"name": ["Missing data for required field."]} for place, item in enumerate(wanted) if not item}
+    if faults:
+        raise problem(400, str({"roles": faults}))
     names = [item["name"] for item in wanted]
     unknown = [name for name in names if name not in call.state.roles]
     if unknown:

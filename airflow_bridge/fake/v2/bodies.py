@@ -61,10 +61,12 @@ def check(call: Call, fields: Mapping[str, Field]) -> dict[str, Any]:
 def _faults(value: Any, field: Field, at: tuple[str | int, ...]) -> list[dict[str, Any]]:
     if value is None and field.null:
         return []
+    if field.kind == "any":
+        return []
     if field.kind == "bool":
         return _bool(value, at)
-    if field.kind == "moment":
-        return _moment(value, at)
+    if field.kind in ("moment", "date"):
+        return _moment(value, at, zone=field.kind == "moment")
     if field.choices:
         return _choice(value, field.choices, at)
     python, name = KINDS[field.kind]
@@ -111,13 +113,14 @@ def truth(value: Any) -> bool:
     return str(value).lower() in ("true", "1")
 
 
-def _moment(value: Any, at: tuple[str | int, ...]) -> list[dict[str, Any]]:
+def _moment(value: Any, at: tuple[str | int, ...], *, zone: bool) -> list[dict[str, Any]]:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        words = "Input should be a valid datetime or date, invalid character in year"
-        return [faulty("datetime_from_date_parsing", at, words, value, ctx={"error": "invalid character in year"})]
-    if moment.tzinfo is None:
+        error = "invalid character in year" if len(str(value)) >= len("2026-01-01") else "input is too short"
+        words = f"Input should be a valid datetime or date, {error}"
+        return [faulty("datetime_from_date_parsing", at, words, value, ctx={"error": error})]
+    if zone and moment.tzinfo is None:
         return [faulty("timezone_aware", at, "Input should have timezone info", value)]
     return []
 

@@ -55,7 +55,7 @@ def dag(call: Call, dag_id: str) -> Any:
     call.need_dag("can_read", dag_id)
     found = call.state.parsed_dag(dag_id)
     if found is None:
-        raise detail(404, f"Dag with id: {dag_id} was not found")
+        raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
     return shapes.dag(found, call.state.release)
 
 

@@ -19,7 +19,16 @@ permissions_router = Router(TOKEN)
 
 _PAIR = {"action": {"name": None}, "resource": {"name": None}}
 ORDERS: Orders = {"name": operator.attrgetter("name"), "role_id": None}
-BODY = {"name": Field(required=True, shortest=1), "actions": Field("list", nested=_PAIR)}
+BODY = {name: Field("list", nested=_PAIR) for name in ("actions", "permissions")}
+BODY["name"] = Field(required=True, shortest=1)
+
+
+def _body(call: Call) -> dict[str, Any]:
+    """The permissions go by either name."""
+    body = dict(check(call, BODY))
+    if "permissions" in body:
+        body.setdefault("actions", body.pop("permissions"))
+    return body
 
 
 @router("GET", "/roles")
@@ -32,7 +41,7 @@ def roles(call: Call) -> Any:
 @router("POST", "/roles")
 def create(call: Call) -> Any:
     call.need("can_create", "Roles")
-    body = check(call, BODY)
+    body = _body(call)
     name = body["name"]
     if name in call.state.roles:
         raise detail(409, f"Role with name '{name}' already exists; please update with the PATCH endpoint")
@@ -51,7 +60,7 @@ def patch(call: Call, name: str) -> Any:
     if not call.state.release.role_edits:
         raise detail(403, "Forbidden")  # it asks for a permission that nobody can have
     call.need("can_edit", "Roles")
-    body = dict(check(call, BODY))
+    body = _body(call)
     role = _role(call, name)
     if mask := call.query.get("update_mask"):
         fields = [field.strip() for field in mask.split(",") if field.strip()]

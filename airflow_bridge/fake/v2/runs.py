@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_bridge.fake.doors import TOKEN
-from airflow_bridge.fake.replies import NOTHING, Refusal, detail
+from airflow_bridge.fake.replies import NOTHING, Refusal, Reply, detail, faulty
 from airflow_bridge.fake.routing import Call, Orders, Router
 from airflow_bridge.fake.rows import FakeRun
-from airflow_bridge.fake.rules import RUN_ID, reserved, well_formed, wrong_param
+from airflow_bridge.fake.rules import MADE_UP, RUN_ID, reserved, well_formed, wrong_param
 from airflow_bridge.fake.v2 import shapes
-from airflow_bridge.fake.v2.bodies import Field, check, truth
-from airflow_bridge.fake.v2.paging import in_order, page
+from airflow_bridge.fake.v2.bodies import Field, check, refuse, truth
+from airflow_bridge.fake.v2.paging import in_order, page, with_cursors
+from airflow_bridge.fake.v2.waiting import Looks
 
 router = Router(TOKEN)
 
@@ -76,7 +77,7 @@ def trigger(call: Call, dag_id: str) -> Any:
     conf = body.get("conf") or {}
     run_id = body.get("dag_run_id") or _made_up(when)
     if not well_formed(run_id):
-        raise detail(400, f"The run_id provided '{run_id}' does not match regex pattern '{RUN_ID}'")
+        raise detail(400, f"The run_id provided '{run_id}' does not match regex pattern '{RUN_ID}' or '{MADE_UP}'")
     if words := reserved(run_id, ("scheduled", "backfill", "operator_triggered", "asset_triggered")):
         raise detail(400, words)
     if words := wrong_param(dag, conf, dag.params, nothing="No value passed"):
@@ -107,7 +108,7 @@ def runs(call: Call, dag_id: str) -> Any:
         raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
     rows = in_order([run for run in call.state.runs if _wanted(call, run, dag_id)], call, "id", ORDERS)
     release = call.state.release
-    return page("dag_runs", rows, call, lambda run: shapes.run(run, release))
+    return with_cursors(page("dag_runs", rows, call, lambda run: shapes.run(run, release)), call)
 
 
 def _wanted(call: Call, run: FakeRun, dag_id: str) -> bool:
@@ -173,15 +174,28 @@ def clear(call: Call, dag_id: str, run_id: str) -> Any:
     if not dry_run:
         call.record("clear_dag_run", dag_id=dag_id, run_id=run_id)
     found = _found(call, dag_id, run_id)
-    only_failed = truth(body.get("only_failed", False))
-    chosen = call.state.tasks_to_clear(found, only_failed=only_failed)
+    chosen = call.state.to_clear(found, None, only_failed=truth(body.get("only_failed", False)))
     if dry_run:
-        rows = [row for row in call.state.task_instances(found) if row.task_id in chosen]
-        shaped = [shapes.task_instance(row, call.state.release) for row in rows]
+        shaped = [shapes.task_instance(row, call.state.release) for row in chosen]
         return {"task_instances": shaped, "total_entries": len(shaped)}
-    if chosen:
-        call.state.clear(found, chosen)
+    call.state.clear_tasks(chosen, reset_runs=True)
     return shapes.run(found, call.state.release)
+
+
+@router("GET", "/dags/*/dagRuns/*/wait")
+def wait(call: Call, dag_id: str, run_id: str) -> Any:
+    """A line with the state every so often, until the run has ended; no content type."""
+    if not call.state.release.wait:
+        raise Refusal(Reply(404, {"error": "API route not found"}))
+    run = find(call, dag_id, run_id)
+    interval = call.query.get("interval")
+    if interval is None:
+        raise refuse([faulty("missing", ("query", "interval"), "Field required", None)])
+    if float(interval) <= 0:
+        words = "Input should be greater than 0"
+        raise refuse([faulty("greater_than", ("query", "interval"), words, interval, ctx={"gt": 0.0})])
+    # 3.1 says nothing until the end
+    return Reply(200, Looks(run, float(interval), silent=not call.state.release.partitions), kind="")
 
 
 @router("DELETE", "/dags/*/dagRuns/*")

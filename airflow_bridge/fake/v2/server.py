@@ -44,9 +44,13 @@ def providers(call: Call) -> Any:
     rows = [("apache-airflow-providers-standard", "Airflow Standard Provider", "1.6.0")]
     if fab := call.state.release.fab:
         rows.insert(0, ("apache-airflow-providers-fab", "Flask App Builder", fab))
-    return page(
-        "providers", rows, call, lambda row: dict(zip(("package_name", "description", "version"), row, strict=True))
-    )
+    newest = call.state.release.partitions
+    return page("providers", rows, call, lambda row: _provider(*row, documented=newest))
+
+
+def _provider(package_name: str, description: str, version: str, *, documented: bool) -> dict[str, Any]:
+    guide = {"documentation_url": f"https://airflow.apache.org/docs/{package_name}/{version}"} if documented else {}
+    return {"package_name": package_name, "description": description, "version": version, **guide}
 
 
 @auth_router("POST", "/token", public=True)
@@ -98,15 +102,12 @@ def openapi(call: Call) -> Any:
 
 
 def otherwise(state: State, request: Request, methods: set[str]) -> Reply:
-    path = request.path
-    if methods:
-        return Reply(405, {"detail": "Method Not Allowed"}, headers={"Allow": ", ".join(sorted(methods))})
-    if path.startswith("/api/v1/"):
-        return Reply(404, {"error": GONE})
-    if not path.startswith("/auth/"):
-        return Reply(404, {"error": "API route not found"})
-    if state.release.fab is not None:
+    """Behind every path stands a page for GET, so with any other method no path is unknown; but FAB knows its own."""
+    fab, path = state.release.fab is not None, request.path
+    if path.startswith("/auth/") and fab:
         return Reply(404, PAGE_NOT_FOUND, HTML)
-    if request.method == "GET":
+    if request.method != "GET" or methods:
+        return Reply(405, {"detail": "Method Not Allowed"}, headers={"Allow": ", ".join(sorted(methods or {"GET"}))})
+    if path.startswith("/auth/"):
         return Reply(200, SIGN_IN_PAGE, HTML)  # the log-in page answers for everything
-    return Reply(405, {"detail": "Method Not Allowed"}, headers={"Allow": "GET"})
+    return Reply(404, {"error": GONE if path.startswith("/api/v1/") else "API route not found"})

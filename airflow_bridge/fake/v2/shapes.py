@@ -97,6 +97,26 @@ def dag_details(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
         "timezone": "UTC",
         "last_parsed": moment(row.last_parsed),
         "default_args": {"owner": row.owner},
+        "concurrency": 16,
+        "latest_dag_version": dag_version(row.dag_id),
+        **(_newest_details() if release.partitions else {}),
+    }
+
+
+def _newest_details() -> dict[str, Any]:
+    return {"active_runs_count": 0, "is_favorite": False, "owner_links": {}, "rerun_with_latest_version": None}
+
+
+def dag_version(dag_id: str) -> dict[str, Any]:
+    return {
+        "id": "01a1fe03-4f46-7e16-8578-6675c065aa5d",
+        "version_number": 1,
+        "dag_id": dag_id,
+        "bundle_name": "dags-folder",
+        "bundle_version": None,
+        "created_at": "2026-11-21T04:36:30.955786Z",
+        "dag_display_name": dag_id,
+        "bundle_url": None,
     }
 
 
@@ -120,7 +140,7 @@ def run(row: FakeRun, release: FakeRelease) -> dict[str, Any]:
         **({"triggering_user_name": row.by or None} if release.triggering_user else {}),
         "conf": row.conf,
         "note": row.note,
-        "dag_versions": [],
+        "dag_versions": [dag_version(row.dag_id)],
         "bundle_version": None,
         "dag_display_name": row.dag_id,
         **({"partition_key": None, "partition_date": None} if release.partitions else {}),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_bridge.fake.doors import TOKEN
+from airflow_bridge.fake.replies import detail
 from airflow_bridge.fake.routing import Call, Orders, Router
 from airflow_bridge.fake.v2 import shapes
-from airflow_bridge.fake.v2.paging import in_order, page
-from airflow_bridge.fake.v2.runs import find
+from airflow_bridge.fake.v2.bodies import Field, check, truth
+from airflow_bridge.fake.v2.paging import in_order, page, with_cursors
 
 router = Router(TOKEN)
 
@@ -24,11 +25,44 @@ ORDERS: Orders = {
 
 @router("GET", "/dags/*/dagRuns/*/taskInstances")
 def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
-    run = find(call, dag_id, run_id)
-    call.need("can_read", "Task Instances")
+    call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"), ("can_read", "Task Instances"))
+    run = call.state.run(dag_id, run_id)
+    if run is None:
+        raise detail(404, f"DagRun with dag_id: `{dag_id}` and run_id: `{run_id}` was not found")
     rows = call.state.task_instances(run)
-    if state := call.query.get("state"):
-        rows = [row for row in rows if row.state == state]
+    if states := call.query.get("state"):
+        rows = [row for row in rows if str(row.state) in states.split(",")]
     release = call.state.release
     rows = in_order(rows, call, "map_index", ORDERS)
-    return page("task_instances", rows, call, lambda row: shapes.task_instance(row, release))
+    answer = page("task_instances", rows, call, lambda row: shapes.task_instance(row, release))
+    return with_cursors(answer, call)
+
+
+CLEAR = {
+    "task_ids": Field("list", null=True),
+    "dag_run_id": Field(null=True),
+    **{name: Field("bool") for name in ("dry_run", "only_failed", "only_running", "reset_dag_runs")},
+    **{f"include_{which}": Field("bool") for which in ("upstream", "downstream", "future", "past")},
+    "run_on_latest_version": Field("bool", null=True),
+    "prevent_running_task": Field("bool"),
+    "note": Field(null=True, longest=1000),
+}
+
+
+@router("POST", "/dags/*/clearTaskInstances")
+def clear(call: Call, dag_id: str) -> Any:
+    call.need_dag("can_edit", dag_id, ("can_edit", "DAG Runs"), ("can_edit", "Task Instances"))
+    body, state = check(call, CLEAR), call.state
+    if state.parsed_dag(dag_id) is None:
+        raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
+    run_id = body.get("dag_run_id")
+    if run_id is not None and state.run(dag_id, run_id) is None:
+        raise detail(404, f"Dag Run id {run_id} not found in dag {dag_id}")
+    runs = [run for run in state.runs if run.dag_id == dag_id and run_id in (None, run.dag_run_id)]
+    only_failed = truth(body.get("only_failed", True))
+    found = [row for run in runs for row in state.to_clear(run, body.get("task_ids"), only_failed)]
+    shaped = [shapes.task_instance(row, state.release) for row in found]
+    if not truth(body.get("dry_run", True)):
+        call.record("post_clear_task_instances", dag_id=dag_id, run_id=run_id)
+        state.clear_tasks(found, reset_runs=truth(body.get("reset_dag_runs", True)))
+    return with_cursors({"task_instances": shaped, "total_entries": len(shaped)}, call)

@@ -1,0 +1,37 @@
+"""Which lines of Airflow's own log a request asks for; the filters are the same in both versions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airflow_bridge.fake.routing import Call
+from airflow_bridge.fake.rows import FakeEvent
+
+
+def wanted(call: Call) -> list[tuple[int, FakeEvent]]:
+    """With their numbers. What was about a DAG that is gone is not shown to anybody."""
+    rows = enumerate(call.state.events, start=1)
+    return [(number, row) for number, row in rows if _visible(call, row) and _matches(call, row)]
+
+
+def _visible(call: Call, row: FakeEvent) -> bool:
+    return row.dag_id is None or (
+        call.state.parsed_dag(row.dag_id) is not None and call.state.may_on_dag(call.by, "can_read", row.dag_id)
+    )
+
+
+def _matches(call: Call, row: FakeEvent) -> bool:
+    query = call.query
+    for name in ("event", "owner", "dag_id", "run_id"):
+        if name in query and getattr(row, name) != query[name]:
+            return False
+    if "included_events" in query and row.event not in query["included_events"].split(","):
+        return False
+    if "excluded_events" in query and row.event in query["excluded_events"].split(","):
+        return False
+    after, before = (query.get(name) for name in ("after", "before"))
+    return (not after or row.when > moment(after)) and (not before or row.when < moment(before))
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace(" ", "+"))

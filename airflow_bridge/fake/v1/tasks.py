@@ -1,0 +1,111 @@
+"""The tasks of a run and their logs, as Airflow 2 shows them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from airflow_bridge.fake.doors import PASSWORD
+from airflow_bridge.fake.replies import TEXT, Reply, problem
+from airflow_bridge.fake.routing import Call, Router
+from airflow_bridge.fake.rows import FakeRun
+from airflow_bridge.fake.tasks import TaskInstance, log_lines
+from airflow_bridge.fake.v1 import shapes
+from airflow_bridge.fake.v1.examine import load
+from airflow_bridge.fake.v1.paging import page
+
+router = Router(PASSWORD)
+
+BETWEEN = [f"{name}_{end}" for name in ("execution_date", "start_date", "end_date") for end in ("gte", "lte")]
+FILTERS: dict[str, type] = {
+    "limit": int,
+    "offset": int,
+    **dict.fromkeys((*BETWEEN, "updated_at_gte", "updated_at_lte"), str),
+    **dict.fromkeys(("duration_gte", "duration_lte", "state", "pool", "queue", "executor"), str),
+}
+
+
+@router("GET", "/dags/*/dagRuns/*/taskInstances", query=FILTERS)
+def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
+    call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"), ("can_read", "Task Instances"))
+    run = call.state.run(dag_id, run_id)
+    rows = call.state.task_instances(run) if run else []  # of a run that is not there, none: not even a 404
+    if states := call.query.get("state"):
+        rows = [row for row in rows if str(row.state) in states.split(",")]
+    return page("task_instances", rows, call, shapes.task_instance)
+
+
+CLEAR: dict[str, Any] = {
+    "task_ids": {"type": "array", "items": {"type": "string"}},
+    "dag_run_id": {"type": "string", "nullable": True},
+    **{name: {"type": "boolean"} for name in ("dry_run", "only_failed", "only_running", "reset_dag_runs")},
+    **{f"include_{which}": {"type": "boolean"} for which in ("upstream", "downstream", "future", "past")},
+}
+
+
+@router("POST", "/dags/*/clearTaskInstances", body=CLEAR)
+def clear(call: Call, dag_id: str) -> Any:
+    call.need_dag("can_edit", dag_id, ("can_edit", "DAG Runs"), ("can_edit", "Task Instances"))
+    call.record("api.post_clear_task_instances", dag_id=dag_id)
+    body, state = call.body, call.state
+    load(body, dict.fromkeys(CLEAR))
+    if state.parsed_dag(dag_id) is None:
+        raise problem(404, title=f"Dag id {dag_id} not found")
+    run_id = body.get("dag_run_id")
+    if run_id is not None and state.run(dag_id, run_id) is None:
+        raise problem(404, title=f"Dag Run id {run_id} not found in dag {dag_id}")
+    runs = [run for run in state.runs if run.dag_id == dag_id and run_id in (None, run.dag_run_id)]
+    found = [row for run in runs for row in state.to_clear(run, body.get("task_ids"), body.get("only_failed", True))]
+    if not body.get("dry_run", True):
+        state.clear_tasks(found, reset_runs=body.get("reset_dag_runs", False))
+    return {"task_instances": [reference(row.run, row.task_id) for row in found]}
+
+
+def reference(run: FakeRun, task_id: str) -> dict[str, Any]:
+    when = run.logical_date.isoformat() if run.logical_date else None
+    names = {"dag_id": run.dag_id, "dag_run_id": run.dag_run_id, "task_id": task_id}
+    return {**names, "execution_date": when}
+
+
+LOG = {"full_content": bool, "map_index": int, "token": str}
+
+
+@router("GET", "/dags/*/dagRuns/*/taskInstances/*/logs/*", query=LOG)
+def log(call: Call, dag_id: str, run_id: str, task_id: str, attempt: str) -> Any:
+    call.need_dag("can_read", dag_id, ("can_read", "Task Logs"))
+    start = _place(call.query.get("token", ""))
+    run = call.state.run(dag_id, run_id)
+    rows = call.state.task_instances(run) if run else []
+    task = next((row for row in rows if row.task_id == task_id), None)
+    if task is None:
+        raise problem(404, title="TaskInstance not found")
+    text, end = _text(call, task, int(attempt), start)
+    if "application/json" in call.request.accept and "text/plain" not in call.request.accept:
+        # what Python shows of a list of pairs, and a token whether anything is left or not
+        token = _token({"download_logs": False, "end_of_log": task.ended_at is not None, "log_pos": end})
+        return {"content": repr([("worker", text)]), "continuation_token": token}
+    return Reply(200, f"worker\n{text}\n" if text else "", TEXT)
+
+
+def _text(call: Call, task: TaskInstance, attempt: int, start: int) -> tuple[str, int]:
+    if not 1 <= attempt <= task.tries:
+        # no error: it is said in the text
+        words = f"Try number {attempt} is invalid." if attempt < 1 else "*** Could not read served logs: 403 FORBIDDEN"
+        return words, 0
+    lines = log_lines(task, attempt)
+    return "\n".join(lines[start:]), len(lines)
+
+
+def _token(payload: dict[str, Any]) -> str:
+    return f"{base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip('=')}.signed"
+
+
+def _place(token: str) -> int:
+    """The line that a token stands for."""
+    if not token:
+        return 0
+    payload, _, signature = token.partition(".")
+    if signature != "signed":
+        raise problem(400, title="Bad Signature. Please use only the tokens provided by the API.")
+    return int(json.loads(base64.urlsafe_b64decode(payload + "=="))["log_pos"])
