@@ -25,12 +25,17 @@ def _matches(call: Call, row: FakeEvent) -> bool:
     for name in ("event", "owner", "dag_id", "run_id"):
         if name in query and getattr(row, name) != query[name]:
             return False
-    if "included_events" in query and row.event not in query["included_events"].split(","):
-        return False
-    if "excluded_events" in query and row.event in query["excluded_events"].split(","):
+    included, excluded = (_names(call, f"{which}_events") for which in ("included", "excluded"))
+    if (included and row.event not in included) or row.event in excluded:
         return False
     after, before = (query.get(name) for name in ("after", "before"))
     return (not after or row.when > moment(after)) and (not before or row.when < moment(before))
+
+
+def _names(call: Call, parameter: str) -> list[str]:
+    """Airflow 2 takes one text with commas, Airflow 3 the parameter several times."""
+    values = call.values(parameter)
+    return values[0].split(",") if values and call.state.release.api == "v1" else values
 
 
 def moment(text: str) -> datetime:

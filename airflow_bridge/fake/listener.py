@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_bridge.fake.replies import Reply
-from airflow_bridge.fake.rows import NOT_JSON, Request
+from airflow_bridge.fake.rows import AND, NOT_JSON, Request
 from airflow_bridge.fake.v2.waiting import Looks
 
 WORTH_PACKING = 1024  # bytes
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         query: dict[str, str] = {}
         for name, value in parse_qsl(parts.query):
-            query[name] = f"{query[name]},{value}" if name in query else value
+            query[name] = f"{query[name]}{AND}{value}" if name in query else value
         return Request(
             self.command,
             parts.path,

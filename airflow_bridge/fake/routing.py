@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from airflow_bridge.fake.replies import Refusal, Reply
-from airflow_bridge.fake.rows import FakeEvent, FakeUser, Request
+from airflow_bridge.fake.rows import AND, FakeEvent, FakeUser, Request
 from airflow_bridge.fake.state import State
 
 Handler = Callable[..., Any]
@@ -61,6 +61,11 @@ class Call:
     def query(self) -> Mapping[str, str]:
         return self.request.query
 
+    def values(self, name: str) -> list[str]:
+        """Of a parameter that may be given several times."""
+        given = self.query.get(name)
+        return given.split(AND) if given else []
+
     def need(self, action: str, resource: str) -> None:
         if not self.state.may(self.by, action, resource):
             raise self.door.forbid(self.state)
@@ -71,10 +76,12 @@ class Call:
         if not on_dag or not all(self._may_too(dag_id, *pair) for pair in also):
             raise self.door.forbid(self.state)
 
-    def record(self, event: str, *, dag_id: str | None = None, run_id: str | None = None) -> None:
-        """In Airflow's own log, where secrets are starred."""
-        body = self.body if isinstance(self.body, dict) else {}
-        told = {**self.query, **body}
+    def record(self, event: str, *, dag_id: str | None = None, run_id: str | None = None, **more: str) -> None:
+        """In Airflow's own log, where secrets are starred. more: what else is told."""
+        body: dict[str, Any] = self.body if isinstance(self.body, dict) else {}
+        told = {**self.query, **more, **body}
+        if self.state.release.api == "v2":
+            told["method"] = self.request.method
         self.state.events.append(FakeEvent(event, self.by.username, dag_id, run_id, json.dumps(_starred(told))))
 
     def _may_too(self, dag_id: str, action: str, resource: str) -> bool:

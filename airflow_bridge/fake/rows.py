@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow_bridge.types import Permission
 
+AND = "\n"
+"""Between the values of a parameter that was given several times."""
 NOT_JSON = object()
 """The body of a request that could not be read."""
 
@@ -104,7 +106,7 @@ class FakeBackfill:
     dag_id: str
     from_date: datetime
     to_date: datetime
-    conf: dict[str, Any]
+    conf: dict[str, Any] | None
     reprocess_behavior: str = "none"
     max_active_runs: int = 10
     paused: bool = False

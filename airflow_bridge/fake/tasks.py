@@ -7,7 +7,7 @@ from datetime import datetime
 
 from airflow_bridge.fake.rows import FakeDag, FakeRun
 
-WAITING = ("running", "awaiting_input", "deferred")
+WAITING = ("scheduled", "queued", "running", "awaiting_input", "deferred")
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,8 @@ def task_instances(run: FakeRun, dag: FakeDag) -> list[TaskInstance]:
         states[:-1] = ["success"] * (len(dag.tasks) - 1)
     elif run.state == "running":
         states[0] = "running"
-    return [
-        _task(run, task_id, run.task_states.get(task_id, usual))
-        for task_id, usual in zip(dag.tasks, states, strict=True)
-    ]
+    kept = {task: state for task, state in run.task_states.items() if not (run.ended_at and state in WAITING)}
+    return [_task(run, task_id, kept.get(task_id, usual)) for task_id, usual in zip(dag.tasks, states, strict=True)]
 
 
 def _task(run: FakeRun, task_id: str, state: str | None) -> TaskInstance:

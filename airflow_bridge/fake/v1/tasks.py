@@ -80,25 +80,36 @@ def log(call: Call, dag_id: str, run_id: str, task_id: str, attempt: str) -> Any
     task = next((row for row in rows if row.task_id == task_id), None)
     if task is None:
         raise problem(404, title="TaskInstance not found")
-    text, end = _text(call, task, int(attempt), start)
-    if "application/json" in call.request.accept and "text/plain" not in call.request.accept:
+    lines = _lines(task, int(attempt))
+    wanted = call.request.accept
+    if wanted and not any(kind in wanted for kind in ("*/*", "text/")):
         # what Python shows of a list of pairs, and a token whether anything is left or not
-        token = _token({"download_logs": False, "end_of_log": task.ended_at is not None, "log_pos": end})
-        return {"content": repr([("worker", text)]), "continuation_token": token}
-    return Reply(200, f"worker\n{text}\n" if text else "", TEXT)
+        token = _token({"end_of_log": task.ended_at is not None, "log_pos": len(lines)})
+        return {"content": repr([(_host(task, attempt), "\n".join(lines[start:]))]), "continuation_token": token}
+    text = "\n".join((_host(task, attempt), *lines))  # all of it, whatever the token
+    return Reply(200, f"{text}\n", TEXT)
 
 
-def _text(call: Call, task: TaskInstance, attempt: int, start: int) -> tuple[str, int]:
-    if not 1 <= attempt <= task.tries:
-        # no error: it is said in the text
-        words = f"Try number {attempt} is invalid." if attempt < 1 else "*** Could not read served logs: 403 FORBIDDEN"
-        return words, 0
-    lines = log_lines(task, attempt)
-    return "\n".join(lines[start:]), len(lines)
+def _host(task: TaskInstance, attempt: str) -> str:
+    if attempt == "0":
+        return "default_host"
+    return "worker" if task.state else ""
+
+
+def _lines(task: TaskInstance, attempt: int) -> list[str]:
+    """What is wrong with the try is no error, it is said in the text."""
+    if attempt == 0:
+        return ["Error fetching the logs. Try number 0 is invalid."]
+    lines = [" INFO - ::group::Log message source details"]
+    if task.state is not None and attempt > task.tries:
+        lines.append("*** Could not read served logs: 403 FORBIDDEN")
+    lines.append(" INFO - ::endgroup::")
+    return lines + log_lines(task, attempt) if attempt <= task.tries else lines
 
 
 def _token(payload: dict[str, Any]) -> str:
-    return f"{base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip('=')}.signed"
+    text = json.dumps(payload, separators=(",", ":"))
+    return f"{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}.signed"
 
 
 def _place(token: str) -> int:

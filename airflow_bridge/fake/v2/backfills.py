@@ -74,14 +74,15 @@ def create(call: Call) -> Any:
         dag.dag_id,
         _moment(body["from_date"]),
         _moment(body["to_date"]),
-        body.get("dag_run_conf") or {},
+        body.get("dag_run_conf"),
         reprocess_behavior=body.get("reprocess_behavior", "none"),
         max_active_runs=body.get("max_active_runs", 10),
     )
     for day in days:
         run_id = f"backfill__{day.isoformat()}"
         if not any(run.dag_id == dag.dag_id and run.logical_date == day for run in state.runs):
-            run = FakeRun(dag.dag_id, run_id, day, row.conf, None, by=call.by.username)
+            run = FakeRun(dag.dag_id, run_id, day, row.conf or {}, None, by=call.by.username)
+            run.run_after = day
             run.run_type, run.triggered_by = "backfill", "backfill"
             state.runs.append(run)
             row.runs.append(run)
@@ -125,7 +126,7 @@ def cancel(call: Call, number: str) -> Any:
 
 
 def _to_change(call: Call, number: str, event: str) -> FakeBackfill:
-    call.record(event)
+    call.record(event, backfill_id=number)
     call.need("can_edit", "Backfills")
     row = _backfill(call, number)
     if row.completed_at:

@@ -35,8 +35,8 @@ def refuse(faults: list[dict[str, Any]]) -> Refusal:
     return Refusal(Reply(422, {"detail": faults}))
 
 
-def check(call: Call, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """The body, or a 422."""
+def check(call: Call, fields: Mapping[str, Field], *, strict: bool = True) -> dict[str, Any]:
+    """The body, or a 422. strict: other names are a fault."""
     body = call.body
     if body is None:
         raise refuse([faulty("missing", ("body",), "Field required", None)])
@@ -51,7 +51,7 @@ def check(call: Call, fields: Mapping[str, Field]) -> dict[str, Any]:
     faults += [
         faulty("extra_forbidden", ("body", name), "Extra inputs are not permitted", body[name])
         for name in body
-        if name not in fields
+        if strict and name not in fields
     ]
     if faults:
         raise refuse(faults)
@@ -78,6 +78,10 @@ def _faults(value: Any, field: Field, at: tuple[str | int, ...]) -> list[dict[st
     if isinstance(value, str) and field.longest and len(value) > field.longest:
         many = f"String should have at most {field.longest} characters"
         return [faulty("string_too_long", at, many, value, ctx={"max_length": field.longest})]
+    if isinstance(value, list) and len(value) < field.shortest:
+        few = f"List should have at least {field.shortest} item after validation, not {len(value)}"
+        size = {"field_type": "List", "min_length": field.shortest, "actual_length": len(value)}
+        return [faulty("too_short", at, few, value, ctx=size)]
     if field.nested is None or not isinstance(value, list):
         return []
     return [fault for place, item in enumerate(value) for fault in _nested(item, field.nested, (*at, place))]

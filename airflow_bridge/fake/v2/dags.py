@@ -32,13 +32,13 @@ def dags(call: Call) -> Any:
 
 def _wanted(call: Call, dag: FakeDag) -> bool:
     query = call.query
-    tags, owners = query.get("tags", ""), query.get("owners", "")
+    tags, owners = call.values("tags"), call.values("owners")
     return (
         call.state.may_on_dag(call.by, "can_read", dag.dag_id)
         and not (truth(query.get("exclude_stale", "true")) and dag.stale)
         and ("paused" not in query or dag.paused == truth(query["paused"]))
-        and (not tags or not set(tags.split(",")).isdisjoint(dag.tags))
-        and (not owners or dag.owner in owners.split(","))
+        and (not tags or not set(tags).isdisjoint(dag.tags))
+        and (not owners or dag.owner in owners)
         and any(like(dag.dag_id, pattern) for pattern in query.get("dag_id_pattern", "").split("|"))
     )
 

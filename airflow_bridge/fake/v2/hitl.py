@@ -62,7 +62,7 @@ def question(call: Call, dag_id: str, run_id: str, task_id: str, map_index: str)
     return shape(_question(call, dag_id, run_id, task_id, map_index), call)
 
 
-ANSWER = {"chosen_options": Field("list", required=True), "params_input": Field("dict")}
+ANSWER = {"chosen_options": Field("list", required=True, shortest=1), "params_input": Field("dict")}
 
 
 @router("PATCH", DETAILS)
@@ -70,7 +70,7 @@ def answer(call: Call, dag_id: str, run_id: str, task_id: str, map_index: str) -
     """By whoever asks: that the account answers for a person, Airflow cannot know."""
     call.need_dag("can_edit", dag_id, ("can_edit", "HITL Detail"))
     call.record("update_hitl_detail", dag_id=dag_id, run_id=run_id)
-    body = check(call, ANSWER)
+    body = check(call, ANSWER, strict=False)
     row = _question(call, dag_id, run_id, task_id, map_index)
     name = call.by.username
     number = call.state.number_of(call.by)
@@ -89,7 +89,7 @@ def answer(call: Call, dag_id: str, run_id: str, task_id: str, map_index: str) -
     row.chosen, row.given = chosen, body.get("params_input", {})
     run = call.state.run(dag_id, run_id)
     if run:
-        run.task_states.pop(task_id, None)
+        run.task_states[task_id] = "scheduled"
     return {
         "responded_by": row.answered_by,
         "responded_at": moment(row.answered_at),

@@ -19,7 +19,7 @@ LINES = "application/x-ndjson"
 def log(call: Call, dag_id: str, run_id: str, task_id: str, attempt: str) -> Any:
     call.need_dag("can_read", dag_id, ("can_read", "Task Logs"))
     accept = call.request.accept
-    if not any(kind in accept for kind in ("*/*", "application/json", LINES)) and accept:
+    if accept and not accept.startswith(("*/*", "application/json", LINES)):
         raise detail(406, "Only application/json or application/x-ndjson is supported")
     start = _place(call.query.get("token", ""))
     run = call.state.run(dag_id, run_id)
@@ -31,9 +31,10 @@ def log(call: Call, dag_id: str, run_id: str, task_id: str, attempt: str) -> Any
     end = min(start + call.state.log_page, len(events))
     # while the task runs there is always a token, often with nothing new behind it
     token = f"{end}.signed" if end < len(events) or task.ended_at is None else None
-    if LINES in accept:
-        text = "".join(f"{json.dumps(event)}\n" for event in events[start:])
-        return Reply(200, text, LINES)
+    if accept.startswith(LINES):
+        # all there is, and a token even after the end
+        text = "".join(f"{json.dumps({'timestamp': None, **event})}\n" for event in events[start:])
+        return Reply(200, text, LINES, {"Airflow-Continuation-Token": f"{len(events)}.signed"})
     return {"content": events[start:end], "continuation_token": token}
 
 
@@ -41,7 +42,8 @@ def _events(task: TaskInstance, attempt: int) -> list[dict[str, Any]]:
     when = moment(task.started_at)
     source = f"/logs/dag_id={task.run.dag_id}/run_id={task.run.dag_run_id}/task_id={task.task_id}/attempt={attempt}.log"
     events: list[dict[str, Any]] = [
-        {"event": "::group::Log message source details", "sources": [source]},
+        {"event": "::group::Log message source details"},
+        {"event": source},
         {"event": "::endgroup::"},
     ]
     for line in log_lines(task, attempt):

@@ -101,8 +101,7 @@ def _made_up(when: datetime | None) -> str:
 @router("GET", "/dags/*/dagRuns")
 def runs(call: Call, dag_id: str) -> Any:
     call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"))
-    states = call.query.get("state", "")
-    if states and states not in ALL_STATES:
+    if not set(call.values("state")) <= set(ALL_STATES):
         raise detail(422, f"Invalid value for state. Valid values are {', '.join(ALL_STATES)}")
     if dag_id != "~" and call.state.parsed_dag(dag_id) is None:
         raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
@@ -116,8 +115,8 @@ def _wanted(call: Call, run: FakeRun, dag_id: str) -> bool:
     if dag_id not in ("~", run.dag_id) or not call.state.may_on_dag(call.by, "can_read", run.dag_id):
         return False
     return (
-        query.get("state", run.state) == run.state
-        and query.get("run_type", run.run_type) == run.run_type
+        run.state in (call.values("state") or [run.state])
+        and run.run_type in (call.values("run_type") or [run.run_type])
         and query.get("run_id_pattern", "").lower() in run.dag_run_id.lower()
         and all(_within(getattr(run, column), query, name) for name, column in COLUMNS.items())
     )
@@ -148,8 +147,8 @@ def patch(call: Call, dag_id: str, run_id: str) -> Any:
     call.record("patch_dag_run", dag_id=dag_id, run_id=run_id)
     body = check(call, PATCHED)
     found = _found(call, dag_id, run_id)
-    mask = call.query.get("update_mask")
-    wanted = {name: value for name, value in body.items() if not mask or name in mask.split(",")}
+    mask = call.values("update_mask")
+    wanted = {name: value for name, value in body.items() if not mask or name in mask}
     if "note" in wanted:
         found.note, found.noted_by = wanted["note"], call.by.username
     if wanted.get("state"):

@@ -30,8 +30,8 @@ def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
     if run is None:
         raise detail(404, f"DagRun with dag_id: `{dag_id}` and run_id: `{run_id}` was not found")
     rows = call.state.task_instances(run)
-    if states := call.query.get("state"):
-        rows = [row for row in rows if str(row.state) in states.split(",")]
+    if states := call.values("state"):
+        rows = [row for row in rows if str(row.state) in states]
     release = call.state.release
     rows = in_order(rows, call, "map_index", ORDERS)
     answer = page("task_instances", rows, call, lambda row: shapes.task_instance(row, release))

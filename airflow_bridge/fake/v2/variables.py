@@ -74,8 +74,8 @@ def patch(call: Call, key: str) -> Any:
     if body["key"] != key:
         raise detail(400, "Invalid body, key from request body doesn't match uri parameter")
     row = _variable(call, key)
-    mask = call.query.get("update_mask")
-    wanted = {name for name in body if not mask or name in mask.split(",")}
+    mask = call.values("update_mask")
+    wanted = {name for name in body if not mask or name in mask}
     if "value" in wanted:
         row.value = _text(body["value"])
     if "description" in wanted:
