@@ -72,7 +72,8 @@ class Backfills(Part):
     def pause_backfill(self, backfill_id: int, paused: bool = True) -> Backfill:
         verb = "pause" if paused else "unpause"
         self._change_backfill(backfill_id, verb)
-        found = self.backfill(backfill_id)
+        with self._reading_back(f"to {verb} the backfill {backfill_id}"):
+            found = self.backfill(backfill_id)
         if found.paused is not paused:
             raise NotApplied(f"{self._http.name} accepted to {verb} the backfill {backfill_id}, but has not.")
         return found
@@ -82,7 +83,8 @@ class Backfills(Part):
         if before.completed_at is not None:
             raise Conflict(f"The backfill {backfill_id} of {before.dag_id} has already ended.")
         self._change_backfill(backfill_id, "cancel")
-        return self.backfill(backfill_id)
+        with self._reading_back(f"to cancel the backfill {backfill_id}"):
+            return self.backfill(backfill_id)
 
     def _change_backfill(self, backfill_id: int, verb: str) -> None:
         self._require("backfills")

@@ -56,7 +56,8 @@ class Dags(Part):
             shape=lambda body: None,
             again=Again.ANY,
         )
-        dag = self._read_dag(dag_id)
+        with self._reading_back(f"the change of {dag_id}"):
+            dag = self._read_dag(dag_id)
         if dag.paused is not paused:
             raise NotApplied(f"{self._http.name} accepted the change of {dag_id}, but its switch has not moved.")
         return dag

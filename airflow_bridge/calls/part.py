@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from airflow_bridge.auth import Credentials
-from airflow_bridge.errors import NotFound, Rejected, Unsupported
+from airflow_bridge.errors import BridgeError, NotApplied, NotFound, Rejected, TimedOut, Unsupported
 from airflow_bridge.http import Http
 from airflow_bridge.paging import SIZE, pages
 from airflow_bridge.shapes import Shapes
@@ -74,6 +75,21 @@ class Part(ABC):
             )
 
         return pages(ask, key=tell)
+
+    @contextmanager
+    def _reading_back(self, what: str) -> Iterator[None]:
+        """What cannot be read back after a change was accepted is unknown, whatever kept us from reading it."""
+        try:
+            yield
+        except (NotFound, NotApplied):
+            raise
+        except BridgeError as error:
+            raise TimedOut(
+                f"{self._http.name} accepted {what}, but what came of it could not be read: {error} "
+                "Look before trying again.",
+                retry_after=error.retry_after,
+                rate_limit=error.rate_limit,
+            ) from None
 
     def _dag_path(self, dag_id: str) -> str:
         if not re.fullmatch(r"[\w.-]+", dag_id) or dag_id in (".", ".."):  # "~" would mean all of them

@@ -73,7 +73,8 @@ class People(Part):
             again=Again.OVER,
             auth=place.auth,
         )
-        return self._read_user(username)
+        with self._reading_back(f"the user {username}"):
+            return self._read_user(username)
 
     def update_user(
         self,
@@ -141,7 +142,8 @@ class People(Part):
             again=Again.ANY,
             auth=place.auth,
         )
-        return self._read_user(username)
+        with self._reading_back(f"the change of {username}"):
+            return self._read_user(username)
 
     def _read_user(self, username: str) -> User:
         place = self._place("users")

@@ -50,7 +50,8 @@ class Roles(Part):
             again=Again.OVER,
             auth=place.auth,
         )
-        return self._read_role(name)
+        with self._reading_back(f"the role {name}"):
+            return self._read_role(name)
 
     def update_role(self, name: str, permissions: Iterable[Permission]) -> Role:
         self._require("role_edits")
@@ -69,7 +70,8 @@ class Roles(Part):
             again=Again.ANY,
             auth=place.auth,
         )
-        after = self._read_role(name)
+        with self._reading_back(f"the change of the role {name}"):
+            after = self._read_role(name)
         if lacking := wanted - after.permissions:
             raise NotApplied(f"{self._http.name} accepted the role {name} but it lacks {_words(lacking)}.")
         if left := after.permissions - wanted:
@@ -93,7 +95,8 @@ class Roles(Part):
             shape=lambda body: None,
             auth=place.auth,
         )
-        after = self.role(new_name)
+        with self._reading_back(f"the new name of the role {name}"):
+            after = self.role(new_name)
         if after is None:
             raise NotApplied(f"{self._http.name} accepted the new name of {name} but has no role {new_name}.")
         return after

@@ -133,7 +133,8 @@ class Runs(Dags):
             # not sent a second time: the run may have been cleared meanwhile, and that one nobody wants to end
             again=Again.OVER,
         )
-        after = self._read_run(dag_id, dag_run_id)
+        with self._reading_back(f"that {dag_run_id} is cancelled"):
+            after = self._read_run(dag_id, dag_run_id)
         if not after.is_final:
             raise NotApplied(f"{self._http.name} accepted that {dag_run_id} is cancelled, but shows it {after.state}.")
         return after
@@ -149,7 +150,8 @@ class Runs(Dags):
                 f"The run {dag_run_id} of {dag_id} has not ended yet ({run.state}); there is no retry of it."
             )
         self._clear(dag_id, dag_run_id, only_failed=only_failed)
-        return self._read_run(dag_id, dag_run_id)
+        with self._reading_back(f"that {dag_run_id} is cleared"):
+            return self._read_run(dag_id, dag_run_id)
 
     @abstractmethod
     def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:

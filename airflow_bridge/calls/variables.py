@@ -42,7 +42,8 @@ class Variables(Part):
             )
         except NotFound:
             self._create_variable(key, body)
-        found = self._read_variable(key)
+        with self._reading_back(f"the variable {key}"):
+            found = self._read_variable(key)
         if found.value != value:
             raise NotApplied(f"{self._http.name} accepted the variable {key}, but shows another value.")
         return found
