@@ -36,7 +36,6 @@ RUNNER = ("gatehouse-runs", "runner's password")
 # where accounts are configuration: the roles nearest to what these two may do elsewhere
 CONFIGURED = {GRANTER[0]: (GRANTER[1], "viewer"), RUNNER[0]: (RUNNER[1], "op")}
 MAIN = ("3.3.2", "2.11.2")
-WITH_SERVICE_ACCOUNTS = ("3.3.2",)  # where the bridge can make them so far
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def _start(folder: Path, python: Path, release: Release) -> AirflowServer:
     try:
         server.start()
         server.wait_until_ready()
-        if release.name in WITH_SERVICE_ACCOUNTS:
+        if release.accounts == "database":
             ensure_service_accounts(server, granter=GRANTER, runner=RUNNER, api=release.api)
     except BaseException:
         server.stop()
