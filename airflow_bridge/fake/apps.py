@@ -43,7 +43,7 @@ def _airflow_2() -> App:
 
 def _airflow_3(release: FakeRelease) -> App:
     core = [v2_server, v2_dags, v2_runs, v2_tasks, v2_logs, v2_variables, v2_events, v2_backfills]
-    if release.hitl:
+    if release.since(3, 1):
         core.append(v2_hitl)
     mounts = [("/auth", v2_server.auth_router), *(("/api/v2", module.router) for module in core)]
     by_token = {

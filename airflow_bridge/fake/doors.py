@@ -43,11 +43,11 @@ class PasswordDoor:
             return user
         if state.public_role:
             return FakeUser("anonymous", "", "", [state.public_role])
-        refused = problem(401, version=state.release.version).reply
+        refused = problem(401).reply
         raise Refusal(Reply(401, refused.body, refused.kind, {"WWW-Authenticate": "Basic"}))
 
     def forbid(self, state: State) -> Refusal:
-        return problem(403, version=state.release.version)
+        return problem(403)
 
 
 TOKEN = TokenDoor()

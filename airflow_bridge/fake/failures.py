@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airflow_bridge.fake.releases import FakeRelease
-from airflow_bridge.fake.replies import HTML, Reply, problem
+from airflow_bridge.fake.replies import HTML, Reply, of_release, problem
 from airflow_bridge.fake.rows import Request
 
 Mode = Literal["500", "502", "503", "504", "429", "401", "html", "garbage", "ignore", "drop", "close", "half", "hang"]
@@ -34,7 +34,7 @@ class Failure:
     def reply(self, release: FakeRelease) -> Reply:
         """Of the modes that answer by themselves."""
         if self.mode == "401" and release.api == "v1":
-            refused = problem(401).reply
+            refused = of_release(problem(401).reply, release.version)
             return Reply(401, refused.body, refused.kind, {"WWW-Authenticate": "Basic", **self.headers})
         if self.mode == "401":
             return Reply(401, {"detail": "Token Expired"}, headers=self.headers)

@@ -23,15 +23,14 @@ class FakeRelease:
     permissions: Credentials | None
     role_edits: bool = True
     """False: PATCH of a role is refused even to Admin, and DELETE breaks."""
-    triggering_user: bool = True
-    hitl: bool = True
-    wait: bool = True
-    partitions: bool = True
-    """The newest fields of a run and of a DAG."""
+
+    def since(self, *release: int) -> bool:
+        """This one or a newer one: since(3, 1)."""
+        return tuple(int(part) for part in self.version.split(".")[: len(release)]) >= release
 
 
 RELEASES: Mapping[str, FakeRelease] = {
-    "2.11.2": FakeRelease("2.11.2", "v1", "1.5.4", users="basic", roles="basic", permissions="basic", hitl=False),
+    "2.11.2": FakeRelease("2.11.2", "v1", "1.5.4", users="basic", roles="basic", permissions="basic"),
     "3.0.6": FakeRelease(
         "3.0.6",
         "v2",
@@ -39,10 +38,6 @@ RELEASES: Mapping[str, FakeRelease] = {
         users="basic",
         roles="basic",
         permissions="basic",
-        triggering_user=False,
-        hitl=False,
-        wait=False,
-        partitions=False,
     ),
     "3.1.6": FakeRelease(
         "3.1.6",
@@ -52,7 +47,6 @@ RELEASES: Mapping[str, FakeRelease] = {
         roles="token",
         permissions="basic",
         role_edits=False,
-        partitions=False,
     ),
     "3.3.2": FakeRelease("3.3.2", "v2", "3.10.2", users="token", roles="token", permissions="token"),
     "3.3.2-simple": FakeRelease("3.3.2", "v2", None, users=None, roles=None, permissions=None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -38,6 +38,13 @@ NULL = Reply(200, "null")
 NOTHING = Reply(204)
 
 
+def of_release(reply: Reply, version: str) -> Reply:
+    """With links to that version's guide."""
+    if reply.kind != PROBLEM:
+        return reply
+    return replace(reply, body={**reply.body, "type": reply.body["type"].replace("{version}", version)})
+
+
 class Refusal(Exception):
     """Ends a request with this answer."""
 
@@ -64,16 +71,16 @@ _SECTIONS = {
     409: "AlreadyExists",
     500: "Unknown",
 }
-_GUIDE = "https://airflow.apache.org/docs/apache-airflow/{}/stable-rest-api-ref.html#section/Errors/{}"
+GUIDE = "https://airflow.apache.org/docs/apache-airflow/{version}/stable-rest-api-ref.html#section/Errors/"
 
 
-def problem(status: int, words: str | None = None, *, title: str = "", version: str = "2.11.2") -> Refusal:
+def problem(status: int, words: str | None = None, *, title: str = "") -> Refusal:
     """As Airflow 2 says no; what matters is in `title` where `detail` is null."""
     body = {
         "detail": words,
         "status": status,
         "title": title or ("Conflict" if status == 409 else HTTPStatus(status).phrase),
-        "type": _GUIDE.format(version, _SECTIONS[status]),
+        "type": f"{GUIDE}{_SECTIONS[status]}",
     }
     return Refusal(Reply(status, body, PROBLEM))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from airflow_bridge.fake.replies import Refusal, Reply
+from airflow_bridge.fake.replies import Refusal, Reply, of_release
 from airflow_bridge.fake.rows import AND, FakeEvent, FakeUser, Request
 from airflow_bridge.fake.state import State
 
@@ -134,7 +134,7 @@ class App:
                 by = NOBODY if route.public else door.enter(state, request)
                 body = route.handler(Call(state, by, request, door), *parts)
             except Refusal as refusal:
-                return refusal.reply
+                return of_release(refusal.reply, state.release.version)
             return body if isinstance(body, Reply) else Reply(200, body)
         return self._otherwise(state, request, methods)
 

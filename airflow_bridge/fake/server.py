@@ -170,7 +170,7 @@ class FakeAirflow:
             run = self.state.run(question.dag_id, question.dag_run_id)
             if run is None:
                 raise ValueError(f"there is no run {question.dag_run_id} of {question.dag_id}")
-            run.task_states[question.task_id] = "awaiting_input" if self.release.partitions else "deferred"
+            run.task_states[question.task_id] = "awaiting_input" if self.release.since(3, 3) else "deferred"
             self.state.questions.append(question)
 
     def invalidate_tokens(self) -> None:

@@ -32,7 +32,7 @@ class State:
         self.release = release
         self.users: dict[str, FakeUser] = {}
         self.resources = frozenset(RESOURCES) - MISSING[release.api]
-        if not release.hitl:
+        if not release.since(3, 1):
             self.resources -= {"HITL Detail"}
         self.roles = {
             name: FakeRole(name, {pair for pair in pairs if pair[1] in self.resources})
@@ -61,7 +61,7 @@ class State:
         """Tokens given out, and requests that came with a right password."""
         self.public_role: str | None = "Public" if release.api == "v1" else None
         """The role of who comes without credentials, or with wrong ones, where passwords are sent with each request."""
-        self.registration_role: str | None = None if release.users == "token" else "Public"
+        self.registration_role: str | None = "Public" if release.api == "v1" else None
         """The role of a user who is created without one; None: that fails."""
         self._tokens: dict[str, tuple[str, float]] = {}
         username, password = admin

@@ -52,8 +52,9 @@ def create(call: Call) -> Any:
     if _has_email(call, body["email"]):
         raise problem(409, f"The email `{body['email']}` is already taken.")
     names = _known_roles(call, body.get("roles", []))
-    if not names:
-        names = [state.registration_role or "Public"]
+    if not names and state.registration_role is None:
+        raise problem(500, f"Failed to add user `{body['username']}`.")
+    names = names or [str(state.registration_role)]
     person = {name: body[name] for name in TEXTS}
     state.users[body["username"]] = user = FakeUser(
         roles=list(dict.fromkeys(names)), password=body.get("password", ""), **person

@@ -95,7 +95,7 @@ def dry_run(call: Call) -> Any:
     call.need("can_create", "Backfills")
     body = check(call, BODY)
     days = _days(call, body, _dag(call, body))
-    newest = {"partition_key": None, "partition_date": None} if call.state.release.partitions else {}
+    newest = {"partition_key": None, "partition_date": None} if call.state.release.since(3, 3) else {}
     rows = [{"logical_date": moment(day), **newest} for day in days]
     return {"backfills": rows, "total_entries": len(rows)}
 

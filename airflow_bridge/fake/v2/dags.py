@@ -6,7 +6,7 @@ import fnmatch
 from typing import Any
 
 from airflow_bridge.fake.doors import TOKEN
-from airflow_bridge.fake.replies import detail
+from airflow_bridge.fake.replies import Refusal, detail
 from airflow_bridge.fake.routing import Call, Orders, Router
 from airflow_bridge.fake.rows import FakeDag
 from airflow_bridge.fake.v2 import shapes
@@ -55,7 +55,7 @@ def dag(call: Call, dag_id: str) -> Any:
     call.need_dag("can_read", dag_id)
     found = call.state.parsed_dag(dag_id)
     if found is None:
-        raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
+        raise _lost(call, dag_id)
     return shapes.dag(found, call.state.release)
 
 
@@ -64,8 +64,14 @@ def details(call: Call, dag_id: str) -> Any:
     call.need_dag("can_read", dag_id)
     found = call.state.parsed_dag(dag_id)
     if found is None:
-        raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
+        raise _lost(call, dag_id)
     return shapes.dag_details(found, call.state.release)
+
+
+def _lost(call: Call, dag_id: str) -> Refusal:
+    if call.state.release.since(3, 1):
+        return detail(404, f"The Dag with ID: `{dag_id}` was not found")
+    return detail(404, f"Dag with id {dag_id} was not found")
 
 
 @router("PATCH", "/dags/*")

@@ -30,10 +30,11 @@ ORDERS: Orders = {
 def events(call: Call) -> Any:
     call.need_dag("can_read", "~", ("can_read", "Audit Logs"))
     rows = in_order(wanted(call), call, "id", ORDERS)
-    return page("event_logs", rows, call, lambda row: shape(*row))
+    named = call.state.release.since(3, 1)
+    return page("event_logs", rows, call, lambda row: shape(*row, named=named))
 
 
-def shape(number: int, row: FakeEvent) -> dict[str, Any]:
+def shape(number: int, row: FakeEvent, *, named: bool) -> dict[str, Any]:
     return {
         "event_log_id": number,
         "when": moment(row.when),
@@ -46,6 +47,5 @@ def shape(number: int, row: FakeEvent) -> dict[str, Any]:
         "logical_date": None,
         "owner": row.owner,
         "extra": row.extra,
-        "dag_display_name": row.dag_id,
-        "task_display_name": None,
+        **({"dag_display_name": row.dag_id, "task_display_name": None} if named else {}),
     }

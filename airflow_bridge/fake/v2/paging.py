@@ -24,7 +24,7 @@ def page(
 
 def with_cursors(answer: dict[str, Any], call: Call) -> dict[str, Any]:
     """The newest releases can page in another way, too, which is not used here."""
-    if call.state.release.partitions:
+    if call.state.release.since(3, 3):
         answer |= dict.fromkeys(("total_entries_limit", "next_cursor", "previous_cursor"))
     return answer
 

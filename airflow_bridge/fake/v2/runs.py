@@ -50,11 +50,14 @@ COLUMNS = {
 }
 
 
-def taken() -> Refusal:
-    """The same for a run id and for a logical date that is taken."""
+def taken(column: str, *, open_hearted: bool) -> Refusal:
+    """The same for a run id and for a logical date; older releases show the database's words, which tell them apart."""
     words = "Serious error when handling your request. Check logs for more details - "
     words += f"you will find it in api server when you look for ID {secrets.token_urlsafe(6)}"
     hidden = {"statement": "hidden", "orig_error": "hidden"}
+    if open_hearted:
+        failed = f"UNIQUE constraint failed: dag_run.dag_id, dag_run.{column}"
+        hidden = {"statement": "INSERT INTO dag_run (dag_id) VALUES (?)", "orig_error": failed}
     return detail(409, {"reason": "Unique constraint violation", **hidden, "message": words})
 
 
@@ -64,11 +67,11 @@ def trigger(call: Call, dag_id: str) -> Any:
     state = call.state
     given = call.body.get("dag_run_id") if isinstance(call.body, dict) else None
     call.record("trigger_dag_run", dag_id=dag_id, run_id=given)  # attempts, too
-    newest = {"partition_key": Field(null=True)} if state.release.partitions else {}
+    newest = {"partition_key": Field(null=True)} if state.release.since(3, 3) else {}
     body = check(call, TRIGGER | newest)
     dag = state.parsed_dag(dag_id)
     if dag is None or dag.stale:
-        raise detail(404, f"Dag with dag_id: '{dag_id}' not found")
+        raise detail(404, f"{'Dag' if state.release.since(3, 3) else 'DAG'} with dag_id: '{dag_id}' not found")
     if dag.import_errors:
         raise detail(400, f"Dag with dag_id: '{dag_id}' has import errors and cannot be triggered")
     if dag.allowed_run_types is not None and "manual" not in dag.allowed_run_types:
@@ -82,8 +85,10 @@ def trigger(call: Call, dag_id: str) -> Any:
         raise detail(400, words)
     if words := wrong_param(dag, conf, dag.params, nothing="No value passed"):
         raise detail(400, words)
-    if state.run(dag_id, run_id) or (when and any(r.dag_id == dag_id and r.logical_date == when for r in state.runs)):
-        raise taken()
+    if when and any(run.dag_id == dag_id and run.logical_date == when for run in state.runs):
+        raise taken("logical_date", open_hearted=not state.release.since(3, 3))
+    if state.run(dag_id, run_id):
+        raise taken("run_id", open_hearted=not state.release.since(3, 3))
     run = FakeRun(dag_id, run_id, when, conf, body.get("note"), by=call.by.username)
     run.noted_by = call.by.username if run.note else ""
     if body.get("run_after"):
@@ -104,7 +109,8 @@ def runs(call: Call, dag_id: str) -> Any:
     if not set(call.values("state")) <= set(ALL_STATES):
         raise detail(422, f"Invalid value for state. Valid values are {', '.join(ALL_STATES)}")
     if dag_id != "~" and call.state.parsed_dag(dag_id) is None:
-        raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
+        named = "Dag with ID" if call.state.release.since(3, 1) else "DAG with dag_id"
+        raise detail(404, f"The {named}: `{dag_id}` was not found")
     rows = in_order([run for run in call.state.runs if _wanted(call, run, dag_id)], call, "id", ORDERS)
     release = call.state.release
     return with_cursors(page("dag_runs", rows, call, lambda run: shapes.run(run, release)), call)
@@ -184,7 +190,7 @@ def clear(call: Call, dag_id: str, run_id: str) -> Any:
 @router("GET", "/dags/*/dagRuns/*/wait")
 def wait(call: Call, dag_id: str, run_id: str) -> Any:
     """A line with the state every so often, until the run has ended; no content type."""
-    if not call.state.release.wait:
+    if not call.state.release.since(3, 1):
         raise Refusal(Reply(404, {"error": "API route not found"}))
     run = find(call, dag_id, run_id)
     interval = call.query.get("interval")
@@ -194,7 +200,7 @@ def wait(call: Call, dag_id: str, run_id: str) -> Any:
         words = "Input should be greater than 0"
         raise refuse([faulty("greater_than", ("query", "interval"), words, interval, ctx={"gt": 0.0})])
     # 3.1 says nothing until the end
-    return Reply(200, Looks(run, float(interval), silent=not call.state.release.partitions), kind="")
+    return Reply(200, Looks(run, float(interval), silent=not call.state.release.since(3, 3)), kind="")
 
 
 @router("DELETE", "/dags/*/dagRuns/*")

@@ -9,7 +9,8 @@ from airflow_bridge.fake.replies import HTML, Reply, detail, faulty
 from airflow_bridge.fake.routing import Call, Router
 from airflow_bridge.fake.rows import Request
 from airflow_bridge.fake.state import State
-from airflow_bridge.fake.v2.bodies import refuse
+from airflow_bridge.fake.v1 import server as v1_server
+from airflow_bridge.fake.v2.bodies import Field, check, refuse
 from airflow_bridge.fake.v2.paging import page
 
 router = Router(TOKEN)
@@ -44,7 +45,7 @@ def providers(call: Call) -> Any:
     rows = [("apache-airflow-providers-standard", "Airflow Standard Provider", "1.6.0")]
     if fab := call.state.release.fab:
         rows.insert(0, ("apache-airflow-providers-fab", "Flask App Builder", fab))
-    newest = call.state.release.partitions
+    newest = call.state.release.since(3, 1)
     return page("providers", rows, call, lambda row: _provider(*row, documented=newest))
 
 
@@ -68,6 +69,8 @@ def _sign_in(call: Call, life: float) -> Reply:
     if not isinstance(body, dict):
         words = "Input should be a valid dictionary or object to extract fields from"
         raise refuse([faulty("model_attributes_type", ("body",), words, body)])
+    if not call.state.release.since(3, 1):
+        check(call, {name: Field(required=True) for name in ("username", "password")})
     username, password = (body.get(name) or "" for name in ("username", "password"))
     if not username or not password:
         if call.state.release.fab is None:
@@ -104,6 +107,8 @@ def openapi(call: Call) -> Any:
 def otherwise(state: State, request: Request, methods: set[str]) -> Reply:
     """Behind every path stands a page for GET, so with any other method no path is unknown; but FAB knows its own."""
     fab, path = state.release.fab is not None, request.path
+    if path.startswith("/auth/fab/v1/") and "basic" in (state.release.users, state.release.roles):
+        return v1_server.otherwise(state, request, methods)
     if path.startswith("/auth/") and fab:
         return Reply(404, PAGE_NOT_FOUND, HTML)
     if request.method != "GET" or methods:

@@ -52,7 +52,7 @@ def dag(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
         "description": row.description or None,
         "timetable_summary": row.schedule,
         "timetable_description": f"On {row.schedule}" if row.schedule else "Never, external triggers only",
-        "tags": [{"name": name, "dag_id": row.dag_id, "dag_display_name": row.dag_id} for name in sorted(row.tags)],
+        "tags": [{"name": name, **_named(row.dag_id, release)} for name in sorted(row.tags)],
         "max_active_tasks": 16,
         "max_active_runs": 16,
         "max_consecutive_failed_dag_runs": 0,
@@ -64,14 +64,18 @@ def dag(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
         "next_dagrun_run_after": next_run,
         "owners": [owner.strip() for owner in row.owner.split(",")],
         "file_token": f"token-of-{row.filename}",
-        **(_newest(row) if release.partitions else {}),
+        **({"last_parse_duration": 0.01} if release.since(3, 1) else {}),
+        **(_newest(row) if release.since(3, 3) else {}),
     }
+
+
+def _named(dag_id: str, release: FakeRelease) -> dict[str, str]:
+    return {"dag_id": dag_id, **({"dag_display_name": dag_id} if release.since(3, 1) else {})}
 
 
 def _newest(row: FakeDag) -> dict[str, Any]:
     backfillable = bool(row.schedule) and (row.allowed_run_types is None or "backfill" in row.allowed_run_types)
     return {
-        "last_parse_duration": 0.01,
         "timetable_partitioned": False,
         "timetable_periodic": bool(row.schedule),
         "allowed_run_types": row.allowed_run_types,
@@ -96,40 +100,38 @@ def dag_details(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
         "template_search_path": None,
         "timezone": "UTC",
         "last_parsed": moment(row.last_parsed),
-        "default_args": {"owner": row.owner},
+        **({"default_args": {"owner": row.owner}, "is_favorite": False} if release.since(3, 1) else {}),
+        "owner_links": {},
         "concurrency": 16,
-        "latest_dag_version": dag_version(row.dag_id),
-        **(_newest_details() if release.partitions else {}),
+        "latest_dag_version": dag_version(row.dag_id, release),
+        **(_newest_details() if release.since(3, 3) else {}),
     }
 
 
 def _newest_details() -> dict[str, Any]:
-    return {"active_runs_count": 0, "is_favorite": False, "owner_links": {}, "rerun_with_latest_version": None}
+    return {"active_runs_count": 0, "rerun_with_latest_version": None}
 
 
-def dag_version(dag_id: str) -> dict[str, Any]:
+def dag_version(dag_id: str, release: FakeRelease) -> dict[str, Any]:
     return {
         "id": "01a1fe03-4f46-7e16-8578-6675c065aa5d",
         "version_number": 1,
-        "dag_id": dag_id,
+        **_named(dag_id, release),
         "bundle_name": "dags-folder",
         "bundle_version": None,
         "created_at": "2026-11-21T04:36:30.955786Z",
-        "dag_display_name": dag_id,
         "bundle_url": None,
     }
 
 
 def run(row: FakeRun, release: FakeRelease) -> dict[str, Any]:
-    ended = row.started_at is not None and row.ended_at is not None
     return {
         "dag_run_id": row.dag_run_id,
-        "dag_id": row.dag_id,
+        **_named(row.dag_id, release),
         "logical_date": moment(row.logical_date),
         "queued_at": moment(row.queued_at),
         "start_date": moment(row.started_at),
         "end_date": moment(row.ended_at),
-        "duration": (row.ended_at - row.started_at).total_seconds() if ended else None,  # type: ignore[operator]
         "data_interval_start": moment(row.logical_date),
         "data_interval_end": moment(row.logical_date),
         "run_after": moment(row.run_after or row.queued_at),
@@ -137,14 +139,19 @@ def run(row: FakeRun, release: FakeRelease) -> dict[str, Any]:
         "run_type": row.run_type,
         "state": row.state,
         "triggered_by": row.triggered_by,
-        **({"triggering_user_name": row.by or None} if release.triggering_user else {}),
         "conf": row.conf,
         "note": row.note,
-        "dag_versions": [dag_version(row.dag_id)],
+        "dag_versions": [dag_version(row.dag_id, release)],
         "bundle_version": None,
-        "dag_display_name": row.dag_id,
-        **({"partition_key": None, "partition_date": None} if release.partitions else {}),
+        **(_newer(row) if release.since(3, 1) else {}),
+        **({"partition_key": None, "partition_date": None} if release.since(3, 3) else {}),
     }
+
+
+def _newer(row: FakeRun) -> dict[str, Any]:
+    ended = row.started_at is not None and row.ended_at is not None
+    duration = (row.ended_at - row.started_at).total_seconds() if ended else None  # type: ignore[operator]
+    return {"duration": duration, "triggering_user_name": row.by or None}
 
 
 def task_instance(row: TaskInstance, release: FakeRelease) -> dict[str, Any]:
@@ -153,7 +160,7 @@ def task_instance(row: TaskInstance, release: FakeRelease) -> dict[str, Any]:
     return {
         "id": f"{run.dag_run_id}-{row.task_id}",
         "task_id": row.task_id,
-        "dag_id": run.dag_id,
+        **_named(run.dag_id, release),
         "dag_run_id": run.dag_run_id,
         "map_index": -1,
         "logical_date": moment(run.logical_date),
@@ -165,7 +172,6 @@ def task_instance(row: TaskInstance, release: FakeRelease) -> dict[str, Any]:
         "try_number": row.tries,
         "max_tries": 0,
         "task_display_name": row.task_id,
-        "dag_display_name": run.dag_id,
         "hostname": "worker",
         "unixname": "airflow",
         "pool": "default_pool",
@@ -173,7 +179,7 @@ def task_instance(row: TaskInstance, release: FakeRelease) -> dict[str, Any]:
         "queue": "default",
         "priority_weight": 1,
         "operator": "_PythonDecoratedOperator",
-        "operator_name": "@task",
+        **({"operator_name": "@task"} if release.since(3, 1) else {}),
         "queued_when": moment(run.queued_at) if row.state else None,
         "scheduled_when": moment(run.queued_at) if row.state else None,
         "pid": None,

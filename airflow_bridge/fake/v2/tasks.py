@@ -28,7 +28,8 @@ def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
     call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"), ("can_read", "Task Instances"))
     run = call.state.run(dag_id, run_id)
     if run is None:
-        raise detail(404, f"DagRun with dag_id: `{dag_id}` and run_id: `{run_id}` was not found")
+        where = f"dag_id: `{dag_id}` and " if call.state.release.since(3, 3) else ""
+        raise detail(404, f"DagRun with {where}run_id: `{run_id}` was not found")
     rows = call.state.task_instances(run)
     if states := call.values("state"):
         rows = [row for row in rows if str(row.state) in states]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from airflow_bridge.fake.doors import TOKEN
-from airflow_bridge.fake.replies import NOTHING, Reply, detail
+from airflow_bridge.fake.replies import NOTHING, TEXT, Refusal, Reply, detail
 from airflow_bridge.fake.routing import SECRET, Call, Orders, Router
 from airflow_bridge.fake.rows import FakeVariable
 from airflow_bridge.fake.v2.bodies import Field, check
@@ -36,7 +36,7 @@ def shape(row: FakeVariable, call: Call) -> dict[str, Any]:
         "value": "***" if secret else row.value,
         "description": row.description,
         "is_encrypted": True,
-        **({"team_name": None} if call.state.release.partitions else {}),
+        **({"team_name": None} if call.state.release.since(3, 3) else {}),
     }
 
 
@@ -76,6 +76,8 @@ def patch(call: Call, key: str) -> Any:
     row = _variable(call, key)
     mask = call.values("update_mask")
     wanted = {name for name in body if not mask or name in mask}
+    if "value" in wanted and not isinstance(body["value"], str) and not call.state.release.since(3, 3):
+        raise Refusal(Reply(500, "Internal Server Error", TEXT))
     if "value" in wanted:
         row.value = _text(body["value"])
     if "description" in wanted:
