@@ -83,12 +83,8 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         super().__init__(http, ShapesV1())
         http.recognised = self._recognised
 
-    def capabilities(self, *, fresh: bool = False) -> Capabilities:
+    def _find_out(self) -> Capabilities:
         return capabilities.of_airflow_2(self.version())
-
-    def _require(self, what: str) -> None:
-        if what in capabilities.of_airflow_2("").missing:
-            super()._require(what)
 
     def _place(self, group: str) -> Place:
         return Place(self.core, whole=True)

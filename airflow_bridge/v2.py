@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +22,6 @@ from airflow_bridge.shapes import Shapes, moment
 from airflow_bridge.types import Capabilities, LogLine, LogPart, Run
 
 FAB = "/auth/fab/v1"
-KNOWN_FOR = 600.0  # seconds after which it is asked again what this Airflow can do: it may have been upgraded
 HOME = {"users": "users", "roles": "roles", "permissions": "users"}
 
 
@@ -39,15 +36,9 @@ class AirflowV2(About, Backfills, Human, Runs, Variables):
 
     def __init__(self, http: Http) -> None:
         super().__init__(http, Shapes())
-        self._finding_out = threading.Lock()
-        self._found: tuple[float, Capabilities] | None = None
 
-    def capabilities(self, *, fresh: bool = False) -> Capabilities:
-        with self._finding_out:
-            if self._found is None or fresh or time.monotonic() > self._found[0]:
-                found = capabilities.of_airflow_3(self.version(), self._auth_manager())
-                self._found = time.monotonic() + KNOWN_FOR, found
-            return self._found[1]
+    def _find_out(self) -> Capabilities:
+        return capabilities.of_airflow_3(self.version(), self._auth_manager())
 
     def _auth_manager(self) -> Any:
         """What the auth manager's API says about itself; None where it has none."""

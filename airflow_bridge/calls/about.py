@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -11,8 +13,12 @@ from airflow_bridge.calls.part import Place, unsupported
 from airflow_bridge.calls.people import People
 from airflow_bridge.calls.roles import Roles
 from airflow_bridge.capabilities import WHAT
-from airflow_bridge.errors import BridgeError, Forbidden, Unexpected, Unsupported
+from airflow_bridge.errors import BridgeError, Forbidden, Unauthorised, Unexpected, Unsupported
+from airflow_bridge.http import Http
+from airflow_bridge.shapes import Shapes
 from airflow_bridge.types import Capabilities, Component, Event, Permission, RateLimit
+
+KNOWN_FOR = 600.0  # seconds after which it is asked again what this Airflow can do: it may have been upgraded
 
 
 class About(People, Roles):
@@ -20,6 +26,12 @@ class About(People, Roles):
 
     health_path: str
     event_order: str
+    _sees_dags = False  # what the last check found: asking for the other first would be refused every time
+
+    def __init__(self, http: Http, shapes: Shapes) -> None:
+        super().__init__(http, shapes)
+        self._finding_out = threading.Lock()
+        self._found: tuple[float, Capabilities] | None = None
 
     @property
     def name(self) -> str:
@@ -41,8 +53,15 @@ class About(People, Roles):
             signed_in=False,
         )
 
+    def capabilities(self, *, fresh: bool = False) -> Capabilities:
+        with self._finding_out:
+            if self._found is None or fresh or time.monotonic() > self._found[0]:
+                found = self._find_out()
+                self._found = time.monotonic() + KNOWN_FOR, found
+            return self._found[1]
+
     @abstractmethod
-    def capabilities(self, *, fresh: bool = False) -> Capabilities: ...
+    def _find_out(self) -> Capabilities: ...
 
     def health(self) -> Mapping[str, Component]:
         return self._http.call(
@@ -66,12 +85,25 @@ class About(People, Roles):
         )
 
     def check(self) -> None:
-        self.capabilities(fresh=True)
+        try:
+            self._look_at_something()
+        except Unauthorised:
+            before = self.capabilities()
+            if self.capabilities(fresh=True) == before:
+                raise
+            self._look_at_something()  # it was upgraded: another part of its API takes another kind of credentials
+
+    def _look_at_something(self) -> None:
+        """Version and health are public and prove nothing; an account may well be let in to one of these two alone."""
         refusals: list[BridgeError] = []
-        # version and health are public and prove nothing; an account may well be let in to only one of these two
-        for look in (self._look_at_users, self._look_at_dags):
+        looks = (
+            (self._look_at_dags, self._look_at_users) if self._sees_dags else (self._look_at_users, self._look_at_dags)
+        )
+        for look in looks:
             try:
-                return look()
+                look()
+                self._sees_dags = look == self._look_at_dags
+                return
             except (Forbidden, Unsupported) as error:
                 refusals.append(error)
         raise next((error for error in refusals if isinstance(error, Forbidden)), refusals[0])
