@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,13 +14,12 @@ from functools import partial
 import pytest
 
 from airflow_bridge import Airflow, BridgeError, PasswordAuth, connect
-from airflow_bridge.auth import Credentials
 from airflow_bridge.fake import FakeAirflow
 from tests.faults.kinds import KINDS
 from tests.faults.proxy import LossyProxy
-from tests.real_airflow import real_airflow, unique
+from tests.real_airflow import real_airflows, unique
 
-__all__ = ["real_airflow"]
+__all__ = ["real_airflows"]
 
 SLACK = 1.5  # seconds that a busy machine may add to a call
 DAG, PAUSED_DAG = "sales_report", "payroll_close"
@@ -32,7 +32,7 @@ class Target:
 
     url: str
     api: str
-    auth: Credentials
+    account: tuple[str, str]
     look: Airflow
     """A client that asks past the proxy."""
     haste: float = 1.0
@@ -50,45 +50,72 @@ class Target:
         return found.roles
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeAirflow]:
-    with FakeAirflow() as fake:
-        yield fake
-
-
-@pytest.fixture
-def target(fake: FakeAirflow) -> Iterator[Target]:
-    auth = PasswordAuth(*fake.admin)
-    look = connect(name="past the proxy", url=fake.url, api="v2", auth=auth, timeout=30)
-    yield Target(fake.url, "v2", auth, look)
+@contextmanager
+def behind(url: str, api: str, account: tuple[str, str], *, haste: float = 1.0) -> Iterator[Target]:
+    look = connect(name="past the proxy", url=url, api=api, auth=PasswordAuth(*account), timeout=30, max_concurrent=32)
+    yield Target(url, api, account, look, haste)
     look.close()
 
 
-@pytest.fixture
-def proxy(target: Target) -> Iterator[LossyProxy]:
-    with LossyProxy(target.url, KINDS) as proxy:
-        yield proxy
+@pytest.fixture(params=["3.3.2", "2.11.2"])
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    with FakeAirflow(release=request.param) as fake, behind(fake.url, fake.release.api, fake.admin) as target:
+        yield target
 
 
-@pytest.fixture
-def client(target: Target, proxy: LossyProxy) -> Iterator[Callable[..., Airflow]]:
-    """client(timeout=1) speaks to the target through the proxy, and has signed in already."""
-    made: list[Airflow] = []
+class Ways:
+    """Ways to a target, each through a proxy of its own: what Airflow wants of one client holds for all at its address.
 
-    def make(*, timeout: float, signed_in: bool = True) -> Airflow:
-        airflow = connect(name="prod", url=proxy.url, api=target.api, auth=target.auth, timeout=timeout * target.haste)
-        made.append(airflow)
+    ways.make("alice", timeout=1) is a client of the proxy ways.proxy("alice"), which has signed in already.
+    """
+
+    def __init__(self, target: Target, stack: ExitStack) -> None:
+        self._target = target
+        self._stack = stack
+        self._proxies: dict[str, LossyProxy] = {}
+        self._clients: list[Airflow] = []
+
+    def proxy(self, name: str = "") -> LossyProxy:
+        if name not in self._proxies:
+            self._proxies[name] = self._stack.enter_context(LossyProxy(self._target.url, KINDS))
+        return self._proxies[name]
+
+    def make(self, name: str = "", *, timeout: float, signed_in: bool = True) -> Airflow:
+        airflow = connect(
+            name="prod",
+            url=self.proxy(name).url,
+            api=self._target.api,
+            auth=PasswordAuth(*self._target.account),
+            timeout=timeout * self._target.haste,
+            max_concurrent=32,
+        )
+        self._clients.append(airflow)
         if signed_in:
             airflow.check()
-            proxy.forget()
+            airflow.user(self._target.account[0])  # what is to be found out about this Airflow is found out
+            self.proxy(name).forget()
         return airflow
 
-    yield make
-    proxy.lift()
-    for airflow in made:
-        airflow.close()
-    # a connection that the client forgot would stay open here
-    proxy.wait_until(lambda: proxy.connections == 0, what="the client has closed every connection")
+    def end(self) -> None:
+        for proxy in self._proxies.values():
+            proxy.lift()
+        for airflow in self._clients:
+            airflow.close()
+        for proxy in self._proxies.values():
+            # a connection that the client forgot would stay open here
+            proxy.wait_until(partial(_all_closed, proxy), what="the client has closed every connection")
+
+
+def _all_closed(proxy: LossyProxy) -> bool:
+    return proxy.connections == 0
+
+
+@pytest.fixture
+def ways(target: Target) -> Iterator[Ways]:
+    with ExitStack() as stack:
+        ways = Ways(target, stack)
+        yield ways
+        ways.end()
 
 
 # --- calls -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import random
 import re
 import select
@@ -23,9 +24,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 PATIENCE = 30.0  # seconds the target may take, and what is waited for at the end
+_ways = itertools.count(1)
 OURS = {"connection", "keep-alive", "transfer-encoding", "content-length"}  # headers that end at a proxy
 
 
@@ -128,6 +131,7 @@ class _Rule:
     name: str
     fault: Fault
     times: int | None
+    after: str
 
 
 class LossyProxy:
@@ -152,14 +156,19 @@ class LossyProxy:
         self._threads: list[threading.Thread] = []
         self._broken: list[BaseException] = []
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        # a port may come again, and what Airflow wanted of the clients of one address holds for all of that address
+        self._prefix = f"/way-{next(_ways)}"
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}{self._prefix}"
 
     # what to do
 
-    def do(self, pattern: str, fault: str, *, times: int | None = None) -> None:
-        """To the next `times` requests (None: all) whose "METHOD /path" matches `pattern` (a regular expression)."""
+    def do(self, pattern: str, fault: str, *, times: int | None = None, after: str = "") -> None:
+        """To the next `times` requests (None: all) whose "METHOD /path" matches `pattern` (a regular expression).
+
+        after: only once a request that matches this one has been seen.
+        """
         with self._changed:
-            self._rules.append(_Rule(re.compile(pattern), fault, self._kinds[fault], times))
+            self._rules.append(_Rule(re.compile(pattern), fault, self._kinds[fault], times, after))
 
     def at_random(self, share: float, faults: Sequence[str]) -> None:
         """Do one of `faults` to about this share of all requests; which ones is decided by the seed."""
@@ -248,7 +257,7 @@ class LossyProxy:
         try:
             # the client may have had enough, or the target be away: then the connection ends, and that is all
             with connection, connection.makefile("rb") as reader, contextlib.suppress(OSError, Over):
-                while (request := _read(reader, number)) is not None:
+                while (request := _read(reader, number, self._prefix)) is not None:
                     if not self._exchange(connection, *request):
                         return
         except BaseException as error:
@@ -281,6 +290,8 @@ class LossyProxy:
 
     def _choose(self, request: str) -> tuple[str, Fault]:
         for rule in self._rules:
+            if rule.after and not any(re.fullmatch(rule.after, str(seen)) for seen in self.seen):
+                continue
             if rule.times != 0 and rule.pattern.fullmatch(request):
                 rule.times = None if rule.times is None else rule.times - 1
                 return rule.name, rule.fault
@@ -290,15 +301,17 @@ class LossyProxy:
         return "", lambda exchange: exchange.answer(exchange.forward())
 
 
-def _read(reader: socket.SocketIO, number: int) -> tuple[bytes, Seen] | None:  # type: ignore[name-defined]
+def _read(reader: BinaryIO, number: int, prefix: str) -> tuple[bytes, Seen] | None:
     """(head, request) of the next request on a connection; None where the client has closed it."""
     lines: list[bytes] = []
     while (line := reader.readline()) not in (b"\r\n", b""):
         lines.append(line)
     if not lines or not line:
         return None
-    method, target, _ = lines[0].decode("latin-1").split(" ")
+    method, asked, _ = lines[0].decode("latin-1").split(" ")
+    assert asked.startswith(f"{prefix}/"), "the bridge keeps to the address it was given"
+    lines[0] = lines[0].replace(prefix.encode(), b"", 1)
     headers = {name.strip().lower(): value.strip() for name, _, value in (row.partition(b":") for row in lines[1:])}
     assert b"transfer-encoding" not in headers, "the bridge says how long a request is"
     body = reader.read(int(headers.get(b"content-length", 0)))
-    return b"".join(lines), Seen(method, urlsplit(target).path, body, number)
+    return b"".join(lines), Seen(method, urlsplit(asked).path.removeprefix(prefix), body, number)
