@@ -77,6 +77,11 @@ BUILT_IN: Mapping[str, frozenset[Permission]] = {
     "Viewer": _VIEW,
 }
 
+# of the simple auth manager, which has no others; everybody may read the event log
+SIMPLE: Mapping[str, frozenset[Permission]] = {
+    name.lower(): pairs | {("can_read", "Audit Logs")} for name, pairs in BUILT_IN.items() if name != "Public"
+}
+
 
 def of_dag(dag_id: str) -> Iterator[Permission]:
     """What exists about one DAG once it was parsed."""

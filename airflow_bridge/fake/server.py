@@ -114,7 +114,7 @@ class FakeAirflow:
         self, username: str, *, password: str = "", roles: Iterable[str] = ("Viewer",), email: str = ""
     ) -> FakeUser:
         with self.lock:
-            user = FakeUser(username, email or f"{username}@example.com", password, list(roles))
+            user = self.state.new_user(username, password, roles, email)
             self.state.users[username] = user
             return user
 
@@ -124,7 +124,7 @@ class FakeAirflow:
         with self.lock:
             for number in range(count):
                 name = f"{prefix}_{number:05}"
-                self.state.users[name] = FakeUser(name, f"{name}@example.com", "", list(held))
+                self.state.users[name] = self.state.new_user(name, "", held)
 
     def add_dags(self, count: int, *, prefix: str = "dag") -> None:
         """Many at once: dag_00000 and so on."""

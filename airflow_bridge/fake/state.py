@@ -6,10 +6,11 @@ import base64
 import json
 import secrets
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from airflow_bridge.fake.demo import demo_dags
-from airflow_bridge.fake.permissions import BUILT_IN, MISSING, RESOURCES, of_dag
+from airflow_bridge.fake.permissions import BUILT_IN, MISSING, RESOURCES, SIMPLE, of_dag
 from airflow_bridge.fake.releases import FakeRelease
 from airflow_bridge.fake.rows import (
     FakeBackfill,
@@ -34,9 +35,10 @@ class State:
         self.resources = frozenset(RESOURCES) - MISSING[release.api]
         if not release.since(3, 1):
             self.resources -= {"HITL Detail"}
+        built_in = SIMPLE if release.fab is None else BUILT_IN
         self.roles = {
             name: FakeRole(name, {pair for pair in pairs if pair[1] in self.resources})
-            for name, pairs in BUILT_IN.items()
+            for name, pairs in built_in.items()
         }
         self.dags = {dag.dag_id: dag for dag in demo_dags()}
         self.runs: list[FakeRun] = []
@@ -65,7 +67,12 @@ class State:
         """The role of a user who is created without one; None: that fails."""
         self._tokens: dict[str, tuple[str, float]] = {}
         username, password = admin
-        self.users[username] = FakeUser(username, f"{username}@example.com", password, ["Admin"], "Airflow", "Admin")
+        self.users[username] = self.new_user(username, password, ["Admin"])
+
+    def new_user(self, username: str, password: str, roles: Iterable[str], email: str = "") -> FakeUser:
+        """Roles by FAB's names; the simple auth manager writes the same ones small."""
+        held = [name.lower() if self.release.fab is None else name for name in roles]
+        return FakeUser(username, email or f"{username}@example.com", password, held)
 
     # who it is
 

@@ -28,7 +28,12 @@ class Case:
         return f"{self.request} {self.body if self.body is not None else ''} by {self.by}".strip()
 
 
-def cases() -> Iterator[Case]:
+def cases(api: str) -> Iterator[Case]:
+    """Those of an API, "v1" or "v2"."""
+    return (case for case in all_cases() if case.only in ("", api))
+
+
+def all_cases() -> Iterator[Case]:
     yield from basics()
     yield from users()
     yield from roles()

@@ -71,15 +71,32 @@ def _sign_in(call: Call, life: float) -> Reply:
         raise refuse([faulty("model_attributes_type", ("body",), words, body)])
     if not call.state.release.since(3, 1):
         check(call, {name: Field(required=True) for name in ("username", "password")})
+    missing = [name for name in ("username", "password") if name not in body]
+    if missing and call.state.release.fab is None:
+        raise detail(422, _in_one_text(missing, body))
     username, password = (body.get(name) or "" for name in ("username", "password"))
     if not username or not password:
-        if call.state.release.fab is None:
-            raise detail(422, "Missing username or password")
         raise detail(400, "Username and password must be provided")
     user = call.state.sign_in(str(username), str(password))
     if user is None:
         raise detail(401, "Invalid credentials")
     return Reply(201, {"access_token": call.state.make_token(user, life)})
+
+
+def _in_one_text(missing: list[str], body: dict[str, Any]) -> str:
+    """Not as a list: the simple auth manager gives the fault as it would be printed."""
+    count = f"{len(missing)} validation error{'s' if len(missing) > 1 else ''} for LoginBody"
+    guide = "    For further information visit https://errors.pydantic.dev/2.14/v/missing"
+    given = f"[type=missing, input_value={body!r}, input_type=dict]"
+    return "\n".join([count, *(f"{name}\n  Field required {given}\n{guide}" for name in missing)])
+
+
+@auth_router("GET", "/token", public=True)
+def token_for_anybody(call: Call) -> Any:
+    if call.state.release.fab is not None:
+        return otherwise(call.state, call.request, set())
+    setting = "``[core] simple_auth_manager_all_admins``"
+    raise detail(403, f"This method is only allowed if {setting} is True")
 
 
 PATHS = {
