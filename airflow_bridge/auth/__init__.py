@@ -3,6 +3,7 @@
 from airflow_bridge.auth.basic import BasicAuth
 from airflow_bridge.auth.credentials import Ask, Credentials, Signed
 from airflow_bridge.auth.google import GoogleAuth
+from airflow_bridge.auth.logs import keep_clean
 from airflow_bridge.auth.mwaa import MwaaAuth
 from airflow_bridge.auth.oauth2 import OAuth2Auth
 from airflow_bridge.auth.password import PasswordAuth
@@ -21,3 +22,5 @@ __all__ = [
     "Signed",
     "TokenAuth",
 ]
+
+keep_clean()

@@ -1,14 +1,15 @@
-"""Google Cloud Composer, and what else takes Google's tokens. Needs the package google-auth."""
+"""Google Cloud Composer, and what else takes Google's tokens. Needs the package google-auth with its `requests`."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_bridge.auth.credentials import Ask, Signed
-from airflow_bridge.auth.session import UNKNOWN_LIFE, lifetime
+from airflow_bridge.auth.google_transport import GoogleTransport
+from airflow_bridge.auth.session import UNKNOWN_LIFE
 from airflow_bridge.errors import BridgeError, Unauthorised, Unreachable, Unsupported
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -30,46 +31,32 @@ class GoogleAuth:
             google = importlib.import_module("google.auth")
             id_token = importlib.import_module("google.oauth2.id_token")
             errors = importlib.import_module("google.auth.exceptions")
+            importlib.import_module("requests")  # without it google-auth does not look for the machine's own account
         except ImportError:
-            raise Unsupported("Signing in with Google needs the package google-auth. Install it.") from None
-        request = _Request(ask)
+            raise Unsupported("Signing in with Google needs the package google-auth[requests]. Install it.") from None
+        transport = GoogleTransport(ask, errors.TransportError)
         try:
             if self.audience:
-                token = str(id_token.fetch_id_token(request, self.audience))
-                return Signed({"Authorization": f"Bearer {token}"}, lifetime(token))
-            credentials, _ = google.default(scopes=[SCOPE], request=request)
-            credentials.refresh(request)
-            return Signed({"Authorization": f"Bearer {credentials.token}"}, UNKNOWN_LIFE)
+                credentials = id_token.fetch_id_token_credentials(self.audience, request=transport)
+            else:
+                credentials, _ = google.default(scopes=[SCOPE], request=transport)
+            credentials.refresh(transport)
         except BridgeError:
             raise
         except errors.TransportError as error:
             raise Unreachable(f"Google could not be asked for a token ({type(error).__name__}).") from None
-        except errors.GoogleAuthError as error:
-            raise Unauthorised(f"Google gives no token to {self.account}: {type(error).__name__}.") from None
+        except (errors.GoogleAuthError, ValueError, OSError) as error:
+            # what google-auth says may hold a whole answer
+            raise Unauthorised(
+                f"Google gives no token to {self.account} ({type(error).__name__}). Check "
+                "GOOGLE_APPLICATION_CREDENTIALS or the machine's own service account."
+            ) from None
+        return Signed({"Authorization": f"Bearer {credentials.token}"}, _life(credentials.expiry))
 
 
-@dataclass(frozen=True)
-class _Response:
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-
-
-class _Request:
-    """What google-auth calls a transport (google.auth.transport.Request), within our budget."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-
-    def __call__(
-        self,
-        url: str,
-        method: str = "GET",
-        body: bytes | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: object = None,
-        **_: Any,
-    ) -> _Response:
-        content = body.encode() if isinstance(body, str) else body
-        answer = self._ask.send(method, url, content=content, headers=headers)
-        return _Response(answer.status, answer.headers, answer.body)
+def _life(expiry: Any) -> float:
+    """expiry: as google-auth has it, by this machine's clock and without a zone. The token may have been kept for a
+    while by whoever gave it to us."""
+    if not isinstance(expiry, datetime):
+        return UNKNOWN_LIFE
+    return max(0.0, (expiry.replace(tzinfo=expiry.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -6,9 +6,12 @@ import base64
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus, urlencode
 
+from airflow_bridge.answers import Answer
 from airflow_bridge.auth.credentials import Ask, Signed
 from airflow_bridge.auth.session import UNKNOWN_LIFE
-from airflow_bridge.errors import Conflict, Forbidden, NotFound, Rejected, Unauthorised
+from airflow_bridge.errors import Unauthorised
+
+LONGEST = 200  # characters of the server's own words that are passed on
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,30 @@ class OAuth2Auth:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         content = urlencode({name: value for name, value in form.items() if value}).encode()
+        answer = ask.send("POST", self.token_url, content=content, headers=headers)
+        if 400 <= answer.status < 500 and answer.status != 429:
+            raise Unauthorised(
+                f"The place that gives out tokens gave none to {self.account}: {self._refusal(answer)}. Check its "
+                "address, and the id, the secret, the scope and the audience."
+            )
+        body = ask.read(answer, "access_token")
+        return Signed({"Authorization": f"Bearer {body['access_token']}"}, _life(body.get("expires_in")))
+
+    def _refusal(self, answer: Answer) -> str:
+        """Section 5.2: "invalid_client (no such client)"."""
         try:
-            body = ask.read(ask.send("POST", self.token_url, content=content, headers=headers), "access_token")
-        except (Rejected, Forbidden, NotFound, Conflict) as error:  # section 5.2: invalid_client, invalid_scope, ...
-            raise Unauthorised(str(error)) from None
-        lasts = body.get("expires_in")
-        life = float(lasts) if isinstance(lasts, int | float) and lasts > 0 else UNKNOWN_LIFE
-        return Signed({"Authorization": f"Bearer {body['access_token']}"}, life)
+            told = answer.json
+            words = str(told["error"]) + (f" ({told['error_description']})" if told.get("error_description") else "")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return f"it answered {answer.status}"
+        words = " ".join(words.replace(self.client_secret, "***").split())
+        return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
+
+
+def _life(lasts: object) -> float:
+    """Some servers write the number as text."""
+    try:
+        life = float(str(lasts))
+    except ValueError:
+        return UNKNOWN_LIFE
+    return life if 0 < life < float("inf") else UNKNOWN_LIFE
