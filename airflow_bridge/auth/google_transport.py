@@ -43,12 +43,14 @@ class GoogleTransport:
         if left <= 0:
             raise Unreachable("Google took too long to give a token; nothing was asked of Airflow yet.")
         if _is_of_this_machine(url):
-            return self._look_around(url, method, content, headers or {}, min(left, timeout or left))
-        answer = self._ask.send(method, url, content=content, headers=headers)
+            answer = self._look_around(url, method, content, headers or {}, min(left, timeout or left))
+        else:
+            found = self._ask.send(method, url, content=content, headers=headers)
+            answer = Response(found.status, found.headers, found.body)
         if answer.status == 429 or answer.status >= 500:
             # google-auth would wait and try again, without regard to our time
             raise Unreachable(f"Google was asked for a token and answered {answer.status}. Try again when it is up.")
-        return Response(answer.status, answer.headers, answer.body)
+        return answer
 
     def _look_around(
         self, url: str, method: str, content: bytes | None, headers: Mapping[str, str], patience: float
