@@ -26,9 +26,15 @@ def why_not(check: Callable[[User, Thing], None], by: User, thing: Thing) -> str
 
 
 def check_can_receive(person: User, entitlement: Entitlement, policy: PolicySpec, *, speaks_to: User) -> None:
-    """Whether the policy lets `person` hold this. Reasons: `not_offered`, `inactive`, `not_eligible`."""
+    """Whether the policy lets `person` hold this. Reasons: `not_offered`, `not_possible`, `inactive`,
+    `not_eligible`."""
     if entitlement.retired_at is not None or entitlement.deployment.retired_at is not None:
         raise Refused(f"{entitlement.key} is no longer offered.", reason="not_offered")
+    deployment = entitlement.deployment
+    if why := deployment.why_not("users"):
+        raise Refused(
+            f"Airflow on {deployment.name} cannot give roles through Gatehouse: {why}.", reason="not_possible"
+        )
     who = "You" if person == speaks_to else person.username
     if not person.is_active:
         raise Refused(f"{person.username} can no longer sign in.", reason="inactive")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +18,9 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -68,22 +71,77 @@ class SecretSpec(Spec):
         return self
 
 
-class AccountSpec(Spec):
-    """One of Gatehouse's own accounts on a deployment."""
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+# what each way to sign in takes: (must be there, may be there); the user name may always be said
+SIGNING_IN: dict[str, tuple[set[str], set[str]]] = {
+    "password": ({"username", "password"}, set()),
+    "token": ({"token"}, {"username"}),
+    "oauth2": ({"token_url", "client_id", "client_secret"}, {"username", "scope", "audience"}),
+    "google": (set(), {"username", "audience"}),
+    "mwaa": ({"environment"}, {"username", "region"}),
+}
 
-    kind: Literal["password"] = "password"
-    username: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    password: SecretSpec
+
+class AccountSpec(Spec):
+    """One of Gatehouse's own accounts on a deployment, and how it signs in."""
+
+    kind: Literal["password", "token", "oauth2", "google", "mwaa"] = "password"
+    username: Word | None = Field(default=None, description="its name in Airflow; always say it where you know it")
+    password: SecretSpec | None = None
+    token: SecretSpec | None = None
+    token_url: Annotated[str, AfterValidator(values.https)] | None = None
+    client_id: Word | None = None
+    client_secret: SecretSpec | None = None
+    scope: Word | None = None
+    audience: Word | None = None
+    environment: Word | None = Field(default=None, description="of Amazon MWAA")
+    region: Word | None = None
+
+    @model_validator(mode="after")
+    def _what_its_kind_takes(self) -> AccountSpec:
+        needed, possible = SIGNING_IN[self.kind]
+        given = {name for name in type(self).model_fields if name != "kind" and getattr(self, name) is not None}
+        if missing := sorted(needed - given):
+            raise ValueError(f'kind = "{self.kind}" needs {", ".join(missing)} too.')
+        if foreign := sorted(given - needed - possible):
+            takes = ", ".join(sorted(needed | possible))
+            raise ValueError(f'kind = "{self.kind}" has no {", ".join(foreign)}; it takes {takes}.')
+        return self
+
+    @property
+    def secrets(self) -> dict[str, SecretSpec]:
+        """By the name of the field."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in found.items() if isinstance(value, SecretSpec)}
 
 
 class DeploymentSpec(Spec):
     """One Airflow installation."""
 
+    # before the address, which is looked at in its light
+    allow_plain_http: bool = Field(default=False, description="accept http to another machine: passwords go readably")
     url: Annotated[str, AfterValidator(values.address), Field(examples=["https://airflow.example.com"])]
-    api: Annotated[Literal["v2"], BeforeValidator(values.api)] = "v2"
+    api: Literal["v1", "v2"] = Field(default="v2", description="v1 for Airflow 2, v2 for Airflow 3")
     granter: AccountSpec = Field(description="the account that reads and changes people's roles")
     runner: AccountSpec = Field(description="the account that reads, runs and pauses DAGs")
     create_users: Literal["never", "local"] = "never"
+    ca_bundle: Annotated[str, AfterValidator(values.absolute_path)] | None = Field(
+        default=None, description="the certificate authorities to trust instead of the system's (a PEM file)"
+    )
+    max_concurrent: Annotated[int, Field(ge=1, le=64)] = Field(default=8, description="calls to it at once")
+    variables: list[Annotated[str, AfterValidator(values.variable_key)]] = Field(
+        default=[], description="the Airflow variables that may be read and changed through Gatehouse"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _no_password_in_the_open(cls, url: str, info: ValidationInfo) -> str:
+        if not info.data.get("allow_plain_http") and values.is_in_the_open(url):
+            raise ValueError(
+                f"plain http to {urlsplit(url).hostname} would send passwords readably over the network. Use https, "
+                "or, where the network between is trusted, write allow_plain_http = true."
+            )
+        return url
 
 
 class GroupSpec(Spec):

@@ -42,6 +42,8 @@ class Deployment(models.Model):
     api = models.CharField(max_length=2, choices=Api)
     accounts = models.JSONField(default=dict, help_text='{"granter": {...}, "runner": {...}}')
     create_users = models.CharField(max_length=8, choices=CreateUsers, default=CreateUsers.NEVER)
+    options = models.JSONField(default=dict, help_text="ca_bundle, allow_plain_http, max_concurrent")
+    variables = models.JSONField(default=list, help_text="names of Airflow variables that may be read and changed")
     retired_at = models.DateTimeField(null=True)
 
     # what the worker last found; never part of the file
@@ -50,12 +52,17 @@ class Deployment(models.Model):
     status_detail = models.TextField(blank=True, default="")
     checked_at = models.DateTimeField(null=True)
     airflow_version = models.CharField(max_length=40, blank=True, default="")
+    found = models.JSONField(default=dict, help_text="capabilities, health, what its accounts lack, rate limits")
 
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    def why_not(self, what: str) -> str:
+        """Why this Airflow cannot do it (a word of `airflow_bridge.capabilities.WHAT`); empty where it can."""
+        return str(self.found.get("missing", {}).get(what, ""))
 
 
 class Entitlement(models.Model):

@@ -114,8 +114,7 @@ def _said(field: str, value: Any) -> str:
     if field == "stages":
         return _stages(value)
     if isinstance(value, AccountSpec):
-        place = value.password.as_json()
-        return f"{value.username} ({value.kind} from {' '.join(f'{kind} {where}' for kind, where in place.items())})"
+        return _account(value)
     if isinstance(value, timedelta):
         return durations.words(value)
     if isinstance(value, bool):
@@ -125,6 +124,14 @@ def _said(field: str, value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
     return "" if value is None else str(value)
+
+
+def _account(spec: AccountSpec) -> str:
+    """Never a secret: where it is found."""
+    places = [f"{kind} {where}" for secret in spec.secrets.values() for kind, where in secret.as_json().items()]
+    name = spec.username or spec.client_id or spec.environment or "without a name"
+    found = f" from {', '.join(places)}" if places else ""
+    return f"{name} ({spec.kind}{found})"
 
 
 def _stages(stages: list[StageSpec]) -> str:

@@ -41,7 +41,8 @@ def _unknown_people(document: Document) -> Iterator[str]:
 
 def _shared_accounts(document: Document) -> Iterator[str]:
     for name, spec in document.deployments.items():
-        if spec.granter.username == spec.runner.username:
+        same_name = spec.granter.username is not None and spec.granter.username == spec.runner.username
+        if same_name or spec.granter == spec.runner:
             yield (
                 f"deployment {name}: granter and runner are the same account. Whoever may change people's roles can "
                 "make themselves Admin; give running DAGs an account of its own."

@@ -8,7 +8,7 @@ import math
 import re
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from portal import durations
 from portal.catalogue import patterns
@@ -83,28 +83,9 @@ def absolute_path(value: str) -> str:
     return value
 
 
-def api(value: Any) -> Any:
-    if value == "v1":
-        raise ValueError('Airflow 2 (api = "v1") is not supported yet; for now only Airflow 3 (api = "v2") is.')
-    return value
-
-
 def address(value: str) -> str:
-    """An Airflow's address, without its trailing slash. It is not repeated in a refusal: it may hold a password."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"this is not an address: {error}.") from None
-    if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(value):
-        raise ValueError("this is not an address; write it like https://airflow.example.com.")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("the address holds a user name or password; they belong into granter and runner.")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ValueError(
-            f"plain http to {host} would send passwords readably over the network. Use https; "
-            "http is for this machine alone (localhost, 127.0.0.1)."
-        )
+    """An Airflow's address, without its trailing slash."""
+    parts = _parsed(value)
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or "?" in value or "#" in value:
         raise ValueError("the address ends at the path: take out what follows “?” or “#”.")
@@ -114,6 +95,40 @@ def address(value: str) -> str:
             "write what stands before it."
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def https(value: str) -> str:
+    """An address that secrets are sent to; http only on this machine."""
+    _parsed(value)
+    if is_in_the_open(value):
+        raise ValueError("the client's secret is sent there; the address must be https.")
+    return value
+
+
+def _parsed(value: str) -> SplitResult:
+    """It is not repeated in a refusal: it may hold a password."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"this is not an address: {error}.") from None
+    if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(value):
+        raise ValueError("this is not an address; write it like https://airflow.example.com.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the address holds a user name or password; they belong into granter and runner.")
+    return parts
+
+
+def is_in_the_open(value: str) -> bool:
+    """Whether what is sent to this address can be read on its way."""
+    parts = urlsplit(value)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
+def variable_key(value: str) -> str:
+    if not value or len(value) > 250 or "/" in value or value in (".", "..") or not value.isprintable():
+        raise ValueError("the name of an Airflow variable has 1 to 250 printable characters and no slash.")
+    return value
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,11 +6,11 @@ Whatever goes wrong becomes Unavailable with words for the page; no page fails b
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import airflow_bridge
-from airflow_bridge import BridgeError, PasswordAuth
+from airflow_bridge import BridgeError, Credentials, GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
 from airflow_bridge.types import Dag as AirflowDag
 from airflow_bridge.types import TaskInstance
 from portal.catalogue import secrets
@@ -21,7 +21,14 @@ from portal.dags.models import Run
 Answer = TypeVar("Answer")
 
 _making = threading.Lock()
-_clients: dict[tuple[str, str], tuple[tuple[str, ...], airflow_bridge.Airflow]] = {}
+_clients: dict[tuple[str, str], tuple[dict[str, Any], airflow_bridge.Airflow]] = {}
+WAYS: dict[str, Callable[..., Credentials]] = {
+    "password": PasswordAuth,
+    "token": TokenAuth,
+    "oauth2": OAuth2Auth,
+    "google": GoogleAuth,
+    "mwaa": MwaaAuth,
+}
 
 
 class Unavailable(Exception):
@@ -66,18 +73,30 @@ def runner(deployment: Deployment) -> airflow_bridge.Airflow:
 def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:
     """The client of one of a deployment's accounts ("granter", "runner"), made anew when anything of it changes.
 
-    Raises secrets.SecretMissing.
+    Raises secrets.SecretMissing, BridgeError for what cannot be connected to at all.
     """
-    spec = deployment.accounts[account]
-    made_of = (deployment.url, deployment.api, spec["username"], secrets.resolve(spec["password"]))
+    connection = {**connection_of(deployment), "auth": credentials(deployment.accounts[account])}
     with _making:
         kept = _clients.get((deployment.name, account))
-        if kept is None or kept[0] != made_of:
-            url, api, username, password = made_of
-            auth = PasswordAuth(username, password)
-            kept = made_of, airflow_bridge.connect(name=deployment.name, url=url, api=api, auth=auth)
+        if kept is None or kept[0] != connection:
+            kept = connection, airflow_bridge.connect(**connection)
             _clients[deployment.name, account] = kept
     return kept[1]
+
+
+def connection_of(deployment: Deployment) -> dict[str, Any]:
+    """What `airflow_bridge.connect` takes for it, without an account."""
+    return {"name": deployment.name, "url": deployment.url, "api": deployment.api, **deployment.options}
+
+
+def credentials(account: Mapping[str, Any]) -> Credentials:
+    """How an account signs in, as the catalogue describes it (`AccountSpec`). Raises secrets.SecretMissing."""
+    given = {name: value for name, value in account.items() if name not in ("kind", "username")}
+    given = {name: secrets.resolve(value) if isinstance(value, dict) else value for name, value in given.items()}
+    kind = account.get("kind", "password")
+    if kind == "password":
+        given["username"] = account["username"]
+    return WAYS[kind](**given)
 
 
 def close_all() -> None:

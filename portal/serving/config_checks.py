@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from portal.catalogue import loader, secrets
+from portal.catalogue import loader, secrets, values
 from portal.catalogue.mistakes import FileRefused
 from portal.celery import app
 
@@ -19,6 +20,8 @@ class Result:
     name: str
     ok: bool
     said: str
+    warning: bool = False
+    """It works, and should be known all the same."""
 
 
 def run() -> list[Result]:
@@ -61,12 +64,20 @@ def config_file() -> list[Result]:
     results = [Result("config file", True, f"{path} is well-formed")]
     for name, deployment in document.deployments.items():
         for account in ("granter", "runner"):
-            spec = getattr(deployment, account).password.model_dump(exclude_none=True)
-            try:
-                secrets.resolve(spec)
-            except secrets.SecretMissing as error:
-                results.append(Result(f"secret of {name}'s {account}", False, str(error)))
-            else:
-                where = " ".join(f"{kind} {place}" for kind, place in spec.items())
-                results.append(Result(f"secret of {name}'s {account}", True, f"found in {where}"))
+            for field, spec in getattr(deployment, account).secrets.items():
+                results.append(_secret(f"{field} of {name}'s {account}", spec.as_json()))
+        if values.is_in_the_open(deployment.url):
+            said = f"plain http to another machine: {name}'s passwords and tokens can be read on their way"
+            results.append(Result(f"address of {name}", True, said, warning=True))
+        if deployment.ca_bundle and not Path(deployment.ca_bundle).is_file():
+            said = f"ca_bundle = {deployment.ca_bundle}: there is no such file"
+            results.append(Result(f"certificates of {name}", False, said))
     return results
+
+
+def _secret(name: str, spec: dict[str, str]) -> Result:
+    try:
+        secrets.resolve(spec)
+    except secrets.SecretMissing as error:
+        return Result(name, False, str(error))
+    return Result(name, True, f"found in {' '.join(f'{kind} {place}' for kind, place in spec.items())}")

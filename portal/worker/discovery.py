@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_bridge import PasswordAuth, connect
+from airflow_bridge import connect
+from portal.catalogue.actions import columns
+from portal.catalogue.document import DeploymentSpec
+from portal.catalogue.models import Deployment
 from portal.catalogue.values import OWN_PREFIX
+from portal.dags.live import connection_of, credentials
 
 BUILT_IN = {"Admin", "Op", "User", "Viewer", "Public"}
 
@@ -22,12 +26,19 @@ class Found:
     dags: tuple[tuple[str, str], ...]
 
 
-def look(*, name: str, url: str, api: str, granter: PasswordAuth, runner: PasswordAuth) -> Found:
-    """Ask with the account that may read what: roles with the granter's, DAGs with the runner's. Raises BridgeError."""
-    people = connect(name=name, url=url, api=api, auth=granter)
-    runs = connect(name=name, url=url, api=api, auth=runner)
+def look(*, name: str, spec: DeploymentSpec) -> Found:
+    """Ask with the account that may read what: roles with the granter's, DAGs with the runner's.
+
+    Raises BridgeError, secrets.SecretMissing.
+    """
+    deployment = Deployment(name=name, **columns(spec))
+    people, runs = (
+        connect(**connection_of(deployment), auth=credentials(deployment.accounts[account]))
+        for account in ("granter", "runner")
+    )
     try:
-        own = {role for auth in (granter, runner) if (user := people.user(auth.username)) for role in user.roles}
+        usernames = [account["username"] for account in deployment.accounts.values() if account.get("username")]
+        own = {role for username in usernames if (user := people.user(username)) for role in user.roles}
         names = {role.name for role in people.roles() if not role.name.startswith(OWN_PREFIX)}
         roles = sorted(names - (own - BUILT_IN))
         dags = sorted((dag.dag_id, dag.description) for dag in runs.dags() if not dag.problem)

@@ -15,6 +15,7 @@ from portal.catalogue.models import Deployment
 from portal.catalogue.queries import deployments_in_force
 from portal.dags.live import client
 from portal.operations import outbox
+from portal.worker import findings
 
 S = Deployment.Status
 
@@ -45,26 +46,33 @@ def look_at(deployment: Deployment) -> None:
     """Sign in with both accounts, make one call each, and keep what came of it."""
     try:
         granter, runner = client(deployment, "granter"), client(deployment, "runner")
-        version = runner.version()
         granter.check()
         runner.check()
+        version, found = runner.capabilities().version, findings.find(deployment, granter, runner)
     except (Unauthorised, secrets.SecretMissing) as error:
         mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
     except BridgeError as error:
         mark(deployment, S.DOWN, str(error))
     else:
-        mark(deployment, S.UP, "", version=version)
+        mark(deployment, S.UP, "", version=version, found=found)
 
 
-def mark(deployment: Deployment, status: Deployment.Status, detail: str, *, version: str = "") -> None:
+def mark(
+    deployment: Deployment,
+    status: Deployment.Status,
+    detail: str,
+    *,
+    version: str = "",
+    found: findings.Found | None = None,
+) -> None:
     """Keep a deployment's state. A change is an event; coming back wakes the operations that wait for it."""
     now = timezone.now()
-    found: dict[str, object] = {"checked_at": now, "status_detail": detail}
-    if version:
-        found["airflow_version"] = version
+    columns: dict[str, object] = {"checked_at": now, "status_detail": detail}
+    if found is not None:
+        columns |= {"airflow_version": version, "found": found}
     with recording() as trail:
         rows = Deployment.objects.filter(pk=deployment.pk)
-        changed = rows.exclude(status=status).update(status=status, status_since=now, **found) == 1
+        changed = rows.exclude(status=status).update(status=status, status_since=now, **columns) == 1
         if changed:
             trail.add(
                 VERBS[status],
@@ -75,7 +83,7 @@ def mark(deployment: Deployment, status: Deployment.Status, detail: str, *, vers
                 detail={"said": detail} if detail else {},
             )
         else:
-            rows.update(**found)
+            rows.update(**columns)
     deployment.refresh_from_db()
     if changed and status == S.UP:
         outbox.wake(deployment)

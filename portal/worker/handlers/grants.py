@@ -118,7 +118,7 @@ def _grants_of(person: User, deployment: Deployment) -> tuple[frozenset[str], fr
 def _check_may_touch(grant: Grant, user: AirflowUser) -> None:
     """Gatehouse's own accounts, and Airflow's Admins outside an entitlement for Admin itself, are never changed."""
     deployment, role = grant.entitlement.deployment, grant.entitlement.role
-    own = {account["username"].casefold() for account in deployment.accounts.values()}
+    own = {account.get("username", "").casefold() for account in deployment.accounts.values()}
     if user.username.casefold() in own:
         raise GivenUp(f"“{user.username}” is an account of Gatehouse itself on {deployment.name}; it is never changed.")
     if ADMIN in user.roles and role != ADMIN:

@@ -77,7 +77,17 @@ CASES = [
     ("example.com", "example.com/?next=1", "url", "deployments.prod.url", "take out what follows"),
     ("https://airflow.example.com", "airflow.example.com", "url", "deployments.prod.url", "write it like https://"),
     ("https://airflow.example.com", "https://x:99999", "url", "deployments.prod.url", "not an address"),
-    ("[groups]", 'api = "v1"\n[groups]', "api", "deployments.prod.api", 'Airflow 2 (api = "v1") is not supported yet'),
+    ("[groups]", 'api = "v3"\n[groups]', "api", "deployments.prod.api", "this takes 'v1' or 'v2', not “v3”"),
+    ("[groups]", 'variables = ["a/b"]\n[groups]', "variables", "deployments.prod.variables[1]", "no slash"),
+    ("[groups]", 'ca_bundle = "own.pem"\n[groups]', "ca_bundle", "deployments.prod.ca_bundle", "begins with “/”"),
+    ("[groups]", "max_concurrent = 0\n[groups]", "max_concurrent", "deployments.prod.max_concurrent", "at least 1"),
+    (
+        'granter = { username = "gatehouse-access", ',
+        'granter = { kind = "token", username = "gatehouse-access", ',
+        "granter",
+        "deployments.prod.granter",
+        'kind = "token" needs token too',
+    ),
     ("[groups]", 'apy = "v2"\n[groups]', "apy", "deployments.prod.apy", "Did you mean “api”?"),
     (
         "[groups]",
@@ -290,3 +300,49 @@ def test_plain_http_is_for_this_machine(host):
     text = with_change("https://airflow.example.com", f"http://{host}:8080/airflow/")
     loaded = loader.loads(text.encode(), name="x")
     assert loaded.document.deployments["prod"].url == f"http://{host}:8080/airflow"
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        ('{ kind = "token", token = { env = "T" } }', ""),
+        ('{ kind = "google" }', ""),
+        ('{ kind = "mwaa", environment = "prod", region = "eu-west-1" }', ""),
+        (
+            '{ kind = "oauth2", token_url = "https://sso.example.com/token", client_id = "gatehouse", '
+            'client_secret = { env = "S" } }',
+            "",
+        ),
+        ('{ kind = "oauth2", client_id = "gatehouse" }', "needs client_secret, token_url too"),
+        ('{ kind = "mwaa" }', "needs environment too"),
+        ('{ kind = "google", password = { env = "P" } }', "has no password; it takes audience, username"),
+        ('{ password = { env = "P" } }', 'kind = "password" needs username too'),
+        ('{ kind = "kerberos" }', "this takes 'password', 'token', 'oauth2', 'google' or 'mwaa'"),
+        ('{ kind = "token", token = "eyJhbGciOi" }', "a secret never stands in the file"),
+    ],
+)
+def test_every_way_to_sign_in(account, said):
+    text = with_change('{ username = "gatehouse-access", password = { env = "PROD_ACCESS" } }', account)
+    if not said:
+        assert loader.loads(text.encode(), name="gatehouse.toml").document.deployments["prod"].granter.kind in account
+        return
+    [mistake] = mistakes(text)
+    assert said in mistake.reason
+    assert "eyJhbGciOi" not in mistake.reason
+
+
+def test_a_token_endpoint_must_be_safe():
+    account = (
+        '{ kind = "oauth2", token_url = "http://sso.example.com/token", client_id = "gatehouse", '
+        'client_secret = { env = "S" } }'
+    )
+    [mistake] = mistakes(with_change('{ username = "gatehouse-access", password = { env = "PROD_ACCESS" } }', account))
+    assert mistake.key == "deployments.prod.granter.token_url"
+    assert "must be https" in mistake.reason
+
+
+def test_plain_http_where_it_is_wanted():
+    text = with_change(
+        'url = "https://airflow.example.com"', 'url = "http://airflow.internal:8080"\nallow_plain_http = true'
+    )
+    assert loader.loads(text.encode(), name="gatehouse.toml").document.deployments["prod"].allow_plain_http is True

@@ -32,6 +32,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{reading.name:<{width}}  {reading.shown or '(empty)'}  [{reading.source}]")
             self.stdout.write("")
             for one in results:
-                self.stdout.write(f"{'ok   ' if one.ok else 'WRONG'}  {one.name}: {one.said}")
+                self.stdout.write(f"{_mark(one)}  {one.name}: {one.said}")
         if not all(one.ok for one in results):
             sys.exit(1)
+
+
+def _mark(one: config_checks.Result) -> str:
+    return "WRONG" if not one.ok else "note " if one.warning else "ok   "

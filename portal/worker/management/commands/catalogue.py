@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from accounts.commands import Refusal, SubcommandsCommand
 from accounts.operator import Operator
-from airflow_bridge import BridgeError, PasswordAuth
+from airflow_bridge import BridgeError
 from portal.catalogue import actions, first_file, loader, queries, secrets
-from portal.catalogue.document import AccountSpec, DeploymentSpec
+from portal.catalogue.document import DeploymentSpec
 from portal.catalogue.mistakes import FileRefused
 from portal.catalogue.plan import Plan, plan
 from portal.worker import discovery
@@ -25,6 +25,9 @@ class Command(SubcommandsCommand):
         init = self.add_verb(verbs, "init", "Write a first file from the roles and DAGs that an Airflow has.")
         init.add_argument("--deployment", required=True, metavar="NAME", help="its name in the file")
         init.add_argument("--url", help="its address; not needed when the file in place has the deployment")
+        init.add_argument(
+            "--api", default="v2", choices=("v1", "v2"), help="v1 for Airflow 2; default: v2, for Airflow 3"
+        )
         for account, what in (("granter", "roles"), ("runner", "DAGs; default: the granter's")):
             init.add_argument(f"--{account}", metavar="USERNAME", help=f"the account that reads {what}")
             init.add_argument(
@@ -83,9 +86,7 @@ class Command(SubcommandsCommand):
             raise Refusal(f"{output} is there already; it is not written over. Name another --output.")
         spec = _described(options) if options["url"] else _known(name)
         try:
-            found = discovery.look(
-                name=name, url=spec.url, api=spec.api, granter=_sign_in(spec.granter), runner=_sign_in(spec.runner)
-            )
+            found = discovery.look(name=name, spec=spec)
         except (BridgeError, secrets.SecretMissing) as error:
             raise Refusal(str(error)) from error
         text = first_file.written(name=name, spec=spec, version=found.version, roles=found.roles, dags=found.dags)
@@ -125,12 +126,10 @@ def _described(options: dict[str, Any]) -> DeploymentSpec:
         "password": {"env": options["runner_password_env"] or options["granter_password_env"]},
     }
     try:
-        return DeploymentSpec.model_validate({"url": options["url"], "granter": granter, "runner": runner})
+        return DeploymentSpec.model_validate(
+            {"url": options["url"], "api": options["api"], "granter": granter, "runner": runner}
+        )
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         reason = wrong.get("ctx", {}).get("error", wrong["msg"])
         raise Refusal(f"--{'-'.join(str(part) for part in wrong['loc'])}: {reason}") from None
-
-
-def _sign_in(account: AccountSpec) -> PasswordAuth:
-    return PasswordAuth(account.username, secrets.resolve(account.password.as_json()))

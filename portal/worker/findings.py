@@ -1,0 +1,82 @@
+"""What a deployment is found to be like: what it can do, how its parts are, what Gatehouse's accounts lack there.
+
+Kept as `Deployment.found`, which pages show and rules go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from airflow_bridge import Airflow, BridgeError, Forbidden, Permission, Unsupported, capabilities, needs
+from portal.catalogue.models import Deployment, Entitlement
+from portal.catalogue.queries import dags_in_force, entitlements_in_force
+
+EVERY = timedelta(minutes=10)  # how often permissions and capabilities are looked into; health at every look
+
+Found = dict[str, Any]
+
+
+def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
+    """What is found now; what changes seldom is taken from last time while that is fresh. Raises BridgeError."""
+    found = dict(deployment.found)
+    found["health"] = {name: part.status for name, part in runner.health().items()}
+    found["rate_limits"] = {name: _rate_limit(client) for name, client in (("granter", granter), ("runner", runner))}
+    if deployment.status == Deployment.Status.UP and not _is_stale(found):
+        return found
+    can = runner.capabilities()
+    return found | {
+        "looked_into_at": timezone.now().isoformat(),
+        "auth_manager": can.auth_manager,
+        "missing": {what: why for what, why in can.missing.items() if what in capabilities.WHAT},
+        "lacking": {
+            "granter": _lacking(needed(deployment, "granter"), granter) if can.can("users") else [],
+            "runner": _lacking(needed(deployment, "runner"), granter, runner, deployment),
+        },
+    }
+
+
+def needed(deployment: Deployment, account: str) -> dict[Permission, str]:
+    """The permissions an account must have there for what the catalogue offers, each with what it is for."""
+    if account == "granter":
+        wanted = dict(needs.GRANTER)
+        if deployment.create_users == Deployment.CreateUsers.LOCAL:
+            wanted |= needs.CREATING_USERS
+        if entitlements_in_force().filter(deployment=deployment, kind=Entitlement.Kind.DAG).exists():
+            wanted |= needs.DAG_ROLES
+        return wanted
+    wanted = dict(needs.RUNNER) if dags_in_force().filter(deployment=deployment).exists() else {}
+    if deployment.api == Deployment.Api.V2:
+        wanted.pop(("can_edit", "Task Instances"), None)
+    return {**wanted, **(needs.VARIABLES if deployment.variables else {})}
+
+
+def _lacking(
+    wanted: Mapping[Permission, str], reader: Airflow, own: Airflow | None = None, deployment: Deployment | None = None
+) -> list[list[str]]:
+    """[what, what for] of each missing permission.
+
+    The granter may read everybody's roles, the runner's too; where that does not go, an account finds out by asking.
+    """
+    username = deployment.accounts["runner"].get("username", "") if deployment else ""
+    try:
+        try:
+            missing = reader.lacking(wanted, username=username) if own is None or username else own.lacking(wanted)
+        except (Forbidden, Unsupported):
+            missing = (own or reader).lacking(wanted)
+    except BridgeError as error:
+        return [["what it lacks could not be found out", str(error)]]
+    return [[f"{action} on {on}", wanted[action, on]] for action, on in sorted(missing)]
+
+
+def _rate_limit(airflow: Airflow) -> Found | None:
+    seen = airflow.rate_limit
+    return {"limit": seen.limit, "remaining": seen.remaining, "reset": seen.reset} if seen else None
+
+
+def _is_stale(found: Found) -> bool:
+    at = found.get("looked_into_at")
+    return at is None or timezone.now() - datetime.fromisoformat(at) > EVERY
