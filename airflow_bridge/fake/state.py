@@ -126,7 +126,12 @@ class State:
     # who may
 
     def may(self, user: FakeUser, action: str, resource: str) -> bool:
-        return any((action, resource) in self.roles[name].permissions for name in user.roles if name in self.roles)
+        return any((action, resource) in role.permissions for role in self._held(user))
+
+    def _held(self, user: FakeUser) -> list[FakeRole]:
+        """Of a simple auth manager's role, the spelling with a capital is as good."""
+        names = user.roles if self.release.fab else [name.lower() for name in user.roles]
+        return [self.roles[name] for name in names if name in self.roles]
 
     def may_on_dag(self, user: FakeUser, action: str, dag_id: str) -> bool:
         return self.may(user, action, "DAGs") or self.may(user, action, f"DAG:{dag_id}")
@@ -137,8 +142,8 @@ class State:
     def reads_some_dag(self, user: FakeUser) -> bool:
         if self.may(user, "can_read", "DAGs"):
             return True
-        held = (self.roles[name].permissions for name in user.roles if name in self.roles)
-        return any(action == "can_read" and on.startswith("DAG:") for pairs in held for action, on in pairs)
+        pairs = (pair for role in self._held(user) for pair in role.permissions)
+        return any(action == "can_read" and on.startswith("DAG:") for action, on in pairs)
 
     # look-ups
 
