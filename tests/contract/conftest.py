@@ -1,75 +1,126 @@
-"""The same cases against the fake and a real Airflow: `airflow`, `granter` and `runner` are clients of either."""
+"""The same cases against fakes and real Airflows: `airflow`, `granter` and `runner` are clients of either.
+
+See targets.py for which case runs where.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
-from airflow_bridge import Airflow, PasswordAuth, Run, connect
+from airflow_bridge import Airflow, PasswordAuth, connect
 from airflow_bridge.fake import FakeAirflow
-from portal.demo.airflow import ensure_service_accounts
-from tests.real_airflow import GRANTER, RUNNER, real_airflow, unique
+from tests.contract.servers import IDLE, FakeServer, RealServer, Server
+from tests.contract.targets import MARKS, TARGETS, Target, of
+from tests.real_airflow import real_airflow, real_airflows, unique
 
-__all__ = ["real_airflow"]
-
-PATIENCE = 120.0  # seconds for a run that takes a few, on a busy machine
-
-
-@dataclass(frozen=True)
-class Server:
-    url: str
-    admin: tuple[str, str]
-    granter: tuple[str, str]
-    runner: tuple[str, str]
-    finish: Callable[[Airflow, Run, str], Run]
-    """Bring a run to its end, which is expected to be the state given."""
+__all__ = ["real_airflow", "real_airflows"]
 
 
-@pytest.fixture(params=["fake", pytest.param("3.3.2", marks=pytest.mark.real_airflow)])
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    if request.param == "fake":
-        with FakeAirflow() as fake:
-            ensure_service_accounts(fake, granter=GRANTER, runner=RUNNER)
-            yield Server(fake.url, fake.admin, GRANTER, RUNNER, _finish_in(fake))
-    else:
-        real = request.getfixturevalue("real_airflow")
-        yield Server(real.url, real.admin, real.granter, real.runner, _wait_for)
+def pytest_configure(config: pytest.Config) -> None:
+    for mark, words in MARKS.items():
+        config.addinivalue_line("markers", f"{mark}: {words}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        marks = {True: [pytest.mark.real_airflow], False: []}
+        metafunc.parametrize("target", [pytest.param(one, id=str(one), marks=marks[one.real]) for one in of(metafunc)])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Target by target: each real server is started once."""
+    ours = [(place, item) for place, item in enumerate(items) if _target(item)]
+    ordered = sorted((item for _, item in ours), key=lambda item: TARGETS.index(_target(item)))
+    for (place, _), item in zip(ours, ordered, strict=True):
+        items[place] = item
+
+
+def _target(item: pytest.Item) -> Target | None:
+    return getattr(item, "callspec", None) and item.callspec.params.get("target")
+
+
+class Clients:
+    """One for each account of each server: making one takes longer than most cases."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, ...], Airflow] = {}
+
+    def get(self, server: Server, username: str, password: str) -> Airflow:
+        key = (server.url, server.target.api, username, password)
+        if key not in self._made:
+            auth = PasswordAuth(username, password)
+            self._made[key] = connect(name="demo", url=server.url, api=server.target.api, auth=auth, timeout=30)
+        return self._made[key]
+
+    def close(self) -> None:
+        for airflow in self._made.values():
+            airflow.close()
+
+
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Clients]:
+    clients = Clients()
+    yield clients
+    clients.close()
+
+
+@pytest.fixture(scope="session")
+def fakes() -> Iterator[dict[str, FakeAirflow]]:
+    """By release; started when they are first wanted."""
+    fakes: dict[str, FakeAirflow] = {}
+    yield fakes
+    for fake in fakes.values():
+        fake.close()
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[Callable[..., Airflow]]:
+def server(target: Target, request: pytest.FixtureRequest, clients: Clients) -> Server:
+    if not target.real:
+        fakes = request.getfixturevalue("fakes")
+        if target.release not in fakes:
+            fakes[target.release] = FakeAirflow(release=target.release)
+        server = FakeServer(target, fakes[target.release])
+        server.reset()
+        return server
+    real = RealServer(target, request.getfixturevalue("real_airflows").get(target.release))
+    admin = clients.get(real, *real.admin)
+    if not (dag := admin.dag(IDLE)) or not dag.paused:
+        admin.set_paused(IDLE, True)
+    return real
+
+
+@pytest.fixture
+def fake(server: Server) -> FakeAirflow:
+    """The fake behind the clients, to turn its knobs."""
+    assert isinstance(server, FakeServer)
+    return server.fake
+
+
+@pytest.fixture
+def client(server: Server, clients: Clients) -> Callable[[str, str], Airflow]:
     """client(username, password) is a client of the server."""
-    made: list[Airflow] = []
-
-    def make(username: str, password: str) -> Airflow:
-        made.append(connect(name="demo", url=server.url, api="v2", auth=PasswordAuth(username, password), timeout=30))
-        return made[-1]
-
-    yield make
-    for airflow in made:
-        airflow.close()
+    return lambda username, password: clients.get(server, username, password)
 
 
 @pytest.fixture
-def airflow(server: Server, client: Callable[..., Airflow]) -> Airflow:
+def airflow(server: Server, client: Callable[[str, str], Airflow]) -> Airflow:
     """As administrator."""
     return client(*server.admin)
 
 
 @pytest.fixture
-def granter(server: Server, client: Callable[..., Airflow]) -> Airflow:
+def granter(server: Server, client: Callable[[str, str], Airflow]) -> Airflow:
     """With the permissions of the account for access."""
-    return client(*server.granter)
+    return client(*(server.admin if server.target.as_admin else server.granter))
 
 
 @pytest.fixture
-def runner(server: Server, client: Callable[..., Airflow]) -> Airflow:
+def runner(server: Server, client: Callable[[str, str], Airflow]) -> Airflow:
     """With the permissions of the account for runs."""
-    return client(*server.runner)
+    return client(*(server.admin if server.target.as_admin else server.runner))
 
 
 @pytest.fixture
@@ -89,24 +140,3 @@ def person(airflow: Airflow) -> str:
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def _finish_in(fake: FakeAirflow) -> Callable[[Airflow, Run, str], Run]:
-    def finish(airflow: Airflow, run: Run, state: str) -> Run:
-        fake.set_run_states(state, dag_run_id=run.dag_run_id)
-        found = airflow.run(run.dag_id, run.dag_run_id)
-        assert found
-        return found
-
-    return finish
-
-
-def _wait_for(airflow: Airflow, run: Run, state: str) -> Run:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        found = airflow.run(run.dag_id, run.dag_run_id)
-        assert found
-        if found.ended_at:
-            return found
-        assert time.monotonic() < deadline, f"{found} has not ended"
-        time.sleep(0.5)

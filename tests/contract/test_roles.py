@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden, Rejected
 from tests.real_airflow import unique
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.needs("roles")]
 
 VIEW = [("can_read", "DAG:sales_report"), ("can_read", "DAG Run:sales_report"), ("can_read", "Website")]
 
 
+@pytest.mark.everywhere
 def test_a_role_is_made_with_its_permissions(granter: Airflow) -> None:
     name = unique("role")
     role = granter.create_role(name, [*VIEW, VIEW[0]])
@@ -20,12 +23,16 @@ def test_a_role_is_made_with_its_permissions(granter: Airflow) -> None:
     assert role in list(granter.roles())
 
 
+@pytest.mark.everywhere
 def test_a_made_role_can_be_given(granter: Airflow, person: str) -> None:
     name = granter.create_role(unique("role"), VIEW).name
     assert granter.set_roles(person, ["Viewer", name]).roles == {"Viewer", name}
 
 
-def test_a_role_scoped_to_a_dag_opens_that_dag_alone(airflow: Airflow, granter: Airflow, client) -> None:
+@pytest.mark.everywhere
+def test_a_role_scoped_to_a_dag_opens_that_dag_alone(
+    airflow: Airflow, granter: Airflow, client: Callable[..., Airflow]
+) -> None:
     role = granter.create_role(unique("role"), VIEW)
     name = unique("scoped")
     mail = f"{name}@example.com"
@@ -33,6 +40,7 @@ def test_a_role_scoped_to_a_dag_opens_that_dag_alone(airflow: Airflow, granter: 
     assert [dag.dag_id for dag in client(name, "scoped").dags()] == ["sales_report"]
 
 
+@pytest.mark.everywhere
 def test_the_built_in_roles_are_there(granter: Airflow) -> None:
     names = [role.name for role in granter.roles()]
     assert {"Admin", "Op", "User", "Viewer", "Public"} <= set(names)
@@ -48,6 +56,7 @@ def test_no_such_role(granter: Airflow, name: str) -> None:
     assert granter.role(name) is None
 
 
+@pytest.mark.everywhere
 def test_a_role_is_made_once(granter: Airflow) -> None:
     name = unique("role")
     granter.create_role(name, VIEW)
@@ -81,6 +90,8 @@ def test_the_longest_name(granter: Airflow) -> None:
     assert granter.create_role(name, []).name == name
 
 
+@pytest.mark.everywhere
+@pytest.mark.separate
 def test_the_runner_has_no_say_over_roles(runner: Airflow) -> None:
     for call in (lambda: runner.role("Viewer"), lambda: list(runner.roles()), lambda: runner.create_role("x", VIEW)):
         with pytest.raises(Forbidden, match="on Roles"):

@@ -1,0 +1,140 @@
+"""A server of the contract, fake or real: where it is, who may come in, and how to bring a run further."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from airflow_bridge import Airflow, Run
+from airflow_bridge.fake import FakeAirflow, FakeRole, FakeUser
+from airflow_bridge.fake.state import State
+from portal.demo.airflow.accounts import GRANTER as GRANTER_MAY
+from portal.demo.airflow.accounts import RUNNER as RUNNER_MAY
+from tests.contract.targets import Target
+from tests.real_airflow import CONFIGURED, GRANTER, RUNNER, RealAirflow
+
+PATIENCE = 150.0  # seconds for a run that takes a few, on a busy machine
+IDLE = "every_param"
+"""The DAG that is always paused: of its runs, which cost nothing, no task ever begins."""
+
+Value = TypeVar("Value")
+
+
+class Server(Protocol):
+    target: Target
+    url: str
+    admin: tuple[str, str]
+    granter: tuple[str, str]
+    runner: tuple[str, str]
+
+    def begin(self, airflow: Airflow, run: Run) -> Run:
+        """Bring a run to where its first task runs."""
+
+    def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
+        """Bring a run to its end, which is expected to be the state given."""
+
+
+@dataclass
+class FakeServer:
+    """One for many tests; `reset` makes it as new."""
+
+    target: Target
+    fake: FakeAirflow
+    granter: tuple[str, str] = GRANTER
+    runner: tuple[str, str] = RUNNER
+
+    @property
+    def url(self) -> str:
+        return self.fake.url
+
+    @property
+    def admin(self) -> tuple[str, str]:
+        return self.fake.admin
+
+    def reset(self) -> None:
+        state = State(self.fake.release, self.fake.admin)
+        for (username, password), pairs in ((self.granter, GRANTER_MAY), (self.runner, RUNNER_MAY)):
+            if self.target.can("roles"):
+                state.roles[username] = FakeRole(username, set(pairs))
+                role = username
+            else:
+                role = CONFIGURED[username][1]
+            state.users[username] = FakeUser(username, f"{username}@gatehouse.example.com", password, [role])
+        state.dags[IDLE].paused = True
+        with self.fake.lock:
+            state._tokens = self.fake.state._tokens  # who is signed in stays so, and no case begins with a refusal
+            self.fake.state = state
+            self.fake.requests.clear()
+            self.fake.rate_limit_headers.clear()
+            self.fake._failures.clear()
+        self.fake.start()
+
+    def begin(self, airflow: Airflow, run: Run) -> Run:
+        self.fake.set_run_states("running", dag_run_id=run.dag_run_id)
+        return self._read(airflow, run)
+
+    def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
+        with self.fake.lock:
+            row = self.fake.state.run(run.dag_id, run.dag_run_id)
+            if row and run.dag_id == "flaky_import":  # its first task fails, and is tried again by itself
+                row.earlier_tries["fetch"] = 1
+                row.logs["fetch", 1] = ["starting", "ConnectionError: partner.example.com refused the connection"]
+        self.fake.set_run_states(state, dag_run_id=run.dag_run_id)
+        return self._read(airflow, run)
+
+    def _read(self, airflow: Airflow, run: Run) -> Run:
+        found = airflow.run(run.dag_id, run.dag_run_id)
+        assert found
+        return found
+
+
+@dataclass
+class RealServer:
+    target: Target
+    real: RealAirflow
+
+    @property
+    def url(self) -> str:
+        return self.real.url
+
+    @property
+    def admin(self) -> tuple[str, str]:
+        return self.real.admin
+
+    @property
+    def granter(self) -> tuple[str, str]:
+        return self.real.granter
+
+    @property
+    def runner(self) -> tuple[str, str]:
+        return self.real.runner
+
+    def begin(self, airflow: Airflow, run: Run) -> Run:
+        def begun() -> bool:
+            tasks = airflow.task_instances(run.dag_id, run.dag_run_id)
+            return any(task.state == "running" for task in tasks)
+
+        wait_until(begun, f"a task of {run} runs")
+        found = airflow.run(run.dag_id, run.dag_run_id)
+        assert found
+        return found
+
+    def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
+        def ended() -> Run | None:
+            found = airflow.run(run.dag_id, run.dag_run_id)
+            assert found
+            return found if found.ended_at else None
+
+        return wait_until(ended, f"{run} ends")
+
+
+def wait_until(look: Callable[[], Value | None], what: str, patience: float = PATIENCE) -> Value:
+    """What `look` gives as soon as that is something. AssertionError after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        if found := look():
+            return found
+        assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}"
+        time.sleep(0.3)

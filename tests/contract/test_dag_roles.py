@@ -1,0 +1,91 @@
+"""Roles for access to one DAG: made complete once, and what overrules them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_bridge import Airflow, Forbidden, NotParsed, Overruled, Rejected, dag_permissions
+from airflow_bridge.fake import FakeAirflow, FakeDag
+from tests.contract.conftest import now
+from tests.contract.people import create
+from tests.contract.servers import IDLE
+from tests.real_airflow import unique
+
+pytestmark = [pytest.mark.contract, pytest.mark.needs("dag_permissions")]
+
+
+@pytest.mark.everywhere
+@pytest.mark.parametrize("level", ["view", "operate"])
+def test_a_role_is_made_complete_and_found_ever_after(granter: Airflow, level: str) -> None:
+    name, wanted = unique("dag"), dag_permissions(IDLE, level)
+    role = granter.ensure_dag_role(name, IDLE, wanted)
+    assert (role.name, role.permissions) == (name, wanted)
+    assert granter.ensure_dag_role(name, IDLE, wanted) == role
+
+
+@pytest.mark.once
+def test_what_its_holders_can_do(granter: Airflow, client: Callable[..., Airflow]) -> None:
+    for level in ("view", "operate"):
+        role = granter.ensure_dag_role(unique("dag"), IDLE, dag_permissions(IDLE, level))
+        name = unique(level)
+        create(granter, username=name, email=f"{name}@example.com", password=level, roles=[role.name])
+        person = client(name, level)
+        assert [dag.dag_id for dag in person.dags()] == [IDLE]
+        assert person.recent_runs(IDLE) is not None
+        with pytest.raises(Forbidden):
+            person.recent_runs("sales_report")
+        if level == "view":
+            with pytest.raises(Forbidden):
+                person.trigger(IDLE, dag_run_id=unique("g__"), logical_date=now())
+            with pytest.raises(Forbidden):
+                person.set_paused(IDLE, True)
+        else:
+            person.trigger(IDLE, dag_run_id=unique("g__"), logical_date=now())
+            person.set_paused(IDLE, True)
+
+
+@pytest.mark.everywhere
+def test_a_dag_that_airflow_has_not_read_yet(granter: Airflow) -> None:
+    name = unique("dag")
+    with pytest.raises(NotParsed, match="has not read the file of the DAG not_yet_there"):
+        granter.ensure_dag_role(name, "not_yet_there", dag_permissions("not_yet_there", "view"))
+    assert granter.role(name) is None
+
+
+def test_a_dag_that_is_read_later(granter: Airflow, fake: FakeAirflow) -> None:
+    name, wanted = unique("dag"), dag_permissions("newcomer", "view")
+    fake.state.dags["newcomer"] = FakeDag("newcomer", parsed=False)
+    with pytest.raises(NotParsed):
+        granter.ensure_dag_role(name, "newcomer", wanted)
+    fake.parse_dags()
+    assert granter.ensure_dag_role(name, "newcomer", wanted).permissions == wanted
+
+
+def test_another_reason_is_not_taken_for_that_one(granter: Airflow) -> None:
+    with pytest.raises(Rejected, match="can_fly") as caught:
+        granter.ensure_dag_role(unique("dag"), IDLE, {("can_fly", "Website")})
+    assert not isinstance(caught.value, NotParsed)
+
+
+def test_a_file_that_sets_access_control_has_the_last_word(granter: Airflow, fake: FakeAirflow) -> None:
+    name, wanted = unique("dag"), dag_permissions("ruled", "operate")
+    fake.state.dags["ruled"] = FakeDag("ruled", access_control={})
+    granter.ensure_dag_role(name, "ruled", wanted)
+    fake.parse_dags(changed=["ruled"])
+    with pytest.raises(Overruled, match="access_control") as caught:
+        granter.ensure_dag_role(name, "ruled", wanted)
+    assert "can_edit on DAG:ruled" in str(caught.value)
+
+
+@pytest.mark.everywhere
+@pytest.mark.needs("role_shrinking")
+@pytest.mark.once
+def test_a_role_that_lost_something(airflow: Airflow, granter: Airflow) -> None:
+    """As it looks after a file with access_control was read."""
+    name, wanted = unique("dag"), dag_permissions(IDLE, "operate")
+    granter.ensure_dag_role(name, IDLE, wanted)
+    airflow.update_role(name, wanted - {("can_edit", f"DAG:{IDLE}")})
+    with pytest.raises(Overruled, match=f"lacks can_edit on DAG:{IDLE}"):
+        granter.ensure_dag_role(name, IDLE, wanted)

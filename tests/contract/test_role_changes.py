@@ -1,0 +1,125 @@
+"""Roles: changed, renamed and deleted by an administrator, where Airflow can."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_bridge import Airflow, Conflict, Forbidden, NotApplied, NotFound, Rejected, Unsupported
+from airflow_bridge.fake import FakeAirflow
+from tests.contract.people import create
+from tests.contract.raw import Raw
+from tests.contract.servers import Server
+from tests.real_airflow import unique
+
+pytestmark = [pytest.mark.contract, pytest.mark.needs("role_edits"), pytest.mark.once]
+
+READ = ("can_read", "DAGs")
+EDIT = ("can_edit", "DAGs")
+RUNS = ("can_read", "DAG Runs")
+
+
+@pytest.fixture
+def role(airflow: Airflow) -> str:
+    """The name of a role that reads and edits DAGs."""
+    return airflow.create_role(unique("role"), [READ, EDIT]).name
+
+
+@pytest.mark.everywhere
+def test_permissions_are_added(airflow: Airflow, role: str) -> None:
+    assert airflow.update_role(role, [READ, EDIT, RUNS]).permissions == {READ, EDIT, RUNS}
+    found = airflow.role(role)
+    assert found is not None
+    assert found.permissions == {READ, EDIT, RUNS}
+
+
+@pytest.mark.needs("role_shrinking")
+def test_permissions_are_replaced(airflow: Airflow, role: str) -> None:
+    assert airflow.update_role(role, [READ, RUNS]).permissions == {READ, RUNS}
+    assert airflow.update_role(role, []).permissions == frozenset()
+
+
+@pytest.mark.everywhere
+@pytest.mark.needs("only_adding")
+def test_where_permissions_are_only_added_none_is_said_to_be_taken_away(
+    airflow: Airflow, server: Server, role: str
+) -> None:
+    with pytest.raises(Unsupported, match=r"keeps can_edit on DAGs.*not take any away"):
+        airflow.update_role(role, [READ, RUNS])
+    found = airflow.role(role)
+    assert found is not None
+    assert found.permissions == {READ, EDIT}
+    # what Airflow itself does: it says that it is done
+    pairs = [{"action": {"name": READ[0]}, "resource": {"name": READ[1]}}]
+    body = {"name": role, "actions": pairs}
+    assert Raw(server, *server.admin).patch(f"/roles/{role}", body).status == 200
+    found = airflow.role(role)
+    assert found is not None
+    assert found.permissions == {READ, EDIT}
+
+
+def test_an_airflow_that_keeps_what_was_to_go(airflow: Airflow, fake: FakeAirflow, role: str) -> None:
+    fake.fail_next("PATCH .*/roles/.*", "ignore")
+    with pytest.raises(NotApplied, match="lacks can_read on DAG Runs"):
+        airflow.update_role(role, [READ, EDIT, RUNS])
+
+
+def test_permissions_that_are_none(airflow: Airflow, role: str) -> None:
+    with pytest.raises(Rejected, match="can_fly"):
+        airflow.update_role(role, [READ, EDIT, ("can_fly", "DAGs")])
+    with pytest.raises(NotFound):
+        airflow.update_role("No such role", [READ])
+    with pytest.raises(NotFound):
+        airflow.rename_role("No such role", unique("role"))
+
+
+@pytest.mark.everywhere
+def test_people_keep_a_role_that_is_renamed(airflow: Airflow, role: str) -> None:
+    person, new = create(airflow, roles=["Viewer", role]), unique("renamed")
+    assert airflow.rename_role(role, new).permissions == {READ, EDIT}
+    assert airflow.role(role) is None
+    found = airflow.user(person.username)
+    assert found is not None
+    assert found.roles == {"Viewer", new}
+
+
+@pytest.mark.everywhere
+def test_a_taken_name_stays_with_the_role_that_has_it(airflow: Airflow, server: Server, role: str) -> None:
+    other = airflow.create_role(unique("other"), [RUNS])
+    with pytest.raises(Conflict, match=other.name):
+        airflow.rename_role(role, other.name)
+    # what Airflow itself does: it says that it is done
+    raw = Raw(server, *server.admin)
+    assert raw.patch(f"/roles/{role}?update_mask=name", {"name": other.name, "actions": []}).status == 200
+    assert airflow.role(other.name) == other
+    assert airflow.role(role) is not None
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "x" * 65])
+def test_a_new_name_that_airflow_cannot_keep(airflow: Airflow, role: str, name: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        airflow.rename_role(role, name)
+    assert caught.value.field == "name"
+
+
+@pytest.mark.everywhere
+def test_a_role_that_is_deleted_is_taken_from_everybody(airflow: Airflow, role: str) -> None:
+    person = create(airflow, roles=["Viewer", role])
+    airflow.delete_role(role)
+    assert airflow.role(role) is None
+    found = airflow.user(person.username)
+    assert found is not None
+    assert found.roles == {"Viewer"}
+    with pytest.raises(NotFound):
+        airflow.delete_role(role)
+
+
+@pytest.mark.everywhere
+@pytest.mark.separate
+def test_the_granter_changes_no_role(granter: Airflow, role: str) -> None:
+    for call in (
+        lambda: granter.update_role(role, [READ, EDIT, RUNS]),
+        lambda: granter.rename_role(role, unique("role")),
+        lambda: granter.delete_role(role),
+    ):
+        with pytest.raises(Forbidden, match="on Roles"):
+            call()
