@@ -17,6 +17,7 @@ from portal.web.frame import trouble
 
 SHOWN = 20
 PURPOSE = {"granter": "gives and takes roles", "runner": "runs and pauses DAGs"}
+KINDS = {"token": "an API token", "google": "a Google account", "mwaa": "an AWS identity"}
 
 
 @require_safe
@@ -27,17 +28,50 @@ def deployment_list(request: Request) -> HttpResponse:
 
 
 def _row(deployment: Deployment) -> dict[str, object]:
-    """The accounts by user name alone: how they sign in is nobody's business on a page."""
     waiting = operations.open_for(deployment)
     return {
         "deployment": deployment,
         "trouble": trouble(deployment),
-        "accounts": [
-            (role, spec.get("username", ""), PURPOSE.get(role, "")) for role, spec in deployment.accounts.items()
-        ],
+        "locked_out": deployment.status == Deployment.Status.NEEDS_REAUTHENTICATION,
+        "accounts": [_account(deployment, role) for role in deployment.accounts],
+        "parts": [_part(name, status) for name, status in deployment.found.get("health", {}).items()],
+        "limits": _limits(deployment),
         "waiting": list(waiting[:SHOWN]),
         "waiting_count": waiting.count(),
     }
+
+
+def _account(deployment: Deployment, role: str) -> dict[str, object]:
+    """By name alone: how it signs in is nobody's business on a page."""
+    spec = deployment.accounts[role]
+    return {
+        "role": role,
+        "name": spec.get("username") or spec.get("client_id") or KINDS.get(spec.get("kind", ""), ""),
+        "purpose": PURPOSE.get(role, ""),
+        "lacks": deployment.found.get("lacking", {}).get(role),
+    }
+
+
+def _part(name: str, status: str) -> dict[str, str]:
+    """`dag_processor` as people say it; a part that says nothing does not run, which is fine where nobody needs it."""
+    tone = {"healthy": "good", "unhealthy": "refused"}.get(status, "")
+    return {"name": name.replace("_", " "), "status": status or "not running", "tone": tone}
+
+
+def _limits(deployment: Deployment) -> list[str]:
+    seen = deployment.found.get("rate_limits", {})
+    return [f"{role}: {_limit(limit)}" for role, limit in seen.items() if limit]
+
+
+def _limit(limit: dict[str, float | None]) -> str:
+    said = []
+    if limit.get("remaining") is not None:
+        said.append(f"{limit['remaining']:.0f} calls left")
+    if limit.get("limit") is not None:
+        said.append(f"of {limit['limit']:.0f}")
+    if limit.get("reset") is not None:
+        said.append(f"more in {limit['reset']:.0f} s")
+    return " ".join(said[:2]) + (f", {said[-1]}" if len(said) > 2 else "")
 
 
 urlpatterns = [path("deployments", deployment_list, name="deployment_list")]

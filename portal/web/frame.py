@@ -118,7 +118,7 @@ class Frame:
 
     def _place(self, name: str, title: str, short: str, icon: str, _: P, below: tuple[str, ...]) -> Place:
         current = "page" if self.here == name else "true" if self.here in below else ""
-        count = self.waiting if name == "queue" else 0
+        count = self.waiting if name == "queue" else self.locked_out if name == "deployment_list" else 0
         return Place(name, title, short, icon, reverse(name), current, count)
 
     @cached_property
@@ -140,6 +140,13 @@ class Frame:
         if not isinstance(self.user, User) or not roles.has(self.user, P.DECIDE):
             return 0
         return access.decidable_by(self.user).count()
+
+    @cached_property
+    def locked_out(self) -> int:
+        """How many deployments refuse Gatehouse's account, for those who can renew it."""
+        if not roles.has(self.user, P.REPAIR):
+            return 0
+        return catalogue.deployments_in_force().filter(status=D.Status.NEEDS_REAUTHENTICATION).count()
 
     @cached_property
     def troubles(self) -> list[str]:

@@ -31,7 +31,9 @@ def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
     return found | {
         "looked_into_at": timezone.now().isoformat(),
         "auth_manager": can.auth_manager,
-        "missing": {what: why for what, why in can.missing.items() if what in capabilities.WHAT},
+        "missing": dict(can.missing),
+        "can": [words for what, words in capabilities.WHAT.items() if can.can(what)],
+        "cannot": [[words, can.missing[what]] for what, words in capabilities.WHAT.items() if not can.can(what)],
         "lacking": {
             "granter": _lacking(needed(deployment, "granter"), granter) if can.can("users") else [],
             "runner": _lacking(needed(deployment, "runner"), granter, runner, deployment),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from django.utils import timezone
@@ -17,6 +18,7 @@ from portal.dags.live import client
 from portal.operations import outbox
 from portal.worker import findings
 
+log = logging.getLogger(__name__)
 S = Deployment.Status
 
 EVERY = timedelta(seconds=30)  # while all is well
@@ -74,6 +76,9 @@ def mark(
         rows = Deployment.objects.filter(pk=deployment.pk)
         changed = rows.exclude(status=status).update(status=status, status_since=now, **columns) == 1
         if changed:
+            log.log(
+                logging.INFO if status == S.UP else logging.ERROR, "%s %s. %s", deployment.name, status.label, detail
+            )
             trail.add(
                 VERBS[status],
                 by=None,

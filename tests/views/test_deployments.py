@@ -42,3 +42,45 @@ def test_what_waits_for_one_that_is_away(client_as):
 def test_without_any_it_says_how_to_connect_one(client_as):
     Deployment.objects.update(retired_at=timezone.now())
     assert "No deployment is connected yet" in Page(client_as("admin").get("/deployments")).text
+
+
+FOUND = {
+    "auth_manager": "FAB",
+    "health": {"metadatabase": "healthy", "scheduler": "unhealthy", "dag_processor": ""},
+    "rate_limits": {"granter": {"limit": 100, "remaining": 40, "reset": 9.0}, "runner": None},
+    "lacking": {"granter": [["can_create on Roles", "make the roles for access to single DAGs"]], "runner": []},
+    "missing": {"role_edits": "this FAB provider cannot"},
+    "cannot": [["changing and deleting roles", "this FAB provider cannot"]],
+    "can": ["reading and changing people's roles", "task logs"],
+}
+
+
+def test_what_was_found_there(client_as):
+    Deployment.objects.update(found=FOUND)
+    page = Page(client_as("admin").get("/deployments"))
+    for words in (
+        "FAB auth manager",
+        "scheduler unhealthy",
+        "dag processor not running",
+        "granter: 40 calls left of 100, more in 9 s",
+        "lacks in Airflow can_create on Roles to make the roles for access to single DAGs",
+        "has every permission it needs",
+        "Changing and deleting roles this FAB provider cannot",
+        "task logs",
+    ):
+        assert words in page.text, page.text
+
+
+def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
+    """The others are told that what they ask for waits; only an admin can do something about it."""
+    Deployment.objects.update(
+        status="needs_reauthentication", status_since=timezone.now(), status_detail="demo was asked to sign in"
+    )
+    home = client_as("admin").get("/").content.decode()
+    assert 'data-count="deployment_list"' in home
+    page = Page(client_as("admin").get("/deployments"))
+    assert "refuses Gatehouse's account" in page.text
+    assert "demo was asked to sign in" in page.text
+    assert "Give the account its password back in Airflow" in page.text
+    assert 'data-count="deployment_list"' not in client_as("employee").get("/").content.decode()
+    assert "refuses Gatehouse's account" in Page(client_as("employee").get("/")).text
