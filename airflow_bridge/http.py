@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -77,10 +78,13 @@ class Http:
         self._max_concurrent = max_concurrent
         self._gate = Gate.of(url)
         self._wire = Wire(url=url, ca_bundle=ca_bundle, connections=max_concurrent)
+        self.ahead = ThreadPoolExecutor(max_concurrent, thread_name_prefix="airflow-pages")  # asks for the next pages
         self._sessions: dict[Credentials, Session] = {}
         self._session(auth)
 
     def close(self) -> None:
+        """Waits for a page that is being asked for ahead, as long as a call may take at most."""
+        self.ahead.shutdown(cancel_futures=True)
         self._wire.close()
 
     def call(

@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 Row = TypeVar("Row")
 Page = tuple[list[Row], int]
 
 SIZE = 100  # rows; more is silently cut to this (`[api] maximum_page_limit`)
+REMEMBERED = 10 * SIZE  # rows
 
 
-def pages(ask: Callable[[int], Page[Row]], *, key: Callable[[Row], Hashable]) -> Iterator[Row]:
+def pages(
+    ask: Callable[[int], Page[Row]], *, key: Callable[[Row], Hashable], ahead: Executor, remember: int = REMEMBERED
+) -> Iterator[Row]:
     """Every row of a list, in a memory that does not grow with it.
 
-    ask: gives (rows from this offset on, how many there are in all); it is called from a thread of its own where there
-    is more than one page. key: what tells rows apart.
+    ask: gives (rows from this offset on, how many there are in all); all but the first page are asked for by `ahead`.
+    key: what tells rows apart.
 
-    Lists change while they are read. Each page is asked for from one row early: where its first row is none of the last
-    page's, rows before it are gone, this page began too late, and it is read again from further up.
+    Lists change while they are read. Each page is asked for from one row early: where no row of it was seen before,
+    rows before it are gone, this page began too late, and it is read again from further up. Whatever is in the list
+    all the time is given once, as long as fewer than `remember` rows come or go between two pages; where more do, some
+    are given twice rather than missed.
     """
     rows, total = ask(0)
     if len(rows) >= total:
         yield from rows
         return
-    ahead = ThreadPoolExecutor(1, thread_name_prefix="airflow-pages")
+    size = len(rows)  # what the server gives at once, which may be less than we want
+    early = 1 if size > 1 else 0
+    begin = 0
+    seen: dict[Hashable, None] = {}  # the last ones, in their order
+    without_news: tuple[int, int, int] | None = None
+    following: Future[Page[Row]] | None = None
     try:
-        offset = 0
-        known: frozenset[Hashable] = frozenset()
         while rows:
-            new = [row for row in rows if key(row) not in known]
-            end = offset + len(rows)
-            following: Future[Page[Row]] | None = None
-            begin = max(end - 1, offset + 1)
-            if end < total:
-                following = ahead.submit(ask, begin)
-            yield from new
-            if following is None:
+            new = _new(rows, key, seen)
+            end = begin + len(rows)
+            place = (begin, end, total)
+            if end >= total or (not new and place == without_news):  # what counts rows that it does not give never ends
+                yield from new
                 return
-            # a page that began with rows of the one before it does not make us forget those
-            known = frozenset(key(row) for row in rows) | (known if len(new) + 1 < len(rows) else frozenset())
-            offset, (rows, total) = begin, following.result()
-            while offset and (not rows or key(rows[0]) not in known):
-                offset = max(0, offset - SIZE + 1)
-                rows, total = ask(offset)
+            without_news = None if new else place
+            following = ahead.submit(ask, end - early)
+            yield from new
+            for gone in list(seen)[:-remember]:
+                del seen[gone]
+            begin, (rows, total) = end - early, following.result()
+            while early and begin and not any(key(row) in seen for row in rows):
+                begin = max(0, begin - size + 1)
+                rows, total = ask(begin)
     finally:
-        ahead.shutdown(wait=False, cancel_futures=True)
+        if following is not None:
+            following.cancel()
+
+
+def _new(rows: list[Row], key: Callable[[Row], Hashable], seen: dict[Hashable, None]) -> list[Row]:
+    """The rows not seen yet, which are seen now. What stands before one that was seen is older still, or was added."""
+    keys = [key(row) for row in rows]
+    first = next((number for number, known in enumerate(keys) if known in seen), 0)
+    new = [row for row, known in zip(rows[first:], keys[first:], strict=True) if known not in seen]
+    seen.update(dict.fromkeys(keys[first:]))
+    return new

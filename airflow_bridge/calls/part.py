@@ -74,7 +74,7 @@ class Part(ABC):
                 auth=auth,
             )
 
-        return pages(ask, key=tell)
+        return pages(ask, key=tell, ahead=self._http.ahead)
 
     @contextmanager
     def _reading_back(self, what: str) -> Iterator[None]:
