@@ -6,6 +6,7 @@ python -m tests.concurrency.other_process bare <url> <user> <password> <person> 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,9 +14,9 @@ import threading
 import time
 from pathlib import Path
 
-from airflow_bridge import PasswordAuth, connect
+from airflow_bridge import NotApplied, PasswordAuth, connect
 
-PATIENCE = 120.0  # seconds; far more than any of this takes
+PATIENCE = 600.0  # seconds; far more than any of this takes, also on a machine with much else to do
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -70,12 +71,13 @@ def work(part: int, parts: int) -> None:
 
 
 def add_one_by_one(url: str, account: tuple[str, str], person: str, roles: list[str]) -> None:
-    """Read, add, write: what a program does that thinks it is alone."""
+    """Read, add, write: what a program does that thinks it is alone, and so makes nothing of what it reads back."""
     airflow = connect(name="bare", url=url, api="v2", auth=PasswordAuth(*account), timeout=30)
     for role in roles:
         user = airflow.user(person)
         assert user
-        airflow.set_roles(person, user.roles | {role})
+        with contextlib.suppress(NotApplied):
+            airflow.set_roles(person, user.roles | {role})
     airflow.close()
 
 
