@@ -16,7 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from portal.demo import deployments, place, start
+from portal.catalogue import actions, queries
+from portal.demo import deployments, people, place, start
 from portal.demo.airflow import RELEASES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -182,6 +183,23 @@ def test_both_airflows_offer_the_same(folder: Path) -> None:
         for account in ("granter", "runner")
     ]
     assert len({environment[name] for name in asked}) == 4
+
+
+@pytest.mark.django_db
+def test_what_the_second_airflow_offers_goes_with_it_and_comes_back(folder: Path) -> None:
+    os.close(start.only_one())
+
+    def offered(**ports: int) -> set[tuple[str, str]]:
+        start.prepare(ports=ports)
+        actions.apply(by=people.BY, path=place.CONFIG)
+        return {
+            (one.deployment.name, one.title) for one in queries.entitlements_in_force().select_related("deployment")
+        }
+
+    both = offered(demo=1, legacy=2)
+    assert {name for name, _ in both} == {"demo", "legacy"}
+    assert offered(demo=1) == {offer for offer in both if offer[0] == "demo"}
+    assert offered(demo=1, legacy=3) == both
 
 
 def test_the_folder_and_what_is_secret_in_it_are_for_nobody_else(folder: Path) -> None:
