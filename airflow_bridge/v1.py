@@ -13,14 +13,14 @@ from airflow_bridge.answers import Again
 from airflow_bridge.calls.about import About
 from airflow_bridge.calls.backfills import Backfills
 from airflow_bridge.calls.human import Human
-from airflow_bridge.calls.part import Place
+from airflow_bridge.calls.part import Place, whole
 from airflow_bridge.calls.runs import EDITS, Runs, cut
 from airflow_bridge.calls.tasks import LOGS
 from airflow_bridge.calls.variables import Variables
 from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Rejected, Unauthorised, Unexpected
 from airflow_bridge.http import Http
 from airflow_bridge.shapes import Shapes, moment
-from airflow_bridge.types import Capabilities, Dag, Event, LogLine, LogPart, Param, Run
+from airflow_bridge.types import Capabilities, Dag, Event, LogLine, LogPart, Param, Run, TaskInstance
 
 EVENTS = {
     "api.post_dag_run": "trigger",
@@ -132,6 +132,19 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         plain = self._http.call("GET", self._dag_path(dag_id), what=what, needs=needs, shape=self._shapes.dag)
         return replace(dag, owners=plain.owners)
 
+    def recent_runs(self, dag_id: str, limit: int = 20) -> list[Run]:
+        """Of a DAG that is not there Airflow 2 gives none, instead of saying so."""
+        found = super().recent_runs(dag_id, limit)
+        if not found:
+            self._read_dag(dag_id)
+        return found
+
+    def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
+        found = super().task_instances(dag_id, dag_run_id)
+        if not found:  # as of a run that is not there
+            self._read_run(dag_id, dag_run_id)
+        return found
+
     def _variable_mask(self, names: Iterable[str]) -> dict[str, str | int]:
         """Airflow 2 has other names for them in a mask; without one it changes what is given."""
         return {}
@@ -174,6 +187,7 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
             again=Again.ANY,
         )
 
+    @whole
     def log(
         self,
         dag_id: str,

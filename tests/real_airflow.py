@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from portal.demo.airflow import (
     ensure_environment,
     ensure_service_accounts,
 )
+from portal.demo.airflow.releases import DAGS
 from tests.conftest import missing
 
 GRANTER = ("gatehouse-access", "granter's password")
@@ -36,6 +38,7 @@ RUNNER = ("gatehouse-runs", "runner's password")
 # where accounts are configuration: the roles nearest to what these two may do elsewhere
 CONFIGURED = {GRANTER[0]: (GRANTER[1], "viewer"), RUNNER[0]: (RUNNER[1], "op")}
 MAIN = ("3.3.2", "2.11.2")
+CONTRACT_DAGS = Path(__file__).resolve().parent / "contract" / "dags"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class RealAirflow:
     runner: tuple[str, str] = RUNNER
     release: str = "3.3.2"
     api: str = "v2"
+    dags: Path = DAGS
+    """Its own copy of the demo's DAG files, with those of the contract suite."""
 
 
 def unique(prefix: str) -> str:
@@ -121,17 +126,25 @@ def _shared_server(folder: Path, python: Path, release: Release) -> Iterator[Rea
                 found = {"url": mine.url, "admin": list(mine.admin)}
                 known.write_text(json.dumps(found))
         try:
-            yield RealAirflow(found["url"], tuple(found["admin"]), release=release.name, api=release.api)
+            yield RealAirflow(
+                found["url"], tuple(found["admin"]), release=release.name, api=release.api, dags=folder / "dags"
+            )
         finally:
             if mine:
                 _end(mine, folder, known, users.fileno())
 
 
 def _start(folder: Path, python: Path, release: Release) -> AirflowServer:
-    server = AirflowServer(folder / "home", _free_port(), python=python, release=release, accounts=CONFIGURED)
+    dags = folder / "dags"
+    dags.mkdir()
+    for file in (*DAGS.glob("*.py"), *CONTRACT_DAGS.glob("*.py")):
+        shutil.copy(file, dags)
+    server = AirflowServer(
+        folder / "home", _free_port(), python=python, release=release, accounts=CONFIGURED, dags=dags
+    )
     try:
         server.start()
-        server.wait_until_ready()
+        server.wait_until_ready(dags={file.stem for file in DAGS.glob("*.py")})
         if release.accounts == "database":
             ensure_service_accounts(server, granter=GRANTER, runner=RUNNER, api=release.api)
     except BaseException:

@@ -48,11 +48,10 @@ class Clients:
     def __init__(self) -> None:
         self._made: dict[tuple[str, ...], Airflow] = {}
 
-    def get(self, server: Server, username: str, password: str) -> Airflow:
-        key = (server.url, server.target.api, username, password)
+    def get(self, url: str, api: str, account: tuple[str, str]) -> Airflow:
+        key = (url, api, *account)
         if key not in self._made:
-            auth = PasswordAuth(username, password)
-            self._made[key] = connect(name="demo", url=server.url, api=server.target.api, auth=auth, timeout=30)
+            self._made[key] = connect(name="demo", url=url, api=api, auth=PasswordAuth(*account), timeout=30)
         return self._made[key]
 
     def close(self) -> None:
@@ -86,7 +85,7 @@ def server(target: Target, request: pytest.FixtureRequest, clients: Clients) -> 
         server.reset()
         return server
     real = RealServer(target, request.getfixturevalue("real_airflows").get(target.release))
-    admin = clients.get(real, *real.admin)
+    admin = clients.get(real.url, target.api, real.admin)
     if not (dag := admin.dag(IDLE)) or not dag.paused:
         admin.set_paused(IDLE, True)
     return real
@@ -102,7 +101,7 @@ def fake(server: Server) -> FakeAirflow:
 @pytest.fixture
 def client(server: Server, clients: Clients) -> Callable[[str, str], Airflow]:
     """client(username, password) is a client of the server."""
-    return lambda username, password: clients.get(server, username, password)
+    return lambda username, password: clients.get(server.url, server.target.api, (username, password))
 
 
 @pytest.fixture

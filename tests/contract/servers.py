@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from airflow_bridge import Airflow, Run
-from airflow_bridge.fake import FakeAirflow, FakeRole, FakeUser
+from airflow_bridge.fake import FakeAirflow, FakeDag, FakeRole, FakeUser
 from airflow_bridge.fake.state import State
 from portal.demo.airflow.accounts import GRANTER as GRANTER_MAY
 from portal.demo.airflow.accounts import RUNNER as RUNNER_MAY
+from portal.demo.airflow.accounts import RUNNER_OF_AIRFLOW_2
 from tests.contract.targets import Target
 from tests.real_airflow import CONFIGURED, GRANTER, RUNNER, RealAirflow
 
@@ -19,6 +20,12 @@ PATIENCE = 150.0  # seconds for a run that takes a few, on a busy machine
 IDLE = "every_param"
 """The DAG that is always paused: of its runs, which cost nothing, no task ever begins."""
 
+CONTRACT = (  # as in tests/contract/dags
+    FakeDag("contract_daily", schedule="0 5 * * *", paused=True, tags=("contract",)),
+    FakeDag("contract_ruled", paused=True, access_control={}),
+    FakeDag("contract_asks"),
+    FakeDag("contract_wide", paused=True, tasks=tuple(f"work_{number:03}" for number in range(120))),
+)
 Value = TypeVar("Value")
 
 
@@ -55,7 +62,8 @@ class FakeServer:
 
     def reset(self) -> None:
         state = State(self.fake.release, self.fake.admin)
-        for (username, password), pairs in ((self.granter, GRANTER_MAY), (self.runner, RUNNER_MAY)):
+        runs = RUNNER_MAY if self.target.api == "v2" else RUNNER_OF_AIRFLOW_2
+        for (username, password), pairs in ((self.granter, GRANTER_MAY), (self.runner, runs)):
             if self.target.can("roles"):
                 state.roles[username] = FakeRole(username, set(pairs))
                 role = username
@@ -63,6 +71,9 @@ class FakeServer:
                 role = CONFIGURED[username][1]
             state.users[username] = FakeUser(username, f"{username}@gatehouse.example.com", password, [role])
         state.dags[IDLE].paused = True
+        for dag in CONTRACT:
+            state.dags[dag.dag_id] = replace(dag)
+        state.import_errors["contract_broken.py"] = "RuntimeError: the contract's broken file"
         with self.fake.lock:
             state._tokens = self.fake.state._tokens  # who is signed in stays so, and no case begins with a refusal
             self.fake.state = state

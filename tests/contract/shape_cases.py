@@ -232,6 +232,8 @@ def tasks() -> Iterator[Case]:
     yield Case(f"GET {run}_nope/taskInstances")
     yield Case(f"GET {run}/taskInstances?state=failed")
     yield Case(f"GET {run}/taskInstances?order_by=id")
+    yield Case(f"GET {run}/taskInstances/prepare", only="v1")
+    yield Case(f"GET {run}/taskInstances/nope", only="v1")
     yield Case(f"GET {run}/taskInstances/prepare/logs/7")
     yield Case(f"GET {run}/taskInstances/nope/logs/1")
     yield Case(f"GET {run}_nope/taskInstances/prepare/logs/1")

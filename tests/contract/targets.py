@@ -30,13 +30,23 @@ NO_FAB = (
     "permission_list",
     "blank_names",
     "only_adding",
+    "every_date",
 )
 CANNOT: Mapping[str, tuple[str, ...]] = {
-    "3.3.2": ("blank_names", "only_adding"),
+    "3.3.2": ("blank_names", "only_adding", "every_date"),
     # as they are known to be, not as the bridge finds them
-    "2.11.2": ("backfills", "human_tasks", "tokens", "null_date", "role_shrinking", "permission_list", "param_order"),
-    "3.1.6": ("role_edits", "only_adding", "role_shrinking", "permission_list"),
-    "3.0.6": ("human_tasks", "role_shrinking", "permission_list"),
+    "2.11.2": (
+        "backfills",
+        "human_tasks",
+        "allowed_run_types",
+        "tokens",
+        "null_date",
+        "role_shrinking",
+        "permission_list",
+        "param_order",
+    ),
+    "3.1.6": ("every_date", "allowed_run_types", "role_edits", "only_adding", "role_shrinking", "permission_list"),
+    "3.0.6": ("every_date", "allowed_run_types", "human_tasks", "role_shrinking", "permission_list"),
     "3.3.2-simple": NO_FAB,
 }
 MARKS = {

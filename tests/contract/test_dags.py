@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from airflow_bridge import Airflow, Forbidden, NotFound
+from airflow_bridge import Airflow, Dag, Forbidden, NotApplied, NotFound
+from airflow_bridge.fake import FakeAirflow, FakeDag
+from tests.contract.conftest import Clients, now
+from tests.contract.raw import Raw
+from tests.contract.servers import Server, wait_until
+from tests.real_airflow import RealAirflows, unique
 
 pytestmark = pytest.mark.contract
 
 DEMO = ["every_param", "flaky_import", "payroll_close", "sales_report", "warehouse_backup"]
 
 
+@pytest.mark.everywhere
 def test_the_list(runner: Airflow) -> None:
     found = {dag.dag_id: dag for dag in runner.dags()}
-    assert list(found) == DEMO
+    assert [name for name in found if not name.startswith("contract_")] == DEMO
     sales = found["sales_report"]
-    assert (set(sales.tags), sales.owners, sales.paused) == ({"sales", "report"}, ("sales",), False)
+    assert (sales.tags, sales.owners, sales.paused) == (("report", "sales"), ("sales",), False)
     assert sales.description.startswith("Sales figures")
     assert (sales.stale, sales.has_import_errors, sales.manual_runs_allowed, sales.problem) == (False, False, True, "")
     assert (sales.schedule, sales.next_run, sales.params) == ("", None, {})
+    assert sales.last_parsed is not None
 
 
-def test_the_details_have_the_parameters_in_order(runner: Airflow) -> None:
+@pytest.mark.everywhere
+def test_the_details_have_the_parameters(runner: Airflow, server: Server) -> None:
     dag = runner.dag("sales_report")
     assert dag is not None
-    assert list(dag.params) == ["region", "dry_run", "date"]
+    order = ["region", "dry_run", "date"]  # Airflow 2 does not keep it
+    assert list(dag.params) == (order if server.target.can("param_order") else sorted(order))
     region = dag.params["region"]
     assert region.value == "KR"
     assert (region.schema["type"], region.schema["enum"]) == ("string", ["KR", "APAC", "EU"])
     assert dag.params["dry_run"].value is True
     assert dag.params["dry_run"].schema["description"] == "Do everything but publish."
     assert dag.params["date"].schema["format"] == "date"
+    assert (dag.tags, dag.owners, dag.description[:13]) == (("report", "sales"), ("sales",), "Sales figures")
 
 
 def test_a_parameter_without_a_schema(runner: Airflow) -> None:
@@ -38,6 +50,28 @@ def test_a_parameter_without_a_schema(runner: Airflow) -> None:
     assert dag is not None
     assert (dag.params["plain"].value, dag.params["plain"].schema) == ("a value without a schema", {})
     assert dag.params["optional_text"].value is None
+    assert not dag.params["optional_text"].required
+
+
+def test_a_schedule_is_told_as_people_write_it(runner: Airflow) -> None:
+    for dag in (runner.dag("contract_daily"), {dag.dag_id: dag for dag in runner.dags()}["contract_daily"]):
+        assert dag is not None
+        assert (dag.schedule, dag.paused, dag.tags) == ("0 5 * * *", True, ("contract",))
+
+
+@pytest.mark.real_airflow
+def test_both_versions_tell_the_same_of_a_dag(real_airflows: RealAirflows, clients: Clients) -> None:
+    def told(release: str) -> dict[str, Dag | None]:
+        real = real_airflows.get(release)
+        airflow = clients.get(real.url, real.api, real.admin)
+        return {name: airflow.dag(name) for name in (*DEMO, "contract_daily")}
+
+    old, new = told("2.11.2"), told("3.3.2")
+    for name, dag in new.items():
+        assert dag is not None
+        assert old[name] is not None
+        same = {"last_parsed": None, "paused": False}
+        assert replace(old[name], **same) == replace(dag, **same)
 
 
 @pytest.mark.parametrize("dag_id", ["no_such_dag", "~", "", "..", "a/b", "sales report"])
@@ -47,6 +81,7 @@ def test_no_such_dag(runner: Airflow, dag_id: str) -> None:
         runner.set_paused(dag_id, True)
 
 
+@pytest.mark.everywhere
 def test_pause_and_unpause(runner: Airflow) -> None:
     try:
         for paused in (True, True, False, False, True):
@@ -58,7 +93,57 @@ def test_pause_and_unpause(runner: Airflow) -> None:
         runner.set_paused("payroll_close", False)
 
 
-def test_the_granter_sees_no_dag(granter: Airflow) -> None:
+def test_a_switch_that_does_not_move(runner: Airflow, fake: FakeAirflow) -> None:
+    fake.fail_next("PATCH .*/dags/.*", "ignore")
+    with pytest.raises(NotApplied, match="switch has not moved"):
+        runner.set_paused("payroll_close", True)
+
+
+@pytest.mark.once
+def test_a_dag_that_is_there_and_cannot_be_started(runner: Airflow, fake: FakeAirflow) -> None:
+    fake.state.dags["old"] = FakeDag("old", stale=True)
+    fake.state.dags["wrong"] = FakeDag("wrong", import_errors=True)
+    dags = {dag.dag_id: dag for dag in runner.dags(include_stale=True)}
+    assert "old" not in {dag.dag_id for dag in runner.dags()}
+    for name, words in (("old", "no longer finds"), ("wrong", "import errors")):
+        dag = runner.dag(name)
+        assert dag is not None
+        assert words in dag.problem
+        assert words in dags[name].problem
+    with pytest.raises(NotFound):
+        runner.trigger("old", dag_run_id=unique("g__"), logical_date=now())
+
+
+@pytest.mark.once
+@pytest.mark.needs("allowed_run_types")
+def test_a_dag_that_nobody_may_start(runner: Airflow, fake: FakeAirflow) -> None:
+    fake.state.dags["by_clock"] = FakeDag("by_clock", allowed_run_types=["scheduled"])
+    dag = runner.dag("by_clock")
+    assert dag is not None
+    assert dag.problem == "This DAG does not allow manual runs."
+
+
+def test_more_dags_than_airflow_gives_at_once(runner: Airflow, fake: FakeAirflow) -> None:
+    fake.add_dags(250)
+    names = [dag.dag_id for dag in runner.dags()]
+    assert names == sorted(fake.state.dags)
+
+
+@pytest.mark.everywhere
+@pytest.mark.once
+def test_import_errors(airflow: Airflow) -> None:
+    def told() -> str | None:
+        found = [error for error in airflow.import_errors() if error.file.endswith("contract_broken.py")]
+        return found[0].message if found else None
+
+    assert "the contract's broken file" in wait_until(told, "the broken file is read")
+
+
+@pytest.mark.everywhere
+@pytest.mark.separate
+def test_the_accounts_see_what_they_need(granter: Airflow, runner: Airflow, server: Server) -> None:
+    with pytest.raises(Forbidden, match="ImportError"):
+        list(runner.import_errors())
     for call in (
         lambda: list(granter.dags()),
         lambda: granter.dag("sales_report"),
@@ -66,3 +151,4 @@ def test_the_granter_sees_no_dag(granter: Airflow) -> None:
     ):
         with pytest.raises(Forbidden):
             call()
+    assert Raw(server, *server.granter).get("/dags").status == 403

@@ -98,7 +98,7 @@ def test_where_accounts_are_configuration(airflow: Airflow, runner: Airflow, ser
         airflow.lacking(RUNNER, username=server.runner[0])
 
 
-# --- what there is to have ---------------------------------------------------------------------------------------------
+# --- what there is to have -------------------------------------------------------------------------------------------
 @pytest.mark.everywhere
 @pytest.mark.needs("permission_list")
 def test_every_pair_is_listed(granter: Airflow) -> None:

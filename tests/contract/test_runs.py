@@ -1,4 +1,4 @@
-"""Runs: started once however often asked, followed to their end."""
+"""Runs: started once however often asked, under an id and for a moment of ours."""
 
 from __future__ import annotations
 
@@ -8,51 +8,99 @@ from datetime import timedelta
 import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden, NotFound, Rejected
+from airflow_bridge.fake import FakeAirflow
 from tests.contract.conftest import now
+from tests.contract.servers import IDLE, Server
 from tests.real_airflow import unique
 
 pytestmark = pytest.mark.contract
 
 
+@pytest.mark.everywhere
 def test_a_run_is_started_as_asked(runner: Airflow) -> None:
     run_id, when = unique("gatehouse__"), now()
     note = "asked by Zoë (REQ-1)"
-    run = runner.trigger("sales_report", dag_run_id=run_id, conf={"region": "APAC"}, logical_date=when, note=note)
-    assert (run.dag_id, run.dag_run_id, run.logical_date) == ("sales_report", run_id, when)
-    assert (run.conf, run.note, run.state) == ({"region": "APAC"}, note, "queued")
-    assert run.queued_at is not None
-    assert run.queued_at.utcoffset() == timedelta(0)
-    found = runner.run("sales_report", run_id)
+    run = runner.trigger(IDLE, dag_run_id=run_id, conf={"choice": "red"}, logical_date=when, note=note)
+    assert (run.dag_id, run.dag_run_id, run.logical_date) == (IDLE, run_id, when)
+    assert (run.conf["choice"], run.note, run.state, run.kind) == ("red", note, "queued", "manual")
+    found = runner.run(IDLE, run_id)
     assert found is not None
-    assert (found.conf, found.note, found.logical_date) == (run.conf, note, when)
+    assert (found.conf, found.note, found.logical_date, found.is_final) == (run.conf, note, when, False)
 
 
+@pytest.mark.everywhere
+@pytest.mark.once
+def test_a_run_is_for_now_unless_asked_otherwise(runner: Airflow) -> None:
+    before = now()
+    run = runner.trigger(IDLE, dag_run_id=unique("g__"))
+    assert run.logical_date is not None
+    assert before <= run.logical_date <= now()
+    assert run.logical_date.utcoffset() == timedelta(0)
+
+
+@pytest.mark.everywhere
+@pytest.mark.once
+@pytest.mark.needs("null_date")
+def test_a_run_for_no_moment(runner: Airflow) -> None:
+    run_id = unique("g__")
+    assert runner.trigger(IDLE, dag_run_id=run_id, logical_date=None).logical_date is None
+    again = runner.trigger(IDLE, dag_run_id=run_id, logical_date=None)
+    assert (again.dag_run_id, again.logical_date) == (run_id, None)
+
+
+@pytest.mark.needs("every_date")
+def test_on_airflow_2_every_run_is_for_a_moment(runner: Airflow) -> None:
+    with pytest.raises(Rejected, match="every run has a logical date") as caught:
+        runner.trigger(IDLE, dag_run_id=unique("g__"), logical_date=None)
+    assert caught.value.field == "logical_date"
+
+
+@pytest.mark.everywhere
 def test_a_run_is_started_once(runner: Airflow) -> None:
     run_id, when = unique("gatehouse__"), now()
-    first = runner.trigger("sales_report", dag_run_id=run_id, conf={}, logical_date=when)
-    again = runner.trigger("sales_report", dag_run_id=run_id, conf={}, logical_date=when)
-    assert (again.dag_run_id, again.queued_at) == (first.dag_run_id, first.queued_at)
-    assert [run.dag_run_id for run in runner.recent_runs("sales_report", 100)].count(run_id) == 1
+    first = runner.trigger(IDLE, dag_run_id=run_id, logical_date=when)
+    again = runner.trigger(IDLE, dag_run_id=run_id, logical_date=when)
+    assert (again.dag_run_id, again.queued_at, again.logical_date) == (run_id, first.queued_at, when)
+    assert [run.dag_run_id for run in runner.recent_runs(IDLE, 100)].count(run_id) == 1
 
 
+@pytest.mark.everywhere
+@pytest.mark.once
+def test_a_run_of_that_id_is_found_whatever_its_moment(runner: Airflow) -> None:
+    run_id, when = unique("gatehouse__"), now()
+    runner.trigger(IDLE, dag_run_id=run_id, logical_date=when)
+    again = runner.trigger(IDLE, dag_run_id=run_id, logical_date=when + timedelta(seconds=1))
+    assert again.logical_date == when
+
+
+@pytest.mark.once
 def test_a_run_is_started_once_by_many_at_once(runner: Airflow) -> None:
     run_id, when = unique("gatehouse__"), now()
 
     def trigger(_: int) -> str:
-        return runner.trigger("sales_report", dag_run_id=run_id, conf={}, logical_date=when).dag_run_id
+        return runner.trigger(IDLE, dag_run_id=run_id, logical_date=when).dag_run_id
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(trigger, range(4))) == {run_id}
-    assert [run.dag_run_id for run in runner.recent_runs("sales_report", 100)].count(run_id) == 1
+    assert [run.dag_run_id for run in runner.recent_runs(IDLE, 100)].count(run_id) == 1
 
 
+@pytest.mark.once
+def test_a_start_whose_answer_was_lost_is_found(runner: Airflow, fake: FakeAirflow) -> None:
+    for mode in ("drop", "half"):
+        run_id = unique("g__")
+        fake.fail_next("POST .*/dagRuns", mode)
+        assert runner.trigger(IDLE, dag_run_id=run_id).dag_run_id == run_id
+        assert [run.dag_run_id for run in fake.state.runs].count(run_id) == 1
+
+
+@pytest.mark.everywhere
 def test_a_taken_logical_date_is_a_conflict_in_words(runner: Airflow) -> None:
-    when = now()
-    runner.trigger("sales_report", dag_run_id=unique("gatehouse__"), conf={}, logical_date=when)
-    other = unique("gatehouse__")
+    when, other = now(), unique("gatehouse__")
+    runner.trigger(IDLE, dag_run_id=unique("gatehouse__"), logical_date=when)
     with pytest.raises(Conflict, match="same logical date"):
-        runner.trigger("sales_report", dag_run_id=other, conf={}, logical_date=when)
-    assert runner.run("sales_report", other) is None
+        runner.trigger(IDLE, dag_run_id=other, logical_date=when)
+    assert runner.run(IDLE, other) is None
 
 
 @pytest.mark.parametrize(
@@ -64,34 +112,43 @@ def test_parameters_that_the_dag_does_not_take(runner: Airflow, conf: dict, fiel
     with pytest.raises(Rejected) as caught:
         runner.trigger("sales_report", dag_run_id=run_id, conf=conf, logical_date=now())
     assert caught.value.field == field
+    assert "On instance" not in str(caught.value)
     assert runner.run("sales_report", run_id) is None
 
 
 @pytest.mark.parametrize("run_id", ["", "~", "with space", "with/slash", "é", "x" * 251])
 def test_an_id_that_airflow_cannot_keep(runner: Airflow, run_id: str) -> None:
     with pytest.raises(Rejected) as caught:
-        runner.trigger("sales_report", dag_run_id=run_id, conf={}, logical_date=now())
+        runner.trigger(IDLE, dag_run_id=run_id, logical_date=now())
     assert caught.value.field == "dag_run_id"
 
 
-def test_an_id_that_is_airflows_own(runner: Airflow) -> None:
+@pytest.mark.parametrize("kind", ["scheduled", "backfill", "asset_triggered", "dataset_triggered"])
+def test_an_id_that_is_airflows_own(runner: Airflow, kind: str) -> None:
     with pytest.raises(Rejected, match="reserved"):
-        runner.trigger("sales_report", dag_run_id=unique("scheduled_"), conf={}, logical_date=now())
+        runner.trigger(IDLE, dag_run_id=unique(f"{kind}_"), logical_date=now())
 
 
 def test_a_logical_date_needs_a_time_zone(runner: Airflow) -> None:
     with pytest.raises(Rejected, match="time zone"):
-        runner.trigger("sales_report", dag_run_id="x", conf={}, logical_date=now().replace(tzinfo=None))
+        runner.trigger(IDLE, dag_run_id="x", logical_date=now().replace(tzinfo=None))
 
 
-def test_a_long_note_is_cut(runner: Airflow) -> None:
-    run = runner.trigger("sales_report", dag_run_id=unique("g__"), conf={}, logical_date=now(), note="n" * 2000)
+@pytest.mark.everywhere
+@pytest.mark.once
+def test_a_note_is_kept_changed_and_cut(runner: Airflow) -> None:
+    run = runner.trigger(IDLE, dag_run_id=unique("g__"), note="n" * 2000)
     assert run.note == "n" * 999 + "…"
+    assert runner.set_note(IDLE, run.dag_run_id, "looked at by Zoë").note == "looked at by Zoë"
+    assert len(runner.set_note(IDLE, run.dag_run_id, "m" * 2000).note) == 1000
+    found = runner.run(IDLE, run.dag_run_id)
+    assert found is not None
+    assert found.note == "m" * 999 + "…"
 
 
 def test_no_such_dag(runner: Airflow) -> None:
     with pytest.raises(NotFound):
-        runner.trigger("no_such_dag", dag_run_id="x", conf={}, logical_date=now())
+        runner.trigger("no_such_dag", dag_run_id="x", logical_date=now())
     with pytest.raises(NotFound):
         runner.recent_runs("no_such_dag")
     with pytest.raises(NotFound):
@@ -100,72 +157,40 @@ def test_no_such_dag(runner: Airflow) -> None:
 
 
 def test_no_such_run(runner: Airflow) -> None:
-    assert runner.run("sales_report", "no_such_run") is None
-    with pytest.raises(NotFound):
-        runner.task_instances("sales_report", "no_such_run")
+    assert runner.run(IDLE, "no_such_run") is None
+    for call in (
+        lambda: runner.task_instances(IDLE, "no_such_run"),
+        lambda: runner.cancel(IDLE, "no_such_run"),
+        lambda: runner.clear(IDLE, "no_such_run"),
+        lambda: runner.set_note(IDLE, "no_such_run", "x"),
+        lambda: runner.log(IDLE, "no_such_run", "show"),
+        lambda: runner.wait(IDLE, "no_such_run", timeout=60),
+    ):
+        with pytest.raises(NotFound):
+            call()
 
 
 def test_ids_with_every_sign_that_airflow_takes(runner: Airflow) -> None:
     run_id = unique("a.b~c:d+e-f_")
-    runner.trigger("sales_report", dag_run_id=run_id, conf={}, logical_date=now())
-    run = runner.run("sales_report", run_id)
+    runner.trigger(IDLE, dag_run_id=run_id, logical_date=now())
+    run = runner.run(IDLE, run_id)
     assert run is not None
     assert run.dag_run_id == run_id
+    assert runner.set_note(IDLE, run_id, "x").note == "x"
 
 
-def test_the_newest_run_is_first(runner: Airflow) -> None:
-    ids = [unique(f"g{number}__") for number in range(3)]
-    for run_id in ids:
-        runner.trigger("every_param", dag_run_id=run_id, conf={}, logical_date=now())
-    assert [run.dag_run_id for run in runner.recent_runs("every_param", 2)] == [ids[2], ids[1]]
-
-
-def test_a_run_that_succeeds(runner: Airflow, server) -> None:
-    run = runner.trigger("sales_report", dag_run_id=unique("g__"), conf={"region": "KR"}, logical_date=now())
-    done = server.finish(runner, run, "success")
-    assert done.state == "success"
-    assert done.started_at is not None
-    assert done.ended_at is not None
-    assert done.started_at <= done.ended_at
-    tasks = runner.task_instances("sales_report", run.dag_run_id)
-    assert {(task.task_id, task.state, task.map_index, task.try_number) for task in tasks} == {
-        ("collect", "success", -1, 1),
-        ("publish", "success", -1, 1),
-    }
-    assert all(task.duration is not None and task.started_at and task.ended_at for task in tasks)
-
-
-def test_a_run_that_fails(runner: Airflow, server) -> None:
-    run = runner.trigger("sales_report", dag_run_id=unique("g__"), conf={"region": "EU"}, logical_date=now())
-    assert server.finish(runner, run, "failed").state == "failed"
-    tasks = {task.task_id: task.state for task in runner.task_instances("sales_report", run.dag_run_id)}
-    assert tasks == {"collect": "success", "publish": "failed"}
-
-
-def test_the_tasks_of_a_waiting_run(runner: Airflow) -> None:
-    """Of a paused DAG nothing begins, but its tasks are known. Only this test pauses flaky_import."""
-    runner.set_paused("flaky_import", True)
-    try:
-        run = runner.trigger("flaky_import", dag_run_id=unique("g__"), conf={}, logical_date=now())
-        tasks = runner.task_instances("flaky_import", run.dag_run_id)
-        assert {(task.task_id, task.state, task.try_number, task.started_at) for task in tasks} == {
-            ("fetch", None, 0, None),
-            ("load", None, 0, None),
-        }
-        found = runner.run("flaky_import", run.dag_run_id)
-        assert found is not None
-        assert (found.state, found.started_at) == ("queued", None)
-    finally:
-        runner.set_paused("flaky_import", False)
-
-
-def test_the_granter_runs_nothing(granter: Airflow, runner: Airflow) -> None:
-    run = runner.trigger("sales_report", dag_run_id=unique("g__"), conf={}, logical_date=now())
+@pytest.mark.everywhere
+@pytest.mark.separate
+def test_the_granter_runs_nothing(granter: Airflow, runner: Airflow, server: Server) -> None:
+    run = runner.trigger(IDLE, dag_run_id=unique("g__"), logical_date=now())
     for call in (
-        lambda: granter.trigger("sales_report", dag_run_id=unique("g__"), conf={}, logical_date=now()),
-        lambda: granter.run("sales_report", run.dag_run_id),
-        lambda: granter.recent_runs("sales_report"),
-        lambda: granter.task_instances("sales_report", run.dag_run_id),
+        lambda: granter.trigger(IDLE, dag_run_id=unique("g__"), logical_date=now()),
+        lambda: granter.run(IDLE, run.dag_run_id),
+        lambda: granter.recent_runs(IDLE),
+        lambda: list(granter.runs()),
+        lambda: granter.task_instances(IDLE, run.dag_run_id),
+        lambda: granter.cancel(IDLE, run.dag_run_id),
+        lambda: granter.log(IDLE, run.dag_run_id, "show"),
     ):
         with pytest.raises(Forbidden):
             call()

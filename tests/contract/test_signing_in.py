@@ -34,9 +34,7 @@ def test_nobody(client: Callable[..., Airflow], username: str, password: str) ->
 @pytest.mark.everywhere
 @pytest.mark.once
 @pytest.mark.needs("roles")
-def test_an_account_without_any_permission(
-    airflow: Airflow, server: Server, client: Callable[..., Airflow]
-) -> None:
+def test_an_account_without_any_permission(airflow: Airflow, server: Server, client: Callable[..., Airflow]) -> None:
     """To Airflow 2 it is as one with a wrong password."""
     name = unique("nothing")
     role = airflow.create_role(unique("role"), []).name

@@ -36,6 +36,17 @@ def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
     return page("task_instances", rows, call, shapes.task_instance)
 
 
+@router("GET", "/dags/*/dagRuns/*/taskInstances/*")
+def task_instance(call: Call, dag_id: str, run_id: str, task_id: str) -> Any:
+    call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"), ("can_read", "Task Instances"))
+    run = call.state.run(dag_id, run_id)
+    rows = call.state.task_instances(run) if run else []
+    found = next((row for row in rows if row.task_id == task_id), None)
+    if found is None:
+        raise problem(404, title="Task instance not found")
+    return shapes.task_instance(found)
+
+
 CLEAR: dict[str, Any] = {
     "task_ids": {"type": "array", "items": {"type": "string"}},
     "dag_run_id": {"type": "string", "nullable": True},

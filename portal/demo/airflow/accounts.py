@@ -24,6 +24,8 @@ RUNNER: tuple[Permission, ...] = (
     ("can_read", "Task Instances"),
     ("can_read", "Task Logs"),
 )
+# Airflow 2 clears the failed tasks of a run one by one
+RUNNER_OF_AIRFLOW_2: tuple[Permission, ...] = (*RUNNER, ("can_edit", "Task Instances"))
 
 
 class Server(Protocol):
@@ -45,7 +47,7 @@ def ensure_service_accounts(
     admin = connect(name="Airflow", url=server.url, api=api, auth=PasswordAuth(*server.admin))
     try:
         _ensure(admin, "Gatehouse granter", GRANTER, granter)
-        _ensure(admin, "Gatehouse runner", RUNNER, runner)
+        _ensure(admin, "Gatehouse runner", RUNNER_OF_AIRFLOW_2 if api == "v1" else RUNNER, runner)
     finally:
         admin.close()
     for username, password in (granter, runner):

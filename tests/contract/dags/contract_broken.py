@@ -1,0 +1,3 @@
+"""A file that Airflow cannot read."""
+
+raise RuntimeError("the contract's broken file")
