@@ -35,7 +35,8 @@ class Again(enum.Enum):
     """When a call may be sent a second time without harm."""
 
     ANY = enum.auto()
-    """Whatever became of the first: a read, or a write after which everything is as after one."""
+    """Whatever became of the first: a read, or a write after which everything is as after one. Such a write is not sent
+    again only where the first met with silence: it may still be on its way, and come after a later one."""
     OVER = enum.auto()
     """Where the first is certainly over (a 500, as Airflow answers when two write to SQLite at once): at worst the
     second is answered with a conflict."""

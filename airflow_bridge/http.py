@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -74,6 +75,7 @@ class Http:
         self.auth = auth
         self.rate_limit: RateLimit | None = None
         self._budget = budget
+        self._whole = threading.local()
         self._allow_plain_http = allow_plain_http
         self._max_concurrent = max_concurrent
         self._gate = Gate.of(url)
@@ -86,6 +88,16 @@ class Http:
         """Waits for a page that is being asked for ahead, as long as a call may take at most."""
         self.ahead.shutdown(cancel_futures=True)
         self._wire.close()
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All that this thread asks meanwhile shares one budget: a change and its reading back are one call."""
+        before: float | None = getattr(self._whole, "deadline", None)
+        self._whole.deadline = before or time.monotonic() + self._budget
+        try:
+            yield
+        finally:
+            self._whole.deadline = before
 
     def call(
         self,
@@ -119,7 +131,7 @@ class Http:
         )
         content = _encode(asked, body)
         headers = ({"Accept": accept} if accept else {}) | (JSON if content is not None else {})
-        deadline = time.monotonic() + self._budget
+        deadline: float = getattr(self._whole, "deadline", None) or time.monotonic() + self._budget
         attempt, renewed = 0, False
         lost: TimedOut | None = None
         pause = self._gate.opens_in
@@ -173,8 +185,8 @@ class Http:
             except (Unreachable, RateLimited, Unexpected) as error:
                 raise _Failed(error, again=True) from None  # nothing of the call itself was sent
         left = deadline - time.monotonic()
-        # what hangs and may be sent again leaves time for that
-        patience = min(self._budget / 2, left) if asked.again is Again.ANY else left
+        # a read that hangs leaves time for a second one; a write is not sent again while the first may be on its way
+        patience = left if asked.writes else min(self._budget / 2, left)
         with self._place(asked, deadline):
             answer = self._send(
                 method,
@@ -230,7 +242,8 @@ class Http:
         except Lost as error:
             came = f"gave no answer within {patience:.0f} s" if error.silent else "broke off its answer"
             todo = answers.UNKNOWN if asked.writes else "Try again later."
-            raise _Failed(TimedOut(f"{asked} and {came}. {todo}"), again=asked.again is Again.ANY) from None
+            again = asked.again is Again.ANY and not (asked.writes and error.silent)
+            raise _Failed(TimedOut(f"{asked} and {came}. {todo}"), again=again) from None
         self.rate_limit = limits.rate_limit(answer.headers) or self.rate_limit
         if answer.status in (429, 503) and (seconds := limits.retry_after(answer.headers)):
             self._gate.close(seconds)

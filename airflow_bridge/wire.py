@@ -9,6 +9,7 @@ from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
+from airflow_bridge import deadlines
 from airflow_bridge.addresses import is_loopback
 from airflow_bridge.answers import Answer
 from airflow_bridge.errors import Rejected
@@ -56,6 +57,10 @@ class Wire:
             verify=_authorities(ca_bundle) if ca_bundle else True,
         )
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # httpx has no door to this; tests/faults would notice a release in which it is elsewhere
+        for transport in (self._client._transport, *self._client._mounts.values()):
+            if isinstance(transport, httpx.HTTPTransport):
+                transport._pool._network_backend = deadlines.Backend()
 
     def close(self) -> None:
         self._client.close()
@@ -77,16 +82,17 @@ class Wire:
         ends = time.monotonic() + patience
         timeout = httpx.Timeout(patience, connect=min(CONNECT, patience), pool=min(CONNECT, patience))
         try:
-            with self._client.stream(
-                method, url, content=content, params=params, headers=headers, timeout=timeout
-            ) as response:
+            with (
+                deadlines.until(ends),
+                self._client.stream(
+                    method, url, content=content, params=params, headers=headers, timeout=timeout
+                ) as response,
+            ):
                 body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > LARGEST:
                         raise TooLarge
-                    if time.monotonic() > ends:  # httpx only limits the silence between two chunks
-                        raise Lost(silent=True)
                 lower = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, lower, bytes(body))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:

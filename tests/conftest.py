@@ -179,9 +179,15 @@ def client_as(cast: dict[str, User]) -> Callable[[str], Client]:
 
 
 @pytest.fixture
-def fake(db: None) -> Iterator[FakeAirflow]:
+def release() -> str:
+    """Which Airflow `fake` is; modules that hold for several override it."""
+    return "3.3.2"
+
+
+@pytest.fixture
+def fake(db: None, release: str) -> Iterator[FakeAirflow]:
     """The fake Airflow behind `catalogue`, which nobody has looked at yet."""
-    with factories.fake_airflow() as server:
+    with factories.fake_airflow(release) as server:
         yield server
     live.close_all()
 
@@ -193,7 +199,7 @@ def catalogue(
     """The demo's catalogue in force, its deployment `demo` at the address of a fake Airflow; its version."""
     for name, value in factories.SECRETS.items():
         monkeypatch.setenv(name, value)
-    return factories.offer(tmp_path, url=fake.url)
+    return factories.offer(tmp_path, url=fake.url, api=fake.release.api)
 
 
 @pytest.fixture

@@ -165,20 +165,20 @@ def work_off() -> int:
     return attempts
 
 
-def offer(folder: Path, *, url: str = "", source: str = "") -> CatalogueVersion:
+def offer(folder: Path, *, url: str = "", api: str = "v2", source: str = "") -> CatalogueVersion:
     """Put a catalogue in force, by default the demo's with `url` as its Airflow's address."""
     text = source or CATALOGUE.read_text()
     if url:
-        text = text.replace(WRITTEN_URL, url)
+        text = text.replace(WRITTEN_URL, url).replace('api = "v2"', f'api = "{api}"')
     file = folder / "gatehouse.toml"
     file.write_text(text)
     return apply(by=Operator("tests"), path=file).version
 
 
 @contextlib.contextmanager
-def fake_airflow() -> Iterator[FakeAirflow]:
-    """A fake Airflow with Gatehouse's two accounts, each with what README asks for and no more."""
-    with FakeAirflow() as fake:
+def fake_airflow(release: str = "3.3.2") -> Iterator[FakeAirflow]:
+    """A fake Airflow with Gatehouse's two accounts, each with what it needs there and no more."""
+    with FakeAirflow(release=release) as fake:
         for account, permissions in ACCOUNTS.items():
             fake.state.roles[account] = FakeRole(account, set(permissions))
             fake.add_user(account, password=f"password of {account}", roles=[account])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from airflow_bridge import probes
-from airflow_bridge.calls.part import Place, unsupported
+from airflow_bridge.calls.part import Place, unsupported, whole
 from airflow_bridge.calls.people import People
 from airflow_bridge.calls.roles import Roles
 from airflow_bridge.capabilities import WHAT
@@ -84,6 +84,7 @@ class About(People, Roles):
             params={name: value for name, value in filters.items() if value},
         )
 
+    @whole
     def check(self) -> None:
         try:
             self._look_at_something()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part
+from airflow_bridge.calls.part import Part, whole
 from airflow_bridge.errors import Conflict, NotApplied, Rejected
 from airflow_bridge.types import Backfill
 
@@ -49,6 +49,7 @@ class Backfills(Part):
             again=Again.ANY,  # nothing is changed
         )
 
+    @whole
     def start_backfill(
         self,
         dag_id: str,
@@ -69,6 +70,7 @@ class Backfills(Part):
             shape=self._shapes.backfill,
         )
 
+    @whole
     def pause_backfill(self, backfill_id: int, paused: bool = True) -> Backfill:
         verb = "pause" if paused else "unpause"
         self._change_backfill(backfill_id, verb)
@@ -78,6 +80,7 @@ class Backfills(Part):
             raise NotApplied(f"{self._http.name} accepted to {verb} the backfill {backfill_id}, but has not.")
         return found
 
+    @whole
     def cancel_backfill(self, backfill_id: int) -> Backfill:
         before = self.backfill(backfill_id)
         if before.completed_at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part
+from airflow_bridge.calls.part import Part, whole
 from airflow_bridge.errors import NotApplied, NotFound
 from airflow_bridge.types import Dag, ImportError_
 
@@ -28,6 +28,7 @@ class Dags(Part):
             params=self.stale_too if include_stale else None,
         )
 
+    @whole
     def dag(self, dag_id: str) -> Dag | None:
         try:
             return self._read_dag(dag_id)
@@ -45,6 +46,7 @@ class Dags(Part):
             needs="can_read on ImportError",
         )
 
+    @whole
     def set_paused(self, dag_id: str, paused: bool) -> Dag:
         self._http.call(
             "PATCH",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from airflow_bridge.calls.part import whole
 from airflow_bridge.calls.tasks import Tasks
 from airflow_bridge.errors import Conflict, Forbidden
 from airflow_bridge.types import HumanTask
@@ -37,6 +38,7 @@ class Human(Tasks):
             shape=self._shapes.human_task,
         )
 
+    @whole
     def answer_human_task(
         self, dag_id: str, dag_run_id: str, task_id: str, chosen: Iterable[str], *, map_index: int = -1
     ) -> HumanTask:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from airflow_bridge.auth import Credentials
@@ -17,6 +18,8 @@ from airflow_bridge.paging import SIZE, pages
 from airflow_bridge.shapes import Shapes
 
 Shape = TypeVar("Shape")
+Client = TypeVar("Client", bound="Part")
+Words = ParamSpec("Words")
 
 RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,250}")
 
@@ -29,6 +32,17 @@ class Place:
     auth: Credentials | None = None
     whole: bool = False
     """Airflow 2's ways: a change of a user takes all of the user, a role's permissions can only be added to."""
+
+
+def whole(method: Callable[Concatenate[Client, Words], Shape]) -> Callable[Concatenate[Client, Words], Shape]:
+    """A call of several requests with one budget for them all."""
+
+    @functools.wraps(method)
+    def within(self: Client, /, *args: Words.args, **kwargs: Words.kwargs) -> Shape:
+        with self._http.whole():
+            return method(self, *args, **kwargs)
+
+    return within
 
 
 class Part(ABC):

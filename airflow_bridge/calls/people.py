@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, Place, addressable
+from airflow_bridge.calls.part import Part, Place, addressable, whole
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
 from airflow_bridge.types import User
 
@@ -27,6 +27,7 @@ class People(Part):
             auth=place.auth,
         )
 
+    @whole
     def user(self, username: str) -> User | None:
         if not addressable(username):
             return next((user for user in self.users() if user.username == username), None)
@@ -47,6 +48,7 @@ class People(Part):
             raise Conflict(f"{self._http.name} has several users with the e-mail {email}: {names}. Keep one of them.")
         return next(iter(exact or same), None)
 
+    @whole
     def create_user(
         self, *, username: str, email: str, first_name: str, last_name: str, password: str, roles: Iterable[str]
     ) -> User:
@@ -76,6 +78,7 @@ class People(Part):
         with self._reading_back(f"the user {username}"):
             return self._read_user(username)
 
+    @whole
     def update_user(
         self,
         username: str,
@@ -96,6 +99,7 @@ class People(Part):
             raise NotApplied(f"{self._http.name} accepted the change of {username} but shows {shown}.")
         return user
 
+    @whole
     def set_roles(self, username: str, roles: Iterable[str]) -> User:
         wanted = frozenset(roles)
         user = self._patch_user(username, {"roles": _names(wanted)}, what=f"to set the roles of {username}")
@@ -106,6 +110,7 @@ class People(Part):
             )
         return user
 
+    @whole
     def take_all_roles(self, username: str) -> User:
         return self.set_roles(username, ())
 

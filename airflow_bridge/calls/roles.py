@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, Place, addressable, unsupported
+from airflow_bridge.calls.part import Part, Place, addressable, unsupported, whole
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, NotParsed, Overruled, Rejected
 from airflow_bridge.types import Permission, Role
 
@@ -37,6 +37,7 @@ class Roles(Part):
         except NotFound:
             return None
 
+    @whole
     def create_role(self, name: str, permissions: Iterable[Permission]) -> Role:
         place = self._place("roles")
         self._check_role_name(name)
@@ -53,6 +54,7 @@ class Roles(Part):
         with self._reading_back(f"the role {name}"):
             return self._read_role(name)
 
+    @whole
     def update_role(self, name: str, permissions: Iterable[Permission]) -> Role:
         self._require("role_edits")
         place, wanted = self._place("roles"), frozenset(permissions)
@@ -78,6 +80,7 @@ class Roles(Part):
             raise self._only_adds(name, left)
         return after
 
+    @whole
     def rename_role(self, name: str, new_name: str) -> Role:
         self._require("role_edits")
         self._check_role_name(new_name)
@@ -101,6 +104,7 @@ class Roles(Part):
             raise NotApplied(f"{self._http.name} accepted the new name of {name} but has no role {new_name}.")
         return after
 
+    @whole
     def delete_role(self, name: str) -> None:
         self._require("role_edits")
         place = self._place("roles")
@@ -135,6 +139,7 @@ class Roles(Part):
         """Airflow 2's own list names actions alone. Its Admin has every pair but those of single DAGs."""
         return frozenset().union(*(role.permissions for role in self.roles()))
 
+    @whole
     def ensure_dag_role(self, name: str, dag_id: str, permissions: Iterable[Permission]) -> Role:
         wanted = frozenset(permissions)
         role = self.role(name)

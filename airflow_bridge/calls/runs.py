@@ -12,6 +12,7 @@ from typing import Any, Literal
 from airflow_bridge import http
 from airflow_bridge.answers import Again
 from airflow_bridge.calls.dags import Dags
+from airflow_bridge.calls.part import whole
 from airflow_bridge.errors import (
     BridgeError,
     Conflict,
@@ -37,6 +38,7 @@ _random = secrets.SystemRandom()
 class Runs(Dags):
     """The part of `airflow_bridge.client.Airflow` about runs."""
 
+    @whole
     def trigger(
         self,
         dag_id: str,
@@ -117,6 +119,7 @@ class Runs(Dags):
             shape=lambda body: [self._shapes.run(row) for row in body["dag_runs"]],
         )
 
+    @whole
     def cancel(self, dag_id: str, dag_run_id: str) -> Run:
         run = self._read_run(dag_id, dag_run_id)
         if run.is_final:
@@ -143,6 +146,7 @@ class Runs(Dags):
     @abstractmethod
     def _state_mask(self) -> dict[str, str | int]: ...
 
+    @whole
     def clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool = True) -> Run:
         run = self._read_run(dag_id, dag_run_id)
         if not run.is_final:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part
+from airflow_bridge.calls.part import Part, whole
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
 from airflow_bridge.types import Variable
 
@@ -26,6 +26,7 @@ class Variables(Part):
         except NotFound:
             return None
 
+    @whole
     def set_variable(self, key: str, value: str, *, description: str | None = None) -> Variable:
         path = self._variable_path(key)
         body = {"key": key, "value": value} | ({} if description is None else {"description": description})

@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 
 _making = threading.Lock()
 _clients: dict[tuple[str, str], tuple[dict[str, Any], airflow_bridge.Airflow]] = {}
+_replaced: dict[tuple[str, str], airflow_bridge.Airflow] = {}
 WAYS: dict[str, Callable[..., Credentials]] = {
     "password": PasswordAuth,
     "token": TokenAuth,
@@ -79,6 +80,10 @@ def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:
     with _making:
         kept = _clients.get((deployment.name, account))
         if kept is None or kept[0] != connection:
+            if (replaced := _replaced.pop((deployment.name, account), None)) is not None:
+                replaced.close()
+            if kept is not None:
+                _replaced[deployment.name, account] = kept[1]  # another thread may be in the middle of a call
             kept = connection, airflow_bridge.connect(**connection)
             _clients[deployment.name, account] = kept
     return kept[1]
@@ -102,6 +107,7 @@ def credentials(account: Mapping[str, Any]) -> Credentials:
 def close_all() -> None:
     """Close every connection to Airflow; the next question opens new ones."""
     with _making:
-        for _, airflow in _clients.values():
+        for airflow in [*(airflow for _, airflow in _clients.values()), *_replaced.values()]:
             airflow.close()
         _clients.clear()
+        _replaced.clear()

@@ -17,8 +17,14 @@ from portal.operations.models import Operation
 from portal.worker import health, runs
 from tests import factories
 
-POST = "POST /api/v2/dags/sales_report/dagRuns"
-SWITCH = "PATCH /api/v2/dags/sales_report"
+POST = "POST /api/v[12]/dags/sales_report/dagRuns"
+SWITCH = "PATCH /api/v[12]/dags/sales_report"
+
+
+@pytest.fixture(params=["3.3.2", "2.11.2"])
+def release(request):
+    """All of this is the same on Airflow 2 and 3."""
+    return request.param
 
 
 @pytest.fixture

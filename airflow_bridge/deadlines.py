@@ -1,0 +1,76 @@
+"""Sockets that know when the request they serve must be over. httpcore's own timeouts begin anew with every byte: an
+answer that drips would go on for ever."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore
+
+_current = threading.local()
+
+
+@contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Whatever this thread asks of a `Backend` meanwhile ends by then (time.monotonic)."""
+    before = getattr(_current, "moment", None)
+    _current.moment = moment
+    try:
+        yield
+    finally:
+        _current.moment = before
+
+
+def _left(timeout: float | None, error: type[Exception]) -> float | None:
+    moment: float | None = getattr(_current, "moment", None)
+    if moment is None:
+        return timeout
+    left = moment - time.monotonic()
+    if left <= 0:
+        raise error("the time for this request is over")
+    return left if timeout is None else min(left, timeout)
+
+
+class Backend(httpcore.NetworkBackend):
+    """httpcore's own, within the time that `until` gives."""
+
+    def __init__(self) -> None:
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, _left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout, httpcore.ConnectTimeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)

@@ -1,0 +1,124 @@
+"""What is found out about a deployment: what it can do, how its parts are, what Gatehouse's accounts lack there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from portal.access import actions
+from portal.catalogue import queries as catalogue
+from portal.catalogue.models import Dag, Deployment, Entitlement
+from portal.dags import live
+from portal.errors import Refused
+from portal.worker import findings, health
+from tests import factories
+
+
+def found():
+    return Deployment.objects.get().found
+
+
+def look_much_later():
+    with time_machine.travel(timezone.now() + timedelta(hours=1), tick=False):
+        health.look_at(Deployment.objects.get())
+
+
+def test_an_airflow_3_with_all_there_is(airflow):
+    assert found()["auth_manager"] == "FAB"
+    assert found()["missing"] == {}
+    assert found()["cannot"] == []
+    assert found()["lacking"] == {"granter": [], "runner": []}
+    assert found()["health"]["scheduler"] == "healthy"
+
+
+@pytest.fixture
+def release(request):
+    return getattr(request, "param", "3.3.2")
+
+
+@pytest.fixture
+def catalogue_in_force(request):
+    return request.getfixturevalue("catalogue")  # the module of that name is in the way
+
+
+@pytest.mark.parametrize("release", ["2.11.2"], indirect=True)
+def test_an_airflow_2(airflow):
+    deployment = Deployment.objects.get()
+    assert (deployment.status, deployment.airflow_version) == ("up", "2.11.2")
+    assert set(found()["missing"]) == {"backfills", "human_tasks"}
+
+
+@pytest.mark.parametrize("release", ["2.11.2", "3.3.2"], indirect=True)
+def test_what_the_accounts_lack_is_said_with_what_it_is_for(airflow):
+    airflow.state.roles["gatehouse-access"].permissions.remove(("can_create", "Roles"))
+    airflow.state.roles["gatehouse-runs"].permissions.remove(("can_edit", "DAGs"))
+    look_much_later()
+    lacking = found()["lacking"]
+    assert lacking["granter"] == [["can_create on Roles", "make the roles for access to single DAGs"]]
+    assert ["can_edit on DAGs", "run, pause and unpause them"] in lacking["runner"]
+
+
+def test_nothing_is_missed_that_nobody_offers(airflow):
+    airflow.state.roles["gatehouse-access"].permissions.difference_update(
+        {("can_create", "Roles"), ("can_create", "Users")}
+    )
+    Entitlement.objects.filter(kind="dag").update(retired_at=timezone.now())
+    Deployment.objects.update(create_users="never")
+    look_much_later()
+    assert found()["lacking"]["granter"] == []
+    assert findings.needed(Deployment.objects.get(), "runner")
+    Dag.objects.update(retired_at=timezone.now())
+    assert findings.needed(Deployment.objects.get(), "runner") == {}
+    Deployment.objects.update(variables=["report_mode"])
+    assert ("can_edit", "Variables") in findings.needed(Deployment.objects.get(), "runner")
+
+
+def test_a_runner_whose_name_is_not_known_finds_out_by_asking(airflow):
+    deployment = Deployment.objects.get()
+    deployment.accounts["runner"]["kind"] = "token"
+    airflow.state.roles["gatehouse-runs"].permissions.remove(("can_create", "DAG Runs"))
+    granter, runner = live.client(deployment, "granter"), live.client(Deployment.objects.get(), "runner")
+    del deployment.accounts["runner"]["username"]
+    deployment.found = {}
+    lacking = findings.find(deployment, granter, runner)["lacking"]["runner"]
+    assert lacking == [["can_create on DAG Runs", "start runs"]]
+    assert not [run for run in airflow.state.runs if run.dag_id not in airflow.state.dags]
+
+
+def test_it_is_looked_into_now_and_then_and_its_health_each_time(airflow):
+    asked = len(airflow.calls("GET .*/roles/.*"))
+    health.look_at(Deployment.objects.get())
+    assert len(airflow.calls("GET .*/roles/.*")) == asked
+    assert len(airflow.calls("GET .*/health")) == 2
+    look_much_later()
+    assert len(airflow.calls("GET .*/roles/.*")) > asked
+
+
+@pytest.mark.parametrize("release", ["3.3.2-simple"], indirect=True)
+def test_where_roles_cannot_be_given_nobody_can_ask_for_one(catalogue_in_force, fake):
+    """The simple auth manager has no API for users and roles; running DAGs goes on."""
+    for account in ("gatehouse-access", "gatehouse-runs"):
+        fake.state.users[account].roles = ["op"]
+    health.look_at_all()
+    assert Deployment.objects.get().status == "up"
+    assert "users" in found()["missing"]
+    entitlement = catalogue.entitlement("demo/role/User")
+    with pytest.raises(Refused, match="cannot give roles through Gatehouse") as caught:
+        actions.submit(
+            by=factories.person("employee"),
+            entitlement=entitlement,
+            duration=timedelta(hours=1),
+            reason="month-end close",
+            ticket="",
+        )
+    assert caught.value.reason == "not_possible"
+
+
+def test_rate_limits_are_shown_as_they_were_said(airflow):
+    airflow.rate_limit_headers = {"RateLimit-Limit": "100", "RateLimit-Remaining": "7", "RateLimit-Reset": "30"}
+    health.look_at(Deployment.objects.get())
+    health.look_at(Deployment.objects.get())
+    assert found()["rate_limits"]["granter"] == {"limit": 100, "remaining": 7, "reset": 30.0}
