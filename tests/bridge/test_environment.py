@@ -66,6 +66,17 @@ def test_it_is_made_anew(tmp_path: Path, release: Release, change: str) -> None:
     assert not leftover.exists()
 
 
+def test_it_is_made_anew_where_it_was_moved_to(tmp_path: Path, release: Release) -> None:
+    install(tmp_path / "old place", release)
+    program = tmp_path / "old place" / "bin" / "airflow"
+    program.write_text(f"#!{program.with_name('python')}\n")
+    assert install(tmp_path / "old place", release)[1] == []
+    (tmp_path / "old place").rename(tmp_path / "new place")
+    _, said = install(tmp_path / "new place", release)
+    assert len(said) == 1
+    assert not (tmp_path / "new place" / "bin" / "airflow").exists()
+
+
 def test_what_cannot_be_installed_says_why(tmp_path: Path, release: Release) -> None:
     release.lock.write_text("./no-such-package.whl --hash=sha256:" + "0" * 64 + "\n")
     with pytest.raises(NotInstalled, match="no-such-package"):

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
-from airflow_bridge import Airflow, PasswordAuth, Permission, Unauthorised, connect
+from airflow_bridge import Airflow, PasswordAuth, Permission, connect
 from portal.demo.airflow.server import AirflowNotUp
+from portal.worker.bootstrap import Report, ensure
+from portal.worker.service_accounts import Account, permissions
 
-GRANTER: tuple[Permission, ...] = (
-    ("can_read", "Users"),
-    ("can_edit", "Users"),
-    ("can_create", "Users"),
-    ("can_read", "Roles"),
-    ("can_create", "Roles"),
-)
-RUNNER: tuple[Permission, ...] = (
-    ("can_read", "DAGs"),
-    ("can_edit", "DAGs"),
-    ("can_read", "DAG Runs"),
-    ("can_create", "DAG Runs"),
-    ("can_edit", "DAG Runs"),
-    ("can_read", "Task Instances"),
-    ("can_read", "Task Logs"),
-)
-# Airflow 2 clears the failed tasks of a run one by one
-RUNNER_OF_AIRFLOW_2: tuple[Permission, ...] = (*RUNNER, ("can_edit", "Task Instances"))
+
+def _may(part: str, api: str = "v2") -> dict[Permission, str]:
+    """What all that the demo offers needs."""
+    return permissions(part, api=api, creates_users=True, dag_roles=True, runs=True, variables=False)
+
+
+GRANTER: tuple[Permission, ...] = tuple(_may("granter"))
+RUNNER: tuple[Permission, ...] = tuple(_may("runner"))
+RUNNER_OF_AIRFLOW_2: tuple[Permission, ...] = tuple(_may("runner", "v1"))
 
 
 class Server(Protocol):
@@ -44,35 +36,16 @@ def ensure_service_accounts(
 
     Raises AirflowNotUp where an account is there with another password, BridgeError where Airflow refuses.
     """
-    admin = connect(name="Airflow", url=server.url, api=api, auth=PasswordAuth(*server.admin))
+
+    def sign_in(username: str, password: str) -> Airflow:
+        auth = PasswordAuth(username, password)
+        return connect(name=server.url, url=server.url, api=api, auth=auth, timeout=30)
+
+    accounts = [Account(part, *who, _may(part, api)) for part, who in (("granter", granter), ("runner", runner))]
+    admin, report = sign_in(*server.admin), Report()
     try:
-        _ensure(admin, "Gatehouse granter", GRANTER, granter)
-        _ensure(admin, "Gatehouse runner", RUNNER_OF_AIRFLOW_2 if api == "v1" else RUNNER, runner)
+        ensure(admin, accounts, sign_in=sign_in, report=report)
     finally:
         admin.close()
-    for username, password in (granter, runner):
-        account = connect(name="Airflow", url=server.url, api=api, auth=PasswordAuth(username, password))
-        try:
-            account.check()
-        except Unauthorised as error:
-            raise AirflowNotUp(f"{server.url} knows the account {username} with another password.") from error
-        finally:
-            account.close()
-
-
-def _ensure(admin: Airflow, role: str, permissions: Iterable[Permission], account: tuple[str, str]) -> None:
-    username, password = account
-    if admin.role(role) is None:
-        admin.create_role(role, permissions)
-    user = admin.user(username)
-    if user is None:
-        admin.create_user(
-            username=username,
-            email=f"{username}@gatehouse.example.com",
-            first_name="Gatehouse",
-            last_name=role.split()[-1].capitalize(),
-            password=password,
-            roles=[role],
-        )
-    elif user.roles != {role}:
-        admin.set_roles(username, [role])
+    if report.wrong:
+        raise AirflowNotUp("\n".join(f"{server.url}: {line}." for line in report.wrong))

@@ -27,16 +27,16 @@ def ensure_environment(folder: Path | None = None, report: Report = print, *, re
     """Install `release` into `folder` (default: `release.folder`) unless it is already there, and give its Python.
 
     Safe to call from several processes at once: the first one installs, the others wait for it. An installation that
-    was interrupted, or made from another lock or Python, is made anew. Raises NotInstalled.
+    was interrupted, made from another lock or Python, or moved, is made anew. Raises NotInstalled.
     """
-    folder = (folder or release.folder).absolute()
+    folder = (folder or release.folder).resolve()
     python = folder / "bin" / "python"
     base, version = _base_python(release)
     wanted = _fingerprint(release, version)
     marker = folder / "complete"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(folder.with_name(f"{folder.name}.lock"), report):
-        if python.exists() and marker.exists() and marker.read_text() == wanted:
+        if python.exists() and marker.exists() and marker.read_text() == wanted and not _moved(folder):
             return python
         free = shutil.disk_usage(folder.parent).free // 2**20
         if free < SPACE_NEEDED:
@@ -62,6 +62,12 @@ def _base_python(release: Release) -> tuple[str, str]:
         f"Airflow {release.version} runs under Python {' or '.join(fitting)}; this is {sys.version.split()[0]}, and no "
         f"python{fitting[0]} was found. Install one, it is found by that name."
     )
+
+
+def _moved(folder: Path) -> bool:
+    """Programs name the Python they run under by its path; Airflow 2 starts its tasks with one of them."""
+    program = folder / "bin" / "airflow"
+    return program.exists() and str(folder) not in program.read_text()
 
 
 def _fingerprint(release: Release, python: str) -> str:

@@ -140,7 +140,7 @@ class AirflowServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def wait_until_ready(self, timeout: float = 180, *, dags: Iterable[str] | None = None) -> None:
+    def wait_until_ready(self, timeout: float = 300, *, dags: Iterable[str] | None = None) -> None:
         """Return when every part is healthy, the administrator can sign in, and the DAGs are known.
 
         dags: their ids; by default those of the files in the DAG folder. Raises AirflowNotUp.
