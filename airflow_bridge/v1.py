@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -144,10 +144,6 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         if not found:  # as of a run that is not there
             self._read_run(dag_id, dag_run_id)
         return found
-
-    def _variable_mask(self, names: Iterable[str]) -> dict[str, str | int]:
-        """Airflow 2 has other names for them in a mask; without one it changes what is given."""
-        return {}
 
     def delete_user(self, username: str) -> None:
         try:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from airflow_bridge import Airflow, Run
-from airflow_bridge.fake import FakeAirflow, FakeDag, FakeRole, FakeUser
+from airflow_bridge import Airflow, HumanTask, Run
+from airflow_bridge.fake import FakeAirflow, FakeDag, FakeQuestion, FakeRole, FakeUser
 from airflow_bridge.fake.state import State
 from portal.demo.airflow.accounts import GRANTER as GRANTER_MAY
 from portal.demo.airflow.accounts import RUNNER as RUNNER_MAY
@@ -41,6 +41,9 @@ class Server(Protocol):
 
     def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
         """Bring a run to its end, which is expected to be the state given."""
+
+    def ask(self, airflow: Airflow, run: Run) -> HumanTask:
+        """Bring a run of contract_asks to where its task waits for a person."""
 
 
 @dataclass
@@ -95,6 +98,13 @@ class FakeServer:
         self.fake.set_run_states(state, dag_run_id=run.dag_run_id)
         return self._read(airflow, run)
 
+    def ask(self, airflow: Airflow, run: Run) -> HumanTask:
+        options = ["Approve", "Reject"]
+        self.fake.ask(
+            FakeQuestion(run.dag_id, run.dag_run_id, "work", "Publish the figures?", options, "They are final.")
+        )
+        return next(task for task in airflow.human_tasks() if task.dag_run_id == run.dag_run_id)
+
     def _read(self, airflow: Airflow, run: Run) -> Run:
         found = airflow.run(run.dag_id, run.dag_run_id)
         assert found
@@ -139,6 +149,12 @@ class RealServer:
             return found if found.ended_at else None
 
         return wait_until(ended, f"{run} ends")
+
+    def ask(self, airflow: Airflow, run: Run) -> HumanTask:
+        def asked() -> HumanTask | None:
+            return next((task for task in airflow.human_tasks() if task.dag_run_id == run.dag_run_id), None)
+
+        return wait_until(asked, f"{run} waits for a person")
 
 
 def wait_until(look: Callable[[], Value | None], what: str, patience: float = PATIENCE) -> Value:

@@ -33,7 +33,7 @@ def shape(row: FakeVariable, call: Call) -> dict[str, Any]:
     secret = any(word in row.key.lower() for word in SECRET)
     return {
         "key": row.key,
-        "value": "***" if secret else row.value,
+        "value": "***" if secret else _rewritten(row.value),
         "description": row.description,
         "is_encrypted": True,
         **({"team_name": None} if call.state.release.since(3, 3) else {}),
@@ -101,3 +101,11 @@ def _variable(call: Call, key: str) -> FakeVariable:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, indent=2)
+
+
+def _rewritten(value: str) -> str:
+    """JSON is written anew each time it is shown."""
+    try:
+        return json.dumps(json.loads(value))
+    except ValueError:
+        return value

@@ -1,0 +1,77 @@
+"""Variables: read and written by an administrator, out of reach for the two service accounts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_bridge import Airflow, Forbidden, NotApplied, Rejected
+from airflow_bridge.fake import FakeAirflow
+from tests.real_airflow import unique
+
+pytestmark = [pytest.mark.contract, pytest.mark.once]
+
+
+@pytest.mark.everywhere
+def test_a_variable_is_made_read_and_changed(airflow: Airflow) -> None:
+    key = unique("contract")
+    assert airflow.variable(key) is None
+    made = airflow.set_variable(key, "on", description="a switch")
+    assert (made.key, made.value, made.description) == (key, "on", "a switch")
+    changed = airflow.set_variable(key, "off")
+    assert (changed.value, changed.description) == ("off", "a switch")  # what was not given stays
+    assert airflow.set_variable(key, "off", description="another").description == "another"
+    assert airflow.variable(key) == airflow.set_variable(key, "off")
+
+
+@pytest.mark.parametrize("value", ["", "äöü €", '{"a": [1, null]}', "two\nlines", " spaces "])
+def test_a_value_is_kept_as_it_is(airflow: Airflow, value: str) -> None:
+    key = unique("contract")
+    assert airflow.set_variable(key, value).value == value
+
+
+@pytest.mark.parametrize("key", ["a.b-c_d", "with space", "ümlaut", "50%", "a?b", "a#b"])
+def test_keys_of_every_kind(airflow: Airflow, key: str) -> None:
+    key = unique(key)
+    assert airflow.set_variable(key, "1").key == key
+
+
+@pytest.mark.parametrize("key", ["", "a/b", "..", "x" * 251])
+def test_a_key_that_cannot_be_addressed(airflow: Airflow, key: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        airflow.set_variable(key, "1")
+    assert caught.value.field == "key"
+
+
+def test_a_value_is_not_shown_by_accident(airflow: Airflow) -> None:
+    found = airflow.set_variable(unique("contract_password"), "a-secret-value")
+    assert found.value in ("a-secret-value", "***")  # Airflow 3 hides it from everybody
+    assert "a-secret-value" not in repr(found)
+
+
+def test_json_is_the_same_however_airflow_writes_it(airflow: Airflow) -> None:
+    key = unique("contract")
+    for value in ('{"a":[1,null],"b":"ä"}', '["x",  "y"]', "1e3"):
+        assert json.loads(airflow.set_variable(key, value).value) == json.loads(value)
+
+
+def test_a_variable_that_stays_as_it_was(airflow: Airflow, fake: FakeAirflow) -> None:
+    key = unique("contract")
+    airflow.set_variable(key, "on")
+    fake.fail_next("PATCH .*/variables/.*", "ignore")
+    with pytest.raises(NotApplied, match=key):
+        airflow.set_variable(key, "off")
+
+
+@pytest.mark.everywhere
+@pytest.mark.separate
+def test_the_two_accounts_have_no_say_over_variables(airflow: Airflow, granter: Airflow, runner: Airflow) -> None:
+    key = unique("contract")
+    airflow.set_variable(key, "on")
+    for account in (granter, runner):
+        with pytest.raises(Forbidden, match="on Variables"):
+            account.variable(key)
+        with pytest.raises(Forbidden, match="on Variables"):
+            account.set_variable(key, "off")
+    assert airflow.variable(key) == airflow.set_variable(key, "on")
