@@ -185,8 +185,9 @@ class Http:
             except (Unreachable, RateLimited, Unexpected) as error:
                 raise _Failed(error, again=True) from None  # nothing of the call itself was sent
         left = deadline - time.monotonic()
-        # a read that hangs leaves time for a second one; a write is not sent again while the first may be on its way
-        patience = left if asked.writes else min(self._budget / 2, left)
+        # a read that hangs leaves time for a second one, a write for looking what became of it: it is not sent again
+        # while the first may be on its way
+        patience = max(left / 2, left - self._budget / 4) if asked.writes else min(self._budget / 2, left)
         with self._place(asked, deadline):
             answer = self._send(
                 method,

@@ -121,6 +121,8 @@ def check_done_once(fault: str, call: Call, target: Target, proxy: LossyProxy) -
     if call.kind == "create":
         # a 500 is the end of that attempt; else nothing that makes something is ever sent again
         assert asked == 1 or fault == "500", call.main
+    elif call.kind == "write" and fault in SILENCES:
+        assert asked == 1, call.main  # the first may still be on its way, and come after a later change
     else:
         assert asked > 1 or fault not in WORTH_ANOTHER, call.main
         assert asked == 1 or fault not in NOT_WORTH_ANOTHER, call.main
@@ -147,7 +149,8 @@ def check_left_alone(calls: dict[str, Call], clients: dict[str, Airflow], ways: 
 @pytest.mark.parametrize(("target", "fault"), [case for case in CASES if case[1] in WORTH_ANOTHER], indirect=["target"])
 def test_what_may_be_repeated_survives_it_once(target: Target, ways: Ways, fault: str) -> None:
     budget = 2.0 if fault in SILENCES else 8.0
-    calls = {name: CALLS[name](target) for name in [*READS, *WRITES]}
+    repeated = READS if fault in SILENCES else [*READS, *WRITES]
+    calls = {name: CALLS[name](target) for name in repeated}
     clients = {name: ways.make(name, timeout=budget) for name in calls}
     for name, call in calls.items():
         ways.proxy(name).do(call.main, fault, times=1)
