@@ -1,0 +1,206 @@
+"""The two accounts of Gatehouse, made by an administrator's client on each release that keeps its accounts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from airflow_bridge import Airflow, Forbidden, PasswordAuth, connect
+from airflow_bridge.fake import FakeAirflow
+from portal.worker.bootstrap import Report, ensure
+from portal.worker.service_accounts import Account, listed, permissions
+
+PASSWORDS = {"gatehouse-access": "what the granter says", "gatehouse-runs": "what the runner says"}
+WRITES = "(POST|PATCH|DELETE) /(api|auth/fab)/v1/(users|roles)(/(?!gatehouse.no-such).*)?"
+MAKING = {
+    "made the role Gatehouse granter",
+    "made the account gatehouse-access with the role Gatehouse granter",
+    "made the role Gatehouse runner",
+    "made the account gatehouse-runs with the role Gatehouse runner",
+}
+Ensure = Callable[..., Report]
+
+
+@pytest.fixture(params=["2.11.2", "3.0.6", "3.1.6", "3.3.2"])
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def fake(release: str) -> Iterator[FakeAirflow]:
+    with FakeAirflow(release=release) as fake:
+        yield fake
+
+
+@pytest.fixture
+def sign_in(fake: FakeAirflow) -> Iterator[Callable[[str, str], Airflow]]:
+    with ExitStack() as stack:
+
+        def sign_in(username: str, password: str) -> Airflow:
+            auth = PasswordAuth(username, password)
+            client = connect(name="demo", url=fake.url, api=fake.release.api, auth=auth, timeout=30)
+            stack.callback(client.close)
+            return client
+
+        yield sign_in
+
+
+def accounts(api: str, *, dag_roles: bool = True) -> list[Account]:
+    parts = zip(("granter", "runner"), PASSWORDS.items(), strict=True)
+    asked = {"creates_users": True, "dag_roles": dag_roles, "runs": True, "variables": True}
+    return [Account(part, *account, permissions(part, api=api, **asked)) for part, account in parts]
+
+
+@pytest.fixture
+def bootstrap(fake: FakeAirflow, sign_in: Callable[[str, str], Airflow]) -> Ensure:
+    """bootstrap(...) as `ensure` has it; what it says never holds a secret."""
+
+    def bootstrap(*, dag_roles: bool = True, **options: bool) -> Report:
+        report = Report()
+        wanted = accounts(fake.release.api, dag_roles=dag_roles)
+        ensure(sign_in(*fake.admin), wanted, sign_in=sign_in, report=report, **options)
+        assert not [secret for secret in PASSWORDS.values() if secret in repr((report, wanted))]
+        return report
+
+    return bootstrap
+
+
+def test_what_is_missing_is_made_and_found_as_it_should_be_ever_after(
+    fake: FakeAirflow, bootstrap: Ensure, sign_in: Callable[[str, str], Airflow]
+) -> None:
+    first = bootstrap()
+    assert (set(first.done), first.notes, first.wrong) == (MAKING, [], [])
+    for account in accounts(fake.release.api):
+        assert fake.roles_of(account.username) == {account.role}
+        assert fake.state.roles[account.role].permissions == set(account.permissions)
+        own = sign_in(account.username, account.password)
+        own.check()
+        assert own.lacking(account.permissions) == frozenset()
+
+    fake.requests.clear()
+    assert bootstrap() == Report()
+    assert not [call for call in fake.calls(WRITES) if call.account == fake.admin[0]]
+
+
+def test_each_may_only_what_is_its_own(bootstrap: Ensure, sign_in: Callable[[str, str], Airflow]) -> None:
+    bootstrap()
+    granter, runner = (sign_in(*account) for account in PASSWORDS.items())
+    with pytest.raises(Forbidden):
+        list(granter.dags())
+    with pytest.raises(Forbidden):
+        list(runner.users())
+    assert any(runner.dags()) and any(granter.users())
+
+
+def test_an_account_that_is_there_without_its_role_gets_it(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    fake.add_user("gatehouse-runs", password=PASSWORDS["gatehouse-runs"], roles=["Viewer"])
+    report = bootstrap()
+    assert "gave the account gatehouse-runs the role Gatehouse runner" in report.done
+    assert fake.roles_of("gatehouse-runs") == {"Viewer", "Gatehouse runner"}
+    assert report.notes == [
+        "the account gatehouse-runs has other roles too, and may do what they permit: Viewer",
+    ]
+    assert report.wrong == []
+
+
+def test_a_role_that_lacks_something_is_completed_where_roles_can_be_changed(
+    fake: FakeAirflow, bootstrap: Ensure
+) -> None:
+    bootstrap()
+    fake.state.roles["Gatehouse granter"].permissions -= {("can_edit", "Users"), ("can_read", "Roles")}
+    report = bootstrap()
+    if fake.release.role_edits:
+        assert report == Report(done=["gave the role Gatehouse granter can_read on Roles, can_edit on Users"])
+        assert bootstrap() == Report()
+        return
+    assert report.done == []
+    [note] = report.notes
+    assert "cannot be changed" in note
+    assert "airflow roles add-perms 'Gatehouse granter' --resource Roles --action can_read; " in note
+    assert report.wrong == [
+        "the granter lacks can_edit on Users (to give and take roles)",
+        "the granter lacks can_read on Roles (to know which roles there are)",
+    ]
+
+
+def test_a_role_that_permits_more_is_told(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    bootstrap()
+    permitted = fake.state.roles["Gatehouse granter"].permissions
+    report = bootstrap(dag_roles=False)
+    [note] = report.notes
+    assert note.startswith(
+        "the role Gatehouse granter permits more than Gatehouse needs: can_create on Roles. --shrink"
+    )
+    assert (report.done, report.wrong) == ([], [])
+    assert fake.state.roles["Gatehouse granter"].permissions == permitted
+
+
+def test_a_role_that_permits_more_is_cut_where_that_goes(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    bootstrap()
+    report = bootstrap(dag_roles=False, shrink=True)
+    assert report.wrong == []
+    if fake.release.users == "token":
+        assert report == Report(done=["took can_create on Roles from the role Gatehouse granter"])
+        assert ("can_create", "Roles") not in fake.state.roles["Gatehouse granter"].permissions
+        return
+    [note] = report.notes
+    assert "airflow roles del-perms 'Gatehouse granter' --resource Roles --action can_create" in note
+    assert report.done == []
+
+
+def test_an_account_with_another_password(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    bootstrap()
+    fake.state.users["gatehouse-runs"].password = "another"
+    report = bootstrap()
+    assert report == Report(
+        wrong=[
+            "Airflow does not take the password that Gatehouse has for gatehouse-runs: --set-passwords sets that one"
+        ]
+    )
+    assert fake.state.users["gatehouse-runs"].password == "another"
+    assert bootstrap(set_passwords=True) == Report(done=["set the password of gatehouse-runs"])
+    assert fake.state.users["gatehouse-runs"].password == PASSWORDS["gatehouse-runs"]
+    assert fake.state.users["gatehouse-access"].password == PASSWORDS["gatehouse-access"]
+    assert bootstrap(set_passwords=True) == Report()
+
+
+def test_a_deactivated_account(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    bootstrap()
+    fake.state.users["gatehouse-access"].active = False
+    assert "the account gatehouse-access is deactivated in Airflow, and only there it is activated" in bootstrap().wrong
+
+
+@pytest.mark.parametrize("release", ["3.3.2"], indirect=True)
+def test_what_an_account_may_not_use_yet(fake: FakeAirflow, sign_in: Callable[[str, str], Airflow]) -> None:
+    """As from an Airflow that goes on by what it knew of the account before."""
+    fake.add_user("before", password="before", roles=["Viewer"])
+    wanted, report = accounts("v2"), Report()
+    ensure(sign_in(*fake.admin), wanted, sign_in=lambda *_: sign_in("before", "before"), report=report)
+    assert set(report.done) == MAKING
+    assert report.wrong == []
+    [first, second] = report.notes
+    assert first.startswith("gatehouse-access may not use can_create on Roles")
+    assert second.startswith("gatehouse-runs may not use can_create on DAG Runs")
+    assert second.endswith(" yet: Airflow takes up to half a minute to go by a change")
+
+
+@pytest.mark.parametrize("release", ["3.3.2-simple"], indirect=True)
+def test_where_there_are_no_accounts_to_make(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    report = bootstrap()
+    [wrong] = report.wrong
+    assert wrong.startswith("demo has no accounts that Gatehouse could make: Airflow's simple auth manager")
+    assert (report.done, report.notes) == ([], [])
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_who_may_do_nothing_needs_almost_nothing(api: str) -> None:
+    nothing = {"creates_users": False, "dag_roles": False, "runs": False, "variables": False}
+    assert (
+        listed(permissions("granter", api=api, **nothing)) == "can_read on Roles, can_edit on Users, can_read on Users"
+    )
+    assert listed(permissions("runner", api=api, **nothing)) == "can_read on DAGs"
+    assert listed(permissions("runner", api=api, **nothing | {"variables": True})) == (
+        "can_read on DAGs, can_edit on Variables, can_read on Variables"
+    )
