@@ -32,4 +32,5 @@ RUNNER: Mapping[Permission, str] = {
 VARIABLES: Mapping[Permission, str] = {
     ("can_read", "Variables"): "read the variables that the catalogue names",
     ("can_edit", "Variables"): "change the variables that the catalogue names",
+    ("can_create", "Variables"): "create those of them that are not there yet",
 }

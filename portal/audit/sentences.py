@@ -29,6 +29,8 @@ SENTENCES: dict[Verb, str] = {
     Verb.DEPLOYMENT_UP: "Airflow on {target} answers",
     Verb.DEPLOYMENT_DOWN: "Airflow on {target} became unreachable{said}",
     Verb.DEPLOYMENT_LOCKED_OUT: "Airflow on {target} no longer accepts Gatehouse’s account{said}",
+    Verb.DEPLOYMENT_BOOTSTRAPPED: "{actor} prepared Airflow on {target} for Gatehouse{done}",
+    Verb.DEPLOYMENT_BOOTSTRAP_FAILED: "{actor} could not prepare Airflow on {target} for Gatehouse{said}{also_done}",
     Verb.REQUEST_SUBMITTED: "{actor} asked for {entitlement}{beneficiary}{duration} ({target}){reason}",
     Verb.REQUEST_SUBMIT_REFUSED: "{actor} could not ask for {target}{said}",
     Verb.REQUEST_APPROVED: "{actor} approved {target}{duration}{comment}",
@@ -68,6 +70,10 @@ SENTENCES: dict[Verb, str] = {
     Verb.DAG_PAUSED: "{target} is paused: Airflow confirms it{asked_by}",
     Verb.DAG_UNPAUSED: "{target} is no longer paused: Airflow confirms it{asked_by}",
     Verb.DAG_PAUSE_FAILED: "{target} could not be paused in Airflow{why}",
+    Verb.VARIABLE_CHANGE_REQUESTED: "{actor} asked to change the variable {target}{reason}",
+    Verb.VARIABLE_CHANGE_REFUSED: "{actor} could not change the variable {target}{said}",
+    Verb.VARIABLE_CHANGED: "The variable {target} is changed: Airflow confirms it{asked_by}",
+    Verb.VARIABLE_CHANGE_FAILED: "The variable {target} could not be changed in Airflow{why}",
     Verb.DAG_UNPAUSE_FAILED: "{target} could not be unpaused in Airflow{why}",
     Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
     Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events are as they were written",
@@ -90,6 +96,8 @@ CLAUSES: dict[str, tuple[str, str]] = {
     "starts_at": ("starts_at", ": {}"),
     "state": ("state", ": {}"),
     "filter": ("filter", ", filtered by {}"),
+    "done": ("done", ": {}"),
+    "also_done": ("done", "; done: {}"),
 }
 
 

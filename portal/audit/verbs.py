@@ -26,6 +26,8 @@ class Verb(StrEnum):
     DEPLOYMENT_UP = "deployment.reached"
     DEPLOYMENT_DOWN = "deployment.lost"
     DEPLOYMENT_LOCKED_OUT = "deployment.sign_in_refused"
+    DEPLOYMENT_BOOTSTRAPPED = "deployment.bootstrapped"
+    DEPLOYMENT_BOOTSTRAP_FAILED = "deployment.bootstrap_failed"
 
     REQUEST_SUBMITTED = "request.submitted"
     REQUEST_SUBMIT_REFUSED = "request.submit_refused"
@@ -70,6 +72,11 @@ class Verb(StrEnum):
     DAG_UNPAUSED = "dag.unpaused"
     DAG_PAUSE_FAILED = "dag.pause_failed"
     DAG_UNPAUSE_FAILED = "dag.unpause_failed"
+
+    VARIABLE_CHANGE_REQUESTED = "variable.change_requested"
+    VARIABLE_CHANGE_REFUSED = "variable.change_refused"
+    VARIABLE_CHANGED = "variable.changed"
+    VARIABLE_CHANGE_FAILED = "variable.change_failed"
 
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_VERIFIED = "audit.verified"

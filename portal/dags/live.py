@@ -46,6 +46,12 @@ def tasks(run: Run) -> list[TaskInstance]:
     return _ask(run.dag.deployment, lambda airflow: airflow.task_instances(run.dag.dag_id, run.dag_run_id))
 
 
+def variable(deployment: Deployment, key: str) -> str | None:
+    """A variable's value; None when Airflow has none of that name. `portal.dags.variables` says which may be asked."""
+    found = _ask(deployment, lambda airflow: airflow.variable(key))
+    return None if found is None else found.value
+
+
 def refresh(run: Run) -> Run:
     """Ask Airflow for the run's state and keep it. A run that is final or not yet sent is returned as it is."""
     if run.is_final or run.status == Run.Status.REQUESTED:

@@ -20,6 +20,7 @@ class Operation(models.Model):
         TRIGGER_RUN = "trigger_run", "start a run"
         PAUSE_DAG = "pause_dag", "pause a DAG"
         UNPAUSE_DAG = "unpause_dag", "unpause a DAG"
+        SET_VARIABLE = "set_variable", "change a variable"
 
     class Status(models.TextChoices):
         QUEUED = "queued", "queued"

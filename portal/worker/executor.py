@@ -35,6 +35,7 @@ from portal.worker import health
 from portal.worker.handlers import Done, GivenUp, Handler, NotNeeded, NotYet
 from portal.worker.handlers.dags import SetPaused, TriggerRun
 from portal.worker.handlers.grants import GrantRole, RevokeRole
+from portal.worker.handlers.variables import SetVariable
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ HANDLERS: dict[str, Handler] = {
     Operation.Kind.TRIGGER_RUN: TriggerRun(),
     Operation.Kind.PAUSE_DAG: SetPaused(paused=True),
     Operation.Kind.UNPAUSE_DAG: SetPaused(paused=False),
+    Operation.Kind.SET_VARIABLE: SetVariable(),
 }
 LONGEST_WAIT = 300.0  # seconds between two attempts
 ALARM_AFTER = 6  # attempts after which a removal that does not succeed becomes an event of its own
