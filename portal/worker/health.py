@@ -76,9 +76,8 @@ def mark(
         rows = Deployment.objects.filter(pk=deployment.pk)
         changed = rows.exclude(status=status).update(status=status, status_since=now, **columns) == 1
         if changed:
-            log.log(
-                logging.INFO if status == S.UP else logging.ERROR, "%s %s. %s", deployment.name, status.label, detail
-            )
+            if status != S.UP:
+                log.error("%s: %s. %s", deployment.name, status.label, detail)
             trail.add(
                 VERBS[status],
                 by=None,
