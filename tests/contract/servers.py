@@ -42,6 +42,9 @@ class Server(Protocol):
     def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
         """Bring a run to its end, which is expected to be the state given."""
 
+    def change_file(self, dag_id: str) -> None:
+        """Change the file of a DAG of the contract; it is read again in time."""
+
     def ask(self, airflow: Airflow, run: Run) -> HumanTask:
         """Bring a run of contract_asks to where its task waits for a person."""
 
@@ -98,6 +101,9 @@ class FakeServer:
         self.fake.set_run_states(state, dag_run_id=run.dag_run_id)
         return self._read(airflow, run)
 
+    def change_file(self, dag_id: str) -> None:
+        self.fake.parse_dags(changed=[dag_id])
+
     def ask(self, airflow: Airflow, run: Run) -> HumanTask:
         options = ["Approve", "Reject"]
         self.fake.ask(
@@ -149,6 +155,13 @@ class RealServer:
             return found if found.ended_at else None
 
         return wait_until(ended, f"{run} ends")
+
+    def change_file(self, dag_id: str) -> None:
+        file = self.real.dags / f"{dag_id}.py"
+        text = file.read_text()
+        changed = text.replace('description="as first read"', 'description="as read later"')
+        assert changed != text
+        file.write_text(changed)
 
     def ask(self, airflow: Airflow, run: Run) -> HumanTask:
         def asked() -> HumanTask | None:

@@ -1,3 +1,3 @@
-"""A file that Airflow cannot read."""
+"""A file with a DAG, if Airflow could read it."""
 
 raise RuntimeError("the contract's broken file")
