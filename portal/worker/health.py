@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from airflow_bridge import BridgeError, Unauthorised
+from airflow_bridge import BridgeError, RateLimited, Unauthorised
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -53,6 +53,9 @@ def look_at(deployment: Deployment) -> None:
         version, found = runner.capabilities().version, findings.find(deployment, granter, runner)
     except (Unauthorised, secrets.SecretMissing) as error:
         mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
+    except RateLimited:  # it answers, and wants to be asked less often: nothing new was learnt
+        Deployment.objects.filter(pk=deployment.pk).update(checked_at=timezone.now())
+        deployment.refresh_from_db()
     except BridgeError as error:
         mark(deployment, S.DOWN, str(error))
     else:

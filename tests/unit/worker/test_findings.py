@@ -122,3 +122,10 @@ def test_rate_limits_are_shown_as_they_were_said(airflow):
     health.look_at(Deployment.objects.get())
     health.look_at(Deployment.objects.get())
     assert found()["rate_limits"]["granter"] == {"limit": 100, "remaining": 7, "reset": 30.0}
+
+
+def test_a_deployment_that_wants_fewer_questions_is_not_down(airflow):
+    airflow.fail_next("GET .*", "429", times=99, retry_after="60")
+    health.look_at(Deployment.objects.get())
+    assert Deployment.objects.get().status == "up"
+    assert Deployment.objects.get().checked_at is not None
