@@ -5,10 +5,10 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_bridge import limits
 from airflow_bridge.errors import (
@@ -24,6 +24,8 @@ from airflow_bridge.errors import (
     Unreachable,
     Unsupported,
 )
+
+Shape = TypeVar("Shape")
 
 LONGEST = 400  # characters of Airflow's own words that are passed on
 GATEWAY = (502, 503, 504)
@@ -118,6 +120,26 @@ def read(answer: Answer, asked: Asked, *, text: bool = False) -> Any:
                 "Check its address, and what stands in front of it (a log-in page, a proxy)."
             ) from None
     raise error(answer, asked)
+
+
+def encode(asked: Asked, body: Mapping[str, Any] | None) -> bytes | None:
+    """A request's body. Raises Rejected for what JSON does not know."""
+    if body is None:
+        return None
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        raise Rejected(f"{asked}, but with values that JSON does not know (NaN, dates). Nothing was sent.") from None
+
+
+def shaped(body: Any, shape: Callable[[Any], Shape], asked: Asked) -> Shape:
+    """What `shape` makes of an answer. Raises Unexpected where it has another shape."""
+    try:
+        return shape(body)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise Unexpected(
+            f"{asked} and answered JSON of an unknown shape. This release of Airflow may be too new or too old."
+        ) from None
 
 
 def error(answer: Answer, asked: Asked) -> BridgeError:

@@ -3,7 +3,6 @@ BridgeError."""
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -21,7 +20,6 @@ from airflow_bridge.errors import (
     Forbidden,
     NotFound,
     RateLimited,
-    Rejected,
     TimedOut,
     Unauthorised,
     Unexpected,
@@ -129,7 +127,7 @@ class Http:
             writes=method != "GET",
             again=again or (Again.ANY if method == "GET" else Again.UNSENT),
         )
-        content = _encode(asked, body)
+        content = answers.encode(asked, body)
         headers = ({"Accept": accept} if accept else {}) | (JSON if content is not None else {})
         deadline: float = getattr(self._whole, "deadline", None) or time.monotonic() + self._budget
         attempt, renewed = 0, False
@@ -148,12 +146,16 @@ class Http:
             try:
                 session = self._session(auth or self.auth) if signed_in else None
                 answer = self._attempt(method, path, asked, content, headers, params, deadline, session, renewed)
-                return _shaped(answers.read(answer, asked, text=bool(accept)), shape, asked)
+                return answers.shaped(answers.read(answer, asked, text=bool(accept)), shape, asked)
             except _Failed as failed:
                 if isinstance(failed.error, TimedOut):
                     lost = failed.error
                 renewed = renewed or failed.at_once
-                pause = 0.0 if failed.at_once else max(_jitter(attempt), self._gate.opens_in)
+                pause = (
+                    0.0
+                    if failed.at_once
+                    else max(_jitter(attempt), self._gate.opens_in, failed.error.retry_after or 0.0)
+                )
                 if not failed.again or attempt >= ATTEMPTS or time.monotonic() + pause >= deadline:
                     # an earlier attempt without an answer may have done it, whatever the last one met
                     raise (lost or failed.error) from None
@@ -245,9 +247,10 @@ class Http:
             todo = answers.UNKNOWN if asked.writes else "Try again later."
             again = asked.again is Again.ANY and not (asked.writes and error.silent)
             raise _Failed(TimedOut(f"{asked} and {came}. {todo}"), again=again) from None
-        self.rate_limit = limits.rate_limit(answer.headers) or self.rate_limit
-        if answer.status in (429, 503) and (seconds := limits.retry_after(answer.headers)):
-            self._gate.close(seconds)
+        if url.startswith("/"):  # the place that gives out tokens speaks for itself alone
+            self.rate_limit = limits.rate_limit(answer.headers) or self.rate_limit
+            if answer.status in (429, 503) and (seconds := limits.retry_after(answer.headers)):
+                self._gate.close(seconds)
         return answer
 
     def _session(self, auth: Credentials) -> Session:
@@ -284,25 +287,7 @@ class _Asking:
                 body[name]
             return body
 
-        return _shaped(answers.read(answer, self._asked), shape, self._asked)
-
-
-def _encode(asked: Asked, body: Mapping[str, Any] | None) -> bytes | None:
-    if body is None:
-        return None
-    try:
-        return json.dumps(body, allow_nan=False).encode()
-    except (TypeError, ValueError):
-        raise Rejected(f"{asked}, but with values that JSON does not know (NaN, dates). Nothing was sent.") from None
-
-
-def _shaped(body: Any, shape: Callable[[Any], Shape], asked: Asked) -> Shape:
-    try:
-        return shape(body)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        raise Unexpected(
-            f"{asked} and answered JSON of an unknown shape. This release of Airflow may be too new or too old."
-        ) from None
+        return answers.shaped(answers.read(answer, self._asked), shape, self._asked)
 
 
 def _jitter(attempt: int) -> float:
