@@ -359,7 +359,7 @@ def start(environ: dict[str, str], *arguments: str, **options: object) -> subpro
     return subprocess.Popen(
         [sys.executable, "-m", "airflow_bridge", *arguments],
         cwd=HOME,
-        env={**os.environ, **environ},
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
         text=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )

@@ -94,11 +94,19 @@ def test_an_answer_that_is_no_token(enter: Callable[..., Airflow], issuer: Loopb
         enter().check()
 
 
-def test_a_server_that_wants_fewer_questions(enter: Callable[..., Airflow], issuer: Loopback) -> None:
-    issuer.answer = lambda asked: Told({}, 429, {"Retry-After": "3600"})
-    with pytest.raises(RateLimited) as caught:
-        enter().check()
-    assert caught.value.retry_after == pytest.approx(3600, abs=60)
+def test_a_server_that_wants_fewer_questions(
+    enter: Callable[..., Airflow], make: Callable[..., Airflow], issuer: Loopback
+) -> None:
+    """Which is no reason for the accounts that have nothing to do with it to wait."""
+    issuer.answer = lambda asked: Told({}, 429, {"Retry-After": "3600", "RateLimit": '"default";r=0;t=3600'})
+    airflow = enter()
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            airflow.user("alice")
+        assert caught.value.retry_after == pytest.approx(3600, abs=60)
+    assert airflow.rate_limit is None
+    assert airflow.version() == "3.3.2"
+    assert make().user("alice") is not None
 
 
 def test_a_server_that_is_down(enter: Callable[..., Airflow], issuer: Loopback, fake: FakeAirflow) -> None:
