@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported
 from portal.worker.bootstrap_script import changing
-from portal.worker.service_accounts import FIRST_NAME, Account, listed
+from portal.worker.service_accounts import FIRST_NAME, GIVEN_BY_AIRFLOW, Account, listed
 
 SignIn = Callable[[str, str], Airflow]
 """A client of its own for (user name, password), which is closed after use."""
@@ -61,7 +61,7 @@ def _ensure_role(admin: Airflow, account: Account, *, shrink: bool, report: Repo
         report.done.append(f"made the role {role.name}")
     if missing := wanted - role.permissions:
         role = _complete(admin, role, missing, report)
-    if more := role.permissions - wanted:
+    if more := role.permissions - wanted - {GIVEN_BY_AIRFLOW}:
         _cut(admin, role, more, shrink=shrink, report=report)
 
 

@@ -13,6 +13,8 @@ FIRST_NAME = "Gatehouse"
 ONLY_AIRFLOW_2: Permission = ("can_edit", "Task Instances")
 SIGNS_IN: Permission = ("can_read", "DAGs")
 """Without any permission, an account is to Airflow 2 as somebody with a wrong password."""
+GIVEN_BY_AIRFLOW: Permission = ("can_read", "Website")
+"""Airflow gives it to every role that is not its own, anew at each start: nothing to take away."""
 
 
 @dataclass(frozen=True)

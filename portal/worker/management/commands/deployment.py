@@ -1,0 +1,121 @@
+"""manage.py deployment bootstrap | check"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import CommandError
+
+from accounts.commands import Refusal, SubcommandsCommand
+from accounts.operator import Operator
+from airflow_bridge import BridgeError
+from portal.catalogue import secrets
+from portal.catalogue.queries import deployments_in_force
+from portal.worker import inspection, onboarding
+from portal.worker.bootstrap_script import script
+
+
+class Command(SubcommandsCommand):
+    help = "Give Gatehouse its two accounts on an Airflow, and see whether it can work there."
+
+    def add_verbs(self, verbs: Any) -> None:
+        bootstrap = self.add_verb(
+            verbs,
+            "bootstrap",
+            "Make the two accounts that the file names for a deployment, each with a role that permits what Gatehouse "
+            "needs and no more. What is there and right stays; to do it again does no harm.",
+        )
+        bootstrap.add_argument("name", metavar="NAME", help="of the deployment in the file (GATEHOUSE_CONFIG)")
+        bootstrap.add_argument("--admin", metavar="USERNAME", help="an administrator of that Airflow")
+        password: argparse._MutuallyExclusiveGroup = bootstrap.add_mutually_exclusive_group()
+        password.add_argument(
+            "--admin-password-env", metavar="VARIABLE", help="the environment variable that has the password"
+        )
+        password.add_argument("--admin-password-file", type=Path, metavar="FILE", help="the file that has it")
+        bootstrap.add_argument(
+            "--shrink", action="store_true", help="take from the two roles what they permit beyond need"
+        )
+        bootstrap.add_argument(
+            "--set-passwords", action="store_true", help="set the password of an account that has another one"
+        )
+        bootstrap.add_argument(
+            "--print",
+            action="store_true",
+            help="do nothing, and print what an administrator of that Airflow can run there instead",
+        )
+        check = self.add_verb(verbs, "check", "Look at deployments now; exit code 1 if something is wrong.")
+        check.add_argument("name", nargs="?", metavar="NAME", help="default: all that are in force")
+        check.add_argument("--json", action="store_true", help="answer as JSON")
+
+    # --- bootstrap ---------------------------------------------------------------------------------------------------
+
+    def bootstrap(self, *, by: Operator, options: dict[str, Any]) -> None:
+        plan = onboarding.planned(settings.CONFIG_FILE, options["name"])
+        if options["print"]:
+            if not plan.accounts:
+                raise Refusal(_sentences(plan.elsewhere))
+            self.stdout.write(script(plan.name, plan.accounts), ending="")
+            self._side(plan.elsewhere)
+            return
+        try:
+            report = onboarding.have_made(
+                plan,
+                by=by,
+                admin=_admin(options),
+                shrink=options["shrink"],
+                set_passwords=options["set_passwords"],
+            )
+        except (BridgeError, secrets.SecretMissing) as error:
+            raise Refusal(str(error)) from error
+        for line in report.done:
+            self.stdout.write(line)
+        self._side(report.notes)
+        if report.wrong:
+            raise Refusal(_sentences(report.wrong))
+        if plan.accounts:
+            names = " and ".join(account.username for account in plan.accounts)
+            self.stdout.write(f"{plan.name}: {names} can do what Gatehouse needs" + ("" if report.done else " already"))
+
+    def _side(self, lines: Any) -> None:
+        for line in lines:
+            self.stderr.write(f"note: {line}")
+
+    # --- check -------------------------------------------------------------------------------------------------------
+
+    def check(self, *, by: Operator, options: dict[str, Any]) -> None:  # type: ignore[override]
+        # every command has a method of this name, which nobody calls where requires_system_checks is empty
+        rows = deployments_in_force().order_by("name")
+        if options["name"]:
+            rows = rows.filter(name=options["name"])
+        if not rows:
+            raise Refusal(
+                f"There is no deployment “{options['name']}” in force."
+                if options["name"]
+                else "No deployment is in force yet: `manage.py catalogue apply`."
+            )
+        looks = [inspection.look(deployment) for deployment in rows]
+        if options["json"]:
+            self.as_json([look.as_json() for look in looks])
+        else:
+            self.stdout.write("\n\n".join("\n".join(look.lines) for look in looks))
+        if not all(look.ok for look in looks):
+            raise SystemExit(1)
+
+
+def _admin(options: dict[str, Any]) -> tuple[str, str]:
+    """User name and password. Raises SecretMissing."""
+    variable, file = options["admin_password_env"], options["admin_password_file"]
+    if not options["admin"] or not (variable or file):
+        raise CommandError(
+            "An administrator of that Airflow is needed: --admin with --admin-password-env or --admin-password-file. "
+            "With --print, Airflow’s own command line does it.",
+            returncode=2,
+        )
+    return options["admin"], secrets.resolve({"env": variable} if variable else {"file": str(file)})
+
+
+def _sentences(lines: Any) -> str:
+    return "\n".join(f"{line}." for line in lines)

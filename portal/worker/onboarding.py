@@ -1,0 +1,140 @@
+"""A deployment of gatehouse.toml and its two accounts: what the file says of them, and having them made.
+
+The file need not be in force: without the accounts nothing of it could be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from accounts.operator import Operator
+from airflow_bridge import Airflow, BridgeError, PasswordAuth, connect
+from portal.audit.models import AuditEvent
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
+from portal.catalogue import loader, secrets
+from portal.catalogue.actions import columns
+from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
+from portal.catalogue.models import Deployment
+from portal.dags.live import connection_of
+from portal.errors import Invalid, Missing
+from portal.worker import bootstrap
+from portal.worker.bootstrap import Report
+from portal.worker.service_accounts import GRANTER, RUNNER, Account, listed, permissions
+
+TIMEOUT = 30.0  # seconds for a call: Airflow hashes a password now and then, and nobody else waits for this
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What the file says. accounts: those with a password, which it leaves out. elsewhere: what to do about others."""
+
+    name: str
+    spec: DeploymentSpec
+    accounts: tuple[Account, ...]
+    elsewhere: tuple[str, ...]
+
+
+def planned(path: Path, name: str) -> Planned:
+    """Raises FileRefused, Missing for a deployment that the file does not have, Invalid for one account for both."""
+    loaded = loader.load(path)
+    spec = loaded.document.deployments.get(name)
+    if spec is None:
+        raise Missing(f"{loaded.name} has no deployment “{name}”.", reason="unknown_deployment")
+    if spec.granter.username and spec.granter.username == spec.runner.username:
+        raise Invalid(
+            {
+                name: f"{name}: one account is both granter and runner. Name two: whoever may edit users could make "
+                "themselves Admin, so that account runs nothing."
+            },
+            reason="one_account",
+        )
+    accounts, elsewhere = [], []
+    for part, account in _specs(spec).items():
+        needed = _needed(part, name, spec, loaded.document)
+        if account.kind == "password":
+            accounts.append(Account(part, account.username or "", "", needed))
+        else:
+            elsewhere.append(
+                f'the {part} signs in by kind = "{account.kind}": make its account where those are made, and give it '
+                f"a role that permits {listed(needed)}"
+            )
+    return Planned(name, spec, tuple(accounts), tuple(elsewhere))
+
+
+def have_made(
+    plan: Planned, *, by: Operator, admin: tuple[str, str], shrink: bool = False, set_passwords: bool = False
+) -> Report:
+    """Make the accounts as `admin` (user name, password) of that Airflow; the trail has what was done.
+
+    Raises BridgeError where Airflow cannot be asked or refuses, SecretMissing, Invalid.
+    """
+    username, password = admin
+    if username in {account.username for account in plan.accounts}:
+        raise Invalid({"admin": f"{username} is to be one of the accounts; sign in as another administrator."})
+    accounts = [replace(account, password=_secret(plan.spec, account.part)) for account in plan.accounts]
+    report = Report(notes=list(plan.elsewhere))
+    if not accounts:
+        return report
+    client = _client(plan, username, password)
+    AuditEvent.objects.exists()  # without a trail to write it down in, nothing is done
+    try:
+        bootstrap.ensure(
+            client,
+            accounts,
+            sign_in=lambda *account: _client(plan, *account),
+            report=report,
+            shrink=shrink,
+            set_passwords=set_passwords,
+        )
+    except BridgeError as error:
+        _record(plan, report, by=by, admin=username, said=str(error))
+        raise
+    finally:
+        client.close()
+    if report.done or report.wrong:
+        _record(plan, report, by=by, admin=username, said="; ".join(report.wrong))
+    return report
+
+
+def _record(plan: Planned, report: Report, *, by: Operator, admin: str, said: str) -> None:
+    detail = {"done": report.done, "airflow_admin": admin}
+    with recording() as trail:
+        trail.add(
+            Verb.DEPLOYMENT_BOOTSTRAP_FAILED if said else Verb.DEPLOYMENT_BOOTSTRAPPED,
+            by=by,
+            target=plan.name,
+            deployment=plan.name,
+            outcome=AuditEvent.Outcome.FAILED if said else AuditEvent.Outcome.SUCCESS,
+            detail=detail | ({"said": said} if said else {}),
+        )
+
+
+def _specs(spec: DeploymentSpec) -> dict[str, AccountSpec]:
+    return {GRANTER: spec.granter, RUNNER: spec.runner}
+
+
+def _secret(spec: DeploymentSpec, part: str) -> str:
+    password = _specs(spec)[part].password
+    return secrets.resolve(password.as_json() if password else {})
+
+
+def _needed(part: str, name: str, spec: DeploymentSpec, document: Document) -> dict[tuple[str, str], str]:
+    """What the file offers there needs; while it offers nothing, what anything could need."""
+    entitlements = [one for one in document.entitlements if one.deployment == name]
+    dags = [one for one in document.dags if one.deployment == name]
+    nothing = not entitlements and not dags
+    return permissions(
+        part,
+        api=spec.api,
+        creates_users=spec.create_users == "local",
+        dag_roles=nothing or any(one.dag for one in entitlements),
+        runs=nothing or bool(dags),
+        variables=bool(spec.variables),
+    )
+
+
+def _client(plan: Planned, username: str, password: str) -> Airflow:
+    connection = connection_of(Deployment(name=plan.name, **columns(plan.spec)))
+    return connect(**connection, auth=PasswordAuth(username, password), timeout=TIMEOUT)
