@@ -35,7 +35,7 @@ class Raw:
         self._basic = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
         self.token = ""
         if not self._old:
-            signed_in = self._send("POST", "/auth/token", {"username": username, "password": password}, {})
+            signed_in = self.send("POST", "/auth/token", {"username": username, "password": password}, {})
             self.token = signed_in.json["access_token"]
 
     def get(self, path: str, *, accept: str = "application/json") -> Answer:
@@ -53,12 +53,12 @@ class Raw:
         base = "/api/v1" if self._old else "/auth/fab/v1" if people else "/api/v2"
         with_password = self._old or group in PASSWORD_FOR_PEOPLE.get(self._release, ())
         credentials = self._basic if with_password else f"Bearer {self.token}"
-        return self._send(method, f"{base}{path}", body, {"Authorization": credentials, "Accept": accept})
+        return self.send(method, f"{base}{path}", body, {"Authorization": credentials, "Accept": accept})
 
     def anonymous(self, path: str) -> Answer:
-        return self._send("GET", path, None, {})
+        return self.send("GET", path, None, {})
 
-    def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
+    def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
         data = None if body is None else json.dumps(body).encode()
         told = {**headers, "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self._url}{path}", data=data, headers=told, method=method)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 
-from airflow_bridge import Airflow, Backfill, Conflict, Forbidden, NotFound, Rejected
+from airflow_bridge import Airflow, Backfill, Conflict, Forbidden, NotFound, Rejected, Unreachable
 from tests.contract.conftest import now
-from tests.contract.servers import IDLE
+from tests.contract.servers import IDLE, wait_until
 
 pytestmark = [pytest.mark.contract, pytest.mark.once, pytest.mark.everywhere, pytest.mark.needs("backfills")]
 
@@ -24,9 +24,22 @@ def stretch() -> dict[str, datetime]:
     return {"from_date": begin, "to_date": begin + timedelta(days=2)}
 
 
+def patiently(call: Callable[[], Backfill]) -> Backfill:
+    """Airflow says 503, and has done nothing, where SQLite is just being written to."""
+
+    def attempt() -> Backfill | None:
+        try:
+            return call()
+        except Unreachable:
+            return None
+
+    return wait_until(attempt, "the database is free")
+
+
 @pytest.fixture
 def backfill(airflow: Airflow) -> Iterator[Backfill]:
-    made = airflow.start_backfill(DAG, **stretch(), conf={"by": "contract"})
+    days = stretch()
+    made = patiently(lambda: airflow.start_backfill(DAG, **days, conf={"by": "contract"}))
     yield made
     if airflow.backfill(made.id).completed_at is None:
         airflow.cancel_backfill(made.id)

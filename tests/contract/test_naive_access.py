@@ -71,7 +71,7 @@ def test_version_and_health_prove_nothing(server: Server) -> None:
 @pytest.mark.needs("old_people", "tokens")
 def test_a_token_is_not_for_the_people_of_an_older_provider(granter: Airflow, server: Server, person: str) -> None:
     raw = Raw(server, *server.admin)
-    refused = raw._send("GET", "/auth/fab/v1/users", None, {"Authorization": f"Bearer {raw.token}"})
+    refused = raw.send("GET", "/auth/fab/v1/users", None, {"Authorization": f"Bearer {raw.token}"})
     assert refused.status == 401
     assert granter.user(person) is not None
 
