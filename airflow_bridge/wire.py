@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urlencode
 
 import httpx
 
@@ -45,8 +46,8 @@ class Wire:
 
     def __init__(self, *, url: str, ca_bundle: str, connections: int) -> None:
         """ca_bundle: path of the certificate authorities to trust (PEM); "": those of the system and environment."""
+        self._url = url.rstrip("/")
         self._client = httpx.Client(
-            base_url=url,
             headers={"Accept": "application/json", "User-Agent": "gatehouse-airflow-bridge"},
             # room for signing in beside the calls
             limits=httpx.Limits(
@@ -82,11 +83,12 @@ class Wire:
         ends = time.monotonic() + patience
         timeout = httpx.Timeout(patience, connect=min(CONNECT, patience), pool=min(CONNECT, patience))
         try:
+            # put together here: httpx takes an address apart three times to do the same
+            address = f"{self._url}{url}" if url.startswith("/") else url
+            address += f"?{urlencode(params)}" if params else ""
             with (
                 deadlines.until(ends),
-                self._client.stream(
-                    method, url, content=content, params=params, headers=headers, timeout=timeout
-                ) as response,
+                self._client.stream(method, address, content=content, headers=headers, timeout=timeout) as response,
             ):
                 body = bytearray()
                 for chunk in response.iter_bytes():
