@@ -153,7 +153,7 @@ def about(runs: int) -> str:
     machine = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, Python {platform.python_version()}"
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {machine}, httpx {version('httpx')}; {runs} runs of each after one to warm up, "
-        "each a process of its own."
+        f"each a process of its own. The machine's load at the end: {os.getloadavg()[0]:.0f}."
     )
 
 
