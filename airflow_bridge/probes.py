@@ -42,6 +42,7 @@ def _table() -> dict[Permission, Probe]:
         ("can_create", "DAG Runs"): Probe("POST", f"{dag}/dagRuns", {"logical_date": "2000-01-01T00:00:00Z"}),
         ("can_edit", "DAG Runs"): Probe("PATCH", run, {"state": "failed"}),
         ("can_read", "Task Instances"): Probe("GET", f"{run}/taskInstances", params=one),
+        ("can_edit", "Task Instances"): Probe("POST", f"{dag}/clearTaskInstances", {"dry_run": True}),
         ("can_read", "Task Logs"): Probe("GET", f"{run}/taskInstances/{NOBODY}/logs/1"),
         ("can_read", "ImportError"): Probe("GET", "/importErrors", params=one),
         ("can_read", "Audit Logs"): Probe("GET", "/eventLogs", params=one),

@@ -6,14 +6,22 @@ import base64
 from dataclasses import dataclass, field
 
 from airflow_bridge.auth.credentials import Ask, Signed
+from airflow_bridge.errors import Rejected
 
 
 @dataclass(frozen=True)
 class BasicAuth:
-    """A local (or LDAP) account of Airflow 2, whose `[api] auth_backends` must have a basic_auth (RFC 7617)."""
+    """A local (or LDAP) account of Airflow 2, whose `[api] auth_backends` must have a basic_auth (RFC 7617).
+
+    Raises Rejected for a user name with a colon, at which Airflow would end it.
+    """
 
     username: str
     password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if ":" in self.username:
+            raise Rejected("A user name with a colon cannot be sent with each call.", field="username")
 
     @property
     def account(self) -> str:

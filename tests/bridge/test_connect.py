@@ -52,6 +52,12 @@ def test_a_token_that_is_none(token: str) -> None:
     assert token == "" or token not in str(caught.value)
 
 
+def test_a_user_name_that_basic_would_cut_in_two() -> None:
+    with pytest.raises(Rejected) as caught:
+        connect(name="prod", url="https://airflow.example.com", api="v1", auth=PasswordAuth("gate:house", "x"))
+    assert caught.value.field == "username"
+
+
 def test_airflow_3_takes_no_password_with_a_call() -> None:
     with pytest.raises(Rejected, match="PasswordAuth"):
         connect(name="prod", url="https://airflow.example.com", api="v2", auth=BasicAuth("gatehouse", "the-password"))
