@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from airflow_bridge.calls.part import whole
 from airflow_bridge.calls.tasks import Tasks
-from airflow_bridge.errors import Conflict, Forbidden
+from airflow_bridge.errors import Conflict, Forbidden, Rejected
 from airflow_bridge.types import HumanTask
 
 READS_HUMAN = "can_read on HITL Detail and on the DAG"
@@ -50,12 +50,20 @@ class Human(Tasks):
             raise Forbidden(
                 f"{task_id} of {dag_run_id} is for {', '.join(task.assigned)} alone to answer, in Airflow itself."
             )
+        answers = list(chosen)
+        if wrong := [answer for answer in answers if answer not in task.options]:  # Airflow 3.1 would take them
+            raise Rejected(
+                f"{', '.join(wrong)} is no answer to {task_id} of {dag_run_id}: it takes {', '.join(task.options)}.",
+                field="chosen",
+            )
+        if not answers or (len(answers) > 1 and not task.multiple):
+            raise Rejected(f"{task_id} of {dag_run_id} takes one answer, not {len(answers)}.", field="chosen")
         self._http.call(
             "PATCH",
             self._human_path(dag_id, dag_run_id, task_id, map_index),
             what=f"to answer {task_id} of {dag_run_id}",
             needs="can_edit on HITL Detail and on the DAG",
-            body={"chosen_options": list(chosen), "params_input": {}},
+            body={"chosen_options": answers, "params_input": {}},
             shape=lambda body: None,
         )
         return self.human_task(dag_id, dag_run_id, task_id, map_index=map_index)

@@ -158,7 +158,9 @@ def _days(call: Call, body: dict[str, Any], dag: FakeDag) -> list[datetime]:
     if last > datetime.now(UTC):
         raise _invalid("Backfill cannot be executed for future dates.")
     if not dag.schedule:
-        raise _invalid(f"{dag.dag_id} has a non-periodic schedule that does not support backfills")
+        newest = call.state.release.since(3, 3)
+        why = "a non-periodic schedule that does not support backfills" if newest else "no schedule."
+        raise _invalid(f"{dag.dag_id} has {why}")
     minute, hour = (int(part) if part.isdigit() else 0 for part in dag.schedule.split()[:2])
     day = first.replace(hour=hour, minute=minute, second=0, microsecond=0)
     days = [day + timedelta(days=number) for number in range((last - day).days + 2)]
