@@ -15,7 +15,7 @@ from accounts.permissions import Role
 from portal.audit.record import Actor, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import loader, queries
-from portal.catalogue.document import DeploymentSpec, Document, EntitlementSpec
+from portal.catalogue.document import Document, EntitlementSpec
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
 from portal.catalogue.plan import Plan, plan
 from portal.catalogue.roles import dag_role_name
@@ -85,7 +85,7 @@ def _insert(loaded: loader.Loaded, *, number: int, by: Actor) -> CatalogueVersio
 def _write(document: Document, now: datetime) -> None:
     deployments = _bring_in_line(
         Deployment,
-        {(name,): {"name": name, **columns(spec)} for name, spec in document.deployments.items()},
+        {(name,): {"name": name, **spec.columns()} for name, spec in document.deployments.items()},
         key=("name",),
         now=now,
     )
@@ -108,24 +108,6 @@ def _write(document: Document, now: datetime) -> None:
             "max_runs_per_hour": spec.max_runs_per_hour,
         }
     _bring_in_line(Dag, operable, key=("deployment_id", "dag_id"), now=now)
-
-
-def columns(spec: DeploymentSpec) -> dict[str, Any]:
-    """The deployment's row, but for its name."""
-    accounts = {"granter": spec.granter.as_json(), "runner": spec.runner.as_json()}
-    options = {
-        "ca_bundle": spec.ca_bundle or "",
-        "allow_plain_http": spec.allow_plain_http,
-        "max_concurrent": spec.max_concurrent,
-    }
-    return {
-        "url": spec.url,
-        "api": spec.api,
-        "accounts": accounts,
-        "create_users": spec.create_users,
-        "options": options,
-        "variables": list(spec.variables),
-    }
 
 
 def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any]:

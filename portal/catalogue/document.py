@@ -143,6 +143,23 @@ class DeploymentSpec(Spec):
             )
         return url
 
+    def columns(self) -> dict[str, Any]:
+        """The deployment's row, but for its name."""
+        accounts = {"granter": self.granter.as_json(), "runner": self.runner.as_json()}
+        options = {
+            "ca_bundle": self.ca_bundle or "",
+            "allow_plain_http": self.allow_plain_http,
+            "max_concurrent": self.max_concurrent,
+        }
+        return {
+            "url": self.url,
+            "api": self.api,
+            "accounts": accounts,
+            "create_users": self.create_users,
+            "options": options,
+            "variables": list(self.variables),
+        }
+
 
 class GroupSpec(Spec):
     """A group of people that the file speaks of, and the role of the portal that its members have."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_bridge import connect
-from portal.catalogue.actions import columns
 from portal.catalogue.document import DeploymentSpec
 from portal.catalogue.models import Deployment
 from portal.catalogue.values import OWN_PREFIX
@@ -31,7 +30,7 @@ def look(*, name: str, spec: DeploymentSpec) -> Found:
 
     Raises BridgeError, secrets.SecretMissing.
     """
-    deployment = Deployment(name=name, **columns(spec))
+    deployment = Deployment(name=name, **spec.columns())
     people, runs = (
         connect(**connection_of(deployment), auth=credentials(deployment.accounts[account]))
         for account in ("granter", "runner")

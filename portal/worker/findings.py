@@ -11,9 +11,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from airflow_bridge import Airflow, BridgeError, Forbidden, Permission, Unsupported, capabilities, needs
+from airflow_bridge import Airflow, BridgeError, Forbidden, Permission, Unsupported, capabilities
 from portal.catalogue.models import Deployment, Entitlement
 from portal.catalogue.queries import dags_in_force, entitlements_in_force
+from portal.worker import service_accounts
 
 EVERY = timedelta(minutes=10)  # how often permissions and capabilities are looked into; health at every look
 
@@ -43,17 +44,15 @@ def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
 
 def needed(deployment: Deployment, account: str) -> dict[Permission, str]:
     """The permissions an account must have there for what the catalogue offers, each with what it is for."""
-    if account == "granter":
-        wanted = dict(needs.GRANTER)
-        if deployment.create_users == Deployment.CreateUsers.LOCAL:
-            wanted |= needs.CREATING_USERS
-        if entitlements_in_force().filter(deployment=deployment, kind=Entitlement.Kind.DAG).exists():
-            wanted |= needs.DAG_ROLES
-        return wanted
-    wanted = dict(needs.RUNNER) if dags_in_force().filter(deployment=deployment).exists() else {}
-    if deployment.api == Deployment.Api.V2:
-        wanted.pop(("can_edit", "Task Instances"), None)
-    return {**wanted, **(needs.VARIABLES if deployment.variables else {})}
+    offered = entitlements_in_force().filter(deployment=deployment, kind=Entitlement.Kind.DAG)
+    return service_accounts.permissions(
+        account,
+        api=deployment.api,
+        creates_users=deployment.create_users == Deployment.CreateUsers.LOCAL,
+        dag_roles=offered.exists(),
+        runs=dags_in_force().filter(deployment=deployment).exists(),
+        variables=bool(deployment.variables),
+    )
 
 
 def _lacking(

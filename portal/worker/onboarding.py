@@ -14,7 +14,6 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import loader, secrets
-from portal.catalogue.actions import columns
 from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
 from portal.catalogue.models import Deployment
 from portal.dags.live import connection_of
@@ -136,5 +135,5 @@ def _needed(part: str, name: str, spec: DeploymentSpec, document: Document) -> d
 
 
 def _client(plan: Planned, username: str, password: str) -> Airflow:
-    connection = connection_of(Deployment(name=plan.name, **columns(plan.spec)))
+    connection = connection_of(Deployment(name=plan.name, **plan.spec.columns()))
     return connect(**connection, auth=PasswordAuth(username, password), timeout=TIMEOUT)
