@@ -43,7 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _target(item: pytest.Item) -> Target | None:
-    return getattr(item, "callspec", None) and item.callspec.params.get("target")
+    """Other tests have targets of their own kind."""
+    found = (
+        item.callspec.params.get("target") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    )
+    return found if isinstance(found, Target) else None
 
 
 class Clients:
