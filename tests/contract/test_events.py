@@ -9,6 +9,7 @@ import pytest
 from airflow_bridge import Airflow, Event, Forbidden, Rejected
 from airflow_bridge.fake import FakeAirflow, FakeEvent
 from tests.contract.conftest import now
+from tests.contract.raw import Raw
 from tests.contract.servers import IDLE, Server
 from tests.real_airflow import unique
 
@@ -66,6 +67,15 @@ def test_what_is_done_to_people_and_roles_is_not(
 def test_pages_of_them(airflow: Airflow, fake: FakeAirflow) -> None:
     fake.state.events += [FakeEvent("something", f"somebody_{number}", IDLE, None, "{}") for number in range(250)]
     assert len({event.by for event in airflow.events(dag_id=IDLE)}) == 250
+
+
+def test_a_limit_is_cut_without_a_word(airflow: Airflow, server: Server) -> None:
+    if not server.target.real:
+        server.fake.state.events += [FakeEvent("x", "somebody", IDLE, None, "{}") for _ in range(250)]
+    answer = Raw(server, *server.admin).get("/eventLogs?limit=1000")
+    most = 1000 if server.target.release in ("3.0.6", "3.1.6") else 100
+    assert answer.status == 200
+    assert len(answer.json["event_logs"]) == min(most, answer.json["total_entries"])
 
 
 @pytest.mark.everywhere

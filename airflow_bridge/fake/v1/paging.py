@@ -12,14 +12,18 @@ LONGEST = 100  # rows at most, whatever `limit` says
 PAGED: Mapping[str, type] = {"limit": int, "offset": int, "order_by": str}
 
 
-def page(key: str, rows: Sequence[Any], call: Call, shape: Callable[[Any], Any]) -> dict[str, Any]:
+def page(
+    key: str, rows: Sequence[Any], call: Call, shape: Callable[[Any], Any], *, capped: bool = True
+) -> dict[str, Any]:
+    """capped: False for the one list that takes `limit` as it comes."""
     limit = int(call.query.get("limit", LONGEST))
     offset = int(call.query.get("offset", 0))
     if limit < 0:
         raise problem(400, title="Page limit must be a positive integer")
     if offset < 0:
         raise problem(400, f"{offset} is less than the minimum of 0")
-    limit = min(limit or LONGEST, LONGEST)
+    if capped:
+        limit = min(limit or LONGEST, LONGEST)
     return {key: [shape(row) for row in rows[offset : offset + limit]], "total_entries": len(rows)}
 
 

@@ -33,7 +33,7 @@ def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
     rows = call.state.task_instances(run) if run else []  # of a run that is not there, none: not even a 404
     if states := call.query.get("state"):
         rows = [row for row in rows if str(row.state) in states.split(",")]
-    return page("task_instances", rows, call, shapes.task_instance)
+    return page("task_instances", rows, call, shapes.task_instance, capped=False)
 
 
 @router("GET", "/dags/*/dagRuns/*/taskInstances/*")
