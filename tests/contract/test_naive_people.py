@@ -49,7 +49,7 @@ def test_the_same_role_twice_is_taken_once_or_not_at_all(
     raw: Raw, granter: Airflow, server: Server, person: str
 ) -> None:
     assert raw.patch(f"/users/{person}{MASK}", whole(raw, person, "Op", "Op")).status == 200
-    swallowed = server.target.api == "v1"
+    swallowed = server.target.release in ("2.11.2", "3.0.6")
     assert roles_of(raw, person) == ({"Viewer"} if swallowed else {"Op"})
     assert granter.set_roles(person, ["User", "User"]).roles == {"User"}
 
