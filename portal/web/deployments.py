@@ -53,9 +53,9 @@ def _account(deployment: Deployment, role: str) -> dict[str, object]:
 
 
 def _part(name: str, status: str) -> dict[str, str]:
-    """`dag_processor` as people say it; a part that says nothing does not run, which is fine where nobody needs it."""
+    """`dag_processor` as people say it; a part that says nothing may not run, or not by itself."""
     tone = {"healthy": "good", "unhealthy": "refused"}.get(status, "")
-    return {"name": name.replace("_", " "), "status": status or "not running", "tone": tone}
+    return {"name": name.replace("_", " "), "status": status or "not reported", "tone": tone}
 
 
 def _limits(deployment: Deployment) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from airflow_bridge import BridgeError, RateLimited, Unauthorised
+from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -51,7 +51,7 @@ def look_at(deployment: Deployment) -> None:
         granter.check()
         runner.check()
         version, found = runner.capabilities().version, findings.find(deployment, granter, runner)
-    except (Unauthorised, secrets.SecretMissing) as error:
+    except (Unauthorised, Forbidden, secrets.SecretMissing) as error:  # an account without its role is as good as none
         mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
     except RateLimited:  # it answers, and wants to be asked less often: nothing new was learnt
         Deployment.objects.filter(pk=deployment.pk).update(checked_at=timezone.now())

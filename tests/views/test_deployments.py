@@ -61,7 +61,7 @@ def test_what_was_found_there(client_as):
     for words in (
         "FAB auth manager",
         "scheduler unhealthy",
-        "dag processor not running",
+        "dag processor not reported",
         "granter: 40 calls left of 100, more in 9 s",
         "lacks in Airflow can_create on Roles to make the roles for access to single DAGs",
         "has every permission it needs",

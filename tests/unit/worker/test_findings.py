@@ -129,3 +129,14 @@ def test_a_deployment_that_wants_fewer_questions_is_not_down(airflow):
     health.look_at(Deployment.objects.get())
     assert Deployment.objects.get().status == "up"
     assert Deployment.objects.get().checked_at is not None
+
+
+def test_an_account_that_lost_its_role_is_not_an_airflow_that_is_away(airflow):
+    airflow.state.users["gatehouse-access"].roles = []
+    health.look_at(Deployment.objects.get())
+    deployment = Deployment.objects.get()
+    assert deployment.status == "needs_reauthentication"
+    assert "gatehouse-access" in deployment.status_detail
+    airflow.state.users["gatehouse-access"].roles = ["gatehouse-access"]
+    health.look_at(deployment)
+    assert Deployment.objects.get().status == "up"
