@@ -16,6 +16,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -33,6 +34,9 @@ from tests import factories, services, trail
 
 hypothesis.settings.register_profile("gatehouse", deadline=None)
 hypothesis.settings.load_profile("gatehouse")
+
+if TYPE_CHECKING:
+    from tests.real_airflow import RealAirflow, RealAirflows
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -211,6 +215,25 @@ def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
 
 
 # --- real servers ----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def real_airflows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflows]:
+    """Here and nowhere else: two of these in one process would wait for each other at the end."""
+    from tests.real_airflow import RealAirflows
+
+    base = tmp_path_factory.getbasetemp()
+    found = RealAirflows((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "airflow")
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def real_airflow(real_airflows: RealAirflows) -> RealAirflow:
+    """Airflow 3.3.2 with the demo's DAGs and the service accounts."""
+    return real_airflows.get("3.3.2")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     try:

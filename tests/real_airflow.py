@@ -1,16 +1,15 @@
 """Real Airflows for tests, each started once per test run, also where pytest-xdist runs several processes.
 
-Tests that want one mark themselves `real_airflow` and import a fixture: `from tests.real_airflow import real_airflow`
-for Airflow 3.3.2, `real_airflows` for any release: `real_airflows.get("2.11.2")`. They share them, so they use names of
-their own (`unique`). The two main releases run side by side until the tests end; of the others only one at a time, so
-tests that want those are best run release by release.
+Tests that want one mark themselves `real_airflow` and ask for a fixture of tests/conftest.py: `real_airflow` is Airflow
+3.3.2, `real_airflows.get("2.11.2")` any release. They share them, so they use names of their own (`unique`). The two
+main releases run side by side until the tests end; of the others only one at a time, so tests that want those are best
+run release by release.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -19,8 +18,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from portal.demo.airflow import (
     RELEASES,
@@ -91,22 +88,6 @@ class RealAirflows:
     def _end_other(self) -> None:
         self._other.close()
         self._running = {name: running for name, running in self._running.items() if name in MAIN}
-
-
-@pytest.fixture(scope="session")
-def real_airflows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflows]:
-    base = tmp_path_factory.getbasetemp()
-    found = RealAirflows((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "airflow")
-    try:
-        yield found
-    finally:
-        found.close()
-
-
-@pytest.fixture(scope="session")
-def real_airflow(real_airflows: RealAirflows) -> RealAirflow:
-    """Airflow 3.3.2 with the demo's DAGs and the service accounts."""
-    return real_airflows.get("3.3.2")
 
 
 @contextmanager

@@ -10,9 +10,8 @@ import pytest
 import airflow_bridge.http
 from airflow_bridge.cli import main
 from tests.bridge.conftest import Waits
-from tests.real_airflow import RealAirflow, RealAirflows, real_airflows, unique
+from tests.real_airflow import RealAirflow, RealAirflows, unique
 
-__all__ = ["real_airflows"]
 pytestmark = [
     pytest.mark.real_airflow,
     pytest.mark.parametrize("release", ["2.11.2", "3.3.2"]),

@@ -14,9 +14,7 @@ from airflow_bridge import Airflow, PasswordAuth, connect
 from airflow_bridge.fake import FakeAirflow
 from tests.contract.servers import IDLE, FakeServer, RealServer, Server
 from tests.contract.targets import MARKS, TARGETS, Target, of
-from tests.real_airflow import real_airflow, real_airflows, unique
-
-__all__ = ["real_airflow", "real_airflows"]
+from tests.real_airflow import unique
 
 
 def pytest_configure(config: pytest.Config) -> None:

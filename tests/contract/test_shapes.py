@@ -16,9 +16,8 @@ import pytest
 
 from airflow_bridge.fake import RELEASES, FakeAirflow, FakeRelease
 from tests.contract.shape_cases import Case, cases
-from tests.real_airflow import RealAirflows, real_airflows, unique
+from tests.real_airflow import RealAirflows, unique
 
-__all__ = ["real_airflows"]
 pytestmark = [pytest.mark.contract, pytest.mark.real_airflow]
 
 JSON = "application/json"

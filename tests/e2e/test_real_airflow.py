@@ -17,10 +17,9 @@ from playwright.sync_api import Page, expect
 
 from airflow_bridge import Airflow, PasswordAuth, connect
 from tests.factories import CATALOGUE, GROUPS, PASSWORD, WRITTEN_URL
-from tests.real_airflow import RealAirflow, real_airflow
+from tests.real_airflow import RealAirflow
 from tests.services import free_port
 
-__all__ = ["real_airflow"]
 pytestmark = [pytest.mark.real_airflow, pytest.mark.xdist_group("real_airflow")]
 HOME = CATALOGUE.parent.parent
 SOON = 60_000  # a guard against waiting for ever, not a promise

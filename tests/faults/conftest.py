@@ -17,9 +17,7 @@ from airflow_bridge import Airflow, BridgeError, PasswordAuth, connect
 from airflow_bridge.fake import FakeAirflow
 from tests.faults.kinds import KINDS
 from tests.faults.proxy import LossyProxy
-from tests.real_airflow import real_airflows, unique
-
-__all__ = ["real_airflows"]
+from tests.real_airflow import unique
 
 SLACK = 1.5  # seconds that a busy machine may add to a call
 DAG, PAUSED_DAG = "sales_report", "payroll_close"
