@@ -80,7 +80,12 @@ def steps(folder: Path) -> list[Step]:
         Step("templates", tool("djade", "--target-version", "5.2", "--check", *templates)),
         Step("migrations", python("manage.py", "makemigrations", "--check", "--dry-run"), tests),
         Step("deployment check", python("manage.py", "check", "--deploy", "--fail-level", "WARNING"), production),
-        Step("tests on SQLite", pytest("-n", "2", "-m", "not e2e and not real_airflow and not postgres")),
+        Step(
+            "tests on SQLite",
+            pytest("-n", "2", "-m", "not e2e and not real_airflow and not postgres", "--ignore=tests/faults"),
+        ),
+        # these wait for most of their time
+        Step("tests of faults", pytest("-n", "4", "-m", "not real_airflow", "tests/faults")),
         Step(
             "tests on PostgreSQL",
             postgres + pytest("-n", "2", "tests/unit", "tests/api", "tests/concurrency"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -361,6 +362,8 @@ def start(environ: dict[str, str], *arguments: str, **options: object) -> subpro
         cwd=HOME,
         env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
         text=True,
+        # whoever started us in the background has us, and all we start, take no notice of Ctrl-C
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 
