@@ -31,6 +31,14 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open(sys.argv[1] + ".pid", "a").write(f"{os.getpid()}\\n")
 time.sleep(600)
 """
+
+
+def _from_a_terminal() -> None:
+    """Whoever started us in the background has us, and all we start, take no notice of these."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -42,7 +50,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
         plan = json.dumps({"children": children, "keep_open": [], "mark": ""})
         with (tmp_path / "said").open("ab") as said:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", supervisor.__file__, plan], cwd=tmp_path, stderr=said
+                [sys.executable, "-I", "-S", supervisor.__file__, plan],
+                cwd=tmp_path,
+                stderr=said,
+                preexec_fn=_from_a_terminal,
             )
         started.append(process)
         return process
