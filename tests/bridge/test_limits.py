@@ -12,6 +12,7 @@ import pytest
 from airflow_bridge import Airflow, PasswordAuth, RateLimit, RateLimited
 from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.limits import Gate, rate_limit, retry_after
+from tests.bridge.conftest import Waits
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_callers_see_the_rate_limit(fake: FakeAirflow, airflow: Airflow) -> None
     assert caught.value.rate_limit == RateLimit(100, 0, 60.0)
 
 
-def test_no_more_calls_at_once_than_wanted(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+def test_no_more_calls_at_once_than_wanted(fake: FakeAirflow, make: Callable[..., Airflow], waits: Waits) -> None:
     """Of all clients of one deployment together; whoever finds no place in time is told."""
     first = make(max_concurrent=2, timeout=20.0)
     second = make(max_concurrent=2, timeout=1.0, auth=PasswordAuth(*fake.admin))
@@ -94,8 +95,11 @@ def test_no_more_calls_at_once_than_wanted(fake: FakeAirflow, make: Callable[...
         with pytest.raises(RateLimited, match="2 calls to it were already on their way"):
             second.user("alice")
         assert len(fake.calls("GET .*/alice")) == 2
+        back = threading.Event()
+        waits.meanwhile = lambda: back.wait(20)  # or all attempts could be over before it is back
         fake.stop()
         fake.start()
+        back.set()
         for call in hanging:
             assert call.result() is not None
 
