@@ -215,20 +215,41 @@ def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
 
 
 # --- real servers ----------------------------------------------------------------------------------------------------
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Real Airflow by real Airflow. Backfills at the end of each: they lock its SQLite for half a minute.
+
+    On another database than SQLite only what that can matter to: what uses it, and that before one Airflow.
+    """
+    if connection.vendor != "sqlite":
+        unconcerned = [item for item in items if not _is_about_database(item)]
+        config.hook.pytest_deselected(items=unconcerned)
+        items[:] = [item for item in items if item not in set(unconcerned)]
+    items.sort(key=lambda item: (_release(item), bool(_release(item)) and item.path.name == "test_backfills.py"))
+
+
+def _release(item: pytest.Item) -> str:
+    """Of the real Airflow it wants, else ""."""
+    mark = item.get_closest_marker("real_airflow")
+    return str(mark.kwargs["release"]) if mark else ""
+
+
+def _is_about_database(item: pytest.Item) -> bool:
+    uses = {"db", "transactional_db", "django_db_setup"} & set(getattr(item, "fixturenames", ()))
+    of_django = isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, TransactionTestCase)
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return bool(uses or of_django or item.get_closest_marker("django_db")) and params.get("release", "3.3.2") == "3.3.2"
+
+
 @pytest.fixture(scope="session")
 def real_airflows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflows]:
-    """Here and nowhere else: two of these in one process would wait for each other at the end."""
     from tests.real_airflow import RealAirflows
 
-    base = tmp_path_factory.getbasetemp()
-    found = RealAirflows((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "airflow")
-    try:
-        yield found
-    finally:
-        found.close()
+    found = RealAirflows(tmp_path_factory.mktemp("airflow"))
+    yield found
+    found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def real_airflow(real_airflows: RealAirflows) -> RealAirflow:
     """Airflow 3.3.2 with the demo's DAGs and the service accounts."""
     return real_airflows.get("3.3.2")

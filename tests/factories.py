@@ -59,10 +59,13 @@ R, G = AccessRequest.Status, Grant.Status
 def people() -> dict[str, User]:
     """The cast by name, in their groups; `stranger` is in none. Everybody's password is PASSWORD."""
     secret = make_password(PASSWORD)
-    cast = {name: User.objects.create(username=name, email=f"{name}@example.com", password=secret) for name in NAMES}
-    for name, members in GROUPS.items():
-        group, _ = Group.objects.get_or_create(name=name)
-        group.user_set.set([cast[member] for member in members])
+    users = [User(username=name, email=f"{name}@example.com", password=secret) for name in NAMES]
+    cast = {user.username: user for user in User.objects.bulk_create(users)}
+    groups = Group.objects.bulk_create(Group(name=name) for name in GROUPS)
+    membership = User.groups.through
+    membership.objects.bulk_create(
+        membership(user=cast[name], group=group) for group in groups for name in GROUPS[group.name]
+    )
     return cast
 
 

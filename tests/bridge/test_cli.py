@@ -19,6 +19,7 @@ from airflow_bridge.fake import FakeAirflow
 from tests.bridge.certificates import Authority
 from tests.bridge.conftest import Waits
 from tests.bridge.loopback import Told, loopback
+from tests.conftest import missing
 
 HOME = Path(__file__).resolve().parent.parent.parent
 SECRET = "the p@ssword: ö"
@@ -385,8 +386,9 @@ def test_ctrl_c(environ: dict[str, str]) -> None:
     assert program.returncode == 130
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="for Linux")
 def test_a_full_disk(environ: dict[str, str]) -> None:
+    if not Path("/dev/full").exists():
+        missing("/dev/full, which Linux has,")
     with Path("/dev/full").open("w") as full, start(environ, "users", stdout=full) as program:
         said = program.stderr.read()
     assert program.returncode == 1

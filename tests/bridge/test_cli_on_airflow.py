@@ -10,12 +10,10 @@ import pytest
 import airflow_bridge.http
 from airflow_bridge.cli import main
 from tests.bridge.conftest import Waits
-from tests.real_airflow import RealAirflow, RealAirflows, unique
+from tests.contract.targets import MAIN
+from tests.real_airflow import RealAirflow, RealAirflows, on, unique
 
-pytestmark = [
-    pytest.mark.real_airflow,
-    pytest.mark.parametrize("release", ["2.11.2", "3.3.2"]),
-]
+pytestmark = pytest.mark.parametrize("release", [pytest.param(name, marks=on(name)) for name in MAIN])
 really_wait = airflow_bridge.http._wait
 Run = Callable[..., tuple[int, list[dict[str, object]], str]]
 

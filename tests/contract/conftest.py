@@ -13,8 +13,8 @@ import pytest
 from airflow_bridge import Airflow, PasswordAuth, connect
 from airflow_bridge.fake import FakeAirflow
 from tests.contract.servers import IDLE, FakeServer, RealServer, Server
-from tests.contract.targets import MARKS, TARGETS, Target, of
-from tests.real_airflow import unique
+from tests.contract.targets import MARKS, Target, of
+from tests.real_airflow import on, unique
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,28 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" in metafunc.fixturenames:
-        marks = {True: [pytest.mark.real_airflow], False: []}
-        metafunc.parametrize("target", [pytest.param(one, id=str(one), marks=marks[one.real]) for one in of(metafunc)])
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Target by target: each real server is started once. Backfills last: they lock its SQLite for half a minute."""
-
-    def place_of(item: pytest.Item) -> tuple[int, bool]:
-        return TARGETS.index(_target(item)), item.path.name == "test_backfills.py"
-
-    ours = [(place, item) for place, item in enumerate(items) if _target(item)]
-    ordered = sorted((item for _, item in ours), key=place_of)
-    for (place, _), item in zip(ours, ordered, strict=True):
-        items[place] = item
-
-
-def _target(item: pytest.Item) -> Target | None:
-    """Other tests have targets of their own kind."""
-    found = (
-        item.callspec.params.get("target") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
-    )
-    return found if isinstance(found, Target) else None
+        targets = [pytest.param(one, id=str(one), marks=on(one.release) if one.real else ()) for one in of(metafunc)]
+        metafunc.parametrize("target", targets)
 
 
 class Clients:

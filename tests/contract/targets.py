@@ -104,8 +104,7 @@ def _all() -> Iterator[Target]:
                     yield Target(release, real, as_admin)
 
 
-# the others one after the other: they are started one at a time
-TARGETS = sorted(_all(), key=lambda target: (target.real, target.release in OTHERS))
+TARGETS = list(_all())
 
 
 def of(metafunc: pytest.Metafunc) -> list[Target]:

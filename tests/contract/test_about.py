@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 
-from airflow_bridge import Airflow, Unsupported, connect, find_api
+from airflow_bridge import Airflow, Component, Unsupported, connect, find_api
 from airflow_bridge.auth import BasicAuth, PasswordAuth
 from airflow_bridge.fake import FakeAirflow
 from tests.contract.conftest import now
 from tests.contract.raw import Raw
-from tests.contract.servers import Server
+from tests.contract.servers import Server, wait_until
 
 pytestmark = [pytest.mark.contract, pytest.mark.everywhere]
 
@@ -59,17 +60,20 @@ def test_what_it_can_do_is_found_without_signing_in(server: Server) -> None:
 @pytest.mark.once
 def test_its_health_is_public(server: Server) -> None:
     stranger = connect(name="demo", url=server.url, api=server.target.api, auth=PasswordAuth("nobody", "x"), timeout=30)
-    parts = stranger.health()
+    expected = {"metadatabase", "scheduler"} | ({"dag_processor"} if server.target.api == "v2" else set())
+
+    def well() -> Mapping[str, Component] | None:
+        """On a busy machine a part of a real one is late now and then."""
+        found = stranger.health()
+        return found if {name for name, part in found.items() if part.status == "healthy"} >= expected else None
+
+    parts = wait_until(well, f"{expected} are healthy")
     stranger.close()
-    assert {"metadatabase", "scheduler"} <= set(parts)
-    assert (parts["metadatabase"].status, parts["metadatabase"].heartbeat) == ("healthy", None)
-    assert parts["scheduler"].status == "healthy"
+    assert parts["metadatabase"].heartbeat is None
     beat = parts["scheduler"].heartbeat
     assert beat is not None
     assert timedelta(0) == beat.utcoffset()
     assert abs(now() - beat) < timedelta(hours=1)
-    if server.target.api == "v2":
-        assert parts["dag_processor"].status == "healthy"
 
 
 def test_parts_that_are_not_well(airflow: Airflow, fake: FakeAirflow) -> None:

@@ -16,16 +16,16 @@ import pytest
 
 from airflow_bridge.fake import RELEASES, FakeAirflow, FakeRelease
 from tests.contract.shape_cases import Case, cases
-from tests.real_airflow import RealAirflows, unique
+from tests.real_airflow import RealAirflows, on, unique
 
-pytestmark = [pytest.mark.contract, pytest.mark.real_airflow]
+pytestmark = [pytest.mark.contract]
 
 JSON = "application/json"
 # SQLite: another process was writing; nothing was done, and it is asked again
 LOCKED = (b"Database error", b"Database is locked", b"database is locked")
 BUSY = 5
-# lists that have something in them or not, as the DAGs of either happen to be
-BY_CHANCE = (".tags", ".import_errors")
+# lists that have something in them or not, as the DAGs and people of either happen to be
+BY_CHANCE = (".tags", ".import_errors", ".users[0].roles")
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def shape(fake: Any, real: Any, where: str) -> list[str]:
     return [] if same else [f"{where} is {type(fake).__name__}, Airflow's is {type(real).__name__}"]
 
 
-@pytest.mark.parametrize("name", RELEASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=on(name)) for name in RELEASES])
 def test_the_fake_answers_as_airflow_does(real_airflows: RealAirflows, name: str) -> None:
     real, release = real_airflows.get(name), RELEASES[name]
     # a time of its own for each test run, after the DAGs' start: a run from before it has no tasks

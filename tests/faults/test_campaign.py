@@ -8,10 +8,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.contract.targets import MAIN
 from tests.faults.conftest import CALLS, Call, Outcome, Target, Ways, at_once, behind, outcome
 from tests.faults.proxy import LossyProxy
 from tests.faults.test_one_fault import OK, TABLE, WAITS
-from tests.real_airflow import RealAirflows
+from tests.real_airflow import RealAirflows, on
 
 KNOWN = {"ok", "Unreachable", "TimedOut", "RateLimited", "Unexpected", "Conflict"}
 UNDONE = {"Unreachable", "RateLimited"}  # by their own account: nothing was done
@@ -32,14 +33,13 @@ def test_faults_at_random(target: Target, ways: Ways, seed: int) -> None:
     campaign(target, ways, seed=seed, rounds=3)
 
 
-@pytest.fixture(params=["3.3.2", "2.11.2"])
+@pytest.fixture(params=[pytest.param(name, marks=on(name)) for name in MAIN])
 def real_target(request: pytest.FixtureRequest, real_airflows: RealAirflows) -> Iterator[Target]:
     real = real_airflows.get(request.param)
     with behind(real.url, real.api, real.admin, haste=5.0) as target:
         yield target
 
 
-@pytest.mark.real_airflow
 def test_faults_at_random_before_a_real_airflow(real_target: Target) -> None:
     with ExitStack() as stack:
         ways = Ways(real_target, stack)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -155,6 +157,13 @@ class AirflowServer:
                     f"Airflow {self.release.version} is not ready after {timeout:.0f} s: {missing}.\n{self.log_end()}"
                 )
             time.sleep(0.3)
+        if self.release.api == "v2":
+            threading.Thread(target=self._warm_up, daemon=True).start()
+
+    def _warm_up(self) -> None:
+        """What tasks speak to is built when it is first asked, in seconds; on a busy machine a task gives up on it."""
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            self._get("/execution/health")
 
     def log_end(self, lines: int = 15) -> str:
         """The last lines of each process's log."""
