@@ -22,7 +22,7 @@ class Refusal(CommandError):
 
 
 class SubcommandsCommand(BaseCommand):
-    """`manage.py thing verb ...`: each verb is a method of that name, declared in `add_verbs`."""
+    """`manage.py thing verb ...`: each verb is declared in `add_verbs` and is the method `do_verb`."""
 
     requires_system_checks: list[str] = []
 
@@ -42,7 +42,7 @@ class SubcommandsCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with operator.at_the_command_line():
             try:
-                getattr(self, options["verb"])(by=Operator.current(options["operator"]), options=options)
+                getattr(self, f"do_{options['verb']}")(by=Operator.current(options["operator"]), options=options)
             except GatehouseError as error:
                 raise Refusal(error.detail) from error
 

@@ -94,7 +94,7 @@ class Shapes:
             logical_date=moment(body["logical_date"]),
             conf=dict(body["conf"] or {}),
             note=body["note"] or "",
-            queued_at=moment(body["queued_at"]),
+            queued_at=moment(body.get("queued_at")),  # Airflow 2 does not tell
             started_at=moment(body["start_date"]),
             ended_at=moment(body["end_date"]),
             kind=body["run_type"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from airflow_bridge.calls.variables import Variables
 from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Rejected, Unauthorised, Unexpected
 from airflow_bridge.http import Http
 from airflow_bridge.shapes import Shapes, moment
-from airflow_bridge.types import Capabilities, Dag, Event, LogLine, LogPart, Param, Run, TaskInstance
+from airflow_bridge.types import Capabilities, Dag, Event, LogLine, LogPart, Run, TaskInstance
 
 EVENTS = {
     "api.post_dag_run": "trigger",
@@ -38,6 +38,7 @@ class ShapesV1(Shapes):
     events = EVENTS
 
     def dag(self, body: Any) -> Dag:
+        """Its parameters are in alphabetical order: Airflow 2 does not keep the declared one."""
         schedule = body["schedule_interval"]
         return Dag(
             dag_id=body["dag_id"],
@@ -51,23 +52,6 @@ class ShapesV1(Shapes):
             stale=body["is_active"] is False,
             has_import_errors=body["has_import_errors"] is True,
             params=self.params(body),
-        )
-
-    def params(self, body: Any) -> Mapping[str, Param]:
-        """In alphabetical order: Airflow 2 does not keep the declared one."""
-        return super().params(body)
-
-    def run(self, body: Any) -> Run:
-        return Run(
-            dag_id=body["dag_id"],
-            dag_run_id=body["dag_run_id"],
-            state=body["state"],
-            logical_date=moment(body["logical_date"]),
-            conf=dict(body["conf"] or {}),
-            note=body["note"] or "",
-            started_at=moment(body["start_date"]),
-            ended_at=moment(body["end_date"]),
-            kind=body["run_type"],
         )
 
     def event(self, body: Any) -> Event:
@@ -132,8 +116,15 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         plain = self._http.call("GET", self._dag_path(dag_id), what=what, needs=needs, shape=self._shapes.dag)
         return replace(dag, owners=plain.owners)
 
-    def recent_runs(self, dag_id: str, limit: int = 20) -> list[Run]:
+    def runs(self, dag_id: str | None = None, *, state: str = "") -> Iterator[Run]:
         """Of a DAG that is not there Airflow 2 gives none, instead of saying so."""
+        run = None
+        for run in super().runs(dag_id, state=state):
+            yield run
+        if run is None and dag_id is not None:
+            self._read_dag(dag_id)
+
+    def recent_runs(self, dag_id: str, limit: int = 20) -> list[Run]:
         found = super().recent_runs(dag_id, limit)
         if not found:
             self._read_dag(dag_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+from typing import Any
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
@@ -72,10 +74,19 @@ class Variables(Part):
 
 
 def _shows(shown: str, value: str) -> bool:
-    """Airflow 3 writes JSON its own way, and hides the values of names that sound secret: those cannot be compared."""
-    if shown == value or HIDDEN in shown:
-        return True
+    """Airflow 3 writes JSON its own way."""
     try:
-        return bool(json.loads(shown) == json.loads(value))
+        return _alike(shown, value) or _alike(json.loads(shown), json.loads(value))
     except ValueError:
         return False
+
+
+def _alike(shown: Any, value: Any) -> bool:
+    """Airflow 3 hides what has a name that sounds secret, in JSON and in parts of a text too: any value fits there."""
+    if isinstance(shown, dict) and isinstance(value, dict):
+        return shown.keys() == value.keys() and all(_alike(shown[name], value[name]) for name in shown)
+    if isinstance(shown, list) and isinstance(value, list):
+        return len(shown) == len(value) and all(map(_alike, shown, value))
+    if isinstance(shown, str) and HIDDEN in shown:
+        return re.fullmatch(".*".join(map(re.escape, shown.split(HIDDEN))), str(value), re.DOTALL) is not None
+    return bool(shown == value)

@@ -100,6 +100,11 @@ def crash() -> Refusal:
     return html_page(500, "<h1> Ooops! </h1>Something bad has happened.")
 
 
+def seconds(began: datetime | None, ended: datetime | None) -> float | None:
+    """How long it took; None for what has not ended."""
+    return (ended - began).total_seconds() if began and ended else None
+
+
 def moment(value: datetime | None) -> str | None:
     """As Airflow 3 writes it."""
     return value.isoformat().replace("+00:00", "Z") if value else None

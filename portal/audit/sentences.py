@@ -29,6 +29,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.DEPLOYMENT_UP: "Airflow on {target} answers",
     Verb.DEPLOYMENT_DOWN: "Airflow on {target} became unreachable{said}",
     Verb.DEPLOYMENT_LOCKED_OUT: "Airflow on {target} no longer accepts Gatehouse’s account{said}",
+    Verb.DEPLOYMENT_BOOTSTRAP_BEGUN: "{actor} began to prepare Airflow on {target} for Gatehouse",
     Verb.DEPLOYMENT_BOOTSTRAPPED: "{actor} prepared Airflow on {target} for Gatehouse{done}",
     Verb.DEPLOYMENT_BOOTSTRAP_FAILED: "{actor} could not prepare Airflow on {target} for Gatehouse{said}{also_done}",
     Verb.REQUEST_SUBMITTED: "{actor} asked for {entitlement}{beneficiary}{duration} ({target}){reason}",

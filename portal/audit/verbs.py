@@ -26,6 +26,7 @@ class Verb(StrEnum):
     DEPLOYMENT_UP = "deployment.reached"
     DEPLOYMENT_DOWN = "deployment.lost"
     DEPLOYMENT_LOCKED_OUT = "deployment.sign_in_refused"
+    DEPLOYMENT_BOOTSTRAP_BEGUN = "deployment.bootstrap_begun"
     DEPLOYMENT_BOOTSTRAPPED = "deployment.bootstrapped"
     DEPLOYMENT_BOOTSTRAP_FAILED = "deployment.bootstrap_failed"
 

@@ -5,8 +5,10 @@ Kept as `Deployment.found`, which pages show and rules go by.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -36,8 +38,8 @@ def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
         "can": [words for what, words in capabilities.WHAT.items() if can.can(what)],
         "cannot": [[words, can.missing[what]] for what, words in capabilities.WHAT.items() if not can.can(what)],
         "lacking": {
-            "granter": _lacking(needed(deployment, "granter"), granter) if can.can("users") else [],
-            "runner": _lacking(needed(deployment, "runner"), granter, runner, deployment),
+            "granter": _lacking(needed(deployment, "granter"), granter.lacking) if can.can("users") else [],
+            "runner": _lacking(needed(deployment, "runner"), partial(_runner_lacks, deployment, granter, runner)),
         },
     }
 
@@ -56,21 +58,24 @@ def needed(deployment: Deployment, account: str) -> dict[Permission, str]:
 
 
 def _lacking(
-    wanted: Mapping[Permission, str], reader: Airflow, own: Airflow | None = None, deployment: Deployment | None = None
+    wanted: Mapping[Permission, str], find_lacking: Callable[[Iterable[Permission]], frozenset[Permission]]
 ) -> list[list[str]]:
-    """[what, what for] of each missing permission.
-
-    The granter may read everybody's roles, the runner's too; where that does not go, an account finds out by asking.
-    """
-    username = deployment.accounts["runner"].get("username", "") if deployment else ""
+    """[what, what for] of each missing permission."""
     try:
-        try:
-            missing = reader.lacking(wanted, username=username) if own is None or username else own.lacking(wanted)
-        except (Forbidden, Unsupported):
-            missing = (own or reader).lacking(wanted)
+        missing = find_lacking(wanted)
     except BridgeError as error:
         return [["what it lacks could not be found out", str(error)]]
     return [[f"{action} on {on}", wanted[action, on]] for action, on in sorted(missing)]
+
+
+def _runner_lacks(
+    deployment: Deployment, granter: Airflow, runner: Airflow, wanted: Iterable[Permission]
+) -> frozenset[Permission]:
+    """Read by the granter, who may read everybody's roles; where that does not go, the runner finds out by asking."""
+    if username := deployment.accounts["runner"].get("username"):
+        with suppress(Forbidden, Unsupported):
+            return granter.lacking(wanted, username=username)
+    return runner.lacking(wanted)
 
 
 def _rate_limit(airflow: Airflow) -> Found | None:

@@ -77,7 +77,7 @@ def have_made(
     if not accounts:
         return report
     client = _client(plan, username, password)
-    AuditEvent.objects.exists()  # without a trail to write it down in, nothing is done
+    _record(plan, Verb.DEPLOYMENT_BOOTSTRAP_BEGUN, by=by, admin=username)  # what cannot be recorded is not done
     try:
         bootstrap.ensure(
             client,
@@ -88,25 +88,31 @@ def have_made(
             set_passwords=set_passwords,
         )
     except BridgeError as error:
-        _record(plan, report, by=by, admin=username, said=str(error))
+        _record_end(plan, report, by=by, admin=username, said=str(error))
         raise
     finally:
         client.close()
-    if report.done or report.wrong:
-        _record(plan, report, by=by, admin=username, said="; ".join(report.wrong))
+    _record_end(plan, report, by=by, admin=username, said="; ".join(report.wrong))
     return report
 
 
-def _record(plan: Planned, report: Report, *, by: Operator, admin: str, said: str) -> None:
-    detail = {"done": report.done, "airflow_admin": admin}
+def _record_end(plan: Planned, report: Report, *, by: Operator, admin: str, said: str) -> None:
+    verb = Verb.DEPLOYMENT_BOOTSTRAP_FAILED if said else Verb.DEPLOYMENT_BOOTSTRAPPED
+    detail = {"done": report.done} | ({"said": said} if said else {})
+    _record(plan, verb, by=by, admin=admin, failed=bool(said), **detail)
+
+
+def _record(
+    plan: Planned, verb: Verb, *, by: Operator, admin: str, failed: bool = False, **detail: str | list[str]
+) -> None:
     with recording() as trail:
         trail.add(
-            Verb.DEPLOYMENT_BOOTSTRAP_FAILED if said else Verb.DEPLOYMENT_BOOTSTRAPPED,
+            verb,
             by=by,
             target=plan.name,
             deployment=plan.name,
-            outcome=AuditEvent.Outcome.FAILED if said else AuditEvent.Outcome.SUCCESS,
-            detail=detail | ({"said": said} if said else {}),
+            outcome=AuditEvent.Outcome.FAILED if failed else AuditEvent.Outcome.SUCCESS,
+            detail={"airflow_admin": admin} | detail,
         )
 
 

@@ -24,7 +24,7 @@ class Command(SubcommandsCommand):
         add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
         add.add_argument("--json", action="store_true", help="say what was done as JSON")
 
-    def add(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_add(self, *, by: Operator, options: dict[str, Any]) -> None:
         password = self.read_stdin_line("a password") if options["password_stdin"] else None
         done = enrol(
             by=by,

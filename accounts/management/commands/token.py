@@ -31,21 +31,21 @@ class Command(SubcommandsCommand):
         listing.add_argument("--user", help="only this person's")
         listing.add_argument("--json", action="store_true")
 
-    def create(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_create(self, *, by: Operator, options: dict[str, Any]) -> None:
         owner = people.by_username(options["user"])
         _, plaintext = tokens.create(
             by=by, owner=owner, name=options["name"], scopes=options["scopes"], days=options["days"]
         )
         self.stdout.write(plaintext)
 
-    def revoke(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_revoke(self, *, by: Operator, options: dict[str, Any]) -> None:
         key = "_".join(options["token"].split("_")[:2]).removeprefix("gh_")
         token = Token.objects.filter(key=key).first()
         if token is None:
             raise Missing(f"There is no token gh_{key[:20]}.")
         self.stdout.write(f"{tokens.revoke(by=by, token_id=token.pk)} revoked")
 
-    def list(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_list(self, *, by: Operator, options: dict[str, Any]) -> None:
         rows = Token.objects.select_related("user").order_by("-created_at")
         if options["user"]:
             rows = rows.filter(user=people.by_username(options["user"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_bridge.fake.replies import moment_v1, moment_without_zone
+from airflow_bridge.fake.replies import moment_v1, moment_without_zone, seconds
 from airflow_bridge.fake.rows import FakeDag, FakeRole, FakeRun, FakeUser
 from airflow_bridge.fake.tasks import TaskInstance
 
@@ -116,11 +116,10 @@ def run(row: FakeRun) -> dict[str, Any]:
 
 def task_instance(row: TaskInstance) -> dict[str, Any]:
     run = row.run
-    done = row.started_at is not None and row.ended_at is not None
     return {
         "dag_id": run.dag_id,
         "dag_run_id": run.dag_run_id,
-        "duration": (row.ended_at - row.started_at).total_seconds() if done else None,  # type: ignore[operator]
+        "duration": seconds(row.started_at, row.ended_at),
         "end_date": moment_v1(row.ended_at),
         "execution_date": moment_v1(run.logical_date),
         "executor": None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_bridge.fake.releases import FakeRelease
-from airflow_bridge.fake.replies import moment, moment_without_zone
+from airflow_bridge.fake.replies import moment, moment_without_zone, seconds
 from airflow_bridge.fake.rows import FakeDag, FakeRole, FakeRun, FakeUser
 from airflow_bridge.fake.tasks import TaskInstance
 from airflow_bridge.types import Permission
@@ -149,14 +149,11 @@ def run(row: FakeRun, release: FakeRelease) -> dict[str, Any]:
 
 
 def _newer(row: FakeRun) -> dict[str, Any]:
-    ended = row.started_at is not None and row.ended_at is not None
-    duration = (row.ended_at - row.started_at).total_seconds() if ended else None  # type: ignore[operator]
-    return {"duration": duration, "triggering_user_name": row.by or None}
+    return {"duration": seconds(row.started_at, row.ended_at), "triggering_user_name": row.by or None}
 
 
 def task_instance(row: TaskInstance, release: FakeRelease) -> dict[str, Any]:
     run = row.run
-    done = row.started_at is not None and row.ended_at is not None
     return {
         "id": f"{run.dag_run_id}-{row.task_id}",
         "task_id": row.task_id,
@@ -167,7 +164,7 @@ def task_instance(row: TaskInstance, release: FakeRelease) -> dict[str, Any]:
         "run_after": moment(run.queued_at),
         "start_date": moment(row.started_at),
         "end_date": moment(row.ended_at),
-        "duration": (row.ended_at - row.started_at).total_seconds() if done else None,  # type: ignore[operator]
+        "duration": seconds(row.started_at, row.ended_at),
         "state": row.state,
         "try_number": row.tries,
         "max_tries": 0,

@@ -30,10 +30,9 @@ ORDERS: Orders = {
 
 
 def shape(row: FakeVariable, call: Call) -> dict[str, Any]:
-    secret = any(word in row.key.lower() for word in SECRET)
     return {
         "key": row.key,
-        "value": "***" if secret else _rewritten(row.value),
+        "value": _shown(row.key, row.value),
         "description": row.description,
         "is_encrypted": True,
         **({"team_name": None} if call.state.release.since(3, 3) else {}),
@@ -103,9 +102,18 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, indent=2)
 
 
-def _rewritten(value: str) -> str:
-    """JSON is written anew each time it is shown."""
+def _shown(key: str, value: str) -> str:
+    """JSON is written anew each time it is shown; texts of names that sound secret are hidden, inside of it too."""
     try:
-        return json.dumps(json.loads(value))
+        return json.dumps(_without_secrets(json.loads(value), key))
     except ValueError:
-        return value
+        return str(_without_secrets(value, key))
+
+
+def _without_secrets(value: Any, name: str = "", hidden: bool = False) -> Any:
+    hidden = hidden or any(word in name.lower() for word in SECRET)
+    if isinstance(value, dict):
+        return {key: _without_secrets(item, key, hidden) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item, "", hidden) for item in value]
+    return "***" if hidden and isinstance(value, str) else value

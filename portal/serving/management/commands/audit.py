@@ -28,7 +28,7 @@ class Command(SubcommandsCommand):
         for field in fields(Filters):
             giving.add_argument(f"--{field.name}", dest=f"only_{field.name}", default="", metavar=field.name.upper())
 
-    def verify(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_verify(self, *, by: Operator, options: dict[str, Any]) -> None:
         found = verify.verify_and_record(by=by)
         head = {"seq": found.head_seq, "hash": found.head_hash}
         if options["json"]:
@@ -42,7 +42,7 @@ class Command(SubcommandsCommand):
         self.stdout.write(f"{found.events} of {head['seq']} events are as they were written.")
         self.stdout.write(f"Keep this where nobody with rights on the database can write: {head['seq']} {head['hash']}")
 
-    def export(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_export(self, *, by: Operator, options: dict[str, Any]) -> None:
         try:
             filters = Filters.parse({field.name: options[f"only_{field.name}"] for field in fields(Filters)})
         except Invalid as error:

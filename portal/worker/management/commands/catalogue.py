@@ -41,7 +41,7 @@ class Command(SubcommandsCommand):
 
     # --- plan and apply ----------------------------------------------------------------------------------------------
 
-    def plan(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_plan(self, *, by: Operator, options: dict[str, Any]) -> None:
         try:
             planned = plan(loader.load(_file(options)), queries.version_in_force())
         except FileRefused as refusal:
@@ -54,7 +54,7 @@ class Command(SubcommandsCommand):
         self.stdout.write(f"{planned.file} compared with {in_force}")
         self._say(planned)
 
-    def apply(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_apply(self, *, by: Operator, options: dict[str, Any]) -> None:
         try:
             done = actions.apply(by=by, path=_file(options))
         except FileRefused as refusal:
@@ -80,7 +80,7 @@ class Command(SubcommandsCommand):
 
     # --- init --------------------------------------------------------------------------------------------------------
 
-    def init(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_init(self, *, by: Operator, options: dict[str, Any]) -> None:
         name, output = options["deployment"], options["output"]
         if output is not None and output.exists():
             raise Refusal(f"{output} is there already; it is not written over. Name another --output.")

@@ -50,9 +50,7 @@ class Command(SubcommandsCommand):
         check.add_argument("name", nargs="?", metavar="NAME", help="default: all that are in force")
         check.add_argument("--json", action="store_true", help="answer as JSON")
 
-    # --- bootstrap ---------------------------------------------------------------------------------------------------
-
-    def bootstrap(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_bootstrap(self, *, by: Operator, options: dict[str, Any]) -> None:
         plan = onboarding.planned(settings.CONFIG_FILE, options["name"])
         if options["print"]:
             if not plan.accounts:
@@ -83,10 +81,7 @@ class Command(SubcommandsCommand):
         for line in lines:
             self.stderr.write(f"note: {line}")
 
-    # --- check -------------------------------------------------------------------------------------------------------
-
-    def check(self, *, by: Operator, options: dict[str, Any]) -> None:  # type: ignore[override]
-        # every command has a method of this name, which nobody calls where requires_system_checks is empty
+    def do_check(self, *, by: Operator, options: dict[str, Any]) -> None:
         rows = deployments_in_force().order_by("name")
         if options["name"]:
             rows = rows.filter(name=options["name"])

@@ -23,7 +23,7 @@ class Command(SubcommandsCommand):
         change.add_argument("value")
         change.add_argument("--reason", required=True, help="why; it stands in the trail")
 
-    def get(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_get(self, *, by: Operator, options: dict[str, Any]) -> None:
         deployment = _deployment(options["deployment"])
         try:
             value = variables.read(deployment, options["key"])
@@ -33,7 +33,7 @@ class Command(SubcommandsCommand):
             raise Refusal(f"{deployment.name} has no variable {options['key']}.")
         self.stdout.write(value)
 
-    def set(self, *, by: Operator, options: dict[str, Any]) -> None:
+    def do_set(self, *, by: Operator, options: dict[str, Any]) -> None:
         operation = variables.change(
             by=by,
             deployment=_deployment(options["deployment"]),
