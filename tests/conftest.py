@@ -25,6 +25,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
+import airflow_bridge.http
 from accounts.models import User
 from airflow_bridge.fake import FakeAirflow
 from portal.catalogue.models import CatalogueVersion
@@ -189,8 +190,9 @@ def release() -> str:
 
 
 @pytest.fixture
-def fake(db: None, release: str) -> Iterator[FakeAirflow]:
-    """The fake Airflow behind `catalogue`, which nobody has looked at yet."""
+def fake(db: None, release: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAirflow]:
+    """The fake Airflow behind `catalogue`, which nobody has looked at yet. The bridge's pauses take no time."""
+    monkeypatch.setattr(airflow_bridge.http, "_wait", lambda seconds: None)
     with factories.fake_airflow(release) as server:
         yield server
     live.close_all()
