@@ -6,16 +6,22 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoDbBlocker
 
 from accounts import roles
+from accounts.models import User
+from airflow_bridge.fake import FakeAirflow
 from portal.audit.models import AuditEvent
-from tests.factories import NAMES, request_at_status
+from portal.dags import live
+from portal.worker import health, runs
+from tests.factories import NAMES, SECRETS, fake_airflow, offer, people, request_at_status
 from tests.guards.addresses import EVERYBODY, PAGES, ROLES, Address, patterns
 from tests.guards.test_templates import FETCHED, INLINE, SCRIPT
 from tests.guards.world import SECRET, url_of, world
@@ -30,9 +36,38 @@ def named(choose: Callable[[Address], object] = lambda page: True) -> pytest.Mar
     )
 
 
+@pytest.fixture(scope="module")
+def made(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[FakeAirflow, dict[str, list[Any]]]]:
+    """The Airflow and the world, made once: each test's transaction is a part of this one, and undone without it."""
+    whole = transaction.atomic()
+    whole._from_testcase = True  # as Django marks the transactions around tests
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, fake_airflow() as fake, whole:
+        for name, value in SECRETS.items():
+            patch.setenv(name, value)
+        cast = people()
+        offer(tmp_path_factory.mktemp("catalogue"), url=fake.url)
+        health.look_at_all()
+        runs.look_at_dags()
+        yield fake, world(cast)
+        transaction.set_rollback(True)
+    live.close_all()
+
+
 @pytest.fixture
-def things(airflow, cast):
-    return world(cast)
+def airflow(made: tuple[FakeAirflow, dict[str, list[Any]]], db: None) -> FakeAirflow:
+    return made[0]
+
+
+@pytest.fixture
+def things(made: tuple[FakeAirflow, dict[str, list[Any]]], db: None) -> dict[str, list[Any]]:
+    return made[1]
+
+
+@pytest.fixture
+def cast(things: dict[str, list[Any]]) -> dict[str, User]:
+    return {user.username: user for user in User.objects.filter(username__in=NAMES)}
 
 
 def ask(client: Client, name: str, page: Address, things, *, post: bool = False, **headers: str):
@@ -71,7 +106,7 @@ def test_a_view_is_guarded_or_listed_as_public():
         assert hasattr(view, "permission") != getattr(view, "public", False), f"{route} is neither guarded nor public"
 
 
-def test_the_cast_has_the_roles_of_the_table(catalogue, cast):
+def test_the_cast_has_the_roles_of_the_table(cast):
     assert {name: set(roles.roles_of(person)) for name, person in cast.items()} == ROLES
 
 
