@@ -35,7 +35,10 @@ CONFIG = str(Path(__file__).with_name("airflow_config.py"))
 SETTINGS = {
     "AIRFLOW__FAB__CONFIG_FILE": CONFIG,  # of Airflow 3
     "AIRFLOW__WEBSERVER__CONFIG_FILE": CONFIG,  # of Airflow 2
-    "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "5",  # a test waits for a file to be read again
+    # a file is read again when it has changed, and otherwise seldom: each takes a process of its own
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+    "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "120",
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",  # Airflow 2: before that a change of the file is nothing
 }
 CONTRACT_DAGS = Path(__file__).resolve().parent / "contract" / "dags"
 

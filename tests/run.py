@@ -25,6 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.contract.targets import MAIN, OTHERS
+
 HOME = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 CI = os.environ.get("CI", "").lower() in ("1", "true")
@@ -86,7 +88,15 @@ def steps(folder: Path) -> list[Step]:
         Step("migrations", python("manage.py", "makemigrations", "--check", "--dry-run"), tests),
         Step("deployment check", python("manage.py", "check", "--deploy", "--fail-level", "WARNING"), production),
     ]
-    newest = "real_airflow(release='3.3.2') or real_airflow(release='3.3.2-simple')"
+    airflows = [
+        Step(
+            f"tests with Airflow {release}",
+            pytest("-m", f"real_airflow(release='{release}')", *(["tests"] if release in MAIN else ["tests/contract"])),
+            needs=("chromium",) if release in MAIN else (),
+            single=True,
+        )
+        for release in (*MAIN, *OTHERS)
+    ]
     return [
         *(replace(check, single=True) for check in checks),
         Step(
@@ -101,8 +111,7 @@ def steps(folder: Path) -> list[Step]:
             needs=("initdb",),
         ),
         Step("tests in a browser", pytest("-n", "2", "-m", "e2e and not real_airflow"), needs=("chromium",)),
-        Step("tests with Airflow 3.3", pytest("-m", newest), needs=("chromium",), single=True),
-        Step("tests with older Airflows", pytest("-m", f"real_airflow and not ({newest})"), single=True),
+        *airflows,
     ]
 
 
@@ -177,7 +186,7 @@ def say(text: str) -> None:
 
 def show(result: Result) -> None:
     counted = ", ".join(f"{number} {word}" for word, number in result.counts.items())
-    say(f"  {result.step.name:<28}{result.outcome:<10}{result.seconds:>7.1f} s  {counted}".rstrip())
+    say(f"  {result.step.name:<32}{result.outcome:<10}{result.seconds:>7.1f} s  {counted}".rstrip())
     if result.outcome == "FAILED":
         say("\n".join(f"      {line}" for line in result.output.splitlines()[-200:]))
 

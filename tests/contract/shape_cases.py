@@ -175,7 +175,8 @@ def dags() -> Iterator[Case]:
     yield Case("GET {api}/dags/sales_report/details")
     yield Case("GET {api}/dags/{u}/details")
     yield Case("PATCH {api}/dags/{u}?update_mask=is_paused", {"is_paused": False})
-    yield Case("PATCH {api}/dags/warehouse_backup?update_mask=is_paused", {"is_paused": False})
+    # and no task of its runs begins meanwhile
+    yield Case("PATCH {api}/dags/warehouse_backup?update_mask=is_paused", {"is_paused": True})
     yield Case("PATCH {api}/dags/warehouse_backup?update_mask=tags", {"is_paused": False})
     yield Case("PATCH {api}/dags/warehouse_backup", {"is_paused": False, "extra": 1})
     yield Case("PATCH {api}/dags/warehouse_backup", {"is_paused": "nonsense"})
@@ -272,3 +273,4 @@ def events() -> Iterator[Case]:
     yield Case("GET {api}/eventLogs?limit=1&order_by=-id")
     yield Case("GET {api}/eventLogs?limit=1&order_by=nonsense")
     yield Case("GET {api}/eventLogs?limit=1&nonsense=1")
+    yield Case("PATCH {api}/dags/warehouse_backup?update_mask=is_paused", {"is_paused": False})

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -90,6 +91,8 @@ class AirflowServer:
             return
         report("creating Airflow's database")
         self._airflow("db", "migrate")
+        with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as database:
+            database.execute("PRAGMA journal_mode=WAL")  # as Airflow 3 has it: who reads does not wait for who writes
         if self.release.accounts == "database":
             report("creating Airflow's administrator")
             self.ensure_admin()
