@@ -88,7 +88,7 @@ class Part(ABC):
                 auth=auth,
             )
 
-        return pages(ask, key=tell, ahead=self._http.ahead)
+        return pages(ask, key=tell, ahead=self._http.ahead, asked=f"{self._http.name} was asked {what}")
 
     @contextmanager
     def _reading_back(self, what: str) -> Iterator[None]:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_bridge import Airflow, PasswordAuth, User, connect
+from airflow_bridge import Airflow, PasswordAuth, Unexpected, User, connect
 from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.fake.listener import Half
 from airflow_bridge.fake.replies import Reply
@@ -236,3 +236,60 @@ def test_a_list_that_counts_rows_it_does_not_give_ends() -> None:
 
     with ThreadPoolExecutor(1) as ahead:
         assert list(pages(ask, key=lambda row: row, ahead=ahead)) == list(range(150))
+
+
+@hypothesis.settings(max_examples=300)
+@given(
+    count=st.integers(0, 300),
+    limit=st.integers(2, 40),
+    rounds=st.lists(st.lists(st.tuples(st.booleans(), st.integers(0, 300), st.integers(1, 20)), max_size=2)),
+    endless=st.booleans(),
+)
+def test_nothing_is_missed_where_rows_never_stop_coming_and_going(
+    count: int, limit: int, rounds: list[list[Change]], endless: bool
+) -> None:
+    """Over all the time far more than are remembered, though never between two pages."""
+    changes = rounds * (5 if endless else 1)
+    listed = Changing(count, limit=limit, changes=changes)
+    assert listed.always <= set(pages(listed.ask, key=lambda row: row, ahead=AtOnce(), remember=50))
+
+
+def test_one_row_goes_and_one_comes_time_after_time() -> None:
+    """So that the reader is twice at the same place in a list as long as before, and has seen all that is there."""
+    goes, comes = [(False, 0, 1)], [(True, 0, 1)]
+    listed = Changing(1_000, limit=SIZE, changes=[[], goes, comes, goes, comes])
+    found = list(pages(listed.ask, key=lambda row: row, ahead=AtOnce()))
+    assert listed.always <= set(found)
+    assert len(found) == len(set(found))
+
+
+# --- servers that do not do as they say ------------------------------------------------------------------------------
+@pytest.mark.parametrize("count", [150, 1_500, 5_000])
+def test_a_server_that_always_gives_the_first_page(count: int) -> None:
+    """As a cache does that looks at the path alone."""
+    asked: list[int] = []
+
+    def ask(offset: int) -> tuple[list[int], int]:
+        asked.append(offset)
+        return list(range(SIZE)), count
+
+    given = pages(ask, key=lambda row: row, ahead=AtOnce(), asked="prod was asked for its users")
+    assert [next(given) for _ in range(SIZE)] == list(range(SIZE))
+    with pytest.raises(Unexpected, match=f"prod was asked for its users and gave the same 100 rows of {count} again"):
+        next(given)
+    assert len(asked) < 50
+
+
+@pytest.mark.parametrize("pages_given", [0, 1, 3])
+def test_a_server_that_gives_nothing_of_the_rows_it_counts(pages_given: int) -> None:
+    def ask(offset: int) -> tuple[list[int], int]:
+        return list(range(pages_given * SIZE))[offset : offset + SIZE], 5_000
+
+    given = pages(ask, key=lambda row: row, ahead=AtOnce())
+    assert [next(given) for _ in range(pages_given * SIZE)] == list(range(pages_given * SIZE))
+    with pytest.raises(Unexpected, match=f"gave {pages_given * SIZE} rows of the 5000 that it counts"):
+        next(given)
+
+
+def test_an_empty_list_is_no_fault() -> None:
+    assert list(pages(lambda offset: ([], 0), key=lambda row: row, ahead=AtOnce())) == []
