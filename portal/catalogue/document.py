@@ -71,7 +71,8 @@ class SecretSpec(Spec):
         return self
 
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(values.word)]
+Username = Annotated[Word, AfterValidator(values.argument)]
 # what each way to sign in takes: (must be there, may be there); the user name may always be said
 SIGNING_IN: dict[str, tuple[set[str], set[str]]] = {
     "password": ({"username", "password"}, set()),
@@ -86,7 +87,7 @@ class AccountSpec(Spec):
     """One of Gatehouse's own accounts on a deployment, and how it signs in."""
 
     kind: Literal["password", "token", "oauth2", "google", "mwaa"] = "password"
-    username: Word | None = Field(default=None, description="its name in Airflow; always say it where you know it")
+    username: Username | None = Field(default=None, description="its name in Airflow; always say it where you know it")
     password: SecretSpec | None = None
     token: SecretSpec | None = None
     token_url: Annotated[str, AfterValidator(values.https)] | None = None

@@ -14,6 +14,7 @@ from portal import durations
 from portal.catalogue import patterns
 
 OWN_PREFIX = "gatehouse_"
+OWN_ROLES = ("Gatehouse granter", "Gatehouse runner")  # those of its accounts, as airflow_bridge.needs calls them
 SHORTEST_GRANT, LONGEST_GRANT = timedelta(minutes=1), timedelta(days=365)
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=90)
 
@@ -34,6 +35,22 @@ def name(value: str) -> str:
 def group_name(value: str) -> str:
     if not value or len(value) > 150 or value != value.strip() or not value.isprintable():
         raise ValueError("a group's name has 1 to 150 printable characters and no space around it.")
+    return value
+
+
+def word(value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise ValueError(
+            f"{value[:60]!r} has a space around it, or a line break or something else in it that cannot be printed; "
+            "take that out."
+        )
+    return value
+
+
+def argument(value: str) -> str:
+    """What may stand in a command, or in a comment beside one."""
+    if word(value).startswith("-"):
+        raise ValueError(f"“{value[:60]}” begins with “-”, which a command takes for an option; use another name.")
     return value
 
 
@@ -147,7 +164,17 @@ def airflow_role(value: str) -> str:
         raise ValueError(
             f"roles that begin with “{OWN_PREFIX}” are Gatehouse's own, made for single DAGs; use dag and level."
         )
+    if is_own_role(value):
+        raise ValueError(
+            f"“{value}” is the role of one of Gatehouse's own accounts: whoever holds it could make themselves Admin, "
+            "or run every DAG. Offer another role."
+        )
     return value
+
+
+def is_own_role(name: str) -> bool:
+    """Whether one of Gatehouse's accounts has it. Not every database of Airflow's tells upper from lower case."""
+    return name.casefold() in {own.casefold() for own in OWN_ROLES}
 
 
 def dag_id(value: str) -> str:

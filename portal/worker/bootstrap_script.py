@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_bridge import Permission
+from portal.catalogue import values
 from portal.worker.service_accounts import FIRST_NAME, Account
 
 PASSWORDS: Mapping[str, str] = {"granter": "GRANTER_PASSWORD", "runner": "RUNNER_PASSWORD"}
@@ -42,7 +43,14 @@ airflow roles create {roles}
 
 
 def script(name: str, accounts: Sequence[Account]) -> str:
-    """A shell script that makes the accounts where they are missing. It holds no password."""
+    """A shell script that makes the accounts where they are missing. It holds no password.
+
+    Raises ValueError for a name that would not stay in its place: a line break in one would end the comment it is in.
+    """
+    _check("the deployment's name", name)
+    for account in accounts:
+        _check(f"the {account.part}'s user name", account.username)
+        _check(f"the {account.part}'s role", account.role)
     return TEXT.format(
         name=name,
         roles=shlex.join(account.role for account in accounts),
@@ -54,6 +62,13 @@ def script(name: str, accounts: Sequence[Account]) -> str:
 def changing(verb: str, role: str, permissions: Iterable[Permission]) -> str:
     """The command that adds permissions to a role ("add-perms") or takes them away ("del-perms")."""
     return "; ".join(_changing(verb, role, permissions))
+
+
+def _check(what: str, name: str) -> None:
+    try:
+        values.argument(name)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
 
 
 def _making(account: Account) -> list[str]:

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from portal.catalogue import loader
+from portal.catalogue import loader, values
 from portal.catalogue.document import Document
 from portal.catalogue.mistakes import FileRefused
+from portal.worker.service_accounts import ROLES
 from tests.unit.catalogue.texts import GOOD, line_of, with_change
 
 
@@ -207,6 +208,14 @@ CASES = [
     ('role = "Op"\n', 'role = "Op"\ndag = "x"\n', "[[entitlements]]", "entitlements[1]", "either for a role"),
     ('role = "Op"\n', 'role = "Op"\nlevel = "view"\n', "[[entitlements]]", "entitlements[1]", "belongs to dag"),
     ('role = "Op"\n', 'role = "gatehouse_view_x"\n', "role = ", "entitlements[1].role", "Gatehouse's own"),
+    (
+        'role = "Op"\n',
+        'role = "Gatehouse granter"\n',
+        "role = ",
+        "entitlements[1].role",
+        "could make themselves Admin",
+    ),
+    ('role = "Op"\n', 'role = "GATEHOUSE Runner"\n', "role = ", "entitlements[1].role", "Offer another role"),
     ('level = "view"\n', "", "[[entitlements]]", "entitlements[2]", "belongs to dag"),
     (
         'dag = "sales_report"\nlevel',
@@ -339,6 +348,48 @@ def test_a_token_endpoint_must_be_safe():
     [mistake] = mistakes(with_change('{ username = "gatehouse-access", password = { env = "PROD_ACCESS" } }', account))
     assert mistake.key == "deployments.prod.granter.token_url"
     assert "must be https" in mistake.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (r"gatehouse\ntouch it", r"'gatehouse\ntouch it' has a space around it, or a line break"),
+        (r"gatehouse\rtouch it", r"'gatehouse\rtouch it' has"),
+        (r"gatehouse\u2028touch it", r"'gatehouse\u2028touch it' has"),
+        (r"gatehouse\u0085touch it", r"'gatehouse\x85touch it' has"),
+        (r"gatehouse\u001B[2J", r"'gatehouse\x1b[2J' has"),
+        (" gatehouse", "' gatehouse' has a space around it"),
+        ("gatehouse ", "take that out"),
+        ("--role=Admin", "“--role=Admin” begins with “-”, which a command takes for an option; use another name"),
+    ],
+)
+def test_a_user_name_stays_one_word_of_a_command(written, said):
+    [mistake] = mistakes(with_change('"gatehouse-access"', f'"{written}"'))
+    assert mistake.key == "deployments.prod.granter.username"
+    assert said in mistake.reason
+    assert mistake.reason.isprintable()
+
+
+@pytest.mark.parametrize("written", ["it's; $HOME", "jörg@example.com", "EXAMPLE\\\\svc"])
+def test_other_user_names_are_airflows_business(written):
+    assert loader.loads(with_change("gatehouse-access", written).encode(), name="gatehouse.toml")
+
+
+@pytest.mark.parametrize("field", ["client_id", "scope", "audience"])
+def test_what_an_account_says_of_itself_is_printable(field):
+    fields = {"client_id": "gatehouse", "scope": "one two", "audience": "airflow", field: r"-x\ny"}
+    said = ", ".join(f'{name} = "{value}"' for name, value in fields.items())
+    account = (
+        f'{{ kind = "oauth2", token_url = "https://sso.example.com/token", client_secret = {{ env = "S" }}, {said} }}'
+    )
+    text = with_change('{ username = "gatehouse-access", password = { env = "PROD_ACCESS" } }', account)
+    [mistake] = mistakes(text)
+    assert (mistake.key, mistake.reason[:8]) == (f"deployments.prod.granter.{field}", r"'-x\ny' ")
+    assert loader.loads(text.replace(r"\n", "").encode(), name="x"), "it may begin with “-”: it is in no command"
+
+
+def test_gatehouses_own_roles_are_known_by_the_names_it_gives_them():
+    assert set(values.OWN_ROLES) == set(ROLES.values())
 
 
 def test_plain_http_where_it_is_wanted():

@@ -21,7 +21,9 @@ from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.worker import findings
+from portal.worker.bootstrap_script import script
 from portal.worker.onboarding import planned
+from portal.worker.service_accounts import Account
 from tests import factories
 
 ADMIN = ("--admin", "admin", "--admin-password-env", "AIRFLOW_ADMIN_PASSWORD")
@@ -298,6 +300,23 @@ def test_what_is_printed_is_a_script(file, tmp_path):
         "run\\ner",
         "run\\ner",
     ]
+
+
+def test_every_line_but_the_commands_is_a_comment(file):
+    """Whoever pastes it runs nothing that is meant to be read."""
+    printed, _ = run("bootstrap", "demo", "--print")
+    before, rest = printed.split("\n(\n")
+    _, after = rest.split("\n)\n")
+    assert all(line.startswith("#") for line in [*before.splitlines(), *after.splitlines()])
+
+
+@pytest.mark.parametrize("bad", ["x\ntouch it", "x\rtouch it", "x\u2028touch it", "x\x00", " x", "--role=Admin"])
+def test_a_name_that_could_be_a_command_is_in_no_script(bad):
+    """Whatever made the accounts: the file's own check is not all that stands before the script."""
+    with pytest.raises(ValueError, match="the granter's user name: "):
+        script("demo", [Account("granter", bad, "", {})])
+    with pytest.raises(ValueError, match="the deployment's name: "):
+        script(bad, [Account("granter", "gatehouse-access", "", {})])
 
 
 def test_a_password_that_is_not_given_is_asked_for_at_the_terminal(file, tmp_path):
