@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from accounts import people
 from accounts.models import User
-from portal.catalogue.document import Document
+from portal.catalogue.document import AccountSpec, Document
 
 
 def warnings(document: Document) -> Iterator[str]:
@@ -41,9 +41,15 @@ def _unknown_people(document: Document) -> Iterator[str]:
 
 def _shared_accounts(document: Document) -> Iterator[str]:
     for name, spec in document.deployments.items():
-        same_name = spec.granter.username is not None and spec.granter.username == spec.runner.username
-        if same_name or spec.granter == spec.runner:
+        if _same_account(spec.granter, spec.runner):
             yield (
                 f"deployment {name}: granter and runner are the same account. Whoever may change people's roles can "
                 "make themselves Admin; give running DAGs an account of its own."
             )
+
+
+def _same_account(one: AccountSpec, other: AccountSpec) -> bool:
+    """Airflow does not tell upper from lower case when somebody signs in."""
+    if one.username is None or other.username is None:
+        return one == other
+    return one.username.casefold() == other.username.casefold()
