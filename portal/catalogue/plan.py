@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from portal import durations
 from portal.catalogue import queries, staffing
-from portal.catalogue.document import AccountSpec, Document, Spec, StageSpec
+from portal.catalogue.document import AccountSpec, Document, SecretSpec, Spec, StageSpec
 from portal.catalogue.loader import Loaded
 from portal.catalogue.models import CatalogueVersion
 
 Action = Literal["add", "change", "remove"]
-Fields = dict[str, str]
+Words = dict[str, str]
 SIGNS: dict[Action, str] = {"add": "+", "change": "~", "remove": "-"}
 
 
@@ -26,8 +26,8 @@ class Change:
     action: Action
     kind: str
     name: str
-    before: Fields
-    after: Fields
+    before: Words
+    after: Words
 
     @property
     def line(self) -> str:
@@ -63,6 +63,16 @@ class Plan:
         return {**asdict(self), "lines": self.lines}
 
 
+class Field(NamedTuple):
+    """A field in words, and as JSON: the words of two values may be the same."""
+
+    words: str
+    exact: str
+
+
+Fields = dict[str, Field]
+
+
 def plan(loaded: Loaded, in_force: CatalogueVersion | None) -> Plan:
     """Compare a file that is in order with a version (None: nothing is in force yet)."""
     before = _things(queries.document(in_force)) if in_force else {}
@@ -83,15 +93,19 @@ def _change(key: tuple[int, str, str], before: Fields | None, after: Fields | No
     if before == after:
         return None
     if before is None:
-        return Change("add", kind, name, {}, {field: value for field, value in (after or {}).items() if value})
+        return Change("add", kind, name, {}, _set(after or {}))
     if after is None:
-        return Change("remove", kind, name, {field: value for field, value in before.items() if value}, {})
-    fields = [field for field in {**before, **after} if before.get(field) != after.get(field)]
-    return Change("change", kind, name, {f: before.get(f, "") for f in fields}, {f: after.get(f, "") for f in fields})
+        return Change("remove", kind, name, _set(before), {})
+    fields = [field for field in after if before[field] != after[field]]
+    return Change("change", kind, name, {f: before[f].words for f in fields}, {f: after[f].words for f in fields})
+
+
+def _set(fields: Fields) -> Words:
+    return {name: field.words for name, field in fields.items() if field.words}
 
 
 def _things(document: Document) -> dict[tuple[int, str, str], Fields]:
-    """Everything in the document by (order, kind, name), each with its fields in words."""
+    """Everything in the document by (order, kind, name), each with its fields."""
     things: dict[tuple[int, str, str], Fields] = {}
     kinds: list[tuple[str, Mapping[str, Spec]]] = [
         ("deployment", document.deployments),
@@ -103,18 +117,29 @@ def _things(document: Document) -> dict[tuple[int, str, str], Fields]:
     for order, (kind, specs) in enumerate(kinds):
         for name, spec in specs.items():
             things[order, kind, name] = {
-                field: _said(field, getattr(spec, field))
-                for field in type(spec).model_fields
+                field: value
+                for field, value in _fields(spec)
                 if not (kind in ("entitlement", "dag") and field in ("deployment", "role", "dag", "level"))
             }
     return things
 
 
+def _fields(spec: Spec) -> Iterator[tuple[str, Field]]:
+    """Those of an account one by one: where its secret is sent must not be lost among the rest."""
+    exact = spec.model_dump(mode="json")
+    for name in type(spec).model_fields:
+        value = getattr(spec, name)
+        if isinstance(value, AccountSpec):
+            yield from ((f"{name}.{inner}", field) for inner, field in _fields(value))
+        else:
+            yield name, Field(_said(name, value), json.dumps(exact[name], sort_keys=True))
+
+
 def _said(field: str, value: Any) -> str:
     if field == "stages":
         return _stages(value)
-    if isinstance(value, AccountSpec):
-        return _account(value)
+    if isinstance(value, SecretSpec):
+        return " ".join(part for place in value.as_json().items() for part in place)
     if isinstance(value, timedelta):
         return durations.words(value)
     if isinstance(value, bool):
@@ -124,14 +149,6 @@ def _said(field: str, value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
     return "" if value is None else str(value)
-
-
-def _account(spec: AccountSpec) -> str:
-    """Never a secret: where it is found."""
-    places = [f"{kind} {where}" for secret in spec.secrets.values() for kind, where in secret.as_json().items()]
-    name = spec.username or spec.client_id or spec.environment or "without a name"
-    found = f" from {', '.join(places)}" if places else ""
-    return f"{name} ({spec.kind}{found})"
 
 
 def _stages(stages: list[StageSpec]) -> str:

@@ -1,9 +1,12 @@
+import hashlib
 import json
 
 import pytest
 
 from accounts.models import User
 from portal.catalogue import loader, queries
+from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
+from portal.catalogue.models import CatalogueVersion
 from portal.catalogue.plan import plan
 from tests.unit.catalogue.texts import GOOD, with_change
 
@@ -14,7 +17,11 @@ def planned(text):
 
 def test_everything_is_new_at_first(staff):
     lines = planned(GOOD).lines
-    assert lines[0].startswith("+ deployment prod: url https://airflow.example.com; api v2; granter gatehouse-access")
+    assert lines[0] == (
+        "+ deployment prod: url https://airflow.example.com; api v2; granter.kind password; "
+        "granter.username gatehouse-access; granter.password env PROD_ACCESS; runner.kind password; "
+        "runner.username gatehouse-runs; runner.password file /run/secrets/runs; create_users never; max_concurrent 8"
+    )
     assert "+ entitlement prod/role/Op: title Operator; risk high; max_duration 8 hours; policy one-lead" in lines
     assert "+ policy one-lead: may_request group:data; stages 1 of group:leads, user:boss; pending_for 3 days" in lines
     assert "+ group data" in lines
@@ -54,6 +61,80 @@ def test_no_difference(staff, apply):
     assert (spelled.same, spelled.lines) == (False, [])
 
 
+OAUTH2 = {
+    "kind": "oauth2",
+    "username": "gatehouse",
+    "token_url": "https://sso.example.com/token",
+    "client_id": "gatehouse",
+    "client_secret": {"env": "SECRET"},
+    "scope": "airflow",
+    "audience": "airflow",
+}
+MWAA = {"kind": "mwaa", "environment": "prod", "region": "eu-west-1"}
+TOKEN = {"kind": "token", "token": {"env": "TOKEN"}}
+PASSWORD = {"username": "gatehouse", "password": {"env": "PASSWORD"}}
+# of every field: an account, what is written there instead, and both as the plan says them
+ACCOUNTS = {
+    "kind": (MWAA, {"kind": "google", "environment": None, "region": None}, "mwaa → google"),
+    "username": (PASSWORD, "other", "gatehouse → other"),
+    "password": (PASSWORD, {"file": "/other"}, "env PASSWORD → file /other"),
+    "token": (TOKEN, {"env": "OTHER"}, "env TOKEN → env OTHER"),
+    "token_url": (
+        OAUTH2,
+        "https://sso.example.org/token",
+        "https://sso.example.com/token → https://sso.example.org/token",
+    ),
+    "client_id": (OAUTH2, "other", "gatehouse → other"),
+    "client_secret": (OAUTH2, {"env": "OTHER"}, "env SECRET → env OTHER"),
+    "scope": (OAUTH2, None, "airflow → nothing"),
+    "audience": (OAUTH2, "other", "airflow → other"),
+    "environment": (MWAA, "other", "prod → other"),
+    "region": (MWAA, "us-east-1", "eu-west-1 → us-east-1"),
+}
+DEPLOYMENT = {"url": "https://airflow.example.com", "granter": OAUTH2, "runner": MWAA}
+DEPLOYMENTS = {
+    "allow_plain_http": (True, "allow_plain_http nothing → yes"),
+    "url": ("https://other.example.com", "url https://airflow.example.com → https://other.example.com"),
+    "api": ("v1", "api v2 → v1"),
+    "granter": (OAUTH2 | {"scope": "all"}, "granter.scope airflow → all"),
+    "runner": (MWAA | {"region": None}, "runner.region eu-west-1 → nothing"),
+    "create_users": ("local", "create_users never → local"),
+    "ca_bundle": ("/ca.pem", "ca_bundle nothing → /ca.pem"),
+    "max_concurrent": (4, "max_concurrent 8 → 4"),
+    "variables": (["limit"], "variables nothing → limit"),
+}
+
+
+def differences(before, after):
+    """The lines for a deployment that was one and becomes the other."""
+    was, is_now = (Document.model_validate({"deployments": {"prod": spec}}) for spec in (before, after))
+    sha256 = hashlib.sha256(was.model_dump_json().encode()).hexdigest()
+    version = CatalogueVersion.objects.create(
+        number=1, sha256=sha256, source="", document=was.as_json(), applied_by="root"
+    )
+    return plan(loader.Loaded("gatehouse.toml", "", "another", is_now), version).lines
+
+
+@pytest.mark.parametrize("part", ["granter", "runner"])
+@pytest.mark.parametrize("field", AccountSpec.model_fields)
+def test_no_field_of_an_account_changes_unseen(db, part, field):
+    account, value, said = ACCOUNTS[field]
+    changed = account | (value if field == "kind" else {field: value})
+    [line] = differences(DEPLOYMENT | {part: account}, DEPLOYMENT | {part: changed})
+    assert f"{part}.{field} {said}" in line
+
+
+@pytest.mark.parametrize("field", DeploymentSpec.model_fields)
+def test_no_field_of_a_deployment_changes_unseen(db, field):
+    value, said = DEPLOYMENTS[field]
+    assert differences(DEPLOYMENT, DEPLOYMENT | {field: value}) == [f"~ deployment prod: {said}"]
+
+
+def test_what_reads_the_same_but_is_not_is_a_difference(db):
+    [line] = differences(DEPLOYMENT | {"variables": ["a", "b"]}, DEPLOYMENT | {"variables": ["a, b"]})
+    assert line == "~ deployment prod: variables a, b → a, b"
+
+
 def test_as_json(staff, apply):
     apply()
     answer = json.loads(json.dumps(planned(with_change('max_duration = "8h"', 'max_duration = "4h"')).as_json()))
@@ -87,6 +168,8 @@ def test_names_that_nobody_has_are_warned_of(staff):
     assert "user:boss is nobody in the portal yet; user names count in upper and lower case." in planned(GOOD).warnings
 
 
-def test_one_account_for_both_jobs_is_warned_of(staff):
-    [warning] = planned(with_change("gatehouse-runs", "gatehouse-access")).warnings
+@pytest.mark.parametrize("again", ["gatehouse-access", "Gatehouse-ACCESS"])
+def test_one_account_for_both_jobs_is_warned_of(staff, again):
+    """Airflow does not tell upper from lower case when somebody signs in."""
+    [warning] = planned(with_change("gatehouse-runs", again)).warnings
     assert "granter and runner are the same account" in warning
