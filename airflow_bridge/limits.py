@@ -13,7 +13,10 @@ from email.utils import parsedate_to_datetime
 
 from airflow_bridge.types import RateLimit
 
+LONGEST = 15 * 60.0  # seconds nobody asks at a server's word: one bad header must not close a deployment for years
 _EPOCH = 1_000_000_000  # a reset above this is a moment, not a number of seconds, as X-RateLimit-Reset often is
+_MILLISECONDS = 100 * _EPOCH  # and above this a moment in milliseconds
+_NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)(?=\s*(?:[;,]|$))"  # a whole value: the 2026 of a date is no number of seconds
 _gates: weakref.WeakValueDictionary[str, Gate] = weakref.WeakValueDictionary()
 _making = threading.Lock()
 
@@ -47,9 +50,9 @@ class Gate:
                 self._changed.notify()
 
     def close(self, seconds: float) -> None:
-        """Airflow wants no calls for a while."""
+        """Airflow wants no calls for a while; at most LONGEST."""
         with self._changed:
-            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+            self._closed_until = max(self._closed_until, time.monotonic() + min(seconds, LONGEST))
 
     @property
     def opens_in(self) -> float:
@@ -58,19 +61,25 @@ class Gate:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from Retry-After (RFC 9110: seconds or a date), else from the RateLimit headers; or None."""
-    value = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
-    if value:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            pass
-        else:
-            return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-    limit = rate_limit(headers)
-    return limit.reset if limit else None
+    """Seconds to wait, from Retry-After (RFC 9110: seconds or a date), else from the RateLimit headers; or None.
+
+    At most LONGEST.
+    """
+    seconds = _retry_after(headers.get("retry-after", "").strip())
+    if seconds is None:
+        limit = rate_limit(headers)
+        seconds = limit.reset if limit else None
+    return None if seconds is None else min(seconds, LONGEST)
+
+
+def _retry_after(value: str) -> float | None:
+    if number := re.fullmatch(_NUMBER, value):
+        return float(number[1])
+    try:
+        when = parsedate_to_datetime(value)
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):
+        return None
 
 
 def rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
@@ -93,14 +102,11 @@ def rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     for prefix in ("ratelimit-", "x-ratelimit-"):
         for name in ("limit", "remaining", "reset"):
             # "100, 100;w=60" says the limit first, then its windows
-            if number := re.match(r"\s*(\d+(?:\.\d+)?)", headers.get(f"{prefix}{name}", "")):
+            if number := re.match(rf"\s*{_NUMBER}", headers.get(f"{prefix}{name}", "")):
                 values.setdefault(name, float(number[1]))
     if not values.keys() & {"limit", "remaining", "reset"}:
         return None
-    reset = values.get("reset")
-    if reset is not None and reset > _EPOCH:
-        reset = max(0.0, reset - time.time())
-    return RateLimit(_whole(values.get("limit")), _whole(values.get("remaining")), reset)
+    return RateLimit(_whole(values.get("limit")), _whole(values.get("remaining")), _seconds(values.get("reset")))
 
 
 def _items(text: str) -> Iterator[tuple[str, str]]:
@@ -109,8 +115,16 @@ def _items(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _numbers(words: str) -> dict[str, float]:
-    pairs = re.findall(r"([a-z]+)\s*=\s*(\d+(?:\.\d+)?)", words)
+    pairs = re.findall(rf"([a-z]+)\s*=\s*{_NUMBER}", words)
     return {name: float(number) for name, number in pairs}
+
+
+def _seconds(reset: float | None) -> float | None:
+    """From now on."""
+    if reset is None or reset <= _EPOCH:
+        return reset
+    moment = reset / 1000 if reset > _MILLISECONDS else reset
+    return max(0.0, moment - time.time())
 
 
 def _whole(number: float | None) -> int | None:

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_bridge import Airflow, PasswordAuth, RateLimit, RateLimited
 from airflow_bridge.fake import FakeAirflow
-from airflow_bridge.limits import Gate, rate_limit, retry_after
+from airflow_bridge.limits import LONGEST, Gate, rate_limit, retry_after
 from tests.bridge.conftest import Waits
 
 
@@ -26,6 +26,15 @@ from tests.bridge.conftest import Waits
         ({"ratelimit-reset": "12"}, 12.0),
         ({"retry-after": "3", "ratelimit-reset": "12"}, 3.0),
         ({"ratelimit": '"default";r=0;t=30'}, 30.0),
+        ({"retry-after": "99999999"}, LONGEST),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, LONGEST),
+        ({"retry-after": "Sat, 01 Jan 99999999999 00:00:00 GMT"}, None),
+        ({"retry-after": "Sat, 01 Jan 0001 00:00:00 +2359"}, 0.0),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "9" * 400, "ratelimit-reset": "12"}, 12.0),
+        ({"retry-after": "2026-11-21T16:00:00Z"}, None),
+        ({"x-ratelimit-reset": "2026-11-21T16:00:00Z", "x-ratelimit-remaining": "0"}, None),
+        ({"x-ratelimit-reset": "2026 seconds"}, None),
     ],
 )
 def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
@@ -47,6 +56,9 @@ def test_how_long_to_wait_until_a_date() -> None:
         ({"ratelimit-limit": "100", "ratelimit-remaining": "40", "ratelimit-reset": "9"}, RateLimit(100, 40, 9.0)),
         ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "40"}, RateLimit(100, 40, None)),
         ({"ratelimit-limit": "100, 100;w=60"}, RateLimit(100, None, None)),
+        ({"ratelimit-remaining": "9" * 400}, None),
+        ({"ratelimit": f"limit={'9' * 400}, remaining=50"}, RateLimit(None, 50, None)),
+        ({"ratelimit": f'"default";r=50;t={"9" * 400}'}, RateLimit(None, 50, None)),
         ({"ratelimit": "limit=100, remaining=50, reset=30"}, RateLimit(100, 50, 30.0)),
         ({"ratelimit": '"default";r=50;t=30'}, RateLimit(None, 50, 30.0)),
         ({"ratelimit": '"default";r=50;t=30', "ratelimit-policy": '"default";q=100;w=60'}, RateLimit(100, 50, 30.0)),
@@ -63,8 +75,10 @@ def test_the_rate_limit_in_every_form(headers: dict[str, str], found: RateLimit 
     assert rate_limit(headers) == found
 
 
-def test_a_reset_that_is_a_moment() -> None:
-    found = rate_limit({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 50)})
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_a_reset_that_is_a_moment(unit: int) -> None:
+    """In seconds or in milliseconds."""
+    found = rate_limit({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str((int(time.time()) + 50) * unit)})
     assert found is not None
     assert found.reset is not None
     assert 40 < found.reset <= 51
@@ -111,6 +125,12 @@ def test_a_place_is_given_back_whatever_happens() -> None:
             raise ZeroDivisionError
     with gate.passage(1, 0.0), pytest.raises(TimeoutError), gate.passage(1, 0.0):
         pass
+
+
+def test_one_bad_header_does_not_close_a_deployment_for_good() -> None:
+    gate = Gate()
+    gate.close(1e9)
+    assert LONGEST - 5 < gate.opens_in <= LONGEST
 
 
 def test_the_gate_of_an_address_is_one() -> None:
