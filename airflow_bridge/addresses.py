@@ -13,9 +13,12 @@ def check(whose: str, url: str, *, allow_plain_http: bool = False, field: str = 
 
     whose: how the error calls what lives there. It never repeats the address, which may hold a password.
     """
+    if " " in url or not url.isprintable():  # urlsplit drops some of these without a word
+        raise Rejected(f"{whose}: its address must have no blanks in it or around it.", field=field)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as a look-up of the name does: no empty part, none of more than 63 letters
     except ValueError:
         raise Rejected(f"{whose}: its address is none.", field=field) from None
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:

@@ -78,7 +78,10 @@ class Answer:
             return None
         if "json" not in self.headers.get("content-type", ""):
             raise ValueError("not JSON")
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
 
     @property
     def detail(self) -> Any:
@@ -130,13 +133,15 @@ def encode(asked: Asked, body: Mapping[str, Any] | None) -> bytes | None:
         return json.dumps(body, allow_nan=False).encode()
     except (TypeError, ValueError):
         raise Rejected(f"{asked}, but with values that JSON does not know (NaN, dates). Nothing was sent.") from None
+    except RecursionError:
+        raise Rejected(f"{asked}, but with values nested too deep for JSON. Nothing was sent.") from None
 
 
 def shaped(body: Any, shape: Callable[[Any], Shape], asked: Asked) -> Shape:
     """What `shape` makes of an answer. Raises Unexpected where it has another shape."""
     try:
         return shape(body)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise Unexpected(
             f"{asked} and answered JSON of an unknown shape. This release of Airflow may be too new or too old."
         ) from None
@@ -202,12 +207,15 @@ def explain(detail: Any) -> tuple[str, str | None]:
         for item in detail:
             if not isinstance(item, dict):
                 continue
-            name = ".".join(str(part) for part in item.get("loc", ()) if part not in ("body", "query", "path"))
+            place = item.get("loc")
+            steps = (_plain(step) for step in place) if isinstance(place, list) else ()
+            name = ".".join(step for step in steps if step not in ("", "body", "query", "path"))
             field = field or name or None
-            parts.append(f"{name}: {item.get('msg', 'not accepted')}" if name else str(item.get("msg", "")))
-        words = "; ".join(parts)
+            said = _plain(item.get("msg"))
+            parts.append(f"{name}: {said or 'not accepted'}" if name else said)
+        words = "; ".join(filter(None, parts))
     elif isinstance(detail, dict):
-        words = str(detail.get("reason") or detail.get("message") or "")
+        words = _plain(detail.get("reason")) or _plain(detail.get("message"))
     else:
         # a failed JSON Schema check says all in its first line; the schema and the value follow
         words = str(detail or "").strip().partition("\n")[0]
@@ -219,6 +227,11 @@ def explain(detail: Any) -> tuple[str, str | None]:
         words = re.sub(r"<[^>]*>", " ", words)
     words = " ".join(words.split())
     return (words if len(words) <= LONGEST else f"{words[:LONGEST]}…"), field
+
+
+def _plain(value: Any) -> str:
+    """Text and numbers. Nothing is lost with the rest, which may be nested deeper than can be written down."""
+    return "" if value is None or isinstance(value, (dict, list)) else str(value)
 
 
 def _phrase(status: int) -> str:

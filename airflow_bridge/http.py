@@ -20,6 +20,7 @@ from airflow_bridge.errors import (
     Forbidden,
     NotFound,
     RateLimited,
+    Rejected,
     TimedOut,
     Unauthorised,
     Unexpected,
@@ -27,7 +28,7 @@ from airflow_bridge.errors import (
 )
 from airflow_bridge.limits import Gate
 from airflow_bridge.types import RateLimit
-from airflow_bridge.wire import LARGEST, Lost, NotHttp, NotSent, TooLarge, Wire
+from airflow_bridge.wire import LARGEST, Closed, Lost, NotHttp, NotSent, TooLarge, Wire
 
 Shape = TypeVar("Shape")
 
@@ -69,6 +70,8 @@ class Http:
         max_concurrent: int = 8,
     ) -> None:
         addresses.check(name, url, allow_plain_http=allow_plain_http)
+        if max_concurrent < 1:
+            raise Rejected(f"{name}: max_concurrent must be 1 or more.", field="max_concurrent")
         self.name = name
         self.auth = auth
         self.rate_limit: RateLimit | None = None
@@ -237,6 +240,9 @@ class Http:
             why = "its certificate cannot be trusted" if error.untrusted else "there is no connection to it"
             todo = "Check its certificate." if error.untrusted else "Check that it runs and that its address is right."
             raise _Failed(Unreachable(f"{asked}, but {why}. {todo}"), again=not error.untrusted) from None
+        except Closed:
+            words = f"{asked}, but this client of it is closed. Make another with `connect`."
+            raise _Failed(Unreachable(words), again=False) from None
         except NotHttp:
             raise _Failed(Unexpected(f"{asked}, but the request cannot be put into HTTP."), again=False) from None
         except TooLarge:

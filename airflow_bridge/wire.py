@@ -29,6 +29,10 @@ class NotSent(Exception):
         self.untrusted = untrusted
 
 
+class Closed(Exception):
+    """`close` was called: nothing of the request was done."""
+
+
 class Lost(Exception):
     """The request went out and no whole answer came back. `silent`: none in time; else it was broken off."""
 
@@ -81,7 +85,7 @@ class Wire:
     ) -> Answer:
         """url: a path of the deployment or a whole address. patience: seconds for all of it.
 
-        Raises NotSent, Lost, NotHttp, TooLarge.
+        Raises NotSent, Closed, Lost, NotHttp, TooLarge.
         """
         ends = time.monotonic() + patience
         timeout = httpx.Timeout(patience, connect=min(CONNECT, patience), pool=min(CONNECT, patience))
@@ -102,8 +106,12 @@ class Wire:
                 return Answer(response.status_code, lower, bytes(body))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise NotSent(untrusted="CERTIFICATE_VERIFY_FAILED" in str(error)) from None
-        except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeEncodeError):
+        except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError):
             raise NotHttp from None
+        except RuntimeError:
+            if not self._client.is_closed:
+                raise
+            raise Closed from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise Lost(silent=isinstance(error, httpx.TimeoutException)) from None
 
@@ -111,7 +119,11 @@ class Wire:
 @functools.cache
 def _known_authorities(*environment: str | None) -> ssl.SSLContext:
     """Those that httpx trusts by itself, read once: it takes a tenth of a second. environment: what they depend on."""
-    return httpx.create_ssl_context()
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        named = " or ".join(name for name in AUTHORITIES if os.environ.get(name))
+        raise Rejected(f"The certificate authorities that {named} names cannot be read: {error}.") from None
 
 
 def _authorities(path: str) -> ssl.SSLContext:

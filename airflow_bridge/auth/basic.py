@@ -13,7 +13,7 @@ from airflow_bridge.errors import Rejected
 class BasicAuth:
     """A local (or LDAP) account of Airflow 2, whose `[api] auth_backends` must have a basic_auth (RFC 7617).
 
-    Raises Rejected for a user name with a colon, at which Airflow would end it.
+    Raises Rejected for a user name with a colon, at which Airflow would end it, and for half characters (surrogates).
     """
 
     username: str
@@ -22,6 +22,11 @@ class BasicAuth:
     def __post_init__(self) -> None:
         if ":" in self.username:
             raise Rejected("A user name with a colon cannot be sent with each call.", field="username")
+        for name in ("username", "password"):
+            try:
+                getattr(self, name).encode()
+            except UnicodeEncodeError:
+                raise Rejected(f"The {name} has characters that cannot be sent.", field=name) from None
 
     @property
     def account(self) -> str:

@@ -20,6 +20,12 @@ AUTH = PasswordAuth("gatehouse", "the-password")
         "https://",
         "https://user:pass-in-url@airflow.example.com",
         "https://airflow.example.com/?x=1",
+        "https://airflow..example.com",
+        f"https://{'x' * 64}.example.com",
+        " https://airflow.example.com",
+        "https://airflow.example.com ",
+        "https://airflow.example.com/\n",
+        "https://airflow.\texample.com",
         "",
     ],
 )
@@ -56,6 +62,21 @@ def test_a_user_name_that_basic_would_cut_in_two() -> None:
     with pytest.raises(Rejected) as caught:
         connect(name="prod", url="https://airflow.example.com", api="v1", auth=PasswordAuth("gate:house", "x"))
     assert caught.value.field == "username"
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+def test_half_a_character_in_a_name_or_password(field: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        BasicAuth(**{"username": "gatehouse", "password": "x", field: "half-\ud83d"})
+    assert caught.value.field == field
+    assert "half" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_fewer_calls_at_once_than_one(number: int) -> None:
+    with pytest.raises(Rejected) as caught:
+        connect(name="prod", url="https://airflow.example.com", api="v2", auth=AUTH, max_concurrent=number)
+    assert caught.value.field == "max_concurrent"
 
 
 def test_airflow_3_takes_no_password_with_a_call() -> None:

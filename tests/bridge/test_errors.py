@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -130,6 +131,8 @@ def test_a_password_that_airflow_repeats_is_not_passed_on() -> None:
         ([{"loc": ["body", "a", 0, "b"], "msg": "no"}, {"msg": "other"}, "odd"], "a.0.b: no; other", "a.0.b"),
         ({"reason": "Unique constraint violation", "statement": "SELECT"}, "Unique constraint violation", None),
         ({"odd": 1}, "", None),
+        ([{"loc": None, "msg": "no"}, {"loc": 7, "msg": None}, {"loc": ["body", None, {}]}], "no", None),
+        ({"reason": [], "message": "no"}, "no", None),
         ("Invalid input for param a: 'X' is wrong\n\nOn: ...", "Invalid input for param a: 'X' is wrong", "a"),
         ("<p>Some   <b>markup</b></p>", "Some markup", None),
         ("x" * 500, "x" * 400 + "…", None),
@@ -138,3 +141,45 @@ def test_a_password_that_airflow_repeats_is_not_passed_on() -> None:
 )  # fmt: skip
 def test_explanations_of_every_shape(detail: object, words: str, field: str | None) -> None:
     assert answers.explain(detail) == (words, field)
+
+
+DEEP = b"[" * 100_000
+HUGE = b'{"users": [], "total_entries": 1e999, "last_login": "0001-01-01T00:00:00+23:59"}'
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, DEEP), (500, DEEP), (422, DEEP), (200, HUGE)])
+def test_an_answer_that_python_cannot_hold(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+) -> None:
+    airflow.check()
+    answer = Answer(status, {"content-type": "application/json"}, body)
+    monkeypatch.setattr(airflow._http._wire, "send", lambda *_, **__: answer)
+    with pytest.raises(BridgeError):
+        list(airflow.users())
+    with pytest.raises(BridgeError):
+        airflow.user("alice")
+
+
+def test_a_moment_that_no_calendar_has() -> None:
+    asked = Asked(deployment="prod", account="the account x", what="for the user alice")
+    with pytest.raises(Unexpected, match="unknown shape"):
+        answers.shaped("0001-01-01T00:00:00+23:59", lambda text: datetime.fromisoformat(text).astimezone(UTC), asked)
+
+
+def test_values_nested_too_deep_for_json(fake: FakeAirflow, airflow: Airflow) -> None:
+    conf: dict[str, object] = {}
+    for _ in range(100_000):
+        conf = {"a": conf}
+    with pytest.raises(Rejected, match=r"nested too deep.*Nothing was sent"):
+        airflow.trigger("sales_report", dag_run_id="g__1", conf=conf)
+    assert fake.state.runs == []
+
+
+def test_a_client_that_is_closed(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    signed_in, other = make(), make()
+    signed_in.check()
+    for airflow in (signed_in, other):
+        airflow.close()
+        for call in (read, write, lambda airflow: airflow.version(), lambda airflow: list(airflow.users())):
+            with pytest.raises(Unreachable, match="closed"):
+                call(airflow)

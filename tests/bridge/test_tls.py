@@ -76,6 +76,18 @@ def test_a_bundle_that_is_none_does_not_mean_no_check(tmp_path: Path, bundle: st
     assert caught.value.field == "ca_bundle"
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_authorities_of_the_environment_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if there:
+        bundle.write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    with pytest.raises(Rejected, match="SSL_CERT_FILE"):
+        client("https://airflow.example.com")
+
+
 @pytest.mark.parametrize("bundle", [False, True])
 def test_there_is_no_switch_to_turn_it_off(ours: Authority, bundle: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither an argument, nor the usual variables, nor the client's own idea of a context."""
