@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from airflow_bridge.calls.part import whole
 from airflow_bridge.calls.tasks import Tasks
-from airflow_bridge.errors import Conflict, Forbidden, Rejected
+from airflow_bridge.errors import Conflict, Forbidden, NotApplied, Rejected
 from airflow_bridge.types import HumanTask
 
 READS_HUMAN = "can_read on HITL Detail and on the DAG"
@@ -66,7 +66,14 @@ class Human(Tasks):
             body={"chosen_options": answers, "params_input": {}},
             shape=lambda body: None,
         )
-        return self.human_task(dag_id, dag_run_id, task_id, map_index=map_index)
+        with self._reading_back(f"the answer to {task_id} of {dag_run_id}"):
+            after = self.human_task(dag_id, dag_run_id, task_id, map_index=map_index)
+        if after.answered_at is None or set(after.chosen) != set(answers):
+            raise NotApplied(
+                f"{self._http.name} accepted {', '.join(answers)} as the answer to {task_id} of {dag_run_id}, but "
+                f"shows {', '.join(after.chosen) or 'none'}."
+            )
+        return after
 
     def _human_path(self, dag_id: str, dag_run_id: str, task_id: str, map_index: int) -> str:
         return f"{self._task_path(dag_id, dag_run_id, task_id)}/{int(map_index)}/hitlDetails"

@@ -11,6 +11,11 @@ from airflow_bridge.errors import Conflict, NotApplied, NotFound, NotParsed, Ove
 from airflow_bridge.types import Permission, Role
 
 ROLE_NAME = 64  # characters; the column in Airflow's database
+ONLY_ADDS = (
+    "This Airflow can add permissions to a role, but not take any away. "
+    "Make a new role, and give people that one instead."
+)
+GIVEN_BY_AIRFLOW: frozenset[Permission] = frozenset({("can_read", "Website")})  # to every role, at its start
 
 
 class Roles(Part):
@@ -77,6 +82,11 @@ class Roles(Part):
         if lacking := wanted - after.permissions:
             raise NotApplied(f"{self._http.name} accepted the role {name} but it lacks {_words(lacking)}.")
         if left := after.permissions - wanted:
+            if added := after.permissions - before.permissions:
+                raise NotApplied(
+                    f"{self._http.name} accepted the change of the role {name}: it has {_words(added)} now, but keeps "
+                    f"{_words(left)}. {ONLY_ADDS}"
+                )
             raise self._only_adds(name, left)
         return after
 
@@ -162,6 +172,12 @@ class Roles(Part):
                 "access_control, which overrules what is given from outside.",
                 field="dag_id",
             )
+        if more := role.permissions - wanted - GIVEN_BY_AIRFLOW:
+            # whoever may create roles could have made it in advance, for whoever is given it
+            raise Conflict(
+                f"The role {name} on {self._http.name} permits more than access to {dag_id}: {_words(more)}. Nobody is "
+                "given it. Look who made it, then delete it in Airflow: it is made anew, as it should be."
+            )
         return role
 
     def _read_role(self, name: str) -> Role:
@@ -186,8 +202,7 @@ class Roles(Part):
     def _only_adds(self, name: str, left: Iterable[Permission]) -> Exception:
         return unsupported(
             self._http.name,
-            f"the role {name} keeps {_words(left)}: this Airflow can add permissions to a role, but not take any away. "
-            "Make a new role, and give people that one instead.",
+            f"the role {name} keeps {_words(left)}. {ONLY_ADDS}",
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_bridge import Airflow, Forbidden, NotParsed, Overruled, Rejected, dag_permissions
+from airflow_bridge import Airflow, Conflict, Forbidden, NotParsed, Overruled, Rejected, dag_permissions
 from airflow_bridge.fake import FakeAirflow, FakeDag
 from tests.contract.conftest import now
 from tests.contract.people import create
@@ -97,3 +97,23 @@ def test_a_role_that_lost_something(airflow: Airflow, granter: Airflow) -> None:
     airflow.update_role(name, wanted - {("can_edit", f"DAG:{IDLE}")})
     with pytest.raises(Overruled, match=f"lacks can_edit on DAG:{IDLE}"):
         granter.ensure_dag_role(name, IDLE, wanted)
+
+
+@pytest.mark.everywhere
+@pytest.mark.once
+@pytest.mark.parametrize("level", ["view", "operate"])
+def test_a_role_that_somebody_made_in_advance(airflow: Airflow, granter: Airflow, level: str) -> None:
+    """Its name can be known, and creating roles takes less than what such a role may permit."""
+    name, wanted = unique("dag"), dag_permissions(IDLE, level)
+    airflow.create_role(name, wanted | {("can_edit", "Users"), ("can_edit", "DAGs")})
+    with pytest.raises(
+        Conflict, match=f"role {name} .* permits more .*: can_edit on DAGs, can_edit on Users.*delete it"
+    ):
+        granter.ensure_dag_role(name, IDLE, wanted)
+
+
+@pytest.mark.once
+def test_what_airflow_adds_to_every_role_is_no_harm(granter: Airflow) -> None:
+    name, wanted = unique("dag"), dag_permissions(IDLE, "view") - {("can_read", "Website")}
+    granter.create_role(name, wanted | {("can_read", "Website")})
+    assert granter.ensure_dag_role(name, IDLE, wanted).permissions >= wanted
