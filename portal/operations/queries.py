@@ -8,11 +8,24 @@ from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
 
 OPEN = (Operation.Status.QUEUED, Operation.Status.RUNNING)
+COUNTS_NOT = (Operation.Status.FAILED, Operation.Status.CANCELLED)
+SWITCHES = (Operation.Kind.PAUSE_DAG, Operation.Kind.UNPAUSE_DAG)
 
 
 def of_subject(subject: str) -> QuerySet[Operation]:
     """All operations for GR-7, RUN-5 or a DAG, the oldest first."""
     return Operation.objects.filter(subject=subject).select_related("deployment").order_by("pk")
+
+
+def switches_of(dag: str) -> QuerySet[Operation]:
+    """What was asked of a DAG's pause switch, the oldest first."""
+    return of_subject(dag).filter(kind__in=SWITCHES)
+
+
+def later(operation: Operation) -> Operation | None:
+    """The last one that asks for the same kind of thing of the same subject after it, and did not come to nothing."""
+    asked = of_subject(operation.subject).filter(kind=operation.kind, pk__gt=operation.pk)
+    return asked.exclude(status__in=COUNTS_NOT).last()
 
 
 def open_for(deployment: Deployment) -> QuerySet[Operation]:

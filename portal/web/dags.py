@@ -110,7 +110,7 @@ def _row(user: User, option: DagOption) -> dict[str, Any]:
 
 def _switch_failed(option: DagOption) -> Operation | None:
     """The last pause or unpause where it was given up, unless the DAG has become what was asked for since."""
-    last = operations.of_subject(str(option.dag)).last()
+    last = operations.switches_of(str(option.dag)).last()
     if last is None or last.status != Operation.Status.FAILED:
         return None
     wanted = last.kind == Operation.Kind.PAUSE_DAG
@@ -123,7 +123,7 @@ def _pretty(values: dict[str, Any]) -> str:
 
 def _page(request: Request, option: DagOption, *, live: Live | None = None, **forms: Any) -> dict[str, Any]:
     defaults = {**(live.defaults if live else {}), **option.dag.locked}
-    switching = operations.of_subject(str(option.dag)).filter(status__in=operations.OPEN).last()
+    switching = operations.switches_of(str(option.dag)).filter(status__in=operations.OPEN).last()
     return {
         **_row(request.user, option),
         "live": live,

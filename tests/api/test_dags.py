@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from accounts.operator import Operator
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
+from portal.dags import variables
 from portal.dags.models import Run
 from portal.operations.models import Operation
 from tests.api.conftest import refused
@@ -171,6 +173,18 @@ def test_operations_of_grants_are_for_who_sees_the_grant(as_) -> None:
         assert "User" in json.dumps(told["after"])
     for name in ("colleague", "security", "stranger"):
         refused(as_(name).get(f"/operations/{operation.ref}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("subject", ["demo/variable/sales_report", "demo/sales_report"])
+def test_a_variable_called_like_a_dag_is_not_for_those_who_may_run_the_dag(as_, subject: str) -> None:
+    Deployment.objects.update(variables=["sales_report"])
+    deployment = Deployment.objects.get()
+    operation = variables.change(by=Operator("ops"), deployment=deployment, key="sales_report", value="x", reason="y")
+    Operation.objects.update(subject=subject)
+    for name in ("colleague", "employee", "lead", "stranger"):
+        refused(as_(name).get(f"/operations/{operation.ref}"), 404, "not_found")
+    for name in ("auditor", "admin"):
+        assert as_(name).get(f"/operations/{operation.ref}").json()["subject"] == subject
 
 
 def test_an_operation_says_why_it_waits(as_, run: Run) -> None:

@@ -262,6 +262,18 @@ def test_a_switch_that_failed_is_said_until_it_is_so(client_as, airflow):
     assert "Pausing it did not work" not in Page(client.get(SALES)).text
 
 
+@pytest.mark.parametrize("status", ["queued", "failed"])
+def test_a_variable_called_like_the_dag_is_not_its_switch(client_as, status):
+    client = client_as("colleague")
+    client.post(f"{SALES}/pause", {"reason": "bad numbers"})
+    work_off()
+    settled = timezone.now() if status == "failed" else None
+    kind = Operation.Kind.SET_VARIABLE
+    Operation.objects.update(kind=kind, status=status, settled_at=settled, error="No such value.")
+    text = Page(client.get(SALES)).text
+    assert "did not work" not in text and "Being unpaused" not in text and "No such value." not in text
+
+
 def test_only_pausing_needs_a_reason_and_the_form_says_so(client_as, airflow):
     assert "Reason (optional)" not in Page(client_as("colleague").get(SALES)).text
     airflow.state.dags["sales_report"].paused = True

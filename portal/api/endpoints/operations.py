@@ -17,6 +17,7 @@ from portal.errors import Missing
 from portal.operations.models import Operation
 
 router = Router(tags=["operations"])
+Kind = Operation.Kind
 
 
 @router.get("/operations/{id}", auth=Bearer("read"), response=OperationOut, summary="One operation")
@@ -29,18 +30,23 @@ def read_operation(request: ApiRequest, id: str) -> OperationOut:
 
 
 def _may_see(user: User, operation: Operation) -> bool:
-    """Whoever may see what it is for: a grant, a run, a DAG."""
+    """Whoever may see what it is for: a grant, a run, a DAG. Anything else is for those who may see all.
+
+    The kind decides, not how the subject is written: a variable may be called like a DAG.
+    """
     if roles.has(user, Permission.SEE_ALL_ACCESS):
         return True
-    prefix, _, number = operation.subject.partition("-")
     try:
-        if prefix == refs.GRANT and number.isdigit():
-            access.grant_for(user, int(number))
-        elif prefix == refs.RUN and number.isdigit():
-            dags.run_for(user, int(number))
-        else:
-            deployment, _, dag_id = operation.subject.partition("/")
-            dags.dag_for(user, deployment, dag_id)
+        match operation.kind:
+            case Kind.GRANT_ROLE | Kind.REVOKE_ROLE:
+                access.grant_for(user, refs.parse(refs.GRANT, operation.subject))
+            case Kind.TRIGGER_RUN:
+                dags.run_for(user, refs.parse(refs.RUN, operation.subject))
+            case Kind.PAUSE_DAG | Kind.UNPAUSE_DAG:
+                deployment, _, dag_id = operation.subject.partition("/")
+                dags.dag_for(user, deployment, dag_id)
+            case _:
+                return False
     except Missing:
         return False
     return True
