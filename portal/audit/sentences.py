@@ -71,11 +71,12 @@ SENTENCES: dict[Verb, str] = {
     Verb.DAG_PAUSED: "{target} is paused: Airflow confirms it{asked_by}",
     Verb.DAG_UNPAUSED: "{target} is no longer paused: Airflow confirms it{asked_by}",
     Verb.DAG_PAUSE_FAILED: "{target} could not be paused in Airflow{why}",
-    Verb.VARIABLE_CHANGE_REQUESTED: "{actor} asked to change the variable {target}{reason}",
-    Verb.VARIABLE_CHANGE_REFUSED: "{actor} could not change the variable {target}{said}",
-    Verb.VARIABLE_CHANGED: "The variable {target} is changed: Airflow confirms it{asked_by}",
-    Verb.VARIABLE_CHANGE_FAILED: "The variable {target} could not be changed in Airflow{why}",
     Verb.DAG_UNPAUSE_FAILED: "{target} could not be unpaused in Airflow{why}",
+    Verb.VARIABLE_CHANGE_REQUESTED: "{actor} asked to change the variable {variable}{reason}",
+    Verb.VARIABLE_CHANGE_REFUSED: "{actor} could not change the variable {variable}{said}",
+    Verb.VARIABLE_CHANGED: "The variable {variable} is changed: Airflow confirms it{asked_by}",
+    Verb.VARIABLE_CHANGE_FAILED: "The variable {variable} could not be changed in Airflow{why}",
+    Verb.VARIABLE_CHANGE_LEFT_OUT: "A change of {variable} was left out ({operation}): {later} came after it",
     Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
     Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events are as they were written",
     Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and it was changed: the first wrong event is {first_bad}",
@@ -168,8 +169,15 @@ def _roles_before_after(event: AuditEvent, said: Mapping[str, Any]) -> str:
     return f": {' and '.join(changes)}" if changes else ""
 
 
+def _variable(event: AuditEvent, said: Mapping[str, Any]) -> str:
+    """`demo/variable/report_mode` as people say it."""
+    deployment, _, key = event.target.partition("/variable/")
+    return f"{key} on {deployment}" if key else event.target
+
+
 SPECIAL = {
     "actor": _actor,
+    "variable": _variable,
     "duration": _duration,
     "break_glass": _break_glass,
     "before_after": _before_after,

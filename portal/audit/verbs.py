@@ -78,6 +78,7 @@ class Verb(StrEnum):
     VARIABLE_CHANGE_REFUSED = "variable.change_refused"
     VARIABLE_CHANGED = "variable.changed"
     VARIABLE_CHANGE_FAILED = "variable.change_failed"
+    VARIABLE_CHANGE_LEFT_OUT = "variable.change_left_out"
 
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_VERIFIED = "audit.verified"

@@ -1,9 +1,15 @@
-"""Airflow's variables through Gatehouse: only those that the catalogue names for a deployment, and nothing unrecorded.
+"""Airflow's variables through Gatehouse: only those that the catalogue names for a deployment. Each change is recorded.
 
-They are for switches of what DAGs do. Their values are shown and recorded, so the catalogue should name no secrets.
+They are for switches of what DAGs do. The trail keeps every value for good, so what sounds like a secret is refused.
+Reading one is no event: only an operator can, at the command line, and nothing is changed by it.
 """
 
 from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
 
 from portal.access.entry import clean_text
 from portal.audit.record import Actor, recording
@@ -15,10 +21,33 @@ from portal.operations import outbox
 from portal.operations.models import Operation
 
 LONGEST = 4000  # characters of a value
+HIDDEN = "***"  # as Airflow writes it
+# the names whose values Airflow hides (DEFAULT_SENSITIVE_FIELDS of its secrets masker, 3.3)
+SECRET = re.compile(
+    "access_key|api_?key|auth_header|authorization|bearer|connection_string|dsn|keyfile_dict|passphrase|passw(or)?d"
+    "|private_key|prox(y|ies)|secret|service_account|service_key|token|webhook_url"
+)
+WHY_NO_SECRETS = (
+    "sounds like a secret: Airflow hides its value, and Gatehouse keeps every value in the trail for good. "
+    "Variables for Gatehouse are switches; keep secrets in a connection or a secrets backend."
+)
+
+
+def subject(deployment: Deployment, key: str) -> str:
+    """How operations and the trail name it; never like a DAG, whose subject has one slash."""
+    return f"{deployment.name}/variable/{key}"
 
 
 def check_offered(deployment: Deployment, key: str) -> None:
-    """Raises Refused (`not_offered`) for a variable that the catalogue does not name."""
+    """Raises Refused: `retired` deployments, what sounds like a `secret`, what the catalogue does not name."""
+    if deployment.retired_at is not None:
+        raise Refused(
+            f"{deployment.name} is not in the catalogue any more; its variables are out of reach. "
+            "Put it back into gatehouse.toml to change them.",
+            reason="retired",
+        )
+    if sounds_secret(key):
+        raise Refused(f"“{key[:80]}” {WHY_NO_SECRETS}", reason="secret")
     if key not in deployment.variables:
         named = ", ".join(deployment.variables) or "none"
         raise Refused(
@@ -28,6 +57,46 @@ def check_offered(deployment: Deployment, key: str) -> None:
         )
 
 
+def sounds_secret(name: str) -> bool:
+    """Whether Airflow hides the value of what is called so."""
+    return SECRET.search(re.sub(r"\W+", "_", name.lower())) is not None
+
+
+def without_secrets(value: str) -> str:
+    """What may be kept of a value that Airflow shows: in JSON, texts under names that sound secret are hidden.
+
+    Airflow 3 shows it so itself, Airflow 2 does not. Where nothing sounds secret, it is the value as it is.
+    """
+    try:
+        known = json.loads(value)
+        shown = _hide(known)
+        return value if shown == known else json.dumps(shown, ensure_ascii=False)
+    except ValueError:  # a text
+        return value
+    except RecursionError:  # too deep to be looked through
+        return HIDDEN
+
+
+def _hide(value: Any, hidden: bool = False) -> Any:
+    if isinstance(value, dict):
+        return {key: _hide(item, hidden or sounds_secret(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_hide(item, hidden) for item in value]
+    return HIDDEN if hidden and isinstance(value, str) else value
+
+
+def _secrets(value: Any, name: str = "") -> Iterator[str]:
+    """The names for which `_hide` hides a text."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _secrets(item, key if sounds_secret(key) else name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(item, name)
+    elif name and isinstance(value, str):
+        yield name
+
+
 def read(deployment: Deployment, key: str) -> str | None:
     """Its value as Airflow has it now; None where there is no such variable. Raises Refused, live.Unavailable."""
     check_offered(deployment, key)
@@ -35,16 +104,16 @@ def read(deployment: Deployment, key: str) -> str | None:
 
 
 def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: str) -> Operation:
-    """Ask that it has this value. Raises Refused, Invalid without a reason or with too long a value."""
-    with recording(refusal=Verb.VARIABLE_CHANGE_REFUSED, by=by, target=f"{deployment.name}/{key}") as trail:
+    """Ask that it has this value. Raises Refused, Invalid without a reason or with a value that cannot be taken."""
+    about = subject(deployment, key)
+    with recording(refusal=Verb.VARIABLE_CHANGE_REFUSED, by=by, target=about) as trail:
         check_offered(deployment, key)
         reason = clean_text("reason", reason, required="Say why you change it: others will wonder.")
-        if len(value) > LONGEST:
-            raise Invalid({"value": f"The value has {len(value)} characters; at most {LONGEST} are taken."})
+        _check_value(value)
         operation = outbox.put(
             Operation.Kind.SET_VARIABLE,
             deployment=deployment,
-            subject=f"{deployment.name}/{key}",
+            subject=about,
             lane=f"variable/{deployment.pk}/{key}",
             payload={"key": key, "value": value, "reason": reason},
             by=by,
@@ -52,9 +121,22 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
         trail.add(
             Verb.VARIABLE_CHANGE_REQUESTED,
             by=by,
-            target=f"{deployment.name}/{key}",
+            target=about,
             deployment=deployment.name,
             operation=operation.ref,
             detail={"value": value, "reason": reason},
         )
     return operation
+
+
+def _check_value(value: str) -> None:
+    if len(value) > LONGEST:
+        raise Invalid({"value": f"The value has {len(value)} characters; at most {LONGEST} are taken."})
+    try:
+        secret = next(_secrets(json.loads(value)), "")
+    except ValueError:  # a text, which is a value like any other
+        return
+    except RecursionError:
+        raise Invalid({"value": "The value is nested too deeply to be looked through for secrets."}) from None
+    if secret:
+        raise Invalid({"value": f"In the value, “{secret[:80]}” {WHY_NO_SECRETS}"})

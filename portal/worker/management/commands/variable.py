@@ -20,10 +20,11 @@ class Command(SubcommandsCommand):
         for verb in (get, change):
             verb.add_argument("--deployment", required=True, metavar="NAME")
             verb.add_argument("key")
-        change.add_argument("value")
+        change.add_argument("value", help="it stands in the trail for good, so never a secret")
         change.add_argument("--reason", required=True, help="why; it stands in the trail")
 
     def do_get(self, *, by: Operator, options: dict[str, Any]) -> None:
+        """Not an event of the trail: nothing is changed, and who may run this holds the account's password anyway."""
         deployment = _deployment(options["deployment"])
         try:
             value = variables.read(deployment, options["key"])
@@ -41,7 +42,7 @@ class Command(SubcommandsCommand):
             value=options["value"],
             reason=options["reason"],
         )
-        self.stdout.write(f"{operation.ref}: {operation.subject} will be changed by a worker")
+        self.stdout.write(f"{operation.ref}: {options['key']} on {options['deployment']} will be changed by a worker")
 
 
 def _deployment(name: str) -> Deployment:
