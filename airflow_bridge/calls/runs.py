@@ -168,20 +168,28 @@ class Runs(Dags):
         deadline, pause = time.monotonic() + timeout, poll
         run: Run | None = None
         while True:
-            retry_after = 0.0
+            unread: BridgeError | None = None
             try:
                 run = self._read_run(dag_id, dag_run_id)
                 if run.is_final:
                     return run
             except (Unreachable, TimedOut, RateLimited) as error:
-                if run is None or time.monotonic() >= deadline:
+                if run is None:
                     raise
-                retry_after = error.retry_after or 0.0
+                unread = error
             left = deadline - time.monotonic()
             if left <= 0:
-                raise NotFinished(self._still_going(run, timeout), run=run)
+                words = self._last_seen(run, timeout, unread) if unread else self._still_going(run, timeout)
+                raise NotFinished(words, run=run) from None
+            retry_after = (unread.retry_after if unread else None) or 0.0
             http._wait(min(left, max(retry_after, pause * _random.uniform(0.75, 1.0))))
             pause = min(slowest, pause * 1.5)
+
+    def _last_seen(self, run: Run, timeout: float, unread: BridgeError) -> str:
+        return (
+            f"The run {run.dag_run_id} of {run.dag_id} was {run.state} when it was last seen; after {timeout:.0f} s it "
+            f"could not be read: {unread}"
+        )
 
     def _still_going(self, run: Run, timeout: float) -> str:
         words = f"The run {run.dag_run_id} of {run.dag_id} is still {run.state} after {timeout:.0f} s."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from airflow_bridge import Airflow, Conflict, NotApplied, NotFinished, NotFound, Run
+from airflow_bridge import Airflow, Conflict, NotApplied, NotFinished, NotFound, Run, Unreachable
 from airflow_bridge.fake import FakeAirflow
 from tests.contract.conftest import now
 from tests.contract.servers import IDLE, Server, wait_until
@@ -150,3 +152,31 @@ def test_a_cancelled_run_that_goes_on(runner: Airflow, fake: FakeAirflow) -> Non
     fake.fail_next("PATCH .*/dagRuns/.*", "ignore")
     with pytest.raises(NotApplied, match="shows it queued"):
         runner.cancel(IDLE, run.dag_run_id)
+
+
+def test_a_run_that_cannot_be_read_when_the_time_is_over(
+    runner: Airflow, fake: FakeAirflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is known, and to whoever waits nothing else matters than that it has not ended."""
+    run = start(runner, IDLE)
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> None:
+        if not pauses:
+            fake.fail_next("GET .*/dagRuns/.*", "503", times=40)
+        pauses.append(seconds)
+        time.sleep(min(seconds, 0.2))
+
+    monkeypatch.setattr("airflow_bridge.http._wait", wait)
+    with pytest.raises(NotFinished, match=r"was queued when it was last seen; after 0 s it could not be read: .* 503"):
+        runner.wait(IDLE, run.dag_run_id, timeout=0.2, poll=0.1)
+
+
+def test_a_run_that_cannot_be_read_from_the_start(
+    runner: Airflow, fake: FakeAirflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(runner, IDLE)
+    monkeypatch.setattr("airflow_bridge.http._wait", lambda seconds: None)
+    fake.fail_next("GET .*/dagRuns/.*", "503", times=4)
+    with pytest.raises(Unreachable):
+        runner.wait(IDLE, run.dag_run_id, timeout=0)
