@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported
+from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported, User
 from portal.worker.bootstrap_script import changing
+from portal.worker.roles import ADMIN
 from portal.worker.service_accounts import FIRST_NAME, GIVEN_BY_AIRFLOW, Account, listed
 
 SignIn = Callable[[str, str], Airflow]
@@ -36,7 +37,8 @@ def ensure(
 ) -> None:
     """Make what is missing, leave what is right, read everything back, and write into `report` what came of it.
 
-    shrink: take from the two roles what they permit beyond need. set_passwords: where an account has another one.
+    shrink: take from the two roles what they permit beyond need. set_passwords: where an account has another one; not
+    of one that was there without its role, which may be somebody's own. One that holds Admin is left as it is.
     Raises BridgeError where Airflow cannot be asked or refuses; what was done until then is in the report.
     """
     can = admin.capabilities()
@@ -45,11 +47,20 @@ def ensure(
             f"{admin.name} has no accounts that Gatehouse could make: {reason}. Make them where its people are kept"
         )
         return
+    made: list[tuple[Account, bool]] = []
     for account in accounts:
+        before = admin.user(account.username)
+        if before is not None and ADMIN in before.roles:
+            report.wrong.append(
+                f"{account.part}.username = “{account.username}” holds the role {ADMIN} on {admin.name} and is left as "
+                "it is: name in the file an account for Gatehouse alone, which is made where there is none"
+            )
+            continue
         _ensure_role(admin, account, shrink=shrink, report=report)
-        _ensure_user(admin, account, report)
-    for account in accounts:
-        _try(admin, account, sign_in=sign_in, set_passwords=set_passwords, report=report)
+        _ensure_user(admin, account, before, report)
+        made.append((account, before is None or account.role in before.roles))
+    for account, is_ours in made:
+        _try(admin, account, is_ours=is_ours, sign_in=sign_in, set_passwords=set_passwords, report=report)
 
 
 # --- roles and users -------------------------------------------------------------------------------------------------
@@ -91,8 +102,8 @@ def _cut(admin: Airflow, role: Role, more: frozenset[Permission], *, shrink: boo
     report.done.append(f"took {listed(more)} from the role {role.name}")
 
 
-def _ensure_user(admin: Airflow, account: Account, report: Report) -> None:
-    user = admin.user(account.username)
+def _ensure_user(admin: Airflow, account: Account, user: User | None, report: Report) -> None:
+    """`user` is the account as it is now; None where there is none."""
     if user is None:
         user = admin.create_user(
             username=account.username,
@@ -114,12 +125,24 @@ def _ensure_user(admin: Airflow, account: Account, report: Report) -> None:
 
 
 # --- signing in ------------------------------------------------------------------------------------------------------
-def _try(admin: Airflow, account: Account, *, sign_in: SignIn, set_passwords: bool, report: Report) -> None:
-    """What the account lacks is read as administrator; then it has to show the same itself."""
+def _try(
+    admin: Airflow, account: Account, *, is_ours: bool, sign_in: SignIn, set_passwords: bool, report: Report
+) -> None:
+    """What the account lacks is read as administrator; then it has to show the same itself.
+
+    is_ours: made by this run, or there with its role before; the password of another is nobody's to set unasked.
+    """
     lacks = admin.lacking(account.permissions, username=account.username)
     for pair in sorted(lacks):
         report.wrong.append(f"the {account.part} lacks {listed([pair])} (to {account.permissions[pair]})")
     shown = _signed_in(account, sign_in)
+    if shown is None and not is_ours:
+        report.wrong.append(
+            f"Airflow does not take the password that Gatehouse has for {account.username}, which was there without "
+            f"the role {account.role}: if it is somebody’s own, take the role from it and name another as "
+            f"{account.part}.username in the file; if it is Gatehouse’s, run this again, --set-passwords sets that one"
+        )
+        return
     if shown is None and set_passwords:
         admin.update_user(account.username, password=account.password)
         report.done.append(f"set the password of {account.username}")

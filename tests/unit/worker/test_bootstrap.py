@@ -20,6 +20,10 @@ MAKING = {
     "made the role Gatehouse runner",
     "made the account gatehouse-runs with the role Gatehouse runner",
 }
+IS_ADMIN = (
+    "granter.username = “gatehouse-access” holds the role Admin on demo and is left as it is: name in the file an "
+    "account for Gatehouse alone, which is made where there is none"
+)
 Ensure = Callable[..., Report]
 
 
@@ -171,6 +175,52 @@ def test_an_account_with_another_password(fake: FakeAirflow, bootstrap: Ensure) 
     assert fake.state.users["gatehouse-runs"].password == PASSWORDS["gatehouse-runs"]
     assert fake.state.users["gatehouse-access"].password == PASSWORDS["gatehouse-access"]
     assert bootstrap(set_passwords=True) == Report()
+
+
+@pytest.mark.parametrize("stored", ["gatehouse-access", "Gatehouse-Access"])
+def test_an_administrators_account_is_left_as_it_is(
+    fake: FakeAirflow, sign_in: Callable[[str, str], Airflow], stored: str
+) -> None:
+    """Nobody as much as tries a password on it; the other account is made."""
+    fake.add_user(stored, password="their own", roles=["Admin"])
+    tried, report = [], Report()
+
+    def try_to_sign_in(username: str, password: str) -> Airflow:
+        tried.append(username)
+        return sign_in(username, password)
+
+    wanted = accounts(fake.release.api)
+    ensure(sign_in(*fake.admin), wanted, sign_in=try_to_sign_in, report=report, set_passwords=True)
+    assert report.wrong == [IS_ADMIN]
+    assert set(report.done) == {line for line in MAKING if "runner" in line}
+    assert (fake.roles_of(stored), fake.state.users[stored].password) == ({"Admin"}, "their own")
+    assert "Gatehouse granter" not in fake.state.roles
+    assert tried == ["gatehouse-runs"]
+
+
+def test_an_account_of_ours_that_became_an_administrators_is_left_as_it_is(
+    fake: FakeAirflow, bootstrap: Ensure
+) -> None:
+    bootstrap()
+    user = fake.state.users["gatehouse-access"]
+    user.roles, user.password = [*user.roles, "Admin"], "their own"
+    assert bootstrap(set_passwords=True) == Report(wrong=[IS_ADMIN])
+    assert user.password == "their own"
+
+
+def test_the_password_of_an_account_that_may_be_somebodys_is_not_set(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    """Whoever was there without the role may have nothing to do with Gatehouse; with it, somebody has looked."""
+    fake.add_user("gatehouse-runs", password="their own", roles=["Op"])
+    report = bootstrap(set_passwords=True)
+    assert not [line for line in report.done if "password" in line]
+    [wrong] = report.wrong
+    assert wrong.startswith(
+        "Airflow does not take the password that Gatehouse has for gatehouse-runs, which was there without the role "
+        "Gatehouse runner: if it is somebody’s own, "
+    )
+    assert "name another as runner.username in the file" in wrong
+    assert fake.state.users["gatehouse-runs"].password == "their own"
+    assert bootstrap(set_passwords=True).done == ["set the password of gatehouse-runs"]
 
 
 def test_a_deactivated_account(fake: FakeAirflow, bootstrap: Ensure) -> None:
