@@ -13,7 +13,7 @@ from airflow_bridge.calls.part import Place, unsupported, whole
 from airflow_bridge.calls.people import People
 from airflow_bridge.calls.roles import Roles
 from airflow_bridge.capabilities import WHAT
-from airflow_bridge.errors import BridgeError, Forbidden, Unauthorised, Unexpected, Unsupported
+from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Unauthorised, Unexpected, Unsupported
 from airflow_bridge.http import Http
 from airflow_bridge.shapes import Shapes
 from airflow_bridge.types import Capabilities, Component, Event, Permission, RateLimit
@@ -136,6 +136,10 @@ class About(People, Roles):
         except (Forbidden, Unsupported):
             if username:
                 raise
+        if username:  # asking would be answered for our own account
+            raise NotFound(
+                f"{self._http.name} has no user “{username}”, so nothing can be said of what it lacks. Check the name."
+            )
         return frozenset(pair for pair in wanted if not self._may(pair))
 
     def _may(self, permission: Permission) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_bridge import Airflow, Forbidden, Permission, Unauthorised, Unsupported, probes
+from airflow_bridge import Airflow, Forbidden, NotFound, Permission, Unauthorised, Unsupported, probes
 from airflow_bridge.fake import FakeAirflow
 from portal.demo.airflow.accounts import GRANTER, RUNNER
 from tests.contract.people import create
@@ -52,6 +52,22 @@ def test_of_another_account(granter: Airflow, runner: Airflow, server: Server) -
     assert granter.lacking(pairs, username=server.runner[0]) == {("can_read", "Users")}
     with pytest.raises(Forbidden):
         runner.lacking(pairs, username=server.granter[0])
+
+
+@pytest.mark.everywhere
+@pytest.mark.needs("users")
+def test_a_name_is_the_same_in_any_case(granter: Airflow, server: Server) -> None:
+    pairs = {("can_edit", "DAGs"), ("can_read", "Users")}
+    assert granter.lacking(pairs, username=server.runner[0].upper()) == {("can_read", "Users")}
+
+
+@pytest.mark.everywhere
+@pytest.mark.needs("users")
+def test_nobody_lacks_nothing(granter: Airflow) -> None:
+    """Nothing is found by asking, which would be answered for our own account."""
+    name = unique("nobody")
+    with pytest.raises(NotFound, match=f"no user “{name}”"):
+        granter.lacking([("can_read", "Users"), ("can_read", "DAGs")], username=name)
 
 
 @pytest.mark.everywhere
