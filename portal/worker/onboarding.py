@@ -41,7 +41,7 @@ def planned(path: Path, name: str) -> Planned:
     spec = loaded.document.deployments.get(name)
     if spec is None:
         raise Missing(f"{loaded.name} has no deployment “{name}”.", reason="unknown_deployment")
-    if spec.granter.username and spec.granter.username == spec.runner.username:
+    if spec.granter.username and _same(spec.granter.username, spec.runner.username):
         raise Invalid(
             {
                 name: f"{name}: one account is both granter and runner. Name two: whoever may edit users could make "
@@ -63,19 +63,25 @@ def planned(path: Path, name: str) -> Planned:
 
 
 def have_made(
-    plan: Planned, *, by: Operator, admin: tuple[str, str], shrink: bool = False, set_passwords: bool = False
-) -> Report:
-    """Make the accounts as `admin` (user name, password) of that Airflow; the trail has what was done.
+    plan: Planned,
+    *,
+    by: Operator,
+    admin: tuple[str, str],
+    report: Report,
+    shrink: bool = False,
+    set_passwords: bool = False,
+) -> None:
+    """Make the accounts as `admin` (user name, password) of that Airflow; the trail has what was done, as `report` has.
 
     Raises BridgeError where Airflow cannot be asked or refuses, SecretMissing, Invalid.
     """
     username, password = admin
-    if username in {account.username for account in plan.accounts}:
+    if any(_same(username, account.username) for account in plan.accounts):
         raise Invalid({"admin": f"{username} is to be one of the accounts; sign in as another administrator."})
     accounts = [replace(account, password=_secret(plan.spec, account.part)) for account in plan.accounts]
-    report = Report(notes=list(plan.elsewhere))
+    report.notes += plan.elsewhere
     if not accounts:
-        return report
+        return
     client = _client(plan, username, password)
     _record(plan, Verb.DEPLOYMENT_BOOTSTRAP_BEGUN, by=by, admin=username)  # what cannot be recorded is not done
     try:
@@ -87,16 +93,26 @@ def have_made(
             shrink=shrink,
             set_passwords=set_passwords,
         )
-    except BridgeError as error:
-        _record_end(plan, report, by=by, admin=username, said=str(error))
+    except BaseException as error:  # Ctrl-C too: what was made until then is in that Airflow, and so in the trail
+        _record_end(plan, report, by=by, admin=username, stopped=_why(error))
         raise
     finally:
         client.close()
-    _record_end(plan, report, by=by, admin=username, said="; ".join(report.wrong))
-    return report
+    _record_end(plan, report, by=by, admin=username)
 
 
-def _record_end(plan: Planned, report: Report, *, by: Operator, admin: str, said: str) -> None:
+def _same(one: str, other: str | None) -> bool:
+    """Whether two user names are one to Airflow, which does not look at their case."""
+    return other is not None and one.casefold() == other.casefold()
+
+
+def _why(error: BaseException) -> str:
+    """Of others than the bridge's the name alone: nobody knows what their words hold."""
+    return str(error) if isinstance(error, BridgeError) else f"stopped before its end ({type(error).__name__})"
+
+
+def _record_end(plan: Planned, report: Report, *, by: Operator, admin: str, stopped: str = "") -> None:
+    said = "; ".join([*report.wrong, *filter(None, [stopped])])
     verb = Verb.DEPLOYMENT_BOOTSTRAP_FAILED if said else Verb.DEPLOYMENT_BOOTSTRAPPED
     detail = {"done": report.done} | ({"said": said} if said else {})
     _record(plan, verb, by=by, admin=admin, failed=bool(said), **detail)
@@ -112,7 +128,7 @@ def _record(
             target=plan.name,
             deployment=plan.name,
             outcome=AuditEvent.Outcome.FAILED if failed else AuditEvent.Outcome.SUCCESS,
-            detail={"airflow_admin": admin} | detail,
+            detail={"airflow_admin": admin, "url": plan.spec.url} | detail,  # where their password went
         )
 
 

@@ -20,7 +20,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
-from portal.worker import findings
+from portal.worker import bootstrap, findings
 from portal.worker.bootstrap_script import script
 from portal.worker.onboarding import planned
 from portal.worker.service_accounts import Account
@@ -76,6 +76,11 @@ def only_deployment(file):
     file.write_text(file.read_text().split("[groups")[0].split("[policies")[0])
 
 
+def asking(bare):
+    """What is said before a password goes anywhere."""
+    return f"asking {bare.url} as admin\n"
+
+
 def events():
     return list(AuditEvent.objects.filter(verb__startswith="deployment.").order_by("seq"))
 
@@ -91,16 +96,18 @@ def test_the_accounts_are_made_once_and_written_down(bare, file, release):
         "made the account gatehouse-runs with the role Gatehouse runner",
         f"demo: {NAMES} can do what Gatehouse needs",
     ]
-    assert beside == ""
+    assert beside == asking(bare)
     assert bare.roles_of("gatehouse-access") == {"Gatehouse granter"}
 
     begun, event = events()
     assert sentence(begun) == "ops began to prepare Airflow on demo for Gatehouse"
     assert (event.actor, event.source, event.deployment, event.outcome) == ("ops", "command line", "demo", "success")
     assert sentence(event).startswith("ops prepared Airflow on demo for Gatehouse: made the role Gatehouse granter, ")
-    assert '"airflow_admin":"admin"' in event.payload
+    for written in (begun, event):
+        assert '"airflow_admin":"admin"' in written.payload
+        assert f'"url":"{bare.url}"' in written.payload
 
-    assert run("bootstrap", "demo", *ADMIN) == (f"demo: {NAMES} can do what Gatehouse needs already\n", "")
+    assert run("bootstrap", "demo", *ADMIN) == (f"demo: {NAMES} can do what Gatehouse needs already\n", asking(bare))
     assert sentence(events()[-1]).endswith(" prepared Airflow on demo for Gatehouse")
 
 
@@ -117,7 +124,8 @@ def test_what_is_not_right_is_said_and_ends_with_1(bare, file):
 
     said, beside = run("bootstrap", "demo", *ADMIN, "--set-passwords")
     assert said.startswith("set the password of gatehouse-runs\n")
-    assert beside == "note: the account gatehouse-runs has other roles too, and may do what they permit: Op\n"
+    note = "note: the account gatehouse-runs has other roles too, and may do what they permit: Op\n"
+    assert beside == asking(bare) + note
     assert events()[-1].verb == Verb.DEPLOYMENT_BOOTSTRAPPED
 
 
@@ -128,7 +136,8 @@ def test_a_role_is_cut_on_request(bare, file):
     assert said == f"demo: {NAMES} can do what Gatehouse needs already\n"
     assert "the role Gatehouse runner permits more than Gatehouse needs: can_delete on DAGs" in beside
     said, beside = run("bootstrap", "demo", *ADMIN, "--shrink")
-    assert (said.splitlines()[0], beside) == ("took can_delete on DAGs from the role Gatehouse runner", "")
+    assert said.splitlines()[0] == "took can_delete on DAGs from the role Gatehouse runner"
+    assert beside == asking(bare)
 
 
 def test_a_wrong_administrator_is_refused_and_recorded(bare, file, monkeypatch):
@@ -142,13 +151,47 @@ def test_a_wrong_administrator_is_refused_and_recorded(bare, file, monkeypatch):
     assert "not-it" not in event.payload
 
 
-def test_what_was_done_before_airflow_broke_is_in_the_trail(bare, file):
+def test_an_administrators_account_is_not_taken_over(bare, file):
+    bare.add_user("boss", password="their own", roles=["Admin"])
+    change(file, '"gatehouse-access"', '"boss"')
+    with pytest.raises(CommandError, match="“boss” holds the role Admin on demo and is left as it is"):
+        run("bootstrap", "demo", *ADMIN, "--set-passwords")
+    assert (bare.roles_of("boss"), bare.state.users["boss"].password) == ({"Admin"}, "their own")
+    assert "granter.username = “boss”" in sentence(events()[-1])
+
+
+def test_what_was_done_before_airflow_broke_is_in_the_trail_and_shown(bare, file, capsys):
     bare.fail_next("POST .*/users", "503", times=50)
     with pytest.raises(CommandError):
-        run("bootstrap", "demo", *ADMIN)
+        call_command("deployment", "bootstrap", "demo", *ADMIN)
+    assert capsys.readouterr().out == "made the role Gatehouse granter\n"
     _, event = events()
     assert event.verb == Verb.DEPLOYMENT_BOOTSTRAP_FAILED
     assert sentence(event).endswith("; done: made the role Gatehouse granter")
+
+
+def test_what_was_wrong_before_airflow_broke_is_said_too(bare, file):
+    bare.add_user("gatehouse-access", password="their own", roles=["Admin"])
+    bare.fail_next("POST .*/users", "503", times=50)
+    with pytest.raises(CommandError, match=r"(?s)holds the role Admin.*503"):
+        run("bootstrap", "demo", *ADMIN)
+    assert "holds the role Admin" in sentence(events()[-1])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_was_done_before_anything_else_ended_it_is_in_the_trail_and_shown(bare, file, capsys, monkeypatch, error):
+    def stop(*_):
+        raise error("what the granter says")
+
+    monkeypatch.setattr(bootstrap, "_ensure_user", stop)
+    with pytest.raises(error):
+        call_command("deployment", "bootstrap", "demo", *ADMIN)
+    assert capsys.readouterr().out == "made the role Gatehouse granter\n"
+    _, event = events()
+    assert (event.verb, event.outcome) == (Verb.DEPLOYMENT_BOOTSTRAP_FAILED, "failed")
+    stopped = f"stopped before its end ({error.__name__}); done: made the role Gatehouse granter"
+    assert sentence(event).endswith(stopped)
+    assert "what the granter says" not in event.payload
 
 
 def test_without_a_trail_nothing_is_done(bare, file, broken_trail):
@@ -174,7 +217,9 @@ def test_an_airflow_without_accounts_says_so(bare, file, release):
     [
         ("[deployments.demo]", "[deployments.other]", "has no deployment “demo”|is refused"),
         ('"gatehouse-runs"', '"gatehouse-access"', "one account is both granter and runner"),
+        ('"gatehouse-runs"', '"Gatehouse-Access"', "one account is both granter and runner"),
         ('"gatehouse-access"', '"admin"', "admin is to be one of the accounts"),
+        ('"gatehouse-access"', '"ADMIN"', "admin is to be one of the accounts"),
         ('"AIRFLOW_DEMO_RUNS"', '"NOT_SET_ANYWHERE"', "NOT_SET_ANYWHERE is not set"),
     ],
 )

@@ -15,7 +15,9 @@ from airflow_bridge import BridgeError
 from portal.catalogue import secrets
 from portal.catalogue.queries import deployments_in_force
 from portal.worker import inspection, onboarding
+from portal.worker.bootstrap import Report
 from portal.worker.bootstrap_script import script
+from portal.worker.onboarding import Planned
 
 
 class Command(SubcommandsCommand):
@@ -58,24 +60,33 @@ class Command(SubcommandsCommand):
             self.stdout.write(script(plan.name, plan.accounts), ending="")
             self._side(plan.elsewhere)
             return
+        report = Report()
         try:
-            report = onboarding.have_made(
-                plan,
-                by=by,
-                admin=_admin(options),
-                shrink=options["shrink"],
-                set_passwords=options["set_passwords"],
-            )
+            self._have_made(plan, report, by=by, options=options)
         except (BridgeError, secrets.SecretMissing) as error:
-            raise Refusal(str(error)) from error
-        for line in report.done:
-            self.stdout.write(line)
-        self._side(report.notes)
+            raise Refusal("\n".join([*_ended(report.wrong), str(error)])) from error
+        finally:  # whatever came in between
+            for line in report.done:
+                self.stdout.write(line)
+            self._side(report.notes)
         if report.wrong:
             raise Refusal(_sentences(report.wrong))
         if plan.accounts:
             names = " and ".join(account.username for account in plan.accounts)
             self.stdout.write(f"{plan.name}: {names} can do what Gatehouse needs" + ("" if report.done else " already"))
+
+    def _have_made(self, plan: Planned, report: Report, *, by: Operator, options: dict[str, Any]) -> None:
+        admin = _admin(options)
+        if plan.accounts:
+            self.stderr.write(f"asking {plan.spec.url} as {admin[0]}")
+        onboarding.have_made(
+            plan,
+            by=by,
+            admin=admin,
+            report=report,
+            shrink=options["shrink"],
+            set_passwords=options["set_passwords"],
+        )
 
     def _side(self, lines: Any) -> None:
         for line in lines:
@@ -113,4 +124,8 @@ def _admin(options: dict[str, Any]) -> tuple[str, str]:
 
 
 def _sentences(lines: Any) -> str:
-    return "\n".join(f"{line}." for line in lines)
+    return "\n".join(_ended(lines))
+
+
+def _ended(lines: Any) -> list[str]:
+    return [f"{line}." for line in lines]
