@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from portal.catalogue.models import Deployment
@@ -22,26 +23,54 @@ class Look:
         return self.deployment.status == Deployment.Status.UP
 
     @property
+    def asks_to_wait(self) -> str | None:
+        """Until when Airflow wants no calls, so that all else is of an earlier look; "" where it does not say.
+
+        None where it could be looked at. Of one that is away or refuses us, what is kept may be older than that.
+        """
+        looked = self.deployment.status in (Deployment.Status.DOWN, Deployment.Status.NEEDS_REAUTHENTICATION)
+        return None if looked else self.deployment.found.get("asks_to_wait")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was ever looked into, beyond its being up."""
+        return self.is_up and "lacking" in self.deployment.found
+
+    @property
     def lacking(self) -> dict[str, list[list[str]]]:
         """[permission, what for] by account."""
-        return {account: self.deployment.found["lacking"][account] for account in ACCOUNTS} if self.is_up else {}
+        return {account: self.deployment.found["lacking"][account] for account in ACCOUNTS} if self.is_known else {}
 
     @property
     def health(self) -> dict[str, str]:
         """ "healthy", "unhealthy", or "" where a part does not run or does not say."""
-        return dict(self.deployment.found["health"]) if self.is_up else {}
+        return dict(self.deployment.found.get("health", {})) if self.is_up else {}
 
     @property
     def ok(self) -> bool:
-        return self.is_up and not any(self.lacking.values()) and "unhealthy" not in self.health.values()
+        is_well = not any(self.lacking.values()) and "unhealthy" not in self.health.values()
+        return self.is_known and self.asks_to_wait is None and is_well
 
     @property
     def lines(self) -> list[str]:
         """For people."""
+        if self.asks_to_wait is None:
+            return self._lines
+        until = f"until {_moment(self.asks_to_wait)}" if self.asks_to_wait else "and does not say how long"
+        return [
+            f"{self.deployment.name}: could not be looked at now, Airflow asks to wait {until}",
+            "  what follows is of the last look",
+            *self._lines,
+        ]
+
+    @property
+    def _lines(self) -> list[str]:
         deployment = self.deployment
         status = deployment.get_status_display()
         if not self.is_up:
-            return [f"{deployment.name}: {status}", f"  {deployment.status_detail}"]
+            return [f"{deployment.name}: {status}", *filter(None, [f"  {deployment.status_detail}".rstrip()])]
+        if not self.is_known:
+            return [f"{deployment.name}: {status}, not looked into yet"]
         found = deployment.found
         lines = [f"{deployment.name}: {status}, Airflow {deployment.airflow_version} ({found['auth_manager']})"]
         lines += [f"  not possible there: {what} ({why})" for what, why in found["cannot"]]
@@ -60,6 +89,7 @@ class Look:
             "ok": self.ok,
             "status": deployment.status,
             "said": deployment.status_detail,
+            "asks_to_wait": self.asks_to_wait,
             "url": deployment.url,
             "version": deployment.airflow_version if self.is_up else None,
             "auth_manager": found.get("auth_manager"),
@@ -75,3 +105,7 @@ def look(deployment: Deployment) -> Look:
     deployment.found = {what: value for what, value in deployment.found.items() if what != "looked_into_at"}
     health.look_at(deployment)
     return Look(deployment)
+
+
+def _moment(written: str) -> str:
+    return f"{datetime.fromisoformat(written):%Y-%m-%d %H:%M:%S %Z}"

@@ -10,6 +10,7 @@ import pty
 import re
 import subprocess
 import termios
+from datetime import datetime
 
 import pytest
 from django.core.management import CommandError, call_command, execute_from_command_line
@@ -20,7 +21,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
-from portal.worker import bootstrap, findings
+from portal.worker import bootstrap, findings, inspection
 from portal.worker.bootstrap_script import script
 from portal.worker.onboarding import planned
 from portal.worker.service_accounts import Account
@@ -425,6 +426,34 @@ def test_check_of_an_airflow_that_is_away(airflow):
 def test_check_of_an_airflow_that_refuses_us(airflow, monkeypatch):
     monkeypatch.setenv("AIRFLOW_DEMO_ACCESS", "rotated")
     assert check_fails().startswith("demo: needs re-authentication\n  ")
+
+
+def test_check_of_an_airflow_that_asks_to_wait(airflow):
+    """What the last look found is no answer to how it is now."""
+    run("check")
+    airflow.fail_next("GET .*", "429", times=99, retry_after="60")
+    lines = check_fails().splitlines()
+    found = Deployment.objects.get().found
+    until = datetime.fromisoformat(found["asks_to_wait"])
+    assert lines[0] == f"demo: could not be looked at now, Airflow asks to wait until {until:%Y-%m-%d %H:%M:%S} UTC"
+    assert lines[1:3] == ["  what follows is of the last look", "demo: up, Airflow 3.3.2 (FAB)"]
+    [said] = json.loads(check_fails("--json"))
+    assert (said["ok"], said["status"], bool(said["asks_to_wait"])) == (False, "up", True)
+
+
+def test_check_of_an_airflow_that_asks_to_wait_and_does_not_say_how_long(airflow):
+    Deployment.objects.update(found={})
+    airflow.fail_next("GET .*", "429", times=99)
+    lines = check_fails().splitlines()
+    assert lines[0] == "demo: could not be looked at now, Airflow asks to wait and does not say how long"
+    assert lines[2] == "demo: up, not looked into yet"
+
+
+def test_what_was_never_looked_into_says_so(airflow):
+    look = inspection.Look(Deployment(name="demo", status="up", found={}))
+    assert look.lines == ["demo: up, not looked into yet"]
+    assert not look.ok
+    assert (look.as_json()["lacking"], look.as_json()["health"]) == ({}, {})
 
 
 def test_check_where_there_is_nothing_to_look_at(db, request):
