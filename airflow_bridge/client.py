@@ -266,23 +266,29 @@ def connect(
 
 
 def find_api(
-    *, name: str, url: str, timeout: float = BUDGET, allow_plain_http: bool = False, ca_bundle: str = ""
+    *,
+    name: str,
+    url: str,
+    auth: Credentials | None = None,
+    timeout: float = BUDGET,
+    allow_plain_http: bool = False,
+    ca_bundle: str = "",
 ) -> Literal["v1", "v2"]:
-    """Which API an address speaks, found by asking for its version without credentials.
+    """Which API an address speaks, found by asking for its version: without credentials, then with those given.
 
     Raises Unsupported where it speaks neither, Unreachable and its like.
     """
     refusals: list[str] = []
     for api in ("v2", "v1"):
-        http = Http(
+        airflow = connect(
             name=name,
             url=url,
-            auth=BasicAuth("", ""),
-            budget=timeout,
+            api=api,
+            auth=auth or PasswordAuth("", ""),
+            timeout=timeout,
             allow_plain_http=allow_plain_http,
             ca_bundle=ca_bundle,
         )
-        airflow = AirflowV1(http) if api == "v1" else AirflowV2(http)
         try:
             airflow.version()
             return "v1" if api == "v1" else "v2"

@@ -43,12 +43,10 @@ class AirflowV2(About, Backfills, Human, Runs, Variables):
     def _auth_manager(self) -> Any:
         """What the auth manager's API says about itself; None where it has none."""
         try:
-            return self._http.call(
-                "GET",
+            return self._public(
                 "/auth/openapi.json",
                 what="for what its auth manager can do",
                 shape=lambda text: json.loads(text) if text.startswith("{") else None,
-                signed_in=False,
                 accept="application/json, */*",
             )
         except (Unsupported, NotFound):

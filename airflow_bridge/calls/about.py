@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from airflow_bridge import probes
 from airflow_bridge.calls.part import Place, unsupported, whole
@@ -14,7 +15,7 @@ from airflow_bridge.calls.people import People
 from airflow_bridge.calls.roles import Roles
 from airflow_bridge.capabilities import WHAT
 from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Unauthorised, Unexpected, Unsupported
-from airflow_bridge.http import Http
+from airflow_bridge.http import Http, Shape
 from airflow_bridge.shapes import Shapes
 from airflow_bridge.types import Capabilities, Component, Event, Permission, RateLimit
 
@@ -45,13 +46,7 @@ class About(People, Roles):
         self._http.close()
 
     def version(self) -> str:
-        return self._http.call(
-            "GET",
-            f"{self.core}/version",
-            what="for its version",
-            shape=lambda body: str(body["version"]),
-            signed_in=False,
-        )
+        return self._public(f"{self.core}/version", what="for its version", shape=lambda body: str(body["version"]))
 
     def capabilities(self, *, fresh: bool = False) -> Capabilities:
         with self._finding_out:
@@ -64,9 +59,20 @@ class About(People, Roles):
     def _find_out(self) -> Capabilities: ...
 
     def health(self) -> Mapping[str, Component]:
-        return self._http.call(
-            "GET", self.health_path, what="for its health", shape=self._shapes.health, signed_in=False
-        )
+        return self._public(self.health_path, what="for its health", shape=self._shapes.health)
+
+    def _public(self, path: str, *, what: str, shape: Callable[[Any], Shape], accept: str = "") -> Shape:
+        """What Airflow itself tells anybody. What stands before it may want to know who asks: then we say so."""
+
+        def ask(signed_in: bool) -> Shape:
+            return self._http.call(
+                "GET", path, what=what, shape=shape, accept=accept, signed_in=signed_in, suspicious=False
+            )
+
+        try:
+            return ask(signed_in=False)
+        except (Unauthorised, Forbidden, Unexpected):
+            return ask(signed_in=True)
 
     def events(
         self, *, after: datetime | None = None, dag_id: str = "", dag_run_id: str = "", by: str = ""

@@ -44,7 +44,7 @@ def connection(environ: Mapping[str, str]) -> tuple[Airflow, Credentials]:
         if isinstance(auth, OAuth2Auth):
             addresses.check("AIRFLOW_OAUTH_TOKEN_URL", auth.token_url, allow_plain_http=plain, field="token_url")
         ca = environ.get("AIRFLOW_CA_BUNDLE", "")
-        api = api or find_api(name=name, url=url, timeout=TIMEOUT, allow_plain_http=plain, ca_bundle=ca)
+        api = api or find_api(name=name, url=url, auth=auth, timeout=TIMEOUT, allow_plain_http=plain, ca_bundle=ca)
         airflow = connect(name=name, url=url, api=api, auth=auth, timeout=TIMEOUT, allow_plain_http=plain, ca_bundle=ca)
         return airflow, auth
     except Rejected as error:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import urllib.error
+import urllib.request
+
 import pytest
 
-from airflow_bridge import BasicAuth, PasswordAuth, Rejected, TokenAuth, Unsupported, connect
+from airflow_bridge import BasicAuth, PasswordAuth, Rejected, TokenAuth, Unsupported, connect, find_api
+from airflow_bridge.fake import FakeAirflow
+from tests.bridge.loopback import Asked, Told, loopback
 
 AUTH = PasswordAuth("gatehouse", "the-password")
 
@@ -93,3 +100,38 @@ def test_certificate_authorities_that_are_not_there() -> None:
 def test_credentials_do_not_show() -> None:
     assert "the-password" not in repr(AUTH)
     assert "the-token" not in repr(TokenAuth("the-token"))
+
+
+@pytest.mark.parametrize("release", ["3.3.2", "2.11.2"])
+def test_what_stands_before_an_airflow_may_want_to_know_who_asks_for_anything(release: str) -> None:
+    """As an identity-aware proxy or a gateway does, also for what Airflow itself tells everybody."""
+    with FakeAirflow(release=release) as fake:
+        token = base64.b64encode(":".join(fake.admin).encode()).decode()
+
+        def answer(asked: Asked) -> Told:
+            if asked.headers.get("authorization") != "Bearer of-the-gateway":
+                return Told({}, 302 if "health" in asked.path else 401, {"Location": "https://sign-in.example.com"})
+            inner = {"Authorization": f"Basic {token}"} if release.startswith("2") else signed_in(fake)
+            request = urllib.request.Request(f"{fake.url}{asked.path}", headers=inner)
+            try:
+                with urllib.request.urlopen(request, timeout=10) as found:
+                    return Told(found.read().decode(), 200, {"Content-Type": found.headers["Content-Type"]})
+            except urllib.error.HTTPError as refusal:
+                with refusal:
+                    return Told({}, refusal.code)
+
+        with loopback(answer) as gateway:
+            auth = TokenAuth("of-the-gateway")
+            assert find_api(name="prod", url=gateway.url, auth=auth) == fake.release.api
+            airflow = connect(name="prod", url=gateway.url, api=fake.release.api, auth=auth)
+            assert airflow.version() == release
+            assert airflow.capabilities().version == release
+            assert airflow.health()["scheduler"].status == "healthy"
+            airflow.close()
+
+
+def signed_in(fake: FakeAirflow) -> dict[str, str]:
+    body = json.dumps(dict(zip(("username", "password"), fake.admin, strict=True))).encode()
+    request = urllib.request.Request(f"{fake.url}/auth/token", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as found:
+        return {"Authorization": f"Bearer {json.load(found)['access_token']}"}
