@@ -24,6 +24,7 @@ from portal.errors import Conflict
 
 Row = TypeVar("Row", Deployment, Entitlement, Dag)
 
+FOUND = {"found", "airflow_version", "checked_at"}
 ONLY_SPELLING = "no rule is different: comments, order or spelling only"
 
 
@@ -143,13 +144,20 @@ def _bring_in_line(
         elif any(getattr(row, name) != value for name, value in values.items()):
             for name, value in values.items():
                 setattr(row, name, value)
+            if isinstance(row, Deployment):
+                _forget(row)
             changed.append(row)
     gone = [row.pk for place, row in there.items() if place not in wanted and row.retired_at is None]
     model._default_manager.bulk_create(fresh)
     if changed:
-        model._default_manager.bulk_update(changed, sorted(fields))
+        model._default_manager.bulk_update(changed, sorted(fields | (FOUND if model is Deployment else set())))
     model._default_manager.filter(pk__in=gone).update(retired_at=now)
     return {place: there[place] for place in wanted}
+
+
+def _forget(deployment: Deployment) -> None:
+    """What was found of it may not be true of it as it is now described; the worker looks at once."""
+    deployment.found, deployment.airflow_version, deployment.checked_at = {}, "", None
 
 
 def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role, str]]:

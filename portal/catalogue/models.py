@@ -60,6 +60,11 @@ class Deployment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def refuses(self, account: str) -> bool:
+        """Whether it does not let one of Gatehouse's accounts in ("granter", "runner"), as far as is known."""
+        refused = self.found.get("refused", ("granter", "runner"))
+        return self.status == self.Status.NEEDS_REAUTHENTICATION and account in refused
+
     def why_not(self, what: str) -> str:
         """Why this Airflow cannot do it (a word of `airflow_bridge.capabilities.WHAT`); empty where it can."""
         return str(self.found.get("missing", {}).get(what, ""))

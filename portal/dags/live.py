@@ -1,6 +1,7 @@
-"""Reading Airflow for a page: one of the two doors to the bridge, through the runner account alone.
+"""One of the two doors to the bridge: the clients of a deployment's accounts, and reading Airflow for a page.
 
-Whatever goes wrong becomes Unavailable with words for the page; no page fails because Airflow does.
+Pages read through the runner account alone. Whatever goes wrong becomes Unavailable with words for the page; no page
+fails because Airflow does.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ def refresh(run: Run) -> Run:
 def _ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
     if deployment.status == Deployment.Status.DOWN:  # known to be away: do not make the page wait to hear it again
         raise Unavailable(f"Airflow on {deployment.name} is unreachable.")
+    if deployment.refuses("runner"):  # each refusal may count towards the locking of the account
+        raise Unavailable(f"Airflow on {deployment.name} refuses Gatehouse's account.")
     try:
         return question(runner(deployment))
     except BridgeError as error:

@@ -22,6 +22,12 @@ class Operation(models.Model):
         UNPAUSE_DAG = "unpause_dag", "unpause a DAG"
         SET_VARIABLE = "set_variable", "change a variable"
 
+    KINDS_OF = {
+        "granter": (Kind.GRANT_ROLE, Kind.REVOKE_ROLE),
+        "runner": (Kind.TRIGGER_RUN, Kind.PAUSE_DAG, Kind.UNPAUSE_DAG, Kind.SET_VARIABLE),
+    }
+    """By the account that does them in Airflow."""
+
     class Status(models.TextChoices):
         QUEUED = "queued", "queued"
         RUNNING = "running", "running"
@@ -73,6 +79,11 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return self.ref
+
+    @property
+    def account(self) -> str:
+        """Which of Gatehouse's two accounts does it in Airflow."""
+        return next(account for account, kinds in self.KINDS_OF.items() if self.kind in kinds)
 
     @property
     def ref(self) -> str:

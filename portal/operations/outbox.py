@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from portal.audit.record import Actor
@@ -171,10 +172,13 @@ def _release(operation: Operation) -> bool:
 
 
 def due(limit: int = 200) -> list[int]:
-    """Operations to look at now, the oldest first, none for deployments that cannot be worked on."""
-    rows = Operation.objects.filter(status=S.QUEUED, not_before__lte=timezone.now()).exclude(
-        deployment__status__in=[Deployment.Status.DOWN, Deployment.Status.NEEDS_REAUTHENTICATION]
-    )
+    """Operations to look at now, the oldest first; none that a deployment is away for or refuses the account for."""
+    held_up = Q(deployment__status=Deployment.Status.DOWN)
+    for deployment in Deployment.objects.filter(status=Deployment.Status.NEEDS_REAUTHENTICATION):
+        for account, kinds in Operation.KINDS_OF.items():
+            if deployment.refuses(account):
+                held_up |= Q(deployment=deployment, kind__in=kinds)
+    rows = Operation.objects.filter(status=S.QUEUED, not_before__lte=timezone.now()).exclude(held_up)
     return list(rows.order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.http import HttpResponse
 from django.urls import path
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
@@ -11,6 +14,7 @@ from accounts.permissions import Permission
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
 from portal.operations import queries as operations
+from portal.ui import words
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.frame import trouble
@@ -48,6 +52,7 @@ def _account(deployment: Deployment, role: str) -> dict[str, object]:
         "role": role,
         "name": spec.get("username") or spec.get("client_id") or KINDS.get(spec.get("kind", ""), ""),
         "purpose": PURPOSE.get(role, ""),
+        "refused": deployment.refuses(role),
         "lacks": deployment.found.get("lacking", {}).get(role),
     }
 
@@ -60,7 +65,11 @@ def _part(name: str, status: str) -> dict[str, str]:
 
 def _limits(deployment: Deployment) -> list[str]:
     seen = deployment.found.get("rate_limits", {})
-    return [f"{role}: {_limit(limit)}" for role, limit in seen.items() if limit]
+    said = [f"{role}: {_limit(limit)}" for role, limit in seen.items() if limit]
+    until = deployment.found.get("asks_to_wait")
+    if until and (moment := datetime.fromisoformat(until)) > timezone.now():
+        said.append(f"asked to be left alone until {words.spoken(moment)}")
+    return said
 
 
 def _limit(limit: dict[str, float | None]) -> str:

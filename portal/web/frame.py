@@ -82,6 +82,9 @@ DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, documented, and not
 # the four places of the bar on a phone: the first four of these that a person has
 BAR = ("home", "queue", "request_new", "dag_list", "access")
 
+# where it refuses one account, the work of the other goes on
+REFUSED = {"granter": ("account for access", "The access you ask for"), "runner": ("account for runs", "What you run")}
+
 
 def trouble(deployment: D) -> str:
     """What is the matter with a deployment and what that means for the reader; empty when nothing is."""
@@ -91,9 +94,11 @@ def trouble(deployment: D) -> str:
             f"Airflow on {deployment.name} is unreachable{since}. What you ask for is kept and applied when it is back."
         )
     if deployment.status == D.Status.NEEDS_REAUTHENTICATION:
+        refused = [account for account in deployment.accounts if deployment.refuses(account)]
+        which, what = REFUSED.get(refused[0] if len(refused) == 1 else "", ("account", "What you ask for"))
         return (
-            f"Airflow on {deployment.name} refuses Gatehouse's account{since}. "
-            "What you ask for is kept and applied once an admin has renewed the account."
+            f"Airflow on {deployment.name} refuses Gatehouse's {which}{since}. "
+            f"{what} is kept and applied once an admin has renewed the account."
         )
     return ""
 

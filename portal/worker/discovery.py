@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from airflow_bridge import connect
 from portal.catalogue.document import DeploymentSpec
 from portal.catalogue.models import Deployment
-from portal.catalogue.values import OWN_PREFIX
+from portal.catalogue.values import OWN_PREFIX, is_own_role
 from portal.dags.live import connection_of, credentials
 
 BUILT_IN = {"Admin", "Op", "User", "Viewer", "Public"}
@@ -38,7 +38,9 @@ def look(*, name: str, spec: DeploymentSpec) -> Found:
     try:
         usernames = [account["username"] for account in deployment.accounts.values() if account.get("username")]
         own = {role for username in usernames if (user := people.user(username)) for role in user.roles}
-        names = {role.name for role in people.roles() if not role.name.startswith(OWN_PREFIX)}
+        names = {
+            role.name for role in people.roles() if not role.name.startswith(OWN_PREFIX) and not is_own_role(role.name)
+        }
         roles = sorted(names - (own - BUILT_IN))
         dags = sorted((dag.dag_id, dag.description) for dag in runs.dags() if not dag.problem)
         return Found(people.version(), tuple(roles), tuple(dags))

@@ -55,7 +55,7 @@ FINAL = (GivenUp, Rejected, NotFound, Unsupported)
 def run(operation_id: int) -> None:
     """Try one operation once. Never raises for what Airflow does; what is left to do stays in the outbox."""
     waiting = Operation.objects.select_related("deployment").filter(pk=operation_id).first()
-    if waiting is None or not health.can_be_worked_on(waiting.deployment):
+    if waiting is None or not health.can_be_worked_on(waiting.deployment, waiting.account):
         return
     operation = outbox.claim(operation_id, worker=outbox.process_name())
     if operation is None:
@@ -80,7 +80,7 @@ def run(operation_id: int) -> None:
         health.mark(operation.deployment, Deployment.Status.DOWN, str(error))
         _wait(operation, handler, str(error), error.retry_after, counts=False)
     except (Unauthorised, secrets.SecretMissing) as error:
-        health.mark(operation.deployment, Deployment.Status.NEEDS_REAUTHENTICATION, str(error))
+        health.refuse(operation.deployment, operation.account, str(error))
         _wait(operation, handler, str(error), None, counts=False)
     except BridgeError as error:
         _wait(operation, handler, str(error), error.retry_after)

@@ -13,7 +13,18 @@ from typing import Any
 
 from django.utils import timezone
 
-from airflow_bridge import Airflow, BridgeError, Forbidden, Permission, Unsupported, capabilities
+from airflow_bridge import (
+    Airflow,
+    BridgeError,
+    Forbidden,
+    NotFound,
+    Permission,
+    RateLimited,
+    Unauthorised,
+    Unexpected,
+    Unsupported,
+    capabilities,
+)
 from portal.catalogue.models import Deployment, Entitlement
 from portal.catalogue.queries import dags_in_force, entitlements_in_force
 from portal.worker import service_accounts
@@ -25,12 +36,12 @@ Found = dict[str, Any]
 
 def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
     """What is found now; what changes seldom is taken from last time while that is fresh. Raises BridgeError."""
-    found = dict(deployment.found)
-    found["health"] = {name: part.status for name, part in runner.health().items()}
+    found = {name: value for name, value in deployment.found.items() if name not in ("refused", "asks_to_wait")}
+    found["health"] = _health(runner)
     found["rate_limits"] = {name: _rate_limit(client) for name, client in (("granter", granter), ("runner", runner))}
     if deployment.status == Deployment.Status.UP and not _is_stale(found):
         return found
-    can = runner.capabilities()
+    can = runner.capabilities(fresh=True)
     return found | {
         "looked_into_at": timezone.now().isoformat(),
         "auth_manager": can.auth_manager,
@@ -73,9 +84,22 @@ def _runner_lacks(
 ) -> frozenset[Permission]:
     """Read by the granter, who may read everybody's roles; where that does not go, the runner finds out by asking."""
     if username := deployment.accounts["runner"].get("username"):
-        with suppress(Forbidden, Unsupported):
+        with suppress(Forbidden, NotFound, Unsupported):
             return granter.lacking(wanted, username=username)
     return runner.lacking(wanted)
+
+
+def _health(runner: Airflow) -> dict[str, str]:
+    """Empty where it is not told, as what stands before an Airflow may have it."""
+    try:
+        return {name: part.status for name, part in runner.health().items()}
+    except (Forbidden, NotFound, Unauthorised, Unexpected, Unsupported):
+        return {}
+
+
+def asks_to_wait(error: RateLimited) -> str:
+    """Until when an Airflow wants to be left alone, as it is kept; empty where it does not say."""
+    return (timezone.now() + timedelta(seconds=error.retry_after)).isoformat() if error.retry_after else ""
 
 
 def _rate_limit(airflow: Airflow) -> Found | None:

@@ -23,6 +23,7 @@ S = Deployment.Status
 
 EVERY = timedelta(seconds=30)  # while all is well
 EVERY_WHILE_AWAY = timedelta(seconds=4)
+SELDOM = timedelta(minutes=5)  # the longest while it refuses us: a directory locks accounts that are refused often
 VERBS = {
     S.UP: Verb.DEPLOYMENT_UP,
     S.DOWN: Verb.DEPLOYMENT_DOWN,
@@ -30,36 +31,63 @@ VERBS = {
 }
 
 
-def can_be_worked_on(deployment: Deployment) -> bool:
-    """Whether operations may be tried there: not while it is known to be away or to refuse us; the look finds out."""
-    return deployment.status not in (S.DOWN, S.NEEDS_REAUTHENTICATION)
+def can_be_worked_on(deployment: Deployment, account: str) -> bool:
+    """Whether operations of an account may be tried there: not while it is known to be away or to refuse it."""
+    return deployment.status != S.DOWN and not deployment.refuses(account)
 
 
 def look_at_all() -> None:
     """Ask every deployment that is due to be asked."""
     now = timezone.now()
     for deployment in deployments_in_force():
-        every = EVERY if deployment.status == S.UP else EVERY_WHILE_AWAY
-        if deployment.checked_at is None or deployment.checked_at <= now - every:
+        if deployment.checked_at is None or deployment.checked_at <= now - _every(deployment):
             look_at(deployment)
+
+
+def _every(deployment: Deployment) -> timedelta:
+    """While it refuses us, less and less often."""
+    if deployment.status == S.NEEDS_REAUTHENTICATION and deployment.status_since and deployment.checked_at:
+        return min(SELDOM, max(EVERY_WHILE_AWAY, (deployment.checked_at - deployment.status_since) / 4))
+    return EVERY if deployment.status == S.UP else EVERY_WHILE_AWAY
 
 
 def look_at(deployment: Deployment) -> None:
     """Sign in with both accounts, make one call each, and keep what came of it."""
     try:
+        if refused := _refused(deployment):
+            said = " ".join(refused.values())
+            mark(deployment, S.NEEDS_REAUTHENTICATION, said, found=deployment.found | {"refused": list(refused)})
+            return
         granter, runner = client(deployment, "granter"), client(deployment, "runner")
-        granter.check()
-        runner.check()
-        version, found = runner.capabilities().version, findings.find(deployment, granter, runner)
-    except (Unauthorised, Forbidden, secrets.SecretMissing) as error:  # an account without its role is as good as none
+        found = findings.find(deployment, granter, runner)
+        version = runner.capabilities().version
+    except (Unauthorised, Forbidden) as error:
         mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
-    except RateLimited:  # it answers, and wants to be asked less often: nothing new was learnt
-        Deployment.objects.filter(pk=deployment.pk).update(checked_at=timezone.now())
+    except RateLimited as error:  # it answers, and wants to be asked less often: nothing else was learnt
+        found = deployment.found | {"asks_to_wait": findings.asks_to_wait(error)}
+        Deployment.objects.filter(pk=deployment.pk).update(checked_at=timezone.now(), found=found)
         deployment.refresh_from_db()
     except BridgeError as error:
         mark(deployment, S.DOWN, str(error))
     else:
         mark(deployment, S.UP, "", version=version, found=found)
+
+
+def _refused(deployment: Deployment) -> dict[str, str]:
+    """The accounts that are not let in, each with why. One without its role is as good as none."""
+    refused: dict[str, str] = {}
+    for account in ("granter", "runner"):
+        try:
+            client(deployment, account).check()
+        except (Unauthorised, Forbidden, secrets.SecretMissing) as error:
+            refused[account] = str(error)
+    return refused
+
+
+def refuse(deployment: Deployment, account: str, why: str) -> None:
+    """One of the accounts was just not let in."""
+    refused = {name for name in deployment.accounts if deployment.refuses(name)} | {account}
+    mark(deployment, S.NEEDS_REAUTHENTICATION, why, found=deployment.found | {"refused": sorted(refused)})
 
 
 def mark(
@@ -72,9 +100,12 @@ def mark(
 ) -> None:
     """Keep a deployment's state. A change is an event; coming back wakes the operations that wait for it."""
     now = timezone.now()
+    before = {account for account in deployment.accounts if not can_be_worked_on(deployment, account)}
     columns: dict[str, object] = {"checked_at": now, "status_detail": detail}
     if found is not None:
-        columns |= {"airflow_version": version, "found": found}
+        columns["found"] = found
+    if version:
+        columns["airflow_version"] = version
     with recording() as trail:
         rows = Deployment.objects.filter(pk=deployment.pk)
         changed = rows.exclude(status=status).update(status=status, status_since=now, **columns) == 1
@@ -92,5 +123,5 @@ def mark(
         else:
             rows.update(**columns)
     deployment.refresh_from_db()
-    if changed and status == S.UP:
+    if (changed and status == S.UP) or any(can_be_worked_on(deployment, account) for account in before):
         outbox.wake(deployment)

@@ -1,0 +1,124 @@
+"""How a deployment is found to be, account by account, and how often it is asked."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from airflow_bridge import RateLimited
+from portal.access import grants
+from portal.access.models import Grant
+from portal.catalogue.models import Dag, Deployment
+from portal.dags import actions as dag_actions
+from portal.dags import live
+from portal.dags.models import Run
+from portal.worker import health
+from tests import factories
+
+
+def deployment():
+    return Deployment.objects.get()
+
+
+def refuse(airflow, username):
+    airflow.state.users[username].password = "rotated"
+    airflow.state.invalidate_tokens()
+
+
+def let_in(airflow, username):
+    airflow.state.users[username].password = f"password of {username}"
+
+
+def test_a_refused_account_for_runs_does_not_keep_access_from_ending(airflow, cast):
+    grant = factories.grant_at_status("active")
+    refuse(airflow, "gatehouse-runs")
+    health.look_at(deployment())
+    assert deployment().status == "needs_reauthentication"
+    assert (deployment().refuses("granter"), deployment().refuses("runner")) == (False, True)
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    run = dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
+    factories.work_off()
+    assert Grant.objects.get().status == "ended"
+    assert "User" not in airflow.roles_of("employee")
+    assert Run.objects.get(pk=run.pk).status == "requested"
+
+    let_in(airflow, "gatehouse-runs")
+    health.look_at(deployment())
+    factories.work_off()
+    assert Run.objects.get(pk=run.pk).status != "requested"
+
+
+def test_a_refused_account_for_access_does_not_keep_runs_from_starting(airflow, cast):
+    factories.request_at_status("approved")
+    refuse(airflow, "gatehouse-access")
+    run = dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
+    factories.work_off()
+    assert (deployment().refuses("granter"), deployment().refuses("runner")) == (True, False)
+    assert Run.objects.get(pk=run.pk).status != "requested"
+    assert Grant.objects.get().status == "applying"
+
+    let_in(airflow, "gatehouse-access")
+    refuse(airflow, "gatehouse-runs")
+    health.look_at(deployment())
+    assert deployment().status == "needs_reauthentication"
+    factories.work_off()
+    assert Grant.objects.get().status == "active", "what one account waits for goes on though the other is refused now"
+
+
+def test_pages_do_not_ask_with_a_refused_account(airflow):
+    refuse(airflow, "gatehouse-runs")
+    health.look_at(deployment())
+    airflow.requests.clear()
+    with pytest.raises(live.Unavailable, match="refuses"):
+        live.details(Dag.objects.get(dag_id="sales_report"))
+    assert airflow.requests == []
+
+
+def test_while_it_refuses_it_is_asked_less_and_less_often(airflow):
+    refuse(airflow, "gatehouse-runs")
+    health.look_at(deployment())
+    begun = timezone.now()
+    looks = []
+    for seconds in range(0, 3600, 15):
+        with time_machine.travel(begun + timedelta(seconds=seconds), tick=False):
+            before = deployment().checked_at
+            health.look_at_all()
+            if deployment().checked_at != before:
+                looks.append(seconds)
+    assert looks[:2] == [15, 30]
+    assert len(looks) < 25
+    assert max(later - earlier for earlier, later in itertools.pairwise(looks)) <= 315
+
+
+def test_until_when_it_wants_to_be_left_alone_is_kept(airflow):
+    airflow.fail_next("GET .*", "429", times=99, retry_after="60")
+    health.look_at(deployment())
+    assert deployment().found["asks_to_wait"] > timezone.now().isoformat()
+    assert deployment().found["missing"] == {}, "what was known is kept"
+
+
+def test_until_when_it_wanted_to_be_left_alone_is_forgotten(airflow):
+    Deployment.objects.update(found=deployment().found | {"asks_to_wait": timezone.now().isoformat()})
+    health.look_at(deployment())
+    assert "asks_to_wait" not in deployment().found
+
+
+def test_one_that_does_not_say_how_long(airflow):
+    assert health.findings.asks_to_wait(RateLimited("x")) == ""
+
+
+def test_health_that_is_not_told_is_no_reason_to_call_it_away(airflow):
+    airflow.fail_next("GET .*/monitor/health", "404", times=9)
+    health.look_at(deployment())
+    assert (deployment().status, deployment().found["health"]) == ("up", {})
+
+
+def test_what_was_found_goes_with_what_it_was_found_of(airflow, tmp_path, catalogue):
+    assert deployment().found["auth_manager"] == "FAB"
+    source = factories.CATALOGUE.read_text().replace(factories.WRITTEN_URL, "http://127.0.0.1:1")
+    factories.offer(tmp_path, source=source)
+    assert (deployment().found, deployment().airflow_version, deployment().checked_at) == ({}, "", None)
