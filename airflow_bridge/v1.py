@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from airflow_bridge import capabilities
+from airflow_bridge import capabilities, probes
 from airflow_bridge.answers import Again
 from airflow_bridge.calls.about import About
 from airflow_bridge.calls.backfills import Backfills
@@ -19,6 +19,7 @@ from airflow_bridge.calls.tasks import LOGS
 from airflow_bridge.calls.variables import Variables
 from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Rejected, Unauthorised, Unexpected
 from airflow_bridge.http import Http
+from airflow_bridge.probes import Probe
 from airflow_bridge.shapes import Shapes, moment
 from airflow_bridge.types import Capabilities, Dag, Event, LogLine, LogPart, Run, TaskInstance
 
@@ -30,6 +31,8 @@ EVENTS = {
     "api.clear_dag_run": "clear_run",
     "api.delete_dag_run": "delete_run",
 }
+LONG = 19  # digits; no log has as many lines
+A_LOOK = Probe("GET", "", params={"limit": 1})
 
 
 class ShapesV1(Shapes):
@@ -82,26 +85,57 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
     def _recognised(self) -> bool:
         """Whether Airflow knows us: a wrong password makes us anonymous there, and 403 is all that an anonymous hears.
 
-        The account for access may read users, the one for runs DAGs.
+        The account for access may read users, the one for runs DAGs; where everybody may, it must be one to edit them.
         """
-        for path in (f"{self.core}/users", f"{self.core}/dags"):
-            try:
-                self._http.call(
-                    "GET",
-                    path,
-                    what="whether it knows us",
-                    params={"limit": 1},
-                    shape=lambda body: None,
-                    suspicious=False,
-                )
+        try:
+            if self._lets_in(f"{self.core}/users"):
                 return True
-            except Forbidden:
-                continue
-            except Unauthorised:
+            if not self._lets_in(f"{self.core}/dags"):
                 return False
-            except BridgeError:
-                return True  # nothing was learnt; the 403 stands as it is
-        return False
+            return not self._open_to_all() or self._edits_dags()
+        except Unauthorised:
+            return False
+        except BridgeError:
+            return True  # nothing was learnt; the 403 stands as it is
+
+    def _look_at_dags(self) -> None:
+        super()._look_at_dags()
+        if self._open_to_all() and not self._recognised():
+            raise Unauthorised(
+                f"{self._http.name} was asked whether it knows us, but shows its DAGs to everybody "
+                f"(AUTH_ROLE_PUBLIC), and {self._http.auth.account} nothing else. Airflow 2 says the same of a wrong "
+                "password and of missing permissions: check both."
+            )
+
+    def _open_to_all(self) -> bool:
+        """Whether DAGs are shown to those, too, who do not say who they are."""
+        try:
+            return self._lets_in(f"{self.core}/dags", signed_in=False)
+        except Unauthorised:
+            return False
+
+    def _edits_dags(self) -> bool:
+        probe = probes.OF["can_edit", "DAGs"]
+        try:
+            return self._lets_in(f"{self.core}{probe.path}", probe)
+        except probes.PERMITTED:
+            return True
+
+    def _lets_in(self, path: str, probe: Probe = A_LOOK, *, signed_in: bool = True) -> bool:
+        try:
+            self._http.call(
+                probe.method,
+                path,
+                what="whether it knows us",
+                params=probe.params,
+                body=probe.body,
+                shape=lambda body: None,
+                signed_in=signed_in,
+                suspicious=False,
+            )
+            return True
+        except Forbidden:
+            return False
 
     def events(
         self, *, after: datetime | None = None, dag_id: str = "", dag_run_id: str = "", by: str = ""
@@ -196,10 +230,13 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
             shape=str,
             accept="text/plain",
         )
-        lines = text.splitlines()
-        seen = int(after) if after and after.isdigit() else 0
+        lines = text.splitlines(keepends=True)
+        seen = int(after) if after and after.isdecimal() and len(after) < LONG else 0
         going_on = state in (None, "queued", "scheduled", "running", "restarting", "deferred", "up_for_reschedule")
-        return LogPart(tuple(LogLine(line) for line in lines[seen:]), str(len(lines)) if going_on else None)
+        if going_on and lines and not lines[-1].endswith("\n"):
+            lines.pop()  # half of it may still be to come
+        new = tuple(LogLine(line) for line in "".join(lines[seen:]).splitlines())
+        return LogPart(new, str(len(lines)) if going_on else None)
 
     def _task_state(self, dag_id: str, dag_run_id: str, task_id: str, map_index: int, try_number: int) -> str | None:
         """Raises NotFound for an attempt that was never made, of which Airflow 2 gives a "log" that says so."""
