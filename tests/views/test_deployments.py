@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -84,3 +86,31 @@ def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
     assert "Give the account its password back in Airflow" in page.text
     assert 'data-count="deployment_list"' not in client_as("employee").get("/").content.decode()
     assert "refuses Gatehouse's account" in Page(client_as("employee").get("/")).text
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        ("runner", ("refuses Gatehouse's account for runs since", "What you run is kept and applied")),
+        ("granter", ("refuses Gatehouse's account for access since", "The access you ask for is kept and applied")),
+    ],
+)
+def test_which_account_is_refused_is_said(client_as, refused, said):
+    """Of the other it is still said what it lacks."""
+    found = {"refused": [refused], "lacking": {"granter": [], "runner": []}}
+    Deployment.objects.update(status="needs_reauthentication", found=found)
+    page = Page(client_as("admin").get("/deployments"))
+    for words in said:
+        assert words in page.text
+    assert page.text.count("not let in") == 1
+    assert page.text.count("has every permission it needs") == 1
+    place = page.text.index("not let in")
+    assert ("Runner" in page.text[:place]) is (refused == "runner")
+
+
+def test_until_when_an_airflow_wants_to_be_left_alone(client_as):
+    until = timezone.now() + timedelta(minutes=5)
+    Deployment.objects.update(found={"asks_to_wait": until.isoformat()})
+    assert "asked to be left alone until" in Page(client_as("admin").get("/deployments")).text
+    Deployment.objects.update(found={"asks_to_wait": (until - timedelta(hours=1)).isoformat()})
+    assert "asked to be left alone until" not in Page(client_as("admin").get("/deployments")).text
