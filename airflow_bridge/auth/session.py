@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 
 from airflow_bridge.auth.credentials import Signed
-from airflow_bridge.errors import Unauthorised, Unreachable
+from airflow_bridge.errors import BridgeError, Unauthorised, Unreachable
 
 UNKNOWN_LIFE = 600.0  # seconds a token is kept that does not say how long it lives
 AHEAD = (60.0, 180.0)  # seconds before its end, spread, so that many processes do not renew at the same moment
+LATER = 10.0  # seconds to the next try where renewing ahead failed
 _random = secrets.SystemRandom()
 
 
@@ -25,17 +26,26 @@ class Session:
         self._sign_in = sign_in
         self._lock = threading.Lock()
         self._signed: Signed | None = None
+        self._refused: Signed | None = None
         self._renew_at = 0.0
+        self._expires_at = 0.0
         self._refusal: tuple[float, Unauthorised] | None = None
 
     def get(self, deadline: float) -> Signed:
-        """Good for a while. Raises what `sign_in` raises, Unreachable when another thread's takes too long."""
+        """Good for a while; while it is renewed ahead of its end, or cannot be, the old one is.
+
+        Raises what `sign_in` raises, Unreachable when another thread's takes too long.
+        """
         asked_at = time.monotonic()
-        if not self._lock.acquire(timeout=max(0.0, deadline - asked_at)):
+        good = self._good()
+        if not self._lock.acquire(timeout=0.0 if good else max(0.0, deadline - asked_at)):
+            if good:
+                return good
             raise Unreachable("Airflow took too long to sign us in; nothing was asked of it yet. Try again later.")
         try:
-            if self._signed is not None and time.monotonic() < self._renew_at:
-                return self._signed
+            good = self._good()
+            if good and time.monotonic() < self._renew_at:
+                return good
             if self._refusal and self._refusal[0] >= asked_at:
                 # refused while we waited: the same password once more would only count as one more failed log-in
                 raise self._refusal[1]
@@ -44,16 +54,26 @@ class Session:
             except Unauthorised as refusal:
                 self._refusal = (time.monotonic(), refusal)
                 raise
-            self._signed, self._renew_at = signed, time.monotonic() + signed.life - ahead(signed.life)
+            except BridgeError:
+                if not (good := self._good()):
+                    raise
+                self._renew_at = time.monotonic() + LATER
+                return good
+            self._signed, self._expires_at = signed, time.monotonic() + signed.life
+            self._renew_at = self._expires_at - ahead(signed.life)
             return signed
         finally:
             self._lock.release()
 
     def refused(self, signed: Signed) -> None:
-        """Airflow did not accept `signed`: forget it, unless another thread has renewed it already."""
-        with self._lock:
-            if self._signed is signed:
-                self._signed = None
+        """Airflow did not accept `signed`: use it no more. Without the lock, which another's signing in may hold."""
+        if self._signed is signed:
+            self._refused = signed
+
+    def _good(self) -> Signed | None:
+        """What Airflow still accepts, as far as we know."""
+        signed = self._signed
+        return signed if signed is not self._refused and time.monotonic() < self._expires_at else None
 
 
 def ahead(life: float) -> float:

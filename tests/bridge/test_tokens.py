@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import airflow_bridge.auth.session
 from airflow_bridge import Airflow, PasswordAuth, TokenAuth, Unauthorised, Unreachable
 from airflow_bridge.auth import Session, Signed
 from airflow_bridge.auth.session import AHEAD, UNKNOWN_LIFE, ahead, lifetime
@@ -176,6 +177,109 @@ def test_waiting_for_another_threads_sign_in_has_an_end() -> None:
             session.get(0.0)
         go_on.set()
         assert slow.result() == Signed({})
+
+
+def test_a_refusal_does_not_wait_for_another_threads_sign_in() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    made = [Signed({}), Signed({"Number": "2"}), Signed({"Number": "3"})]
+    given = iter(made)
+
+    def sign_in(deadline: float) -> Signed:
+        signed = next(given)
+        if signed is made[1]:
+            entered.set()
+            assert go_on.wait(10)
+        return signed
+
+    session = Session(sign_in)
+    session.refused(session.get(FOREVER))
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(session.get, FOREVER)
+        assert entered.wait(10)
+        try:
+            pool.submit(session.refused, made[0]).result(timeout=5)
+        finally:
+            go_on.set()
+        assert slow.result() is made[1]
+    assert session.get(FOREVER) is made[1]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(airflow_bridge.auth.session, "time", clock)
+    return clock
+
+
+def test_what_cannot_be_renewed_ahead_is_used_to_its_end(clock: Clock) -> None:
+    tries: list[float] = []
+    down = False
+
+    def sign_in(deadline: float) -> Signed:
+        tries.append(clock.now)
+        if down:
+            raise Unreachable("down")
+        return Signed({"Number": str(len(tries))}, life=3600)
+
+    session = Session(sign_in)
+    first = session.get(FOREVER)
+    down = True
+    clock.now += 3590
+    assert [session.get(FOREVER) for _ in range(3)] == [first] * 3
+    assert len(tries) == 2  # and not at every call
+    clock.now += 10
+    with pytest.raises(Unreachable):
+        session.get(FOREVER)
+    down = False
+    assert session.get(FOREVER) is not first
+
+
+def test_a_refused_password_is_no_reason_to_go_on_with_the_old_token(clock: Clock) -> None:
+    answers: list[Signed | Unauthorised] = [Signed({}, life=3600), Unauthorised("no")]
+
+    def sign_in(deadline: float) -> Signed:
+        answer = answers.pop(0)
+        if isinstance(answer, Unauthorised):
+            raise answer
+        return answer
+
+    session = Session(sign_in)
+    session.get(FOREVER)
+    clock.now += 3590
+    with pytest.raises(Unauthorised):
+        session.get(FOREVER)
+
+
+def test_nobody_waits_while_another_thread_renews_ahead(clock: Clock) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    made: list[Signed] = []
+
+    def sign_in(deadline: float) -> Signed:
+        if made:
+            entered.set()
+            assert go_on.wait(10)
+        made.append(Signed({"Number": str(len(made))}, life=3600))
+        return made[-1]
+
+    session = Session(sign_in)
+    session.get(FOREVER)
+    clock.now += 3590
+    with ThreadPoolExecutor(2) as pool:
+        renewing = pool.submit(session.get, FOREVER)
+        assert entered.wait(10)
+        try:
+            assert pool.submit(session.get, FOREVER).result(timeout=5) is made[0]
+        finally:
+            go_on.set()
+        assert renewing.result() is made[1]
 
 
 @pytest.mark.parametrize("token", ["", "a.b", "no jwt", "a.!!!.c", "a.e30.c", "a.W10.c", "a.bnVsbA.c"])
