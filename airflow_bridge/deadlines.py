@@ -3,6 +3,7 @@ answer that drips would go on for ever."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -50,8 +51,25 @@ class Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        """A host of several addresses has the same time: each of them an equal part of what those before have left."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        addresses = _addresses(host, port)
+        for number, address in enumerate(addresses):
+            left = _left(None if ends is None else max(0.0, ends - time.monotonic()), httpcore.ConnectTimeout)
+            part = None if left is None else left / (len(addresses) - number)
+            try:
+                return _Stream(self._inner.connect_tcp(address, port, part, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure: Exception = error
+        raise failure
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class _Stream(httpcore.NetworkStream):
