@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from airflow_bridge import addresses, answers, limits
@@ -90,11 +90,18 @@ class Http:
         self.ahead.shutdown(cancel_futures=True)
         self._wire.close()
 
-    @contextmanager
-    def whole(self) -> Iterator[None]:
+    def whole(self) -> AbstractContextManager[None]:
         """All that this thread asks meanwhile shares one budget: a change and its reading back are one call."""
+        return self._until(self._deadline())
+
+    def _deadline(self) -> float:
+        """The moment (time.monotonic) by which a call that begins now must be over."""
+        return getattr(self._whole, "deadline", None) or time.monotonic() + self._budget
+
+    @contextmanager
+    def _until(self, deadline: float) -> Iterator[None]:
         before: float | None = getattr(self._whole, "deadline", None)
-        self._whole.deadline = before or time.monotonic() + self._budget
+        self._whole.deadline = deadline
         try:
             yield
         finally:
@@ -132,26 +139,28 @@ class Http:
         )
         content = answers.encode(asked, body)
         headers = ({"Accept": accept} if accept else {}) | (JSON if content is not None else {})
-        deadline: float = getattr(self._whole, "deadline", None) or time.monotonic() + self._budget
+        deadline = self._deadline()
         attempt, renewed = 0, False
         lost: TimedOut | None = None
         pause = self._gate.opens_in
         while True:
             if time.monotonic() + pause >= deadline:
-                raise lost or RateLimited(
-                    f"{asked}, but it wants no calls for another {pause:.0f} s. Wait before asking again.",
-                    retry_after=pause,
-                    rate_limit=self.rate_limit,
-                )
+                raise lost or self._too_late(asked, pause)
             if pause:
                 _wait(pause)
             attempt += 1
+            session = self._session(auth or self.auth) if signed_in else None
+            signed = Signed({})
             try:
-                session = self._session(auth or self.auth) if signed_in else None
-                answer = self._attempt(method, path, asked, content, headers, params, deadline, session, renewed)
+                if session is not None:
+                    signed = self._signed(session, asked, deadline)
+                answer = self._attempt(method, path, asked, content, {**headers, **signed.headers}, params, deadline)
+                if session is not None and answer.signing_refused:
+                    session.refused(signed)
+                    raise _Failed(answers.error(answer, asked), again=_renewable(signed) and not renewed, at_once=True)
                 return answers.shaped(answers.read(answer, asked, text=bool(accept)), shape, asked)
             except _Failed as failed:
-                if isinstance(failed.error, TimedOut):
+                if isinstance(failed.error, TimedOut) and asked.writes:
                     lost = failed.error
                 renewed = renewed or failed.at_once
                 pause = (
@@ -167,9 +176,36 @@ class Http:
                     return shape(None)  # the attempt without an answer has done it
                 raise
             except Forbidden as error:
-                if suspicious and self.recognised is not None and not self.recognised():
-                    raise Unauthorised(answers.not_recognised(asked)) from None
-                raise lost or error from None
+                if not suspicious or self._is_recognised(deadline):
+                    raise lost or error from None
+                if session is None or renewed or not _renewable(signed):
+                    raise lost or Unauthorised(answers.not_recognised(asked)) from None
+                session.refused(signed)
+                renewed, pause = True, 0.0
+
+    def _is_recognised(self, deadline: float) -> bool:
+        """Whether a 403 is meant as one."""
+        if self.recognised is None:
+            return True
+        with self._until(deadline):
+            return self.recognised()
+
+    def _too_late(self, asked: Asked, pause: float) -> BridgeError:
+        if not pause:
+            return Unreachable(f"{asked}, but the time for it was over before anything was sent. Try again later.")
+        return RateLimited(
+            f"{asked}, but it wants no calls for another {pause:.0f} s. Wait before asking again.",
+            retry_after=pause,
+            rate_limit=self.rate_limit,
+        )
+
+    def _signed(self, session: Session, asked: Asked, deadline: float) -> Signed:
+        try:
+            return session.get(deadline)
+        except (Unreachable, RateLimited, Unexpected) as error:
+            raise _Failed(error, again=True) from None  # nothing of the call itself was sent
+        except UnicodeEncodeError:
+            raise Rejected(f"{asked}, but our credentials have characters that cannot be sent.", field="auth") from None
 
     def _attempt(
         self,
@@ -180,33 +216,13 @@ class Http:
         headers: Mapping[str, str],
         params: Mapping[str, str | int] | None,
         deadline: float,
-        session: Session | None,
-        renewed: bool,
     ) -> Answer:
-        signed = Signed({})
-        if session is not None:
-            try:
-                signed = session.get(deadline)
-            except (Unreachable, RateLimited, Unexpected) as error:
-                raise _Failed(error, again=True) from None  # nothing of the call itself was sent
-        left = deadline - time.monotonic()
-        # a read that hangs leaves time for a second one, a write for looking what became of it: it is not sent again
-        # while the first may be on its way
-        patience = max(left / 2, left - self._budget / 4) if asked.writes else min(self._budget / 2, left)
         with self._place(asked, deadline):
-            answer = self._send(
-                method,
-                path,
-                asked,
-                content=content,
-                params=params,
-                headers={**headers, **signed.headers},
-                patience=patience,
-            )
-        if session is not None and answer.signing_refused:
-            session.refused(signed)
-            renewable = signed.life < FOREVER and not renewed  # what lives for ever is the same the second time
-            raise _Failed(answers.error(answer, asked), again=renewable, at_once=True)
+            left = deadline - time.monotonic()
+            # a read that hangs leaves time for a second one, a write for looking what became of it: it is not sent
+            # again while the first may be on its way
+            patience = max(left / 2, left - self._budget / 4) if asked.writes else min(self._budget / 2, left)
+            answer = self._send(method, path, asked, content=content, params=params, headers=headers, patience=patience)
         if answer.status >= 500 or answer.status == 429:
             over = asked.again is Again.OVER and answer.status == 500
             raise _Failed(answers.error(answer, asked), again=asked.again is Again.ANY or over)
@@ -294,6 +310,11 @@ class _Asking:
             return body
 
         return answers.shaped(answers.read(answer, self._asked), shape, self._asked)
+
+
+def _renewable(signed: Signed) -> bool:
+    """What lives for ever is the same the second time."""
+    return signed.life < FOREVER
 
 
 def _jitter(attempt: int) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -15,11 +17,13 @@ from airflow_bridge import (
     NotFound,
     RateLimited,
     TimedOut,
+    Unauthorised,
     Unexpected,
     Unreachable,
 )
 from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.http import ATTEMPTS, BACKOFF
+from airflow_bridge.wire import Lost
 from tests.bridge.conftest import Waits
 
 READ, WRITE = "GET /auth/fab/v1/users/alice", "PATCH /auth/fab/v1/users/alice"
@@ -62,6 +66,47 @@ def test_what_may_have_been_done_stays_unknown(fake: FakeAirflow, airflow: Airfl
     with pytest.raises(TimedOut, match="unknown"):
         airflow.set_roles("alice", ["Op"])
     assert fake.roles_of("alice") == {"Op"}
+
+
+@pytest.mark.parametrize(("mode", "error"), [("401", Unauthorised), ("429", RateLimited), ("503", Unreachable)])
+def test_a_read_says_what_it_met_last(fake: FakeAirflow, airflow: Airflow, waits: Waits, mode, error) -> None:
+    """Nothing is unknown about a read without an answer."""
+    fake.fail_next(READ, "drop")
+    waits.meanwhile = lambda: fake.fail_next(READ, mode, times=2, retry_after="60")
+    with pytest.raises(error) as caught:
+        airflow.user("alice")
+    assert caught.value.retry_after == (None if mode == "401" else 60)
+
+
+def test_a_call_without_time_left_says_so(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    """And not that Airflow wants no calls for 0 seconds."""
+    airflow = make(timeout=0.0)
+    for call in (lambda: airflow.user("alice"), lambda: airflow.set_roles("alice", ["Op"])):
+        with pytest.raises(Unreachable, match="time for it was over before anything was sent") as caught:
+            call()
+        assert caught.value.retry_after is None
+    assert fake.requests == []
+
+
+def test_waiting_for_a_place_counts(fake: FakeAirflow, make: Callable[..., Airflow], monkeypatch) -> None:
+    """What was waited is not there for the request any more."""
+    airflow = make(timeout=2.0, max_concurrent=1)
+    airflow.check()
+    http, patience = airflow._http, []
+
+    def send(*_: object, **told: float) -> object:
+        patience.append(told["patience"])
+        raise Lost(silent=True)
+
+    monkeypatch.setattr(http._wire, "send", send)
+    with ThreadPoolExecutor(1) as pool, http._gate.passage(1, time.monotonic() + 9):
+        waiting = pool.submit(airflow.set_roles, "alice", ["Op"])
+        while not http._gate._changed._waiters:
+            time.sleep(0.01)
+        time.sleep(1.0)
+    with pytest.raises(TimedOut):
+        waiting.result()
+    assert patience[0] < 0.8
 
 
 @pytest.mark.parametrize("mode", ["502", "503", "504", "429", "close", "drop"])
