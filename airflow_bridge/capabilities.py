@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from airflow_bridge.errors import Unexpected
 from airflow_bridge.types import Capabilities
 
 WHAT: Mapping[str, str] = {
@@ -29,7 +30,8 @@ PEOPLE = ("users", "roles", "permissions")
 
 
 def of_airflow_2(version: str) -> Capabilities:
-    """Airflow 2 with its FAB, which is part of it."""
+    """Airflow 2 with its FAB, which is part of it. Raises Unexpected for what is no version."""
+    _number(version)
     missing = {
         "backfills": "Airflow 2 has no backfills in its API",
         "human_tasks": "Airflow 2 has no tasks that wait for a person",
@@ -39,7 +41,7 @@ def of_airflow_2(version: str) -> Capabilities:
 
 
 def of_airflow_3(version: str, auth: Any) -> Capabilities:
-    """auth: what `/auth/openapi.json` says; None where it says nothing. Raises ValueError for what is no version."""
+    """auth: what `/auth/openapi.json` says; None where it says nothing. Raises Unexpected for what is no version."""
     missing: dict[str, str] = {}
     credentials: dict[str, Signing] = {"core": "token"}
     title, paths = _described(auth)
@@ -69,5 +71,8 @@ def _described(auth: Any) -> tuple[str, Iterable[str]]:
 def _number(version: str) -> tuple[int, int]:
     found = re.match(r"(\d+)\.(\d+)", version)
     if not found:
-        raise ValueError(f"no version: {version}")
+        raise Unexpected(
+            f"Airflow says that its version is “{version[:40]}”, which is none, so what it can do is unknown. "
+            "Look at its address, and at what stands in front of it."
+        )
     return int(found[1]), int(found[2])

@@ -123,8 +123,15 @@ class Part(ABC):
 
 
 def addressable(name: str) -> bool:
-    """Whether `name` can stand in a path: with a slash in it Airflow finds nothing, however it is encoded."""
-    return bool(name) and "/" not in name and name not in (".", "..")
+    """Whether `name` can stand in a path: with a slash in it Airflow finds nothing, however it is encoded, and half a
+    character cannot be sent at all."""
+    halves = any("\ud800" <= character <= "\udfff" for character in name)
+    return bool(name) and "/" not in name and name not in (".", "..") and not halves
+
+
+def readable(name: str) -> str:
+    """For an error, which is written down and sent on: half a character cannot be."""
+    return name.encode(errors="replace").decode()
 
 
 def unsupported(name: str, why: str) -> Unsupported:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, Place, addressable, whole
+from airflow_bridge.calls.part import Part, Place, addressable, readable, whole
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
 from airflow_bridge.types import User
 
@@ -36,6 +36,7 @@ class People(Part):
         except NotFound:
             return None
 
+    @whole
     def find_user(self, *, username: str, email: str) -> User | None:
         if username and (found := self.user(username)):
             return found
@@ -57,8 +58,8 @@ class People(Part):
             raise Rejected(f"A user of {self._http.name} needs at least one role from the start.", field="roles")
         if not addressable(username):
             raise Rejected(
-                f"{self._http.name} could never find a user called “{username}” again: a name must not be empty or "
-                "contain a slash.",
+                f"{self._http.name} could never find a user called “{readable(username)}” again: a name must not be "
+                "empty, contain a slash, or half a character.",
                 field="username",
             )
         person = {"username": username, "email": email, "first_name": first_name, "last_name": last_name}
@@ -114,6 +115,7 @@ class People(Part):
     def take_all_roles(self, username: str) -> User:
         return self.set_roles(username, ())
 
+    @whole
     def delete_user(self, username: str) -> None:
         place = self._place("users")
         self._http.call(
@@ -159,7 +161,7 @@ class People(Part):
     def _user_path(self, place: Place, username: str) -> str:
         if not addressable(username):
             raise Rejected(
-                f"{self._http.name} cannot change the user “{username}”: its API cannot address that name.",
+                f"{self._http.name} cannot change the user “{readable(username)}”: its API cannot address that name.",
                 field="username",
             )
         return f"{place.base}/users/{quote(username, safe='')}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, Place, addressable, unsupported, whole
+from airflow_bridge.calls.part import Part, Place, addressable, readable, unsupported, whole
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, NotParsed, Overruled, Rejected
 from airflow_bridge.types import Permission, Role
 
@@ -34,6 +34,7 @@ class Roles(Part):
             auth=place.auth,
         )
 
+    @whole
     def role(self, name: str) -> Role | None:
         if not addressable(name):
             return next((role for role in self.roles() if role.name == name), None)
@@ -188,22 +189,19 @@ class Roles(Part):
 
     def _role_path(self, place: Place, name: str) -> str:
         if not addressable(name):
-            raise Rejected(f"{self._http.name} has no way to address a role called “{name}”.", field="name")
+            raise Rejected(f"{self._http.name} has no way to address a role called “{readable(name)}”.", field="name")
         return f"{place.base}/roles/{quote(name, safe='')}"
 
     def _check_role_name(self, name: str) -> None:
         if len(name) > ROLE_NAME or not addressable(name):
             raise Rejected(
-                f"“{name}” cannot be the name of a role in {self._http.name}: it takes 1 to {ROLE_NAME} characters "
-                "without a slash.",
+                f"“{readable(name)}” cannot be the name of a role in {self._http.name}: it takes 1 to {ROLE_NAME} "
+                "characters without a slash.",
                 field="name",
             )
 
     def _only_adds(self, name: str, left: Iterable[Permission]) -> Exception:
-        return unsupported(
-            self._http.name,
-            f"the role {name} keeps {_words(left)}. {ONLY_ADDS}",
-        )
+        return unsupported(self._http.name, f"the role {name} keeps {_words(left)}. {ONLY_ADDS}")
 
 
 def _pairs(permissions: Iterable[Permission]) -> list[dict[str, dict[str, str]]]:

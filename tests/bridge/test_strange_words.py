@@ -1,0 +1,53 @@
+"""What cannot be sent, or is no version: said in words, as everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_bridge import Airflow, BasicAuth, Rejected, TokenAuth, Unexpected, connect
+from airflow_bridge.auth import Credentials
+from tests.bridge.loopback import Told, loopback
+
+HALF = "ali\ud800ce"
+
+
+@pytest.mark.parametrize("version", [None, "main", "", 3])
+@pytest.mark.parametrize(("api", "auth"), [("v1", BasicAuth("alice", "secret")), ("v2", TokenAuth("the-token"))])
+def test_a_version_that_is_none(api: str, auth: Credentials, version: object) -> None:
+    with loopback(lambda asked: Told({"version": version})) as server:
+        airflow = connect(name="prod", url=server.url, api=api, auth=auth)
+        with pytest.raises(Unexpected, match=f"its version is “{version}”, which is none"):
+            airflow.capabilities()
+        airflow.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda airflow: airflow.set_roles(HALF, ["Viewer"]), "username"),
+        (lambda airflow: airflow.update_user(HALF, last_name="Smith"), "username"),
+        (lambda airflow: airflow.delete_user(HALF), "username"),
+        (
+            lambda airflow: airflow.create_user(
+                username=HALF, email="a@b.c", first_name="A", last_name="B", password="c", roles=["Viewer"]
+            ),
+            "username",
+        ),
+        (lambda airflow: airflow.create_role(HALF, []), "name"),
+        (lambda airflow: airflow.update_role(HALF, []), "name"),
+        (lambda airflow: airflow.delete_role(HALF), "name"),
+        (lambda airflow: airflow.rename_role("Viewer", HALF), "name"),
+    ],
+)
+def test_half_a_character_in_a_name(airflow: Airflow, call: Callable[[Airflow], object], field: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        call(airflow)
+    assert caught.value.field == field
+    str(caught.value).encode()
+
+
+def test_nobody_has_such_a_name(airflow: Airflow) -> None:
+    assert airflow.user(HALF) is None
+    assert airflow.role(HALF) is None
