@@ -71,7 +71,8 @@ def pages(
                 break
             while early and begin and not any(key(row) in seen for row in rows):
                 begin = max(0, begin - size + 1)
-                rows, total = ask(begin)
+                following = ahead.submit(ask, begin)
+                rows, total = following.result()
                 least = min(least, total)
     finally:
         if following is not None:

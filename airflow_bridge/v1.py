@@ -158,12 +158,14 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         if run is None and dag_id is not None:
             self._read_dag(dag_id)
 
+    @whole
     def recent_runs(self, dag_id: str, limit: int = 20) -> list[Run]:
         found = super().recent_runs(dag_id, limit)
         if not found:
             self._read_dag(dag_id)
         return found
 
+    @whole
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
         found = super().task_instances(dag_id, dag_run_id)
         if not found:  # as of a run that is not there

@@ -31,11 +31,13 @@ class Backfills(Part):
             params={"dag_id": dag_id},
         )
 
+    @whole
     def backfill(self, backfill_id: int) -> Backfill:
         self._require("backfills")
         path, what = f"{self.core}/backfills/{int(backfill_id)}", f"for the backfill {backfill_id}"
         return self._http.call("GET", path, what=what, needs=NEEDS, shape=self._shapes.backfill)
 
+    @whole
     def preview_backfill(self, dag_id: str, *, from_date: datetime, to_date: datetime) -> list[datetime]:
         self._require("backfills")
         body = self._backfill_body(dag_id, from_date, to_date, "none", {})

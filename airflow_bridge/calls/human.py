@@ -28,6 +28,7 @@ class Human(Tasks):
             params={"response_received": "false"},
         )
 
+    @whole
     def human_task(self, dag_id: str, dag_run_id: str, task_id: str, *, map_index: int = -1) -> HumanTask:
         self._require("human_tasks")
         return self._http.call(
