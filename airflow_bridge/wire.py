@@ -6,6 +6,7 @@ import functools
 import os
 import ssl
 import time
+import zlib
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlencode
@@ -19,6 +20,11 @@ from airflow_bridge.errors import Rejected
 
 CONNECT = 3.0  # seconds to get a connection
 LARGEST = 64 * 2**20  # bytes of one answer
+CODINGS = {  # how zlib may read them; some send deflate without its frame
+    "gzip": (16 + zlib.MAX_WBITS,),
+    "x-gzip": (16 + zlib.MAX_WBITS,),
+    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),
+}
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -54,24 +60,13 @@ class Wire:
     def __init__(self, *, url: str, ca_bundle: str, connections: int) -> None:
         """ca_bundle: path of the certificate authorities to trust (PEM); "": those of the system and environment."""
         self._url = url.rstrip("/")
-        self._client = httpx.Client(
-            headers={"Accept": "application/json", "User-Agent": "gatehouse-airflow-bridge"},
-            # room for signing in beside the calls
-            limits=httpx.Limits(
-                max_connections=connections + 4, max_keepalive_connections=connections, keepalive_expiry=30
-            ),
-            follow_redirects=False,
-            trust_env=not is_loopback(url),  # proxies and authorities of the environment, but never for this machine
-            verify=_authorities(ca_bundle) if ca_bundle else _known_authorities(*map(os.environ.get, AUTHORITIES)),
-        )
-        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # httpx has no door to this; tests/faults would notice a release in which it is elsewhere
-        for transport in (self._client._transport, *self._client._mounts.values()):
-            if isinstance(transport, httpx.HTTPTransport):
-                transport._pool._network_backend = deadlines.Backend()
+        trusted = _authorities(ca_bundle) if ca_bundle else _known_authorities(*map(os.environ.get, AUTHORITIES))
+        self._direct = _client(connections, trusted, proxies=False)
+        self._client = self._direct if is_loopback(url) else _client(connections, trusted, proxies=True)
 
     def close(self) -> None:
         self._client.close()
+        self._direct.close()
 
     def send(
         self,
@@ -93,17 +88,19 @@ class Wire:
             # put together here: httpx takes an address apart three times to do the same
             address = f"{self._url}{url}" if url.startswith("/") else url
             address += f"?{urlencode(params)}" if params else ""
+            # what is meant for this machine never goes to a proxy, wherever the deployment is
+            client = self._direct if is_loopback(address) else self._client
             with (
                 deadlines.until(ends),
-                self._client.stream(method, address, content=content, headers=headers, timeout=timeout) as response,
+                client.stream(method, address, content=content, headers=headers, timeout=timeout) as response,
             ):
                 body = bytearray()
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_raw():
                     body += chunk
                     if len(body) > LARGEST:
                         raise TooLarge
                 lower = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, lower, bytes(body))
+                return Answer(response.status_code, lower, _decoded(bytes(body), lower.get("content-encoding", "")))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise NotSent(untrusted="CERTIFICATE_VERIFY_FAILED" in str(error)) from None
         except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError):
@@ -112,8 +109,59 @@ class Wire:
             if not self._client.is_closed:
                 raise
             raise Closed from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except httpx.TransportError as error:
             raise Lost(silent=isinstance(error, httpx.TimeoutException)) from None
+
+
+def _client(connections: int, trusted: ssl.SSLContext, *, proxies: bool) -> httpx.Client:
+    """proxies: whether to use those of the environment."""
+    try:
+        client = httpx.Client(
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": "gatehouse-airflow-bridge",
+            },
+            # room for signing in beside the calls
+            limits=httpx.Limits(
+                max_connections=connections + 4, max_keepalive_connections=connections, keepalive_expiry=30
+            ),
+            follow_redirects=False,
+            trust_env=proxies,
+            verify=trusted,
+        )
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        words = "The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used"
+        raise Rejected(f"{words} ({type(error).__name__}).") from None
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # httpx has no door to this; tests/faults would notice a release in which it is elsewhere
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx.HTTPTransport):
+            transport._pool._network_backend = deadlines.Backend()
+    return client
+
+
+def _decoded(body: bytes, coding: str) -> bytes:
+    """What was packed for the way; never more than LARGEST, however small it came. Raises Lost, TooLarge.
+
+    httpx unpacks first and lets us count afterwards; packed twice, 200 MB come in 3 kB.
+    """
+    coding = coding.strip().lower()
+    if "," in coding:
+        raise Lost(silent=False)
+    if not body or coding not in CODINGS:
+        return body
+    for window in CODINGS[coding]:
+        unpacking = zlib.decompressobj(window)
+        try:
+            whole = unpacking.decompress(body, LARGEST + 1)
+        except zlib.error:
+            continue
+        if len(whole) > LARGEST:
+            raise TooLarge
+        if unpacking.eof:
+            return whole
+    raise Lost(silent=False)
 
 
 @functools.cache

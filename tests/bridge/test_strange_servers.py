@@ -7,14 +7,18 @@ import socket
 import ssl
 import subprocess
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from airflow_bridge import Airflow, TimedOut, TokenAuth, Unexpected, Unreachable, connect
+import airflow_bridge.wire
+from airflow_bridge import Airflow, Rejected, TimedOut, TokenAuth, Unexpected, Unreachable, connect
 from airflow_bridge.fake import FakeAirflow
+from airflow_bridge.wire import LARGEST, Lost, TooLarge, Wire
+from tests.bridge.loopback import Told, loopback
 from tests.conftest import missing
 
 Speak = Callable[[socket.socket, threading.Event], None]
@@ -107,6 +111,92 @@ def test_what_is_not_http(answer: bytes) -> None:
         pytest.raises(TimedOut, match="broke off"),
     ):
         airflow.user("alice")
+
+
+# --- packed answers --------------------------------------------------------------------------------------------------
+def packed(content: bytes, window: int) -> bytes:
+    packing = zlib.compressobj(9, zlib.DEFLATED, window)
+    return packing.compress(content) + packing.flush()
+
+
+GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+TWICE = packed(packed(b"{}", GZIP), GZIP)
+
+
+def receive(body: bytes, coding: str) -> bytes:
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + (f"{coding}\r\n" if coding else "")
+    answer = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    with server(says(answer)) as address:
+        wire = Wire(url=f"http://{address}", ca_bundle="", connections=1)
+        try:
+            return wire.send("GET", "/", headers={}, patience=10.0).body
+        finally:
+            wire.close()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("", b"{}"),
+        ("Content-Encoding: identity", b"{}"),
+        ("Content-Encoding: GZIP", packed(b"{}", GZIP)),
+        ("Content-Encoding: deflate", packed(b"{}", ZLIB)),
+        ("Content-Encoding: deflate", packed(b"{}", RAW)),
+    ],
+)
+def test_a_packed_answer(coding: str, body: bytes) -> None:
+    assert receive(body, coding) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("Content-Encoding: gzip, gzip", TWICE),
+        ("Content-Encoding: gzip\r\nContent-Encoding: gzip", TWICE),
+        ("Content-Encoding: gzip", packed(b"{}", GZIP)[:-9]),
+    ],
+)
+def test_an_answer_that_is_packed_twice_or_in_part(coding: str, body: bytes) -> None:
+    with pytest.raises(Lost):
+        receive(body, coding)
+
+
+@pytest.mark.parametrize(("coding", "window"), [("gzip", GZIP), ("deflate", ZLIB), ("deflate", RAW)])
+def test_what_is_unpacked_has_an_end(monkeypatch: pytest.MonkeyPatch, coding: str, window: int) -> None:
+    """However small it came."""
+    monkeypatch.setattr(airflow_bridge.wire, "LARGEST", 10_000)
+    assert len(receive(packed(bytes(10_000), window), f"Content-Encoding: {coding}")) == 10_000
+    with pytest.raises(TooLarge):
+        receive(packed(bytes(10_001), window), f"Content-Encoding: {coding}")
+
+
+def test_a_large_answer_that_is_not_packed() -> None:
+    with pytest.raises(TooLarge):
+        receive(bytes(LARGEST + 1), "")
+
+
+# --- proxies ---------------------------------------------------------------------------------------------------------
+def test_what_is_meant_for_this_machine_goes_to_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that gives out tokens here, for a deployment elsewhere: the secret is in the request."""
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with loopback(lambda asked: Told()) as proxy, loopback(lambda asked: Told()) as issuer:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        wire = Wire(url="https://airflow.example.com", ca_bundle="", connections=1)
+        for address in (issuer.url, issuer.url.replace("127.0.0.1", "localhost")):
+            wire.send("POST", f"{address}/token", headers={}, content=b"secret", patience=5.0)
+        assert len(issuer.asked) == 2
+        assert proxy.asked == []
+        wire.send("GET", "http://elsewhere.example.com/token", headers={}, patience=5.0)
+        assert len(proxy.asked) == 1
+        wire.close()
+
+
+@pytest.mark.parametrize("proxy", ["gopher://proxy.example.com", "http://proxy.example.com:none"])
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(Rejected, match="ALL_PROXY"), client("https://airflow.example.com"):
+        pass
 
 
 def test_cookies_are_not_kept() -> None:
