@@ -14,7 +14,7 @@ Page = tuple[list[Row], int]
 SIZE = 100  # rows; more is silently cut to this (`[api] maximum_page_limit`)
 REMEMBERED = 10 * SIZE  # rows
 WITHOUT_NEWS = 10  # pages in a row, and as many more as it takes to go through all that is remembered twice
-TODO = "Look at what stands in front of it (a proxy, a cache), or ask again when it changes less."
+WAY_OUT = "Look at what stands in front of it (a proxy, a cache), or ask again when it changes less."
 
 
 def pages(
@@ -54,7 +54,7 @@ def pages(
             given += len(new)
             without_news = 0 if new else without_news + 1
             if without_news > most:
-                raise Unexpected(f"{asked} and gave the same {given} rows of {total} again and again. {TODO}")
+                raise Unexpected(f"{asked} and gave the same {given} rows of {total} again and again. {WAY_OUT}")
             end = begin + len(rows)
             if new and end >= total:
                 yield from new
@@ -78,7 +78,7 @@ def pages(
         if following is not None:
             following.cancel()
     if (least > 0 and not given) or (given < least / 2 and least - given >= SIZE):
-        raise Unexpected(f"{asked} and gave {given} rows of the {least} that it counts. {TODO}")
+        raise Unexpected(f"{asked} and gave {given} rows of the {least} that it counts. {WAY_OUT}")
 
 
 def _new(rows: list[Row], key: Callable[[Row], Hashable], seen: dict[Hashable, None]) -> list[Row]:

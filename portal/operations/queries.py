@@ -38,10 +38,8 @@ def why_waiting(operation: Operation) -> str:
     if operation.is_settled:
         return ""
     deployment = operation.deployment
-    if deployment.retired_at is not None:
-        return f"{deployment.name} is not in the catalogue any more. It is done once it is there again."
     if deployment.status == Deployment.Status.DOWN:
         return f"Airflow on {deployment.name} is unreachable. It is done as soon as Airflow is back."
-    if deployment.status == Deployment.Status.NEEDS_REAUTHENTICATION:
+    if deployment.refuses(operation.account):
         return f"Airflow on {deployment.name} refuses Gatehouse's account. It is done once an admin has renewed it."
     return operation.waiting_for

@@ -37,8 +37,8 @@ def ensure(
 ) -> None:
     """Make what is missing, leave what is right, read everything back, and write into `report` what came of it.
 
-    shrink: take from the two roles what they permit beyond need. set_passwords: where an account has another one; not
-    of one that was there without its role, which may be somebody's own. One that holds Admin is left as it is.
+    shrink: take from the two roles what they permit beyond need. set_passwords: where an account has another one. What
+    may be somebody's own is left as it is: an account that holds Admin, or neither its role nor its password.
     Raises BridgeError where Airflow cannot be asked or refuses; what was done until then is in the report.
     """
     can = admin.capabilities()
@@ -47,7 +47,7 @@ def ensure(
             f"{admin.name} has no accounts that Gatehouse could make: {reason}. Make them where its people are kept"
         )
         return
-    made: list[tuple[Account, bool]] = []
+    made: list[Account] = []
     for account in accounts:
         before = admin.user(account.username)
         if before is not None and ADMIN in before.roles:
@@ -57,10 +57,17 @@ def ensure(
             )
             continue
         _ensure_role(admin, account, shrink=shrink, report=report)
+        if before is not None and account.role not in before.roles and _signed_in(account, sign_in) is None:
+            report.wrong.append(
+                f"{account.part}.username = “{account.username}” is there without the role {account.role}, does not "
+                "take the password that Gatehouse has, and is left as it is: if it is somebody’s own, name another in "
+                "the file; if it is Gatehouse’s, give it that role in Airflow and run this again with --set-passwords"
+            )
+            continue
         _ensure_user(admin, account, before, report)
-        made.append((account, before is None or account.role in before.roles))
-    for account, is_ours in made:
-        _try(admin, account, is_ours=is_ours, sign_in=sign_in, set_passwords=set_passwords, report=report)
+        made.append(account)
+    for account in made:
+        _try(admin, account, sign_in=sign_in, set_passwords=set_passwords, report=report)
 
 
 # --- roles and users -------------------------------------------------------------------------------------------------
@@ -125,24 +132,12 @@ def _ensure_user(admin: Airflow, account: Account, user: User | None, report: Re
 
 
 # --- signing in ------------------------------------------------------------------------------------------------------
-def _try(
-    admin: Airflow, account: Account, *, is_ours: bool, sign_in: SignIn, set_passwords: bool, report: Report
-) -> None:
-    """What the account lacks is read as administrator; then it has to show the same itself.
-
-    is_ours: made by this run, or there with its role before; the password of another is nobody's to set unasked.
-    """
+def _try(admin: Airflow, account: Account, *, sign_in: SignIn, set_passwords: bool, report: Report) -> None:
+    """What the account lacks is read as administrator; then it has to show the same itself."""
     lacks = admin.lacking(account.permissions, username=account.username)
     for pair in sorted(lacks):
         report.wrong.append(f"the {account.part} lacks {listed([pair])} (to {account.permissions[pair]})")
     shown = _signed_in(account, sign_in)
-    if shown is None and not is_ours:
-        report.wrong.append(
-            f"Airflow does not take the password that Gatehouse has for {account.username}, which was there without "
-            f"the role {account.role}: if it is somebody’s own, take the role from it and name another as "
-            f"{account.part}.username in the file; if it is Gatehouse’s, run this again, --set-passwords sets that one"
-        )
-        return
     if shown is None and set_passwords:
         admin.update_user(account.username, password=account.password)
         report.done.append(f"set the password of {account.username}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
@@ -13,9 +14,9 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
 from portal.catalogue.models import Deployment
-from portal.catalogue.queries import deployments_in_force
 from portal.dags.live import client
 from portal.operations import outbox
+from portal.operations.queries import OPEN
 from portal.worker import findings
 
 log = logging.getLogger(__name__)
@@ -37,9 +38,9 @@ def can_be_worked_on(deployment: Deployment, account: str) -> bool:
 
 
 def look_at_all() -> None:
-    """Ask every deployment that is due to be asked."""
+    """Ask every deployment that is due to be asked, also one that left the catalogue while something is to be done."""
     now = timezone.now()
-    for deployment in deployments_in_force():
+    for deployment in Deployment.objects.filter(Q(retired_at=None) | Q(operations__status__in=OPEN)).distinct():
         if deployment.checked_at is None or deployment.checked_at <= now - _every(deployment):
             look_at(deployment)
 

@@ -122,3 +122,14 @@ def test_what_was_found_goes_with_what_it_was_found_of(airflow, tmp_path, catalo
     source = factories.CATALOGUE.read_text().replace(factories.WRITTEN_URL, "http://127.0.0.1:1")
     factories.offer(tmp_path, source=source)
     assert (deployment().found, deployment().airflow_version, deployment().checked_at) == ({}, "", None)
+
+
+def test_what_ends_on_a_deployment_that_left_the_catalogue_is_taken_away(airflow, cast):
+    grant = factories.grant_at_status("active")
+    Deployment.objects.update(retired_at=timezone.now(), status="down", checked_at=None)
+    health.look_at_all()
+    assert deployment().status == "down", "there is nothing to be done there"
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    health.look_at_all()
+    factories.work_off()
+    assert Grant.objects.get().status == "ended"
