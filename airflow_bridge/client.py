@@ -62,7 +62,7 @@ class Airflow(Protocol):
         """Those of `permissions` that an account (by default our own) does not have.
 
         Read from its roles where we may read those; else, for our own account, found by asking for things that do not
-        exist. Raises Forbidden or Unsupported for another account that we may not read.
+        exist. Raises Forbidden or Unsupported for another account that we may not read, NotFound where there is none.
         """
 
     def events(
@@ -130,7 +130,7 @@ class Airflow(Protocol):
         """The role for access to one DAG (see `dag_permissions`): made complete once, and found complete ever after.
 
         Raises NotParsed where Airflow has not read the DAG's file yet, Overruled where the role lacks something again,
-        as it does when the file sets access_control.
+        as it does when the file sets access_control, Conflict where it permits more than that.
         """
 
     # DAGs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from urllib.parse import quote
 
-from airflow_bridge.calls.part import Part
+from airflow_bridge.calls.part import Part, addressable, readable
 from airflow_bridge.errors import NotFound
 from airflow_bridge.types import LogPart, TaskInstance
 
@@ -47,6 +47,6 @@ class Tasks(Part):
         return f"{self._task_path(dag_id, dag_run_id, task_id)}/logs/{int(try_number)}"
 
     def _task_path(self, dag_id: str, dag_run_id: str, task_id: str) -> str:
-        if not task_id or "/" in task_id or task_id in (".", "..", "~"):
-            raise NotFound(f"{self._http.name} cannot have a task called “{task_id}”.")
+        if not addressable(task_id) or task_id == "~":
+            raise NotFound(f"{self._http.name} cannot have a task called “{readable(task_id)}”.")
         return f"{self._run_path(dag_id, dag_run_id)}/taskInstances/{quote(task_id, safe='')}"

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, whole
+from airflow_bridge.calls.part import Part, addressable, readable, whole
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
 from airflow_bridge.types import Variable
 
@@ -68,8 +68,8 @@ class Variables(Part):
         return self._http.call("GET", self._variable_path(key), what=what, needs=needs, shape=self._shapes.variable)
 
     def _variable_path(self, key: str) -> str:
-        if not key or len(key) > KEY or "/" in key or key in (".", ".."):
-            raise Rejected(f"“{key}” cannot be addressed as a variable of {self._http.name}.", field="key")
+        if not addressable(key) or len(key) > KEY:
+            raise Rejected(f"“{readable(key)}” cannot be addressed as a variable of {self._http.name}.", field="key")
         return f"{self.core}/variables/{quote(key, safe='')}"
 
 

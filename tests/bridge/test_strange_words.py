@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_bridge import Airflow, BasicAuth, Rejected, TokenAuth, Unexpected, connect
+from airflow_bridge import Airflow, BasicAuth, NotFound, Rejected, TokenAuth, Unexpected, connect
 from airflow_bridge.auth import Credentials
 from tests.bridge.loopback import Told, loopback
 
@@ -39,6 +39,7 @@ def test_a_version_that_is_none(api: str, auth: Credentials, version: object) ->
         (lambda airflow: airflow.update_role(HALF, []), "name"),
         (lambda airflow: airflow.delete_role(HALF), "name"),
         (lambda airflow: airflow.rename_role("Viewer", HALF), "name"),
+        (lambda airflow: airflow.set_variable(HALF, "on"), "key"),
     ],
 )
 def test_half_a_character_in_a_name(airflow: Airflow, call: Callable[[Airflow], object], field: str) -> None:
@@ -51,3 +52,6 @@ def test_half_a_character_in_a_name(airflow: Airflow, call: Callable[[Airflow], 
 def test_nobody_has_such_a_name(airflow: Airflow) -> None:
     assert airflow.user(HALF) is None
     assert airflow.role(HALF) is None
+    with pytest.raises(NotFound) as caught:
+        airflow.log("sales_report", "a_run", HALF)
+    str(caught.value).encode()
