@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from airflow_bridge.types import RateLimit
 
 LONGEST = 15 * 60.0  # seconds nobody asks at a server's word: one bad header must not close a deployment for years
+DAY = 24 * 3600.0  # seconds; callers are told of no longer wait, which they may add to a date
 _EPOCH = 1_000_000_000  # a reset above this is a moment, not a number of seconds, as X-RateLimit-Reset often is
 _MILLISECONDS = 100 * _EPOCH  # and above this a moment in milliseconds
 _NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)(?=\s*(?:[;,]|$))"  # a whole value: the 2026 of a date is no number of seconds
@@ -63,13 +64,13 @@ class Gate:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from Retry-After (RFC 9110: seconds or a date), else from the RateLimit headers; or None.
 
-    At most LONGEST.
+    At most DAY.
     """
     seconds = _retry_after(headers.get("retry-after", "").strip())
     if seconds is None:
         limit = rate_limit(headers)
         seconds = limit.reset if limit else None
-    return None if seconds is None else min(seconds, LONGEST)
+    return None if seconds is None else min(seconds, DAY)
 
 
 def _retry_after(value: str) -> float | None:
