@@ -152,15 +152,13 @@ def _decoded(body: bytes, coding: str) -> bytes:
     if not body or coding not in CODINGS:
         return body
     for window in CODINGS[coding]:
-        unpacking = zlib.decompressobj(window)
         try:
-            whole = unpacking.decompress(body, LARGEST + 1)
+            whole = zlib.decompressobj(window).decompress(body, LARGEST + 1)
         except zlib.error:
             continue
         if len(whole) > LARGEST:
             raise TooLarge
-        if unpacking.eof:
-            return whole
+        return whole
     raise Lost(silent=False)
 
 

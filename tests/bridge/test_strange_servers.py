@@ -153,10 +153,10 @@ def test_a_packed_answer(coding: str, body: bytes) -> None:
     [
         ("Content-Encoding: gzip, gzip", TWICE),
         ("Content-Encoding: gzip\r\nContent-Encoding: gzip", TWICE),
-        ("Content-Encoding: gzip", packed(b"{}", GZIP)[:-9]),
+        ("Content-Encoding: gzip", b"{}"),
     ],
 )
-def test_an_answer_that_is_packed_twice_or_in_part(coding: str, body: bytes) -> None:
+def test_an_answer_that_is_packed_twice_or_not_as_it_says(coding: str, body: bytes) -> None:
     with pytest.raises(Lost):
         receive(body, coding)
 
