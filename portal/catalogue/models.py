@@ -65,6 +65,10 @@ class Deployment(models.Model):
         refused = self.found.get("refused", ("granter", "runner"))
         return self.status == self.Status.NEEDS_REAUTHENTICATION and account in refused
 
+    def can_be_worked_on(self, account: str) -> bool:
+        """Whether what that account is to do may be tried: not while Airflow is known to be away or to refuse it."""
+        return self.status != self.Status.DOWN and not self.refuses(account)
+
     def why_not(self, what: str) -> str:
         """Why this Airflow cannot do it (a word of `airflow_bridge.capabilities.WHAT`); empty where it can."""
         return str(self.found.get("missing", {}).get(what, ""))

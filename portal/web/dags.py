@@ -132,6 +132,7 @@ def _page(request: Request, option: DagOption, *, live: Live | None = None, **fo
         "switching": switching,
         "switch_failed": None if switching else _switch_failed(option),
         "switching_waits": operations.why_waiting(switching) if switching else "",
+        "runs_wait": not option.dag.deployment.can_be_worked_on("runner"),
         "run_form": RunForm(initial={"conf": _pretty(defaults), "key": uuid.uuid4().hex}),
         "switch_form": SwitchForm(),
         **forms,

@@ -55,7 +55,7 @@ FINAL = (GivenUp, Rejected, NotFound, Unsupported)
 def run(operation_id: int) -> None:
     """Try one operation once. Never raises for what Airflow does; what is left to do stays in the outbox."""
     waiting = Operation.objects.select_related("deployment").filter(pk=operation_id).first()
-    if waiting is None or not health.can_be_worked_on(waiting.deployment, waiting.account):
+    if waiting is None or not waiting.deployment.can_be_worked_on(waiting.account):
         return
     operation = outbox.claim(operation_id, worker=outbox.process_name())
     if operation is None:

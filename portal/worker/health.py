@@ -32,11 +32,6 @@ VERBS = {
 }
 
 
-def can_be_worked_on(deployment: Deployment, account: str) -> bool:
-    """Whether operations of an account may be tried there: not while it is known to be away or to refuse it."""
-    return deployment.status != S.DOWN and not deployment.refuses(account)
-
-
 def look_at_all() -> None:
     """Ask every deployment that is due to be asked, also one that left the catalogue while something is to be done."""
     now = timezone.now()
@@ -101,7 +96,7 @@ def mark(
 ) -> None:
     """Keep a deployment's state. A change is an event; coming back wakes the operations that wait for it."""
     now = timezone.now()
-    before = {account for account in deployment.accounts if not can_be_worked_on(deployment, account)}
+    before = {account for account in deployment.accounts if not deployment.can_be_worked_on(account)}
     columns: dict[str, object] = {"checked_at": now, "status_detail": detail}
     if found is not None:
         columns["found"] = found
@@ -124,5 +119,5 @@ def mark(
         else:
             rows.update(**columns)
     deployment.refresh_from_db()
-    if (changed and status == S.UP) or any(can_be_worked_on(deployment, account) for account in before):
+    if (changed and status == S.UP) or any(deployment.can_be_worked_on(account) for account in before):
         outbox.wake(deployment)

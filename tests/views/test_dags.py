@@ -240,6 +240,22 @@ def test_unpausing(client_as, airflow):
     assert not airflow.state.dags["sales_report"].paused
 
 
+@pytest.mark.parametrize(
+    ("status", "refused", "waits"),
+    [
+        ("up", [], False),
+        ("down", [], True),
+        ("needs_reauthentication", ["runner"], True),
+        ("needs_reauthentication", ["granter"], False),
+    ],
+)
+def test_when_a_run_would_start_is_said(client_as, status, refused, waits):
+    Deployment.objects.update(status=status, found={"refused": refused})
+    text = Page(client_as("colleague").get(SALES)).text
+    assert ("It waits until Airflow can be reached again" in text) is waits
+    assert ("It starts within seconds" in text) is not waits
+
+
 def test_an_airflow_that_is_away_is_said_while_it_waits(client_as):
     client_as("colleague").post(f"{SALES}/pause", {"reason": "bad numbers"})
     Deployment.objects.update(status="down")
