@@ -279,7 +279,7 @@ def find_api(
     Raises Unsupported where it speaks neither, Unreachable and its like.
     """
     refusals: list[str] = []
-    for api in ("v2", "v1"):
+    for api in ("v1",) if isinstance(auth, BasicAuth) else ("v2", "v1"):  # Airflow 3 takes no password with a call
         airflow = connect(
             name=name,
             url=url,

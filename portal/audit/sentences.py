@@ -72,6 +72,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.DAG_UNPAUSED: "{target} is no longer paused: Airflow confirms it{asked_by}",
     Verb.DAG_PAUSE_FAILED: "{target} could not be paused in Airflow{why}",
     Verb.DAG_UNPAUSE_FAILED: "{target} could not be unpaused in Airflow{why}",
+    Verb.DAG_SWITCH_LEFT_OUT: "A change of {target}’s pause switch was left out ({operation}): {later} came after it",
     Verb.VARIABLE_CHANGE_REQUESTED: "{actor} asked to change the variable {variable}{reason}",
     Verb.VARIABLE_CHANGE_REFUSED: "{actor} could not change the variable {variable}{said}",
     Verb.VARIABLE_CHANGED: "The variable {variable} is changed: Airflow confirms it{asked_by}",

@@ -73,6 +73,7 @@ class Verb(StrEnum):
     DAG_UNPAUSED = "dag.unpaused"
     DAG_PAUSE_FAILED = "dag.pause_failed"
     DAG_UNPAUSE_FAILED = "dag.unpause_failed"
+    DAG_SWITCH_LEFT_OUT = "dag.switch_left_out"
 
     VARIABLE_CHANGE_REQUESTED = "variable.change_requested"
     VARIABLE_CHANGE_REFUSED = "variable.change_refused"

@@ -23,8 +23,8 @@ def switches_of(dag: str) -> QuerySet[Operation]:
 
 
 def later(operation: Operation) -> Operation | None:
-    """The last one that asks for the same kind of thing of the same subject after it, and did not come to nothing."""
-    asked = of_subject(operation.subject).filter(kind=operation.kind, pk__gt=operation.pk)
+    """The last one of its lane that was asked for after it, and did not come to nothing."""
+    asked = Operation.objects.filter(lane=operation.lane, pk__gt=operation.pk).order_by("pk")
     return asked.exclude(status__in=COUNTS_NOT).last()
 
 

@@ -29,10 +29,10 @@ from portal.audit.verbs import Verb
 from portal.catalogue import secrets
 from portal.catalogue.models import Deployment
 from portal.errors import Conflict
-from portal.operations import outbox
+from portal.operations import outbox, queries
 from portal.operations.models import Operation
 from portal.worker import health
-from portal.worker.handlers import Done, GivenUp, Handler, NotNeeded, NotYet
+from portal.worker.handlers import Done, GivenUp, Handler, NotNeeded, NotYet, record
 from portal.worker.handlers.dags import SetPaused, TriggerRun
 from portal.worker.handlers.grants import GrantRole, RevokeRole
 from portal.worker.handlers.variables import SetVariable
@@ -62,6 +62,9 @@ def run(operation_id: int) -> None:
         return
     handler = HANDLERS[operation.kind]
     try:
+        if handler.overtaken and (later := queries.later(operation)) is not None:
+            _leave_out(operation, handler.overtaken, later)
+            return
         done = handler.carry_out(operation)
         _settle(operation, handler, done)
     except NotNeeded as error:
@@ -93,6 +96,14 @@ def _settle(operation: Operation, handler: Handler, done: Done) -> None:
     with recording() as trail:
         handler.settle(operation, done, trail)
         outbox.succeed(operation, before=done.before, after=done.after)
+
+
+def _leave_out(operation: Operation, verb: Verb, later: Operation) -> None:
+    """A lane runs one at a time but not in order: what was tried in vain must not undo what was asked after it."""
+    with recording() as trail:
+        asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
+        record(trail, verb, operation, later=later.ref, **asked)
+        outbox.cancel(operation, because=f"{later.ref} asks for the same and came after {operation.ref}.")
 
 
 def _cancel(operation: Operation, because: str) -> None:

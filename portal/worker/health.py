@@ -82,6 +82,7 @@ def _refused(deployment: Deployment) -> dict[str, str]:
 
 def refuse(deployment: Deployment, account: str, why: str) -> None:
     """One of the accounts was just not let in."""
+    deployment.refresh_from_db()  # the other may have been refused since it was read
     refused = {name for name in deployment.accounts if deployment.refuses(name)} | {account}
     mark(deployment, S.NEEDS_REAUTHENTICATION, why, found=deployment.found | {"refused": sorted(refused)})
 

@@ -130,6 +130,13 @@ def test_what_stands_before_an_airflow_may_want_to_know_who_asks_for_anything(re
             airflow.close()
 
 
+def test_what_gives_a_password_with_every_call_is_for_airflow_2() -> None:
+    with FakeAirflow(release="2.11.2") as fake:
+        assert find_api(name="prod", url=fake.url, auth=BasicAuth(*fake.admin)) == "v1"
+    with FakeAirflow() as fake, pytest.raises(Unsupported, match="is no Airflow 2 or 3"):
+        find_api(name="prod", url=fake.url, auth=BasicAuth(*fake.admin))
+
+
 def signed_in(fake: FakeAirflow) -> dict[str, str]:
     body = json.dumps(dict(zip(("username", "password"), fake.admin, strict=True))).encode()
     request = urllib.request.Request(f"{fake.url}/auth/token", body, {"Content-Type": "application/json"})

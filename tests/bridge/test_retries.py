@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,12 +100,15 @@ def test_waiting_for_a_place_counts(fake: FakeAirflow, make: Callable[..., Airfl
         patience.append(told["patience"])
         raise Lost(silent=True)
 
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later, sleep=time.sleep)
+    later, turn = 0.0, threading.Event()
     monkeypatch.setattr(http._wire, "send", send)
+    monkeypatch.setattr("airflow_bridge.http.time", clock)
     with ThreadPoolExecutor(1) as pool, http._gate.passage(1, time.monotonic() + 9):
         waiting = pool.submit(airflow.set_roles, "alice", ["Op"])
         while not http._gate._changed._waiters:
-            time.sleep(0.01)
-        time.sleep(1.0)
+            turn.wait(0.01)
+        later = 1.0
     with pytest.raises(TimedOut):
         waiting.result()
     assert patience[0] < 0.8

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
+from portal.audit.verbs import Verb
 from portal.operations.models import Operation
 
 
@@ -42,7 +44,28 @@ class NotNeeded(Exception):
 class Handler(Protocol):
     patience: int | None
     """How many attempts may fail before it is given up; None: never."""
+    overtaken: Verb | None
+    """The event of one that a later operation of its lane made pointless; None where each is to be done."""
 
     def carry_out(self, operation: Operation) -> Done: ...
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None: ...
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None: ...
+
+
+def record(
+    trail: Trail,
+    verb: Verb,
+    operation: Operation,
+    outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
+    **detail: object,
+) -> None:
+    """An event of what became of an operation; nobody does it in person."""
+    trail.add(
+        verb,
+        by=None,
+        target=operation.subject,
+        outcome=outcome,
+        deployment=operation.deployment.name,
+        operation=operation.ref,
+        detail=detail,
+    )

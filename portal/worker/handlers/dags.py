@@ -17,7 +17,7 @@ from portal.dags.models import Run
 from portal.dags.states import RUN
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker.handlers import Done, GivenUp
+from portal.worker.handlers import Done, GivenUp, record
 
 TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked
 
@@ -26,6 +26,7 @@ class TriggerRun:
     """Airflow has the run under the id fixed when it was asked for: one run, however often this is tried."""
 
     patience: int | None = 6
+    overtaken: Verb | None = None
 
     def carry_out(self, operation: Operation) -> Done:
         run = Run.objects.select_related("dag__deployment", "requested_by").get(pk=operation.payload["run"])
@@ -52,13 +53,13 @@ class TriggerRun:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
         seen = done.found
         RUN.move(run, to=seen.state, started_at=seen.started_at, ended_at=seen.ended_at, seen_at=timezone.now())
-        _record(Verb.RUN_STARTED, operation, run.ref, run.dag, trail, dag_run_id=run.dag_run_id, state=seen.state)
+        detail = {"dag": run.dag.dag_id, "dag_run_id": run.dag_run_id, "state": seen.state}
+        record(trail, Verb.RUN_STARTED, operation, **detail)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
         RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=timezone.now())
-        failed = AuditEvent.Outcome.FAILED
-        _record(Verb.RUN_START_FAILED, operation, run.ref, run.dag, trail, outcome=failed, why=why)
+        record(trail, Verb.RUN_START_FAILED, operation, AuditEvent.Outcome.FAILED, dag=run.dag.dag_id, why=why)
 
 
 def _note(run: Run) -> str:
@@ -67,9 +68,10 @@ def _note(run: Run) -> str:
 
 
 class SetPaused:
-    """The DAG's switch stands where it was asked to."""
+    """The DAG's switch stands where it was last asked to."""
 
     patience: int | None = 6
+    overtaken: Verb | None = Verb.DAG_SWITCH_LEFT_OUT
 
     def __init__(self, *, paused: bool) -> None:
         self.paused = paused
@@ -91,40 +93,12 @@ class SetPaused:
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         dag = _dag(operation)
         observe_dag(dag, done.found, None)
-        _record(
-            self.done,
-            operation,
-            str(dag),
-            dag,
-            trail,
-            reason=operation.payload.get("reason", ""),
-            requested_by=operation.requested_by,
-        )
+        asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
+        record(trail, self.done, operation, dag=dag.dag_id, **asked)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
-        dag = _dag(operation)
-        _record(self.failed, operation, str(dag), dag, trail, outcome=AuditEvent.Outcome.FAILED, why=why)
+        record(trail, self.failed, operation, AuditEvent.Outcome.FAILED, dag=_dag(operation).dag_id, why=why)
 
 
 def _dag(operation: Operation) -> Dag:
     return Dag.objects.select_related("deployment").get(pk=operation.payload["dag"])
-
-
-def _record(
-    verb: Verb,
-    operation: Operation,
-    target: str,
-    dag: Dag,
-    trail: Trail,
-    outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
-    **detail: object,
-) -> None:
-    trail.add(
-        verb,
-        by=None,
-        target=target,
-        outcome=outcome,
-        deployment=dag.deployment.name,
-        operation=operation.ref,
-        detail={"dag": dag.dag_id, **detail},
-    )

@@ -27,6 +27,7 @@ class GrantRole:
     """The beneficiary has the role, and Airflow itself shows it."""
 
     patience: int | None = 6
+    overtaken: Verb | None = None
 
     def carry_out(self, operation: Operation) -> Done:
         grant = _grant(operation, G.APPLYING)
@@ -55,6 +56,7 @@ class RevokeRole:
     """The beneficiary has the role no longer, unless another live grant requires it. Never given up."""
 
     patience: int | None = None
+    overtaken: Verb | None = None
 
     def carry_out(self, operation: Operation) -> Done:
         grant = _grant(operation, G.ENDING)

@@ -133,3 +133,11 @@ def test_what_ends_on_a_deployment_that_left_the_catalogue_is_taken_away(airflow
     health.look_at_all()
     factories.work_off()
     assert Grant.objects.get().status == "ended"
+
+
+def test_both_accounts_refused_at_the_same_moment(airflow):
+    """Each by a worker that read the deployment while all was well."""
+    one, other = deployment(), deployment()
+    health.refuse(one, "runner", "no")
+    health.refuse(other, "granter", "no")
+    assert (deployment().refuses("granter"), deployment().refuses("runner")) == (True, True)

@@ -164,6 +164,25 @@ def test_pause_and_unpause_are_read_back_and_shown_at_once(airflow, dag, cast):
     assert DagState.objects.get(dag=dag).paused is False
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_an_older_pause_does_not_undo_a_newer_unpause(airflow, dag, cast, done):
+    """Tried in vain while Airflow was away, it is tried again when somebody has wanted the opposite since."""
+    old = actions.pause(by=cast["colleague"], dag=dag, reason="upkeep")
+    airflow.stop()
+    factories.work_off()
+    airflow.start()
+    Deployment.objects.update(status="up")
+    Operation.objects.update(not_before=timezone.now() + timedelta(minutes=5))
+    actions.unpause(by=cast["colleague"], dag=dag)
+    if done:
+        factories.work_off()
+    try_again()
+    old.refresh_from_db()
+    assert (old.status, airflow.state.dags["sales_report"].paused) == ("cancelled", False)
+    assert Verb.DAG_SWITCH_LEFT_OUT in verbs()
+    assert Verb.DAG_PAUSED not in verbs()
+
+
 def test_pausing_what_is_paused_changes_nothing_and_succeeds(airflow, dag, cast):
     airflow.state.dags["sales_report"].paused = True
     actions.pause(by=cast["colleague"], dag=dag, reason="upkeep")
