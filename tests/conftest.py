@@ -218,7 +218,7 @@ def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
 
 # --- real servers ----------------------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Real Airflow by real Airflow. Backfills at the end of each: they lock its SQLite for half a minute.
+    """Real Airflow by real Airflow.
 
     On another database than SQLite only what that can matter to: what uses it, and that before one Airflow.
     """
@@ -226,7 +226,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unconcerned = [item for item in items if not _is_about_database(item)]
         config.hook.pytest_deselected(items=unconcerned)
         items[:] = [item for item in items if item not in set(unconcerned)]
-    items.sort(key=lambda item: (_release(item), bool(_release(item)) and item.path.name == "test_backfills.py"))
+    items.sort(key=_release)
 
 
 def _release(item: pytest.Item) -> str:
@@ -243,10 +243,10 @@ def _is_about_database(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-def real_airflows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflows]:
+def real_airflows(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[RealAirflows]:
     from tests.real_airflow import RealAirflows
 
-    found = RealAirflows(tmp_path_factory.mktemp("airflow"))
+    found = RealAirflows(tmp_path_factory.mktemp("airflow"), postgres_url)
     yield found
     found.close()
 

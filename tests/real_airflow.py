@@ -4,12 +4,17 @@ A test that wants one carries the mark `on(release)` and asks for a fixture of t
 Airflow 3.3.2, `real_airflows.get("2.11.2")` any release. By the mark all tests of a release come one after the other,
 and `pytest -m "real_airflow(release='2.11.2')"` runs them alone. They share a server, so they use names of their own
 (`unique`).
+
+They use PostgreSQL, unlike the demo's. On SQLite, Airflow 3 waits for the database on the thread that would let go of
+it: of two changes at one moment one is answered 500 after five seconds, and a scheduler that waits as long ends.
 """
 
 from __future__ import annotations
 
 import secrets
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,9 +28,9 @@ from portal.demo.airflow import (
     ensure_environment,
     ensure_service_accounts,
 )
-from portal.demo.airflow.releases import DAGS
+from portal.demo.airflow.releases import DAGS, REPOSITORY
 from tests.conftest import missing
-from tests.services import free_port
+from tests.services import free_port, new_database
 
 GRANTER = ("gatehouse-access", "granter's password")
 RUNNER = ("gatehouse-runs", "runner's password")
@@ -40,6 +45,9 @@ SETTINGS = {
     "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "120",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",  # Airflow 2: before that a change of the file is nothing
 }
+ON_POSTGRES = {"2.11.2": {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor"}}
+"""What a release can only do there."""
+DRIVERS = REPOSITORY / "requirements" / "airflow-postgres.txt"
 CONTRACT_DAGS = Path(__file__).resolve().parent / "contract" / "dags"
 
 
@@ -81,10 +89,14 @@ def on(release: str) -> pytest.MarkDecorator:
 
 
 class RealAirflows:
-    """Starts what is asked for in a new folder below `folder`, and ends it when another is asked for."""
+    """Starts what is asked for in a new folder below `folder`, and ends it when another is asked for.
 
-    def __init__(self, folder: Path) -> None:
+    postgres: the address of a server on which each gets a database of its own.
+    """
+
+    def __init__(self, folder: Path, postgres: str) -> None:
         self._folder = folder
+        self._postgres = postgres
         self._server: AirflowServer | None = None
         self._running: RealAirflow | None = None
         self._broken: dict[str, AirflowNotUp] = {}
@@ -95,6 +107,7 @@ class RealAirflows:
             self.close()
             try:
                 python = ensure_environment(release=RELEASES[name])
+                _ensure_drivers(python)
             except NotInstalled as error:
                 missing(str(error))
             if name in self._broken:  # not again for each of its tests
@@ -113,7 +126,10 @@ class RealAirflows:
 
     def _start(self, name: str, python: Path) -> RealAirflow:
         home, release = self._folder / unique(name), RELEASES[name]
-        release = replace(release, settings={**release.settings, **SETTINGS})
+        database = new_database(self._postgres, unique("airflow"))
+        kept = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.replace("postgres://", "postgresql+psycopg2://")}
+        more = {**SETTINGS, **ON_POSTGRES.get(name, {}), **kept}
+        release = replace(release, settings={**release.settings, **more})
         dags = home / "dags"
         dags.mkdir(parents=True)
         for file in (*DAGS.glob("*.py"), *CONTRACT_DAGS.glob("*.py")):
@@ -124,3 +140,11 @@ class RealAirflows:
         if release.accounts == "database":
             ensure_service_accounts(self._server, granter=GRANTER, runner=RUNNER, api=release.api)
         return RealAirflow(self._server, dags)
+
+
+def _ensure_drivers(python: Path) -> None:
+    """Nothing happens where they are. Raises NotInstalled."""
+    command = ["uv", "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(DRIVERS)]
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
+    if done.returncode:
+        raise NotInstalled(f"requirements/{DRIVERS.name} could not be installed: {done.stderr.strip()}")

@@ -92,7 +92,7 @@ def steps(folder: Path) -> list[Step]:
         Step(
             f"tests with Airflow {release}",
             pytest("-m", f"real_airflow(release='{release}')", *(["tests"] if release in MAIN else ["tests/contract"])),
-            needs=("chromium",) if release in MAIN else (),
+            needs=("chromium", "initdb") if release in MAIN else ("initdb",),
             single=True,
         )
         for release in (*MAIN, *OTHERS)

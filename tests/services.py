@@ -69,6 +69,15 @@ def postgres() -> Iterator[str]:
             yield f"postgres://gatehouse@127.0.0.1:{port}/postgres"
 
 
+def new_database(url: str, name: str) -> str:
+    """Make an empty database on the server at `url`; its address."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]  # a name of ours
+    return url.rpartition("/")[0] + f"/{name}"
+
+
 @contextlib.contextmanager
 def redis() -> Iterator[str]:
     """A Redis of its own that keeps nothing; yields its address."""

@@ -37,31 +37,37 @@ def well_formed(run_id: str) -> bool:
     return re.fullmatch(RUN_ID, run_id) is not None
 
 
-def wrong_param(dag: FakeDag, conf: Mapping[str, Any], names: Iterable[str], *, nothing: str) -> str:
+def wrong_param(
+    dag: FakeDag, conf: Mapping[str, Any], names: Iterable[str], *, nothing: str, jsonb: bool = False
+) -> str:
     """The first fault among the parameters, as jsonschema tells it; as far as the demo uses it: type, enum, bounds.
 
-    nothing: what is said where a value must be given and is not.
+    nothing: what is said where a value must be given and is not. jsonb: the schemas are kept in such a column, where
+    PostgreSQL orders the keys by their length; jsonschema goes by their order.
     """
     for name in names:
         param = dag.params[name]
         schema, value = param["schema"], conf.get(name, param["value"])
+        if jsonb:
+            schema = dict(sorted(schema.items(), key=lambda item: (len(item[0]), item[0])))
         kinds = schema.get("type", [])
         kinds = [kinds] if isinstance(kinds, str) else kinds
-        rule = ""
         if name not in conf and value is None and kinds and "null" not in kinds:
             return f"Invalid input for param {name}: {nothing}"
-        if kinds and not any(_is(value, kind) for kind in kinds):
-            rule, words = "type", f"{value!r} is not of type {', '.join(repr(kind) for kind in kinds)}"
-        elif "enum" in schema and value not in schema["enum"]:
-            rule, words = "enum", f"{value!r} is not one of {schema['enum']!r}"
-        elif _is(value, "number") and value < schema.get("minimum", value):
-            rule, words = "minimum", f"{value!r} is less than the minimum of {schema['minimum']}"
-        elif _is(value, "number") and value > schema.get("maximum", value):
-            rule, words = "maximum", f"{value!r} is greater than the maximum of {schema['maximum']}"
-        if rule:
+        faults = {
+            "type": not any(_is(value, kind) for kind in kinds) and f"is not of type {', '.join(map(repr, kinds))}",
+            "enum": value not in schema.get("enum", [value]) and f"is not one of {schema['enum']!r}",
+            "minimum": _is(value, "number")
+            and value < schema.get("minimum", value)
+            and f"is less than the minimum of {schema['minimum']}",
+            "maximum": _is(value, "number")
+            and value > schema.get("maximum", value)
+            and f"is greater than the maximum of {schema['maximum']}",
+        }
+        if rule := next((rule for rule in schema if faults.get(rule)), ""):
             shown = textwrap.indent(pprint.pformat(schema, width=72, sort_dicts=False), "    ")
             where = f"Failed validating {rule!r} in schema:\n{shown}"
-            return f"Invalid input for param {name}: {words}\n\n{where}\n\nOn instance:\n    {value!r}"
+            return f"Invalid input for param {name}: {value!r} {faults[rule]}\n\n{where}\n\nOn instance:\n    {value!r}"
     return ""
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 
-from airflow_bridge import Airflow, Backfill, Conflict, Forbidden, NotFound, Rejected, Unexpected, Unreachable
+from airflow_bridge import Airflow, Backfill, Conflict, Forbidden, NotFound, Rejected
 from tests.contract.conftest import now
-from tests.contract.servers import IDLE, wait_until
+from tests.contract.servers import IDLE
 
 pytestmark = [pytest.mark.contract, pytest.mark.once, pytest.mark.everywhere, pytest.mark.needs("backfills")]
 
@@ -24,27 +24,9 @@ def stretch() -> dict[str, datetime]:
     return {"from_date": begin, "to_date": begin + timedelta(days=2)}
 
 
-def patiently(airflow: Airflow, call: Callable[[], Backfill]) -> Backfill:
-    """Where SQLite is just being written to, Airflow says 503 and has done nothing, or 500 and has done a part."""
-
-    def attempt() -> Backfill | None:
-        try:
-            return call()
-        except Unreachable:
-            return None
-        except Unexpected as error:
-            assert "500" in str(error)
-            for begun in airflow.backfills(DAG):
-                if begun.completed_at is None:
-                    airflow.cancel_backfill(begun.id)
-            return None
-
-    return wait_until(attempt, "the database is free")
-
-
 @pytest.fixture
 def backfill(airflow: Airflow) -> Iterator[Backfill]:
-    made = patiently(airflow, lambda: airflow.start_backfill(DAG, **stretch(), conf={"by": "contract"}))
+    made = airflow.start_backfill(DAG, **stretch(), conf={"by": "contract"})
     yield made
     if airflow.backfill(made.id).completed_at is None:
         airflow.cancel_backfill(made.id)
@@ -99,6 +81,6 @@ def test_what_cannot_be_backfilled(airflow: Airflow) -> None:
 @pytest.mark.separate
 def test_the_granter_backfills_nothing(airflow: Airflow, granter: Airflow) -> None:
     with pytest.raises(Forbidden):
-        patiently(airflow, lambda: granter.start_backfill(DAG, **stretch()))
+        granter.start_backfill(DAG, **stretch())
     with pytest.raises(Forbidden):
         list(granter.backfills(DAG))

@@ -151,6 +151,7 @@ class LossyProxy:
         self._rules: list[_Rule] = []
         self._share = 0.0
         self._lottery: Sequence[str] = ()
+        self._drawn: list[str] = []
         self._busy = 0
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -171,9 +172,12 @@ class LossyProxy:
             self._rules.append(_Rule(re.compile(pattern), fault, self._kinds[fault], times, after))
 
     def at_random(self, share: float, faults: Sequence[str]) -> None:
-        """Do one of `faults` to about this share of all requests; which ones is decided by the seed."""
+        """Do one of `faults` to about this share of all requests, each once before any comes again.
+
+        Which ones, and in which order, is decided by the seed.
+        """
         with self._changed:
-            self._share, self._lottery = share, list(faults)
+            self._share, self._lottery, self._drawn = share, list(faults), []
 
     def lift(self) -> None:
         """No more faults. What is under way goes on."""
@@ -296,7 +300,8 @@ class LossyProxy:
                 rule.times = None if rule.times is None else rule.times - 1
                 return rule.name, rule.fault
         if self._share and self.random.random() < self._share:
-            name = self.random.choice(self._lottery)
+            self._drawn = self._drawn or self.random.sample(self._lottery, len(self._lottery))
+            name = self._drawn.pop()
             return name, self._kinds[name]
         return "", lambda exchange: exchange.answer(exchange.forward())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -50,14 +51,15 @@ COLUMNS = {
 }
 
 
-def taken(column: str, *, open_hearted: bool) -> Refusal:
-    """The same for a run id and for a logical date; older releases show the database's words, which tell them apart."""
+def taken(dag_id: str, column: str, value: str, *, open_hearted: bool) -> Refusal:
+    """The same for a run id and for a logical date; older releases show PostgreSQL's words, which tell them apart."""
     words = "Serious error when handling your request. Check logs for more details - "
     words += f"you will find it in api server when you look for ID {secrets.token_urlsafe(6)}"
     hidden = {"statement": "hidden", "orig_error": "hidden"}
     if open_hearted:
-        failed = f"UNIQUE constraint failed: dag_run.dag_id, dag_run.{column}"
-        hidden = {"statement": "INSERT INTO dag_run (dag_id) VALUES (?)", "orig_error": failed}
+        failed = f'duplicate key value violates unique constraint "dag_run_dag_id_{column}_key"\n'
+        failed += f"DETAIL:  Key (dag_id, {column})=({dag_id}, {value}) already exists.\n"
+        hidden = {"statement": "INSERT INTO dag_run (dag_id) VALUES (%(dag_id)s)", "orig_error": failed}
     return detail(409, {"reason": "Unique constraint violation", **hidden, "message": words})
 
 
@@ -83,12 +85,13 @@ def trigger(call: Call, dag_id: str) -> Any:
         raise detail(400, f"The run_id provided '{run_id}' does not match regex pattern '{RUN_ID}' or '{MADE_UP}'")
     if words := reserved(run_id, ("scheduled", "backfill", "operator_triggered", "asset_triggered")):
         raise detail(400, words)
-    if words := wrong_param(dag, conf, dag.params, nothing="No value passed"):
+    if words := wrong_param(dag, conf, dag.params, nothing="No value passed", jsonb=state.release.since(3, 3)):
         raise detail(400, words)
     if when and any(run.dag_id == dag_id and run.logical_date == when for run in state.runs):
-        raise taken("logical_date", open_hearted=not state.release.since(3, 3))
+        shown = re.sub(r"0+$", "", f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}").rstrip(".")
+        raise taken(dag_id, "logical_date", f"{shown}+00", open_hearted=not state.release.since(3, 3))
     if state.run(dag_id, run_id):
-        raise taken("run_id", open_hearted=not state.release.since(3, 3))
+        raise taken(dag_id, "run_id", run_id, open_hearted=not state.release.since(3, 3))
     run = FakeRun(dag_id, run_id, when, conf, body.get("note"), by=call.by.username)
     run.noted_by = call.by.username if run.note else ""
     if body.get("run_after"):

@@ -91,8 +91,9 @@ class AirflowServer:
             return
         report("creating Airflow's database")
         self._airflow("db", "migrate")
-        with contextlib.closing(sqlite3.connect(self.home / "airflow.db")) as database:
-            database.execute("PRAGMA journal_mode=WAL")  # as Airflow 3 has it: who reads does not wait for who writes
+        if (file := self.home / "airflow.db").exists():
+            with contextlib.closing(sqlite3.connect(file)) as database:
+                database.execute("PRAGMA journal_mode=WAL")  # as Airflow 3: who reads does not wait for who writes
         if self.release.accounts == "database":
             report("creating Airflow's administrator")
             self.ensure_admin()
