@@ -190,6 +190,11 @@ def _error(answer: Answer, asked: Asked) -> BridgeError:
     return Unexpected(f"{came} The log of its api-server says more.{doubt}")
 
 
+def closed(asked: str) -> Unreachable:
+    """asked: "prod was asked ..."."""
+    return Unreachable(f"{asked}, but this client of it is closed. Make another with `connect`.")
+
+
 def not_recognised(asked: Asked) -> str:
     """The words for an Airflow 2 that does not know us: it answers 403 to everything, whatever the reason."""
     return (

@@ -175,7 +175,8 @@ class Airflow(Protocol):
     def wait(self, dag_id: str, dag_run_id: str, *, timeout: float, poll: float = 1.0, slowest: float = 15.0) -> Run:
         """Return it when it has ended, asking every `poll` to `slowest` seconds.
 
-        Raises NotFinished after `timeout` seconds, which says so when the DAG is paused.
+        Raises NotFinished after `timeout` seconds, which says so when the DAG is paused. The last look may begin then:
+        in all it is over after `timeout` and the time of one call.
         """
 
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]: ...

@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +54,7 @@ class Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A host of several addresses has the same time: each of them an equal part of what those before have left."""
         ends = None if timeout is None else time.monotonic() + timeout
-        addresses = _addresses(host, port)
+        addresses = _addresses(host, port, _left(timeout, httpcore.ConnectTimeout))
         for number, address in enumerate(addresses):
             left = _left(None if ends is None else max(0.0, ends - time.monotonic()), httpcore.ConnectTimeout)
             part = None if left is None else left / (len(addresses) - number)
@@ -64,9 +65,22 @@ class Backend(httpcore.NetworkBackend):
         raise failure
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
+    """Of a host by its name, which nobody can stop the operating system from looking up once it has begun: where that
+    takes longer, a thread is left with it."""
+    answer: Future[list[Any]] = Future()
+
+    def look_up() -> None:
+        try:
+            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=look_up, name=f"looking up {host}", daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = answer.result(timeout)
+    except TimeoutError:
+        raise httpcore.ConnectTimeout(f"the address of {host} was not found in time") from None
     except OSError as error:
         raise httpcore.ConnectError(str(error)) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -81,12 +81,14 @@ class Http:
         self._max_concurrent = max_concurrent
         self._gate = Gate.of(url)
         self._wire = Wire(url=url, ca_bundle=ca_bundle, connections=max_concurrent)
+        self.is_closed = False
         self.ahead = ThreadPoolExecutor(max_concurrent, thread_name_prefix="airflow-pages")  # asks for the next pages
         self._sessions: dict[Credentials, Session] = {}
         self._session(auth)
 
     def close(self) -> None:
         """Waits for a page that is being asked for ahead, as long as a call may take at most."""
+        self.is_closed = True
         self.ahead.shutdown(cancel_futures=True)
         self._wire.close()
 
@@ -257,8 +259,7 @@ class Http:
             todo = "Check its certificate." if error.untrusted else "Check that it runs and that its address is right."
             raise _Failed(Unreachable(f"{asked}, but {why}. {todo}"), again=not error.untrusted) from None
         except Closed:
-            words = f"{asked}, but this client of it is closed. Make another with `connect`."
-            raise _Failed(Unreachable(words), again=False) from None
+            raise _Failed(answers.closed(str(asked)), again=False) from None
         except NotHttp:
             raise _Failed(Unexpected(f"{asked}, but the request cannot be put into HTTP."), again=False) from None
         except TooLarge:

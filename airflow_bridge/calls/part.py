@@ -6,11 +6,13 @@ import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
+from airflow_bridge import answers
 from airflow_bridge.auth import Credentials
 from airflow_bridge.errors import BridgeError, NotApplied, NotFound, Rejected, TimedOut, Unsupported
 from airflow_bridge.http import Http
@@ -88,7 +90,13 @@ class Part(ABC):
                 auth=auth,
             )
 
-        return pages(ask, key=tell, ahead=self._http.ahead, asked=f"{self._http.name} was asked {what}")
+        asked = f"{self._http.name} was asked {what}"
+        try:
+            yield from pages(ask, key=tell, ahead=self._http.ahead, asked=asked)
+        except (CancelledError, RuntimeError):  # of the executor, which takes nothing more
+            if not self._http.is_closed:
+                raise
+            raise answers.closed(asked) from None
 
     @contextmanager
     def _reading_back(self, what: str) -> Iterator[None]:

@@ -169,18 +169,20 @@ class Runs(Dags):
         run: Run | None = None
         while True:
             unread: BridgeError | None = None
-            try:
-                run = self._read_run(dag_id, dag_run_id)
-                if run.is_final:
-                    return run
-            except (Unreachable, TimedOut, RateLimited) as error:
-                if run is None:
-                    raise
-                unread = error
-            left = deadline - time.monotonic()
-            if left <= 0:
-                words = self._last_seen(run, timeout, unread) if unread else self._still_going(run, timeout)
-                raise NotFinished(words, run=run) from None
+            # the last reading, and whether the DAG is paused, are one call that may begin when the time is over
+            with self._http.whole():
+                try:
+                    run = self._read_run(dag_id, dag_run_id)
+                    if run.is_final:
+                        return run
+                except (Unreachable, TimedOut, RateLimited) as error:
+                    if run is None:
+                        raise
+                    unread = error
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    words = self._last_seen(run, timeout, unread) if unread else self._still_going(run, timeout)
+                    raise NotFinished(words, run=run) from None
             retry_after = (unread.retry_after if unread else None) or 0.0
             http._wait(min(left, max(retry_after, pause * _random.uniform(0.75, 1.0))))
             pause = min(slowest, pause * 1.5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from typing import Any
 
 import httpcore
@@ -69,3 +71,25 @@ def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(httpcore.ConnectError):
         Backend().connect_tcp(NAME, 443, 1.0)
+
+
+def test_a_name_that_nobody_answers_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver may take its minute: the call has no more than its own time."""
+    over, asked = threading.Event(), threading.Event()
+
+    def never(*_: object, **__: object) -> list[Any]:
+        asked.set()
+        over.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    try:
+        with (
+            until(time.monotonic() + 0.1),
+            pytest.raises(httpcore.ConnectTimeout, match=f"{NAME} was not found in time"),
+        ):
+            Backend().connect_tcp(NAME, 443, 30.0)
+        assert asked.is_set()
+        assert not over.is_set()
+    finally:
+        over.set()

@@ -183,3 +183,13 @@ def test_a_client_that_is_closed(fake: FakeAirflow, make: Callable[..., Airflow]
         for call in (read, write, lambda airflow: airflow.version(), lambda airflow: list(airflow.users())):
             with pytest.raises(Unreachable, match="closed"):
                 call(airflow)
+
+
+def test_a_client_that_is_closed_in_the_middle_of_a_list(fake: FakeAirflow, make: Callable[..., Airflow]) -> None:
+    fake.add_users(250)
+    airflow = make()
+    listed = airflow.users()
+    next(listed)
+    airflow.close()
+    with pytest.raises(Unreachable, match=r"asked for its users, but this client of it is closed"):
+        list(listed)

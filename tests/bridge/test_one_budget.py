@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_bridge import Airflow, NotFound, PasswordAuth, connect
+from airflow_bridge import Airflow, NotFinished, NotFound, PasswordAuth, connect
 from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.http import Http
 
@@ -19,6 +19,7 @@ EVERYWHERE: dict[str, Callable[[Airflow], object]] = {
     "find_user": lambda airflow: airflow.find_user(username="nobody", email="alice@example.com"),
     "delete_user": lambda airflow: airflow.delete_user("alice"),
     "recent_runs": lambda airflow: airflow.recent_runs("sales_report"),
+    "wait": lambda airflow: airflow.wait("sales_report", "waiting", timeout=0),
     "task_instances": lambda airflow: airflow.task_instances("sales_report", "none"),
 }
 ON_3: dict[str, Callable[[Airflow], object]] = {
@@ -48,7 +49,9 @@ def test_all_requests_of_a_call_end_at_the_same_time(
         fake.add_user("alice", email="alice@example.com")
         api = "v1" if release.startswith("2.") else "v2"
         airflow = connect(name="prod", url=fake.url, api=api, auth=PasswordAuth(*fake.admin))
-        with contextlib.suppress(NotFound):
+        airflow.trigger("sales_report", dag_run_id="waiting")
+        ends.clear()
+        with contextlib.suppress(NotFound, NotFinished):
             call(airflow)
         airflow.close()
     assert len(ends) == 1 or (None not in ends and len(set(ends)) == 1)

@@ -149,8 +149,7 @@ class LossyProxy:
         self._kinds = kinds
         self._changed = threading.Condition()
         self._rules: list[_Rule] = []
-        self._share = 0.0
-        self._lottery: Sequence[str] = ()
+        self._lottery: list[str] = []
         self._drawn: list[str] = []
         self._busy = 0
         self._open: set[socket.socket] = set()
@@ -172,18 +171,18 @@ class LossyProxy:
             self._rules.append(_Rule(re.compile(pattern), fault, self._kinds[fault], times, after))
 
     def at_random(self, share: float, faults: Sequence[str]) -> None:
-        """Do one of `faults` to about this share of all requests, each once before any comes again.
+        """Do something to this share of all requests, each of `faults` once before any comes again.
 
-        Which ones, and in which order, is decided by the seed.
+        In which order, and between which requests that are left alone, is decided by the seed.
         """
         with self._changed:
-            self._share, self._lottery, self._drawn = share, list(faults), []
+            self._lottery, self._drawn = [*faults, *[""] * round(len(faults) * (1 / share - 1))], []
 
     def lift(self) -> None:
         """No more faults. What is under way goes on."""
         with self._changed:
             self._rules.clear()
-            self._share = 0.0
+            self._lottery = []
 
     # what was seen
 
@@ -299,10 +298,10 @@ class LossyProxy:
             if rule.times != 0 and rule.pattern.fullmatch(request):
                 rule.times = None if rule.times is None else rule.times - 1
                 return rule.name, rule.fault
-        if self._share and self.random.random() < self._share:
+        if self._lottery:
             self._drawn = self._drawn or self.random.sample(self._lottery, len(self._lottery))
-            name = self._drawn.pop()
-            return name, self._kinds[name]
+            if name := self._drawn.pop():
+                return name, self._kinds[name]
         return "", lambda exchange: exchange.answer(exchange.forward())
 
 

@@ -43,7 +43,7 @@ def real_target(request: pytest.FixtureRequest, real_airflows: RealAirflows) -> 
 def test_faults_at_random_before_a_real_airflow(real_target: Target) -> None:
     with ExitStack() as stack:
         ways = Ways(real_target, stack)
-        campaign(real_target, ways, seed=3, rounds=1)
+        campaign(real_target, ways, seed=3, rounds=2)
         ways.end()
 
 
