@@ -90,7 +90,7 @@ class AirflowServer:
         if done.exists() and done.read_text() == wanted:
             return
         report("creating Airflow's database")
-        self._airflow("db", "migrate")
+        self.airflow("db", "migrate")
         if (file := self.home / "airflow.db").exists():
             with contextlib.closing(sqlite3.connect(file)) as database:
                 database.execute("PRAGMA journal_mode=WAL")  # as Airflow 3: who reads does not wait for who writes
@@ -104,7 +104,7 @@ class AirflowServer:
         name, password = self.admin
         person = ("--username", name, "--firstname", "Airflow", "--lastname", "Admin", "--email", f"{name}@example.com")
         # the password goes by standard input: arguments can be read by everybody on the machine
-        self._airflow("users", "create", "--role", "Admin", *person, given=f"{password}\n{password}\n")
+        self.airflow("users", "create", "--role", "Admin", *person, given=f"{password}\n{password}\n")
 
     def start(self, report: Report = lambda line: None) -> None:
         """Prepare it where needed and start its processes; does not wait for them. Raises AirflowNotUp."""
@@ -207,7 +207,8 @@ class AirflowServer:
         with opener.open(request, timeout=10) as answer:
             return json.load(answer)
 
-    def _airflow(self, *arguments: str, given: str = "") -> None:
+    def airflow(self, *arguments: str, given: str = "") -> None:
+        """Run `airflow ...` with its settings, `given` on standard input. Raises AirflowNotUp."""
         done = subprocess.run(
             [str(self.python), "-m", "airflow", *arguments],
             env=self._environment(),
