@@ -27,7 +27,12 @@ def _read_roles(user: User) -> frozenset[Role]:
 
 def has(user: User | AnonymousUser, permission: Permission) -> bool:
     """Whether one of the person's roles carries `permission`."""
-    return any(permission in MATRIX[role] for role in roles_of(user))
+    return permission in permissions_of(user)
+
+
+def permissions_of(user: User | AnonymousUser) -> frozenset[Permission]:
+    """All that the person's roles carry."""
+    return frozenset().union(*(MATRIX[role] for role in roles_of(user)))
 
 
 def assign(rows: set[tuple[Role, str]]) -> None:

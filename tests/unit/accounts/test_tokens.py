@@ -40,6 +40,12 @@ def test_its_form_is_one_that_scanners_can_find(employee):
     assert re.fullmatch(r"gh_[a-z0-9]{12}_[A-Za-z0-9]{38}", plaintext)
 
 
+def test_what_somebodys_token_may_do_is_read_once(auditor, django_assert_num_queries):
+    roles.assign({(Role.AUDITOR, f"user:{auditor.username}")})
+    with django_assert_num_queries(1):
+        assert "audit" in tokens.allowed_scopes(auditor)
+
+
 def test_neither_the_table_nor_the_trail_holds_the_secret(employee):
     token, plaintext = make(employee)
     secret = plaintext.split("_")[2]
