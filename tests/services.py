@@ -72,9 +72,10 @@ def postgres() -> Iterator[str]:
 def new_database(url: str, name: str) -> str:
     """Make an empty database on the server at `url`; its address."""
     import psycopg
+    from psycopg import sql
 
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]  # a name of ours
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return url.rpartition("/")[0] + f"/{name}"
 
 
