@@ -76,12 +76,12 @@ def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
         except BaseException as error:
             answer.set_exception(error)
 
-    threading.Thread(target=look_up, name=f"looking up {host}", daemon=True).start()
     try:
+        threading.Thread(target=look_up, name=f"looking up {host}", daemon=True).start()
         found = answer.result(timeout)
     except TimeoutError:
         raise httpcore.ConnectTimeout(f"the address of {host} was not found in time") from None
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # unknown, or there is no room for another thread
         raise httpcore.ConnectError(str(error)) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

@@ -73,6 +73,15 @@ def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         Backend().connect_tcp(NAME, 443, 1.0)
 
 
+def test_no_room_for_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", full)
+    with pytest.raises(httpcore.ConnectError, match="can't start new thread"):
+        Backend().connect_tcp(NAME, 443, 1.0)
+
+
 def test_a_name_that_nobody_answers_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver may take its minute: the call has no more than its own time."""
     over, asked = threading.Event(), threading.Event()
