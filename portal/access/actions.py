@@ -14,14 +14,14 @@ from django.utils import timezone
 from accounts import people
 from accounts.models import User
 from portal import durations, refs
-from portal.access import entry, grants
+from portal.access import conflicts, entry, grants
 from portal.access.models import AccessRequest, Decision, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
-from portal.access.states import LIVE, REQUEST, STAGE
+from portal.access.states import REQUEST, STAGE
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
-from portal.catalogue.document import PolicySpec, StageSpec
+from portal.catalogue.document import StageSpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Conflict, Invalid, Missing, Refused
 
@@ -61,7 +61,7 @@ def submit(
         )
         if wrong:
             raise Invalid(wrong)
-        _check_no_conflicting_access(beneficiary, entitlement, policy)
+        conflicts.check_not_asked_or_held(beneficiary, entitlement)
         _check_somebody_can_decide(policy.stages, without={by.pk, beneficiary.pk})
         now = timezone.now()
         request = _insert(
@@ -113,7 +113,7 @@ def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta
         check_can_decide(by, request)
         policy = catalogue.policy(request.policy, request.policy_version)
         check_can_receive(request.beneficiary, request.entitlement, policy, speaks_to=by)
-        _check_no_conflicting_access(request.beneficiary, request.entitlement, policy, but=request)
+        conflicts.check_not_held(request.beneficiary, request.entitlement)
         longest = approved_duration(request)
         if duration is not None and (wrong := entry.duration_problem(duration, longest=longest)):
             raise Invalid(wrong)
@@ -222,23 +222,6 @@ def _check_pending(request: AccessRequest) -> None:
     if request.status == R.LAPSED or last is None:
         raise Conflict(f"{request.ref} is {request.get_status_display()} since {ago}.")
     raise Conflict(f"{last.by.username} {last.get_outcome_display()} {request.ref} {ago}.")
-
-
-def _check_no_conflicting_access(
-    person: User, entitlement: Entitlement, policy: PolicySpec, but: AccessRequest | None = None
-) -> None:
-    """Separation of duties: refuse while the person holds, or has asked for, what must not come together with this."""
-    if not policy.conflicts_with:
-        return
-    held = person.grants.filter(entitlement__key__in=policy.conflicts_with, status__in=LIVE)
-    asked = person.requests_received.filter(entitlement__key__in=policy.conflicts_with, status=R.PENDING)
-    if but is not None:
-        asked = asked.exclude(pk=but.pk)
-    for key in [*held.values_list("entitlement__key", flat=True), *asked.values_list("entitlement__key", flat=True)]:
-        raise Refused(
-            f"{person.username} has {key}, which must not be held together with {entitlement.key}.",
-            reason="conflicting_access",
-        )
 
 
 def _check_somebody_can_decide(stages: list[StageSpec], *, without: set[int]) -> None:

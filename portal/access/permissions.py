@@ -26,24 +26,30 @@ def why_not(check: Callable[[User, Thing], None], by: User, thing: Thing) -> str
 
 
 def check_can_receive(person: User, entitlement: Entitlement, policy: PolicySpec, *, speaks_to: User) -> None:
-    """Whether the policy lets `person` hold this. Reasons: `not_offered`, `not_possible`, `inactive`,
+    """Whether the policy lets `person` be given this. Reasons: `not_offered`, `not_possible`, `inactive`,
     `not_eligible`."""
-    if entitlement.retired_at is not None or entitlement.deployment.retired_at is not None:
-        raise Refused(f"{entitlement.key} is no longer offered.", reason="not_offered")
+    check_offered(entitlement)
     deployment = entitlement.deployment
     if why := deployment.why_not("users"):
         raise Refused(
             f"Airflow on {deployment.name} cannot give roles through Gatehouse: {why}.", reason="not_possible"
         )
-    who = "You" if person == speaks_to else person.username
+    check_eligible(person, policy, speaks_to=speaks_to)
+
+
+def check_offered(entitlement: Entitlement) -> None:
+    if entitlement.retired_at is not None or entitlement.deployment.retired_at is not None:
+        raise Refused(f"{entitlement.key} is no longer offered.", reason="not_offered")
+
+
+def check_eligible(person: User, policy: PolicySpec, *, speaks_to: User | None = None) -> None:
+    """Whether `person` can sign in and the policy names them. Reasons: `inactive`, `not_eligible`."""
     if not person.is_active:
         raise Refused(f"{person.username} can no longer sign in.", reason="inactive")
     if not people.is_one_of(person, policy.may_request):
         offered = ", ".join(subject_words(subject) for subject in policy.may_request)
-        verb = "are" if person == speaks_to else "is"
-        raise Refused(
-            f"{who} {verb} not among those who may ask for this: it is offered to {offered}.", reason="not_eligible"
-        )
+        who = "You are" if person == speaks_to else f"{person.username} is"
+        raise Refused(f"{who} not among those who may ask for this: it is offered to {offered}.", reason="not_eligible")
 
 
 def subject_words(subject: str) -> str:

@@ -1,16 +1,33 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from portal.catalogue.models import CatalogueVersion
+from tests import factories
+
+Change = Callable[..., CatalogueVersion]
 
 
 @pytest.fixture
-def separated_duties(catalogue):
-    """From here on the policy of demo/role/Viewer forbids to hold demo/role/User beside it."""
-    version = CatalogueVersion.objects.order_by("-number").first()
-    document = version.document
-    document["policies"]["at-once"]["conflicts_with"] = ["demo/role/User"]
-    CatalogueVersion.objects.create(
-        number=version.number + 1, sha256="f" * 64, source="", document=document, applied_by="test"
+def change_catalogue(catalogue, tmp_path: Path) -> Change:
+    """change_catalogue((old, new), ...) puts the demo's catalogue in force with each first `old` replaced by `new`."""
+
+    def change(*changes: tuple[str, str]) -> CatalogueVersion:
+        text = factories.CATALOGUE.read_text()
+        for old, new in changes:
+            assert old in text, f"the catalogue has no {old!r}"
+            text = text.replace(old, new, 1)
+        return factories.offer(tmp_path, source=text)
+
+    return change
+
+
+@pytest.fixture
+def separated_duties(change_catalogue: Change) -> CatalogueVersion:
+    """The policy of demo/role/Viewer forbids to hold demo/role/User beside it; User's policy says nothing of it."""
+    return change_catalogue(
+        ("[policies.at-once]", '[policies.at-once]\nconflicts_with = ["demo/role/User"]'),
     )

@@ -157,13 +157,6 @@ def test_the_only_approver_cannot_ask_for_themselves(cast):
     assert refusal.value.reason == "no_approver"
 
 
-def test_conflicting_access_is_refused_held_or_asked_for(employee, separated_duties):
-    ask(employee, "demo/role/User")
-    with pytest.raises(Refused, match="demo/role/User") as refusal:
-        ask(employee, "demo/role/Viewer")
-    assert refusal.value.reason == "conflicting_access"
-
-
 def test_what_is_no_longer_offered_is_refused(employee):
     entitlement = offered.entitlement("demo/role/User")
     entitlement.retired_at = timezone.now()

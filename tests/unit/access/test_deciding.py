@@ -204,22 +204,6 @@ def test_only_those_concerned_withdraw(request_, cast):
     assert request_.status == "withdrawn"
 
 
-def test_conflicting_access_is_looked_for_again_at_the_decision(cast, separated_duties):
-    """Held by the time of the decision, though not when it was asked for."""
-    waiting = factories.request_at_status("pending", entitlement="demo/role/User")
-    type(waiting).objects.filter(pk=waiting.pk).update(policy="at-once", policy_version=2)
-    from portal.catalogue.models import CatalogueVersion
-
-    version = CatalogueVersion.objects.get(number=2)
-    version.document["policies"]["at-once"]["conflicts_with"] = ["demo/dag/sales_report/view"]
-    version.sha256 = "e" * 64
-    version.save()
-    factories.request_at_status("approved", entitlement="demo/dag/sales_report/view")
-    with pytest.raises(Refused) as refusal:
-        actions.approve(request_id=waiting.pk, by=cast["lead"])
-    assert refusal.value.reason == "conflicting_access"
-
-
 def test_a_request_that_does_not_exist(cast):
     with pytest.raises(Missing):
         actions.approve(request_id=999, by=cast["lead"])
