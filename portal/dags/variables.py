@@ -7,9 +7,6 @@ Reading one is no event: only an operator can, at the command line, and nothing 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
-from typing import Any
 
 from portal.access.entry import clean_text
 from portal.audit.record import Actor, recording
@@ -19,14 +16,9 @@ from portal.dags import live
 from portal.errors import Invalid, Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
+from portal.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 
 LONGEST = 4000  # characters of a value
-HIDDEN = "***"  # as Airflow writes it
-# the names whose values Airflow hides (DEFAULT_SENSITIVE_FIELDS of its secrets masker, 3.3)
-SECRET = re.compile(
-    "access_key|api_?key|auth_header|authorization|bearer|connection_string|dsn|keyfile_dict|passphrase|passw(or)?d"
-    "|private_key|prox(y|ies)|secret|service_account|service_key|token|webhook_url"
-)
 WHY_NO_SECRETS = (
     "sounds like a secret: Airflow hides its value, and Gatehouse keeps every value in the trail for good. "
     "Variables for Gatehouse are switches; keep secrets in a connection or a secrets backend."
@@ -57,44 +49,19 @@ def check_offered(deployment: Deployment, key: str) -> None:
         )
 
 
-def sounds_secret(name: str) -> bool:
-    """Whether Airflow hides the value of what is called so."""
-    return SECRET.search(re.sub(r"\W+", "_", name.lower())) is not None
-
-
 def without_secrets(value: str) -> str:
-    """What may be kept of a value that Airflow shows: in JSON, texts under names that sound secret are hidden.
+    """What may be kept of a value that Airflow shows: what is secret in it is hidden.
 
-    Airflow 3 shows it so itself, Airflow 2 does not. Where nothing sounds secret, it is the value as it is.
+    Airflow 3 hides it itself, Airflow 2 does not. Where nothing is secret, it is the value as it is.
     """
     try:
         known = json.loads(value)
-        shown = _hide(known)
-        return value if shown == known else json.dumps(shown, ensure_ascii=False)
     except ValueError:  # a text
-        return value
+        return str(mask(value))
     except RecursionError:  # too deep to be looked through
         return HIDDEN
-
-
-def _hide(value: Any, hidden: bool = False) -> Any:
-    if isinstance(value, dict):
-        return {key: _hide(item, hidden or sounds_secret(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_hide(item, hidden) for item in value]
-    return HIDDEN if hidden and isinstance(value, str) else value
-
-
-def _secrets(value: Any, name: str = "") -> Iterator[str]:
-    """The names for which `_hide` hides a text."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _secrets(item, key if sounds_secret(key) else name)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets(item, name)
-    elif name and isinstance(value, str):
-        yield name
+    shown = mask(known)
+    return value if shown == known else json.dumps(shown, ensure_ascii=False)
 
 
 def read(deployment: Deployment, key: str) -> str | None:
@@ -133,10 +100,11 @@ def _check_value(value: str) -> None:
     if len(value) > LONGEST:
         raise Invalid({"value": f"The value has {len(value)} characters; at most {LONGEST} are taken."})
     try:
-        secret = next(_secrets(json.loads(value)), "")
-    except ValueError:  # a text, which is a value like any other
-        return
+        known = json.loads(value)
+    except ValueError:  # a text
+        known = value
     except RecursionError:
         raise Invalid({"value": "The value is nested too deeply to be looked through for secrets."}) from None
-    if secret:
-        raise Invalid({"value": f"In the value, “{secret[:80]}” {WHY_NO_SECRETS}"})
+    for path, _ in hidden_in(known, mask(known)):
+        name = next((f"“{step[:80]}”" for step in path if sounds_secret(step)), "a text")
+        raise Invalid({"value": f"In the value, {name} {WHY_NO_SECRETS}"})

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from portal.catalogue.models import Dag
 from portal.dags import live
+from portal.secrecy import HIDDEN
+from portal.secret_schema import mask_default, mask_schema
 
-# Airflow masks values of these names in its own pages; a default of one is left to Airflow and never shown here
-SECRET = re.compile(r"passw|secret|token|api_?key|private_?key|passphrase|authori[sz]ation|credential", re.IGNORECASE)
 TYPES = {
     "string": "text",
     "integer": "whole number",
@@ -39,9 +38,10 @@ class ParamRow:
     title: str
     words: str  # what it takes
     description: str
-    default: str  # as JSON; empty where there is none to show
+    default: str  # as JSON, what is secret in it hidden; empty where there is none
     required: bool
-    secret: bool
+    secret: bool  # the whole default is hidden
+    partly: bool  # a part of it is
     locked: bool
 
 
@@ -51,7 +51,7 @@ class Live:
 
     problem: str = ""
     rows: list[ParamRow] = field(default_factory=list)
-    defaults: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)  # without those that hide something
     schedule: str = ""
 
 
@@ -67,22 +67,23 @@ def ask(dag: Dag) -> Live:
     for name, param in found.params.items():
         row = _row(name, param.value, param.schema, locked=name in dag.locked)
         rows.append(row)
-        if not row.secret:
+        if not row.partly:
             defaults[name] = param.value
     return Live(rows=rows, defaults=defaults, schedule=found.schedule)
 
 
 def _row(name: str, value: Any, schema: Mapping[str, Any], *, locked: bool) -> ParamRow:
     required = value is None and bool(schema.get("type")) and "null" not in _types(schema)
-    secret = SECRET.search(name) is not None
+    shown = mask_default(name, value, schema)
     return ParamRow(
         name=name,
         title=_text(schema.get("title")),
-        words=in_words(schema),
+        words=in_words(mask_schema(name, schema)),
         description=_text(schema.get("description") or schema.get("description_md")),
-        default="" if required or secret else json.dumps(value, ensure_ascii=False),
+        default="" if required or shown == HIDDEN else json.dumps(shown, ensure_ascii=False),
         required=required,
-        secret=secret,
+        secret=shown == HIDDEN,
+        partly=shown != value,
         locked=locked,
     )
 

@@ -39,6 +39,19 @@ def test_read_with_parameters(as_) -> None:
     assert (told["params_unknown_because"], told["locked"]) == (None, {})
 
 
+def test_secret_defaults_are_not_told(as_, airflow) -> None:
+    airflow.state.dags["sales_report"].params |= {
+        "api_token": {"value": "hunter2", "schema": {"type": "string", "enum": ["hunter2"]}},
+        "pin": {"value": "hunter3", "schema": {"type": "string", "format": "password", "default": "hunter3"}},
+        "conn": {"value": {"host": "db1", "password": "hunter4"}, "schema": {"type": "object"}},
+    }
+    told = as_("colleague").get(REPORT).json()["params"]
+    assert "hunter" not in json.dumps(told)
+    assert told["api_token"] == {"default": "***", "schema": {"type": "string"}}
+    assert told["pin"] == {"default": "***", "schema": {"type": "string", "format": "password"}}
+    assert told["conn"]["default"] == {"host": "db1", "password": "***"}
+
+
 def test_read_while_airflow_is_away(as_) -> None:
     Deployment.objects.update(status=Deployment.Status.DOWN)
     told = as_("colleague").get(REPORT).json()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.web.dag_params import SECRET, in_words
+from portal.web.dag_params import in_words
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,3 @@ from portal.web.dag_params import SECRET, in_words
 )
 def test_in_words(schema, words):
     assert in_words(schema) == words
-
-
-@pytest.mark.parametrize("name", ["password", "db_passwd", "API_KEY", "apikey", "github_token", "client_secret"])
-def test_names_of_secrets(name):
-    assert SECRET.search(name)
-
-
-@pytest.mark.parametrize("name", ["region", "key", "pass_through", "author"])
-def test_names_of_other_things(name):
-    assert not SECRET.search(name)

@@ -111,11 +111,22 @@ def test_an_airflow_that_is_away_leaves_the_plain_editor(client_as, airflow):
     assert f"{SALES}/runs" in page.actions
 
 
+SECRET_PARAMS = {
+    "api_token": {"value": "hunter2", "schema": {"type": "string", "enum": ["hunter2", "hunter3"]}},
+    "pin": {"value": "hunter4", "schema": {"type": "string", "format": "password", "default": "hunter4"}},
+    "conn": {"value": {"host": "db1", "password": "hunter5"}, "schema": {"type": "object"}},
+    "target": {"value": "postgres://reader:hunter6@db1/sales", "schema": {"type": "string"}},
+}
+
+
 def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
-    airflow.state.dags["sales_report"].params["api_token"] = {"value": "hunter2", "schema": {"type": "string"}}
+    airflow.state.dags["sales_report"].params |= SECRET_PARAMS
     response = client_as("colleague").get(SALES, {"live": "1"})
-    assert b"hunter2" not in response.content
+    assert b"hunter" not in response.content
     assert "kept in Airflow, not shown" in Page(response).text
+    assert '{"host": "db1", "password": "***"}' in Page(response).text
+    begun = response.context["run_form"]["conf"].value()
+    assert json.loads(begun).keys() == {"region", "dry_run", "date"}
 
 
 def test_fixed_parameters_are_noted_and_filled_in(client_as):

@@ -14,6 +14,7 @@ from portal.api.parsing import Body
 from portal.api.shapes import DagDetail, DagOut, OperationOut, Parameter, RunOut
 from portal.dags import actions, live, queries
 from portal.dags.models import Run
+from portal.secret_schema import mask_default, mask_schema
 
 router = Router(tags=["dags"])
 
@@ -50,7 +51,10 @@ def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
     if found is None:
         return present.dag_detail(option, None, f"Airflow on {deployment} has no DAG of this name.")
     params = {
-        name: Parameter(default=param.value, json_schema=dict(param.schema)) for name, param in found.params.items()
+        name: Parameter(
+            default=mask_default(name, param.value, param.schema), json_schema=mask_schema(name, param.schema)
+        )
+        for name, param in found.params.items()
     }
     return present.dag_detail(option, params)
 

@@ -1,0 +1,198 @@
+"""What is secret, and what of it is shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.secrecy import HIDDEN, hidden_in, holds_secret, marks, mask, mask_all, sounds_secret
+from portal.secret_schema import Place, declared_in, mask_default, mask_schema, places
+
+SECRET_NAMES = [
+    *(
+        "password",
+        "db_passwd",
+        "PWD",
+        "dbPwd",
+        "db_pass",
+        "passWord",
+        "ＰＡＳＳＷＯＲＤ",
+        "pass word",
+        "userPassphrase",
+    ),
+    *("API_KEY", "apikey", "apiKey", "api-key", "APIKey", "Api Key", "private_key", "privateKey", "access.key"),
+    *("github_token", "tokens", "Access-Token", "client_secret", "AWS_SECRET_ACCESS_KEY", "credentials", "bearer"),
+    *("connectionString", "connection_string", "conn_uri", "DATABASE_URL", "dsn", "webhook_url", "http_proxy"),
+    *("keyfile_dict", "service_account", "authorisation", "Authorization", "auth", "basic_auth", "jwt", "비밀번호"),
+]
+OTHER_NAMES = [
+    *("region", "key", "primary_key", "pass_through", "author", "authority", "compass", "id", "pin", "records_name"),
+    *("max_tokens", "maxNewTokens", "token_count", "tokenizer", "secretary", "dry_run", "date", ""),
+]
+TEXTS_WITH_SECRETS = [
+    *("postgres://u:p@h/db", "redis://:pw@h:6379/0", "postgresql+psycopg://u:p/w%20x@h", "amqp://u:p:w@h"),
+    *(
+        "https://h/hook?token=abc",
+        "https://h/?a=1&sig_token=x",
+        "Server=a;User Id=u;Password=p;",
+        "host=h password='p'",
+    ),
+    *("AccountName=a;AccountKey=k==", "jdbc:postgresql://h/db?user=u&password=p", "Authorization: Bearer abcdefgh"),
+    *("-----BEGIN RSA PRIVATE KEY-----\nx", "Basic dXNlcjpwYXNz", "glpat-abcdefghijkl", "eyJhbGciOiJI.eyJzdWIiOiIx.x"),
+    *('{"password": "x"}', '[{"hosts": [{"apiKey": "x"}]}]', '{"a": ' * 3000),
+]
+OTHER_TEXTS = [
+    *("", "EU", "hello: world", "a=b", "https://h:8080/users/@me", "ssh://git@github.com/a", "postgres://u@h/db"),
+    *("2026-11-21T17:00:00+00:00", "[", '{"n": 1}', "password", "ask lead@example.com", "PT2H", "key=value"),
+]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_names_of_secrets(name):
+    assert sounds_secret(name)
+    assert mask({name: "x"}) == {name: HIDDEN}
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_names_of_other_things(name):
+    assert not sounds_secret(name)
+    assert mask({name: "x"}) == {name: "x"}
+
+
+@pytest.mark.parametrize("text", TEXTS_WITH_SECRETS)
+def test_texts_that_hold_a_secret(text):
+    assert holds_secret(text)
+    assert mask({"anything": [text]}) == {"anything": [HIDDEN]}
+
+
+@pytest.mark.parametrize("text", OTHER_TEXTS)
+def test_other_texts(text):
+    assert not holds_secret(text)
+    assert mask({"anything": [text]}) == {"anything": [text]}
+
+
+def test_everything_below_a_secret_name_is_hidden_but_what_tells_nothing():
+    value = {"auth": {"user": "u", "n": [1, 2.5, None, True, ""]}, "tokens": ["a"], "region": "EU"}
+    assert mask(value) == {
+        "auth": {"user": HIDDEN, "n": [HIDDEN, HIDDEN, None, True, ""]},
+        "tokens": [HIDDEN],
+        "region": "EU",
+    }
+    assert mask("x", name="password") == HIDDEN
+
+
+def test_where_no_schema_is_known_everything_is_hidden():
+    assert mask_all({"region": "EU", "n": [1], "dry_run": True}) == {"region": HIDDEN, "n": [HIDDEN], "dry_run": True}
+
+
+def test_what_is_too_deep_to_be_looked_through_is_hidden():
+    value: object = "x"
+    for _ in range(500):
+        value = [value]
+    assert "x" not in json.dumps(mask(value))
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "host": {"type": "string", "default": "h"},
+        "word": {"type": "string", "format": "Password", "default": "NESTED", "examples": ["NESTED"]},
+        "pin": {"type": ["integer", "null"], "writeOnly": True, "enum": [4711]},
+        "api-key": {"const": "NESTED"},
+        "many": {"type": "array", "items": {"anyOf": [{"format": "password"}, {"type": "null"}]}},
+        "more": {"$ref": "#/$defs/more"},
+    },
+    "patternProperties": {"^x": {"properties": {"code": {"format": "password"}}}},
+    "$defs": {"more": {"properties": {"code": {"writeOnly": True, "default": "NESTED"}}}},
+    "default": {"word": "NESTED"},
+    "examples": [{"many": ["NESTED"]}],
+}
+VALUE = {
+    "host": "h",
+    "word": "NESTED",
+    "pin": 4711,
+    "api-key": "NESTED",
+    "many": ["NESTED", None],
+    "more": {"code": "NESTED", "other": 1},
+    "x1": {"code": "NESTED"},
+}
+
+
+def test_what_a_schema_declares_secret_is_hidden():
+    assert mask_default("conn", VALUE, SCHEMA) == {
+        "host": "h",
+        "word": HIDDEN,
+        "pin": HIDDEN,
+        "api-key": HIDDEN,
+        "many": [HIDDEN, None],
+        "more": {"code": HIDDEN, "other": 1},
+        "x1": {"code": HIDDEN},
+    }
+    assert mask_default("pin", "4711", {"type": "string", "format": "password"}) == HIDDEN
+    assert mask_default("pin", "4711", {"type": "string"}) == "4711"
+
+
+def test_a_schema_is_shown_without_values_of_secrets():
+    shown = mask_schema("conn", SCHEMA)
+    assert "NESTED" not in json.dumps(shown) and "4711" not in json.dumps(shown)
+    assert shown["properties"]["host"] == {"type": "string", "default": "h"}
+    assert mask_schema("token", {"type": "string", "enum": ["a"], "title": "T"}) == {"type": "string", "title": "T"}
+    assert mask_schema("region", {"enum": ["EU"], "default": "EU"}) == {"enum": ["EU"], "default": "EU"}
+
+
+def test_places_where_a_secret_is_entered():
+    assert places("conn", {"host": "h", "extra": {"token": "t"}}, SCHEMA) == [
+        Place(("conn", "word"), text=True),
+        Place(("conn", "pin"), text=False),
+        Place(("conn", "api-key"), text=True),
+        Place(("conn", "more", "code"), text=True),
+        Place(("conn", "extra", "token"), text=True),
+    ]
+    assert places("password", {"secret": "x"}, {"type": "object"}) == [Place(("password",), text=False)]
+    assert places("region", "EU", {"enum": ["EU"]}) == []
+
+
+@pytest.mark.parametrize("reference", ["#", "#/$defs/node"])
+def test_a_schema_that_refers_to_itself_comes_to_an_end(reference):
+    parts = {"left": {"$ref": reference}, "right": {"$ref": reference}}
+    schema = {"properties": parts, "$defs": {"node": {"properties": parts}}}
+    assert declared_in("tree", schema) == []
+    parts["word"] = {"format": "password"}
+    assert declared_in("tree", schema) == [("tree",)]
+
+
+@pytest.mark.parametrize("schema", [None, True, [], {"properties": 7, "items": 7, "anyOf": 7, "$ref": "#/nothing"}])
+def test_a_schema_of_any_shape_is_taken(schema):
+    assert declared_in("x", schema) == []
+    assert places("x", None, schema) == []
+    assert mask_schema("x", schema) == schema
+
+
+def test_what_is_hidden_is_told_with_its_place():
+    value = {"a": [{"password": "p", "n": 1}], "dsn": "d"}
+    assert list(hidden_in(value, mask(value))) == [(("a", "0", "password"), "p"), (("dsn",), "d")]
+
+
+def test_marks_that_were_sent_back():
+    assert list(marks({"a": [HIDDEN, "x"], "password": HIDDEN})) == [("a", "0"), ("password",)]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(JSON, st.sampled_from(SECRET_NAMES))
+def test_nothing_below_a_secret_name_is_left(value, name):
+    masked = mask({"outer": [{name: value}]})
+    assert mask(masked) == masked
+    text = json.dumps(masked)
+    for _, secret in hidden_in({"outer": [{name: value}]}, masked):
+        assert secret != HIDDEN
+    leaves = json.loads(text, parse_int=lambda number: pytest.fail(f"{number} is shown"))
+    assert leaves == masked
