@@ -15,13 +15,11 @@ import zlib
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.utils import timezone
-
 from accounts import roles
 from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Permission
-from portal import durations
+from portal import clock, durations
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
@@ -74,7 +72,7 @@ def create(
             key=key,
             digest=_digest(plaintext),
             scopes=[scope for scope in SCOPES if scope in wanted],
-            expires_at=timezone.now() + timedelta(days=days),
+            expires_at=clock.now() + timedelta(days=days),
         )
         trail.add(
             Verb.TOKEN_CREATED,
@@ -95,7 +93,7 @@ def revoke(*, by: User | Operator, token_id: int) -> Token:
         token = mine.filter(pk=token_id).first()
         if token is None:
             raise Missing("There is no such token of yours." if isinstance(by, User) else "There is no such token.")
-        now = timezone.now()
+        now = clock.now()
         if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now) != 1:
             token.refresh_from_db(fields=["revoked_at"])
             when = durations.ago(token.revoked_at) if token.revoked_at else "before"
@@ -119,7 +117,7 @@ def authenticate(plaintext: str) -> Token | None:
     token = Token.objects.select_related("user").filter(key=match[1]).first()
     if token is None or not hmac.compare_digest(token.digest, _digest(plaintext)):
         return None
-    now = timezone.now()
+    now = clock.now()
     if token.revoked_at is not None or token.expires_at <= now or not token.user.is_active:
         return None
     _note_use(token)
@@ -128,7 +126,7 @@ def authenticate(plaintext: str) -> Token | None:
 
 def _note_use(token: Token) -> None:
     """Conditional, so that of many calls at once only one writes."""
-    now = timezone.now()
+    now = clock.now()
     if token.last_used_at is not None and token.last_used_at > now - _WRITE_USE_EVERY:
         return
     Token.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(last_used_at=now)

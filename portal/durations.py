@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from django.utils import timezone
+from portal import clock
 
 LONGEST = timedelta(days=3650)
 
@@ -76,7 +76,7 @@ def words(length: timedelta) -> str:
 
 def ago(moment: datetime) -> str:
     """How long ago `moment` was: `12 s ago`, `5 minutes ago`, `2 hours ago`. A moment to come is `just now`."""
-    gone = timezone.now() - moment
+    gone = clock.now() - moment
     seconds = int(gone.total_seconds())
     if seconds < 1:
         return "just now"
@@ -85,7 +85,7 @@ def ago(moment: datetime) -> str:
 
 def until(moment: datetime) -> str:
     """How far away `moment` is: `in 3 days`, `in 1 hour 20 minutes`, `in 40 s`. A moment that has passed is `now`."""
-    left = moment - timezone.now()
+    left = moment - clock.now()
     seconds = int(left.total_seconds())
     if seconds < 1:
         return "now"

@@ -28,6 +28,7 @@ from django.test import Client, TransactionTestCase
 import airflow_bridge.http
 from accounts.models import User
 from airflow_bridge.fake import FakeAirflow
+from portal import clock
 from portal.catalogue.models import CatalogueVersion
 from portal.dags import live
 from portal.worker import health, runs
@@ -60,6 +61,12 @@ socket.socket.connect = _connect_here  # type: ignore[method-assign]
 def _fresh_cache() -> None:
     """Rate limits and the like count in the cache; a test starts without the counts of the one before."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _clock_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests travel by the host's clock, also where the database has one of its own (tests/unit/test_clock.py)."""
+    monkeypatch.setattr(clock, "has_own_clock", lambda: False)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -9,11 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts import people
 from accounts.models import User
-from portal import durations, refs
+from portal import clock, durations, refs
 from portal.access import conflicts, entry, grants
 from portal.access.models import AccessRequest, Decision, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
@@ -63,7 +62,7 @@ def submit(
             raise Invalid(wrong)
         conflicts.check_not_asked_or_held(beneficiary, entitlement)
         _check_somebody_can_decide(policy.stages, without={by.pk, beneficiary.pk})
-        now = timezone.now()
+        now = clock.now()
         request = _insert(
             AccessRequest(
                 requester=by,
@@ -141,7 +140,7 @@ def _close_stage(request: AccessRequest, stage: Stage, trail: Trail) -> None:
         STAGE.move(following, to=Stage.Status.OPEN)
         _record(trail, Verb.REQUEST_STAGE_DONE, None, request, stage=stage.number, next_stage=following.number)
         return
-    REQUEST.move(request, to=R.APPROVED, closed_at=timezone.now())
+    REQUEST.move(request, to=R.APPROVED, closed_at=clock.now())
     grants.create(request, duration=approved_duration(request), trail=trail)
 
 
@@ -177,7 +176,7 @@ def withdraw(*, request_id: int, by: User) -> AccessRequest:
 
 def lapse_due() -> int:
     """End the requests that stayed pending for as long as their policy allows; how many."""
-    late = AccessRequest.objects.filter(status=R.PENDING, lapses_at__lte=timezone.now())
+    late = AccessRequest.objects.filter(status=R.PENDING, lapses_at__lte=clock.now())
     done = 0
     for request_id in late.order_by("pk").values_list("pk", flat=True)[:200]:
         try:
@@ -212,7 +211,7 @@ def _locked(request_id: int) -> AccessRequest:
 def _check_pending(request: AccessRequest) -> None:
     """Raise Conflict that says who settled the request, how and when."""
     if request.status == R.PENDING:
-        if request.lapses_at <= timezone.now():
+        if request.lapses_at <= clock.now():
             raise Conflict(f"{request.ref} stayed open for too long and has lapsed. Ask again.", reason="lapsed")
         return
     last = request.decisions.select_related("by").last()
@@ -281,7 +280,7 @@ def _decide(
 
 
 def _close(request: AccessRequest, to: R) -> None:
-    REQUEST.move(request, to=to, closed_at=timezone.now())
+    REQUEST.move(request, to=to, closed_at=clock.now())
     for stage in request.stages.filter(status__in=[Stage.Status.WAITING, Stage.Status.OPEN]):
         STAGE.move(stage, to=Stage.Status.CLOSED)
 

@@ -6,9 +6,7 @@ import re
 import unicodedata
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
-from portal import durations
+from portal import clock, durations
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Invalid
@@ -61,7 +59,7 @@ def problems(
     if "ticket" not in found:
         found.update(ticket_problem(ticket, policy.ticket))
     if starts_at is not None:
-        now = timezone.now()
+        now = clock.now()
         if starts_at < now - CLOCK_SLACK:
             found["starts_at"] = "The start lies in the past. Leave it empty to start as soon as it is approved."
         elif starts_at > now + FURTHEST_START:

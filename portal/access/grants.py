@@ -9,10 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
-
 from accounts.models import User
-from portal import durations, refs
+from portal import clock, durations, refs
 from portal.access import entry
 from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
@@ -30,7 +28,7 @@ G, Why = Grant.Status, Grant.EndReason
 
 def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Grant:
     """The grant of an approved request, inside the approving transaction: applied now, or scheduled for its start."""
-    later = request.starts_at is not None and request.starts_at > timezone.now()
+    later = request.starts_at is not None and request.starts_at > clock.now()
     grant = Grant.objects.create(
         request=request,
         entitlement=request.entitlement,
@@ -49,7 +47,7 @@ def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Gran
 
 def start_due() -> int:
     """Apply the scheduled grants whose start has come; how many."""
-    rows = Grant.objects.filter(status=G.SCHEDULED, starts_at__lte=timezone.now())
+    rows = Grant.objects.filter(status=G.SCHEDULED, starts_at__lte=clock.now())
     done = 0
     for grant_id in rows.order_by("pk").values_list("pk", flat=True)[:200]:
         try:
@@ -66,7 +64,7 @@ def start_due() -> int:
 
 def expire_due() -> int:
     """Begin to take away the grants whose time is over; how many."""
-    rows = Grant.objects.filter(status=G.ACTIVE, ends_at__lte=timezone.now())
+    rows = Grant.objects.filter(status=G.ACTIVE, ends_at__lte=clock.now())
     done = 0
     for grant_id in rows.order_by("ends_at").values_list("pk", flat=True)[:200]:
         try:
@@ -114,7 +112,7 @@ def retry(*, grant_id: int, by: User) -> Grant:
 
 def confirm_active(grant: Grant, *, operation: Operation, trail: Trail) -> None:
     """Airflow shows the role: the grant's time runs from now. Raises Conflict when it was ended meanwhile."""
-    now = timezone.now()
+    now = clock.now()
     GRANT.move(grant, to=G.ACTIVE, verified_at=now, ends_at=now + grant.duration, failure="")
     _record(
         trail, Verb.GRANT_ACTIVATED, None, grant, operation, ends_at=grant.ends_at.isoformat() if grant.ends_at else ""
@@ -123,7 +121,7 @@ def confirm_active(grant: Grant, *, operation: Operation, trail: Trail) -> None:
 
 def confirm_ended(grant: Grant, *, operation: Operation, trail: Trail) -> None:
     """Airflow no longer shows the role (or another live grant requires it)."""
-    GRANT.move(grant, to=G.ENDED, ended_at=timezone.now())
+    GRANT.move(grant, to=G.ENDED, ended_at=clock.now())
     _record(trail, Verb.GRANT_ENDED, None, grant, operation, end_reason=grant.end_reason)
 
 
@@ -142,7 +140,7 @@ def _end(grant: Grant, why: Grant.EndReason, *, by: User | None, comment: str) -
     _check_can_end(grant)
     changes: dict[str, Any] = {"end_reason": why, "end_comment": comment, "ended_by": by}
     if grant.status == G.SCHEDULED:  # nothing is in Airflow yet
-        GRANT.move(grant, to=G.ENDED, ended_at=timezone.now(), **changes)
+        GRANT.move(grant, to=G.ENDED, ended_at=clock.now(), **changes)
         return
     GRANT.move(grant, to=G.ENDING, **changes)
     _put(Operation.Kind.REVOKE_ROLE, grant, by=by)

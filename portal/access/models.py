@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from portal import refs
+from portal import clock, refs
 from portal.catalogue.models import Entitlement
 
 PERSON = settings.AUTH_USER_MODEL
@@ -33,7 +33,7 @@ class AccessRequest(models.Model):
     policy = models.CharField(max_length=80)
     policy_version = models.PositiveIntegerField()
     break_glass = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     lapses_at = models.DateTimeField(help_text="until when it may stay pending")
     closed_at = models.DateTimeField(null=True)
     key = models.CharField(
@@ -119,7 +119,7 @@ class Decision(models.Model):
     outcome = models.CharField(max_length=8, choices=Outcome)
     comment = models.TextField(blank=True, default="")
     duration = models.DurationField(null=True, help_text="where the approver shortened it")
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         ordering = ["at", "pk"]
@@ -151,7 +151,7 @@ class Grant(models.Model):
     status = models.CharField(max_length=10, choices=Status)
     duration = models.DurationField()
     starts_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     verified_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True, help_text="when Airflow confirmed that it is gone")

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
-from django.utils import timezone
 
 from accounts import people, roles
 from accounts.models import User
 from accounts.permissions import Permission
-from portal import refs
+from portal import clock, refs
 from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
 from portal.access.permissions import check_can_receive
 from portal.access.states import LIVE
@@ -44,7 +43,7 @@ def decidable_by(user: User) -> QuerySet[AccessRequest]:
         stage__request=OuterRef("pk"), stage__status=Stage.Status.OPEN, subject__in=people.subjects_of(user)
     )
     decided = Decision.objects.filter(request=OuterRef("pk"), by=user)
-    rows = _full().filter(status=AccessRequest.Status.PENDING, lapses_at__gt=timezone.now())
+    rows = _full().filter(status=AccessRequest.Status.PENDING, lapses_at__gt=clock.now())
     rows = rows.exclude(Q(requester=user) | Q(beneficiary=user)).filter(Exists(named), ~Exists(decided))
     return rows.order_by("created_at", "pk")
 

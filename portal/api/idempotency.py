@@ -14,9 +14,9 @@ from functools import wraps
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from pydantic import BaseModel
 
+from portal import clock
 from portal.api.auth import ApiRequest
 from portal.api.models import IdempotencyKey
 from portal.audit.record import recording
@@ -58,7 +58,7 @@ def _checked(key: str) -> str:
 
 def _claim(request: ApiRequest, key: str) -> IdempotencyKey:
     """The key's row: a new one, or the one of the call that was first, with its answer."""
-    user, now = request.auth.user, timezone.now()
+    user, now = request.auth.user, clock.now()
     _sweep(user.pk, key, before=now - KEPT)
     call = f"{request.method} {request.get_full_path()}\n".encode() + request.body
     digest = hashlib.sha256(call).hexdigest()

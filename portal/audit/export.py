@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Max, QuerySet
-from django.utils import timezone
 
+from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters, events
 from portal.audit.record import Actor, recording
@@ -55,7 +55,7 @@ def export(*, by: Actor, filters: Filters, form: str) -> Export:
         count = rows.count()
         detail = {"format": form, "filter": filters.as_params(), "rows": count, "up_to": last}
         trail.add(Verb.AUDIT_EXPORTED, by=by, target="audit", detail=detail)
-    name = f"gatehouse-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{form}"
+    name = f"gatehouse-audit-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
     return Export(name, content_type, count, lines(rows))
 
 

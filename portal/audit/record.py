@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from django.db import models, transaction
-from django.utils import timezone
 
+from portal import clock
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.verbs import Verb
 from portal.errors import GatehouseError
@@ -165,7 +165,7 @@ def _append(entries: list[dict[str, Any]]) -> None:
     events = []
     for entry in entries:
         head.seq += 1
-        at = timezone.now()
+        at = clock.now()
         text = canonical({**entry, "seq": head.seq, "at": stamp(at)})
         prev, head.hash = head.hash, chained(head.hash, text)
         columns = {name: entry[name] for name in PROJECTIONS}

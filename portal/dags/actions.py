@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts.models import User
+from portal import clock
 from portal.access.entry import clean_text
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
@@ -47,7 +47,7 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
                 run = Run.objects.create(
                     dag=dag,
                     dag_run_id=f"gatehouse__{token}",
-                    logical_date=timezone.now(),
+                    logical_date=clock.now(),
                     conf=values,
                     note=note,
                     requested_by=by,
@@ -81,7 +81,7 @@ def _check_rate(dag: Dag) -> None:
     if dag.max_runs_per_hour is None:
         return
     Dag.objects.select_for_update().get(pk=dag.pk)
-    recent = Run.objects.filter(dag=dag, created_at__gt=timezone.now() - timedelta(hours=1)).count()
+    recent = Run.objects.filter(dag=dag, created_at__gt=clock.now() - timedelta(hours=1)).count()
     if recent >= dag.max_runs_per_hour:
         raise Refused(
             f"{dag.dag_id} was run {recent} times in the last hour, which is its limit. Try again later.",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
-
+from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -25,7 +24,7 @@ def observe(run: Run, seen: AirflowRun | None) -> None:
     """Write down what Airflow said of a followed run (None: it has no such run any more). Its end is an event."""
     if run.status not in FOLLOWED:
         return
-    now = timezone.now()
+    now = clock.now()
     if seen is None:
         _finish(run, S.FAILED, error="Airflow no longer has this run: it was deleted there.", ended_at=now, seen_at=now)
         return
@@ -65,7 +64,7 @@ def _finish(run: Run, to: str, **changes: Any) -> None:
 
 def observe_dag(dag: Dag, seen: AirflowDag | None, recent: list[AirflowRun] | None) -> None:
     """Write down what Airflow said of an operable DAG; `recent` (newest first) where it was asked for runs too."""
-    values: dict[str, object] = {"seen_at": timezone.now()}
+    values: dict[str, object] = {"seen_at": clock.now()}
     if seen is None:
         values |= {"known": False, "problem": "Airflow has no DAG of this name."}
     else:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from portal import refs
+from portal import clock, refs
 from portal.catalogue.models import Dag
 from portal.operations.models import Operation
 
@@ -31,7 +31,7 @@ class Run(models.Model):
     note = models.CharField(max_length=600, blank=True, default="")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
     status = models.CharField(max_length=12, choices=Status, default=Status.REQUESTED)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True, help_text="when Airflow was last asked")

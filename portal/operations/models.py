@@ -7,7 +7,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from portal import refs
+from portal import clock, refs
 from portal.catalogue.models import Deployment
 
 
@@ -55,7 +55,7 @@ class Operation(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     error = models.TextField(blank=True, default="")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     settled_at = models.DateTimeField(null=True)
 
     class Meta:

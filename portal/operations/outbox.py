@@ -17,8 +17,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from django.utils import timezone
 
+from portal import clock
 from portal.audit.record import Actor
 from portal.catalogue.models import Deployment
 from portal.celery import app
@@ -55,7 +55,7 @@ def put(
         lane=lane,
         payload=dict(payload),
         requested_by=by.get_username() if by else "",
-        not_before=timezone.now(),
+        not_before=clock.now(),
     )
     transaction.on_commit(partial(hint, operation.pk), robust=True)
     return operation
@@ -83,7 +83,7 @@ def _started(pid: int) -> str:
 
 def claim(operation_id: int, *, worker: str) -> Operation | None:
     """Take a due operation for LEASE. None when it is not due, not queued, or its lane is busy."""
-    now = timezone.now()
+    now = clock.now()
     operation = Operation.objects.select_related("deployment").filter(pk=operation_id, not_before__lte=now).first()
     if operation is None or operation.status != S.QUEUED:
         return None
@@ -99,7 +99,7 @@ def claim(operation_id: int, *, worker: str) -> Operation | None:
 
 def keep(operation: Operation) -> None:
     """Renew the lease; called before every change to Airflow. Raises Conflict when another worker has taken over."""
-    until = timezone.now() + LEASE
+    until = clock.now() + LEASE
     rows = Operation.objects.filter(pk=operation.pk, status=S.RUNNING, **_lease(operation))
     if rows.update(lease_until=until) != 1:
         raise Conflict(f"{operation.ref} was taken over by another worker.")
@@ -125,7 +125,7 @@ def cancel(operation: Operation, *, because: str) -> None:
 def _settle(operation: Operation, to: str, **changes: Any) -> None:
     """Inside the settling transaction. Raises Conflict when the lease is no longer ours: nothing is settled twice."""
     where = _lease(operation) if operation.status == S.RUNNING else None
-    OPERATION.move(operation, to=to, where=where, settled_at=timezone.now(), lease_until=None, **changes)
+    OPERATION.move(operation, to=to, where=where, settled_at=clock.now(), lease_until=None, **changes)
     transaction.on_commit(partial(hint_lane, operation.lane), robust=True)
 
 
@@ -139,7 +139,7 @@ def postpone(operation: Operation, *, until: datetime, waiting_for: str) -> None
 
 def hint_lane(lane: str) -> None:
     """The lane is free again: tell of the next operation waiting in it."""
-    waiting = Operation.objects.filter(lane=lane, status=S.QUEUED, not_before__lte=timezone.now())
+    waiting = Operation.objects.filter(lane=lane, status=S.QUEUED, not_before__lte=clock.now())
     following = waiting.order_by("pk").values_list("pk", flat=True).first()
     if following is not None:
         hint(following)
@@ -147,7 +147,7 @@ def hint_lane(lane: str) -> None:
 
 def release_expired() -> int:
     """Queue again what a worker claimed and never settled; the number of operations so released."""
-    expired = Operation.objects.filter(status=S.RUNNING, lease_until__lte=timezone.now())
+    expired = Operation.objects.filter(status=S.RUNNING, lease_until__lte=clock.now())
     return sum(_release(operation) for operation in expired)
 
 
@@ -165,7 +165,7 @@ def _lives(worker: str) -> bool:
 
 def _release(operation: Operation) -> bool:
     try:
-        OPERATION.move(operation, to=S.QUEUED, where=_lease(operation), not_before=timezone.now(), lease_until=None)
+        OPERATION.move(operation, to=S.QUEUED, where=_lease(operation), not_before=clock.now(), lease_until=None)
     except Conflict:
         return False
     return True
@@ -178,13 +178,13 @@ def due(limit: int = 200) -> list[int]:
         for account, kinds in Operation.KINDS_OF.items():
             if deployment.refuses(account):
                 held_up |= Q(deployment=deployment, kind__in=kinds)
-    rows = Operation.objects.filter(status=S.QUEUED, not_before__lte=timezone.now()).exclude(held_up)
+    rows = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now()).exclude(held_up)
     return list(rows.order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
 
 
 def wake(deployment: Deployment) -> None:
     """The deployment can be worked on again: its waiting operations are due now."""
     waiting = Operation.objects.filter(deployment=deployment, status=S.QUEUED)
-    waiting.update(not_before=timezone.now(), waiting_for="")
+    waiting.update(not_before=clock.now(), waiting_for="")
     for operation_id in waiting.order_by("pk").values_list("pk", flat=True)[:200]:
         hint(operation_id)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from portal.clock import now as moment_now
+
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -49,7 +51,7 @@ def rough(span: timedelta) -> str:
 
 def ago(moment: datetime, *, now: datetime | None = None) -> str:
     """`just now`, `12 minutes ago`, or for what is to come `in 3 hours`."""
-    gap = (now or timezone.now()) - moment
+    gap = (now or moment_now()) - moment
     if abs(gap) < timedelta(seconds=10):
         return "just now"
     return f"{rough(gap)} ago" if gap > timedelta() else f"in {rough(-gap)}"
@@ -57,7 +59,7 @@ def ago(moment: datetime, *, now: datetime | None = None) -> str:
 
 def left(ends: datetime, *, now: datetime | None = None) -> str:
     """`2 hours 5 minutes left`, `40 seconds left`, `time is over`."""
-    gap = ends - (now or timezone.now())
+    gap = ends - (now or moment_now())
     if gap <= timedelta():
         return "time is over"
     if HOUR <= gap < DAY and (gap % HOUR) // MINUTE:

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from django.http import HttpResponse
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
+from portal import clock
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
 from portal.operations import queries as operations
@@ -67,7 +67,7 @@ def _limits(deployment: Deployment) -> list[str]:
     seen = deployment.found.get("rate_limits", {})
     said = [f"{role}: {_limit(limit)}" for role, limit in seen.items() if limit]
     until = deployment.found.get("asks_to_wait")
-    if until and (moment := datetime.fromisoformat(until)) > timezone.now():
+    if until and (moment := datetime.fromisoformat(until)) > clock.now():
         said.append(f"asked to be left alone until {words.spoken(moment)}")
     return said
 

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -16,7 +15,7 @@ from accounts import people, roles, tokens
 from accounts.guard import requires
 from accounts.models import Token
 from accounts.permissions import Permission
-from portal import refs
+from portal import clock, refs
 from portal.errors import Invalid, Refused
 from portal.ui.htmx import render
 from portal.ui.request import Request
@@ -63,7 +62,7 @@ def token_revoke(request: Request, token_id: str) -> HttpResponse:
 
 def _page(request: Request, *, status: int = 200, **more: Any) -> HttpResponse:
     user = request.user
-    now = timezone.now()
+    now = clock.now()
     mine = list(Token.objects.filter(user=user).order_by("-created_at", "-pk"))
     context = {
         "groups": sorted(subject[6:] for subject in people.subjects_of(user) if subject.startswith("group:")),

@@ -6,10 +6,8 @@ import hashlib
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.utils import timezone
-
 from accounts.models import User
-from portal import durations
+from portal import clock, durations
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
@@ -88,14 +86,14 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
             verb,
         )
     start = form.cleaned_data.get("starts_at") if form.is_bound else None
-    if start and start < timezone.now() - SLACK:
+    if start and start < clock.now() - SLACK:
         return Outlook("The start lies in the past. Leave it empty to start as soon as it is approved.", verb)
     if start:
         text = f"You will hold {what} from {words.spoken(start)} until {words.spoken(start + span)}."
     elif option.policy.stages:
-        text = f"Approved this minute, you hold {what} until {words.spoken(timezone.now() + span)}."
+        text = f"Approved this minute, you hold {what} until {words.spoken(clock.now() + span)}."
     else:
-        text = f"You will hold {what} until {words.spoken(timezone.now() + span)}."
+        text = f"You will hold {what} until {words.spoken(clock.now() + span)}."
     return Outlook(text, f"{verb} for {durations.words(span)}")
 
 
@@ -113,7 +111,7 @@ def every(request: AccessRequest) -> int:
     turns_at = {G.SCHEDULED: grant.starts_at, G.ACTIVE: grant.ends_at}.get(G(grant.status))
     if turns_at is None:
         return 0
-    return 3 if turns_at - timezone.now() < SOON else 30
+    return 3 if turns_at - clock.now() < SOON else 30
 
 
 def mark(request: AccessRequest, steps: list[Step]) -> str:

@@ -10,9 +10,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from portal import clock
 from portal.catalogue.models import Deployment
 from portal.dags import live
 from portal.dags.models import Run
@@ -51,7 +51,7 @@ class RunView:
     def elapsed(self) -> timedelta | None:
         if self.run.started_at is None:
             return None
-        return (self.run.ended_at or timezone.now()) - self.run.started_at
+        return (self.run.ended_at or clock.now()) - self.run.started_at
 
     @property
     def usual(self) -> timedelta | None:
@@ -100,7 +100,7 @@ class RunView:
         """Seconds until the page should ask again; 0 when there is nothing more to come."""
         if self.run.is_final:
             return 0
-        age = timezone.now() - self.run.created_at
+        age = clock.now() - self.run.created_at
         if self.problem:
             return 10
         return 2 if age < timedelta(minutes=1) else 5 if age < timedelta(minutes=10) else 15

@@ -8,11 +8,11 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
+from portal import clock
 from portal.ui.htmx import render
 from portal.ui.request import Request
 
@@ -54,7 +54,7 @@ def _runs(now: datetime) -> list[dict[str, Any]]:
 @require_safe
 @requires(Permission.HOME)
 def style(request: Request) -> HttpResponse:
-    now = timezone.now()
+    now = clock.now()
     context = {
         "form": SampleForm(),
         "wrong": SampleForm({"duration": "8", "reason": "", "ticket": "OPS-", "start": "", "sure": ""}, prefix="wrong"),

@@ -1,6 +1,7 @@
 """Carrying operations out: claim, do it in Airflow outside any transaction, read back, settle with its events.
 
 Whatever happens in between (a killed worker, a lost answer, a restart of the database), the operation is tried again
+from portal import clock
 from the start, and a handler that finds its work done records that and goes on: nothing is lost, nothing done twice.
 """
 
@@ -9,8 +10,6 @@ from __future__ import annotations
 import logging
 import random
 from datetime import timedelta
-
-from django.utils import timezone
 
 from airflow_bridge import (
     BridgeError,
@@ -23,6 +22,7 @@ from airflow_bridge import (
     Unreachable,
     Unsupported,
 )
+from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -142,7 +142,7 @@ def _wait(operation: Operation, handler: Handler, why: str, seconds: float | Non
                     operation=operation.ref,
                     detail={"attempts": operation.attempts, "why": why},
                 )
-            outbox.postpone(operation, until=timezone.now() + timedelta(seconds=pause), waiting_for=why)
+            outbox.postpone(operation, until=clock.now() + timedelta(seconds=pause), waiting_for=why)
     except Conflict as error:
         log.info("%s: %s", operation.ref, error)
 

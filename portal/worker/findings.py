@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.utils import timezone
-
 from airflow_bridge import (
     Airflow,
     BridgeError,
@@ -25,6 +23,7 @@ from airflow_bridge import (
     Unsupported,
     capabilities,
 )
+from portal import clock
 from portal.catalogue.models import Deployment, Entitlement
 from portal.catalogue.queries import dags_in_force, entitlements_in_force
 from portal.worker import service_accounts
@@ -43,7 +42,7 @@ def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
         return found
     can = runner.capabilities(fresh=True)
     return found | {
-        "looked_into_at": timezone.now().isoformat(),
+        "looked_into_at": clock.now().isoformat(),
         "auth_manager": can.auth_manager,
         "missing": dict(can.missing),
         "can": [words for what, words in capabilities.WHAT.items() if can.can(what)],
@@ -99,7 +98,7 @@ def _health(runner: Airflow) -> dict[str, str]:
 
 def asks_to_wait(error: RateLimited) -> str:
     """Until when an Airflow wants to be left alone, as it is kept; empty where it does not say."""
-    return (timezone.now() + timedelta(seconds=error.retry_after)).isoformat() if error.retry_after else ""
+    return (clock.now() + timedelta(seconds=error.retry_after)).isoformat() if error.retry_after else ""
 
 
 def _rate_limit(airflow: Airflow) -> Found | None:
@@ -109,4 +108,4 @@ def _rate_limit(airflow: Airflow) -> Found | None:
 
 def _is_stale(found: Found) -> bool:
     at = found.get("looked_into_at")
-    return at is None or timezone.now() - datetime.fromisoformat(at) > EVERY
+    return at is None or clock.now() - datetime.fromisoformat(at) > EVERY

@@ -6,9 +6,9 @@ import logging
 from datetime import timedelta
 
 from django.db.models import Q
-from django.utils import timezone
 
 from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
+from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -34,7 +34,7 @@ VERBS = {
 
 def look_at_all() -> None:
     """Ask every deployment that is due to be asked, also one that left the catalogue while something is to be done."""
-    now = timezone.now()
+    now = clock.now()
     for deployment in Deployment.objects.filter(Q(retired_at=None) | Q(operations__status__in=OPEN)).distinct():
         if deployment.checked_at is None or deployment.checked_at <= now - _every(deployment):
             look_at(deployment)
@@ -61,7 +61,7 @@ def look_at(deployment: Deployment) -> None:
         mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
     except RateLimited as error:  # it answers, and wants to be asked less often: nothing else was learnt
         found = deployment.found | {"asks_to_wait": findings.asks_to_wait(error)}
-        Deployment.objects.filter(pk=deployment.pk).update(checked_at=timezone.now(), found=found)
+        Deployment.objects.filter(pk=deployment.pk).update(checked_at=clock.now(), found=found)
         deployment.refresh_from_db()
     except BridgeError as error:
         mark(deployment, S.DOWN, str(error))
@@ -96,7 +96,7 @@ def mark(
     found: findings.Found | None = None,
 ) -> None:
     """Keep a deployment's state. A change is an event; coming back wakes the operations that wait for it."""
-    now = timezone.now()
+    now = clock.now()
     before = {account for account in deployment.accounts if not deployment.can_be_worked_on(account)}
     columns: dict[str, object] = {"checked_at": now, "status_detail": detail}
     if found is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models import Q
-from django.utils import timezone
 
 from airflow_bridge import BridgeError
+from portal import clock
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.dags import live
@@ -23,7 +23,7 @@ LAST_RUNS = 20
 
 def follow() -> None:
     """Ask for each run on its way. What cannot be asked now is asked at the next beat."""
-    now = timezone.now()
+    now = clock.now()
     rows = Run.objects.filter(status__in=FOLLOWED, dag__deployment__status=Deployment.Status.UP)
     rows = rows.filter(Q(created_at__gt=now - FRESH) | Q(seen_at__lte=now - SLOWLY) | Q(seen_at=None))
     for run in rows.select_related("dag__deployment").order_by("seen_at")[:100]:
@@ -35,7 +35,7 @@ def follow() -> None:
 
 def look_at_dags() -> None:
     """Refresh what lists show of operable DAGs, deployment by deployment."""
-    due = timezone.now() - DAGS_EVERY
+    due = clock.now() - DAGS_EVERY
     rows = dags_in_force().filter(deployment__status=Deployment.Status.UP)
     for dag in rows.filter(Q(state=None) | Q(state__seen_at__lte=due)).select_related("deployment"):
         look_at_dag(dag)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
-
 from accounts import people, tokens
 from accounts.commands import SubcommandsCommand
 from accounts.models import Token
 from accounts.operator import Operator
+from portal import clock
 from portal.audit.record import stamp
 from portal.errors import Missing
 
@@ -63,7 +62,7 @@ class Command(SubcommandsCommand):
 
 
 def _line(token: Token) -> dict[str, Any]:
-    status = "revoked" if token.revoked_at else "expired" if token.expires_at <= timezone.now() else "valid"
+    status = "revoked" if token.revoked_at else "expired" if token.expires_at <= clock.now() else "valid"
     return {
         "token": str(token),
         "user": token.user.username,

@@ -10,12 +10,12 @@ import heroicons
 from django import template
 from django.forms import BoundField
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from portal import durations, refs
+from portal.clock import now as moment_now
 from portal.errors import Missing
 from portal.ui import charts, tones, words
 
@@ -149,7 +149,7 @@ def error_summary(form: Any) -> dict[str, Any]:
 @register.simple_tag
 def time_bar(start: datetime | None, end: datetime | None) -> SafeString | str:
     """How much of a holding's time is left, as a bar that shortens."""
-    return charts.time_bar(start, end, now=timezone.now()) if start and end else ""
+    return charts.time_bar(start, end, now=moment_now()) if start and end else ""
 
 
 @register.simple_tag

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.utils import timezone
-
 from airflow_bridge import NotFound, Rejected
+from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
@@ -31,7 +30,7 @@ class TriggerRun:
     def carry_out(self, operation: Operation) -> Done:
         run = Run.objects.select_related("dag__deployment", "requested_by").get(pk=operation.payload["run"])
         airflow = runner(run.dag.deployment)
-        if operation.created_at < timezone.now() - TOO_LATE:
+        if operation.created_at < clock.now() - TOO_LATE:
             seen = airflow.run(run.dag.dag_id, run.dag_run_id)
             if seen is None:
                 raise GivenUp("Airflow could not be reached for an hour after this was asked for; it was not started.")
@@ -52,13 +51,13 @@ class TriggerRun:
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
         seen = done.found
-        RUN.move(run, to=seen.state, started_at=seen.started_at, ended_at=seen.ended_at, seen_at=timezone.now())
+        RUN.move(run, to=seen.state, started_at=seen.started_at, ended_at=seen.ended_at, seen_at=clock.now())
         detail = {"dag": run.dag.dag_id, "dag_run_id": run.dag_run_id, "state": seen.state}
         record(trail, Verb.RUN_STARTED, operation, **detail)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
-        RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=timezone.now())
+        RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=clock.now())
         record(trail, Verb.RUN_START_FAILED, operation, AuditEvent.Outcome.FAILED, dag=run.dag.dag_id, why=why)
 
 

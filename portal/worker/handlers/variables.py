@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
+from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
@@ -31,7 +30,7 @@ class SetVariable:
         airflow = runner(operation.deployment)
         before = after = airflow.variable(key)
         if after is None or after.value != value:
-            if operation.created_at < timezone.now() - TOO_LATE:
+            if operation.created_at < clock.now() - TOO_LATE:
                 raise GivenUp(f"It could not be changed within an hour of being asked for, so {key} was left as it is.")
             outbox.keep(operation)
             after = airflow.set_variable(key, value)
