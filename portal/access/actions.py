@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import people
 from accounts.models import User
-from portal import clock, durations, refs
+from portal import clock, durations, once, refs
 from portal.access import conflicts, entry, grants
 from portal.access.models import AccessRequest, Decision, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
@@ -40,13 +40,23 @@ def submit(
 ) -> AccessRequest:
     """Ask for `entitlement` for `beneficiary` (default: `by`). Where the policy grants at once, it is approved already.
 
-    key: identifies the form it was sent with; the same person's same key gives the same request, not a second one.
+    key: identifies the form it was sent with. The same person's same key and content give the same request, marked
+    `sent_again`; the same key with other content is asked anew.
     Raises Invalid (by field), Refused (`not_eligible`, `not_offered`, `conflicting_access`, `no_approver`), Conflict
     (`already_open`).
     """
     beneficiary = beneficiary or by
     with recording(refusal=Verb.REQUEST_SUBMIT_REFUSED, by=by, target=entitlement.key) as trail:
-        if key and (sent := AccessRequest.objects.filter(requester=by, key=key).first()):
+        key = once.bound(
+            key,
+            entitlement=entitlement.key,
+            beneficiary=beneficiary.pk,
+            duration=duration,
+            reason=reason,
+            ticket=ticket,
+            starts_at=starts_at,
+        )
+        if key and (sent := _sent(by, key)):
             return sent
         version = catalogue.version_in_force()
         if version is None:
@@ -76,9 +86,11 @@ def submit(
                 policy_version=version.number,
                 break_glass=policy.break_glass,
                 lapses_at=now + policy.pending_for,
-                key=key or None,
+                key=key,
             )
         )
+        if request.sent_again:
+            return request
         _copy_stages(request, policy.stages)
         _record(
             trail,
@@ -238,13 +250,22 @@ def _check_somebody_can_decide(stages: list[StageSpec], *, without: set[int]) ->
             )
 
 
+def _sent(by: User, key: str) -> AccessRequest | None:
+    """The request that was made with this form before."""
+    request = AccessRequest.objects.filter(requester=by, key=key).first()
+    if request is not None:
+        request.sent_again = True
+    return request
+
+
 def _insert(request: AccessRequest) -> AccessRequest:
+    """`request`, inserted; or the one that the same form, sent at the same moment, has inserted (`sent_again`)."""
     try:
         with transaction.atomic():
             request.save(force_insert=True)
     except IntegrityError:
-        if request.key and AccessRequest.objects.filter(requester=request.requester, key=request.key).exists():
-            raise Conflict("This form was sent a moment ago; the request is on its way.", reason="sent_twice") from None
+        if request.key and (sent := _sent(request.requester, request.key)):
+            return sent
         twin = AccessRequest.objects.filter(
             beneficiary=request.beneficiary, entitlement=request.entitlement, status=R.PENDING
         ).first()

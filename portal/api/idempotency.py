@@ -2,13 +2,17 @@
 
 The key's row is inserted in the same transaction as what the call does. A twin at the same moment therefore waits at
 the row until the first call is committed, and then finds its answer; a crash leaves neither the row nor the effect.
-Only what was done is kept: a refused call may be sent again with its key, and is decided anew.
+Only what was done is kept: a refused call may be sent again with its key, and is decided anew. The same key with
+another address or other content is a conflict: nothing is done, and what the first call did is not told as the
+second one's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
 from typing import Any
@@ -16,11 +20,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from pydantic import BaseModel
 
-from portal import clock
+from portal import clock, durations
 from portal.api.auth import ApiRequest
 from portal.api.models import IdempotencyKey
 from portal.audit.record import recording
-from portal.errors import Invalid
+from portal.errors import Conflict, Invalid
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
@@ -29,7 +33,10 @@ SWEPT = 100  # old keys removed with each new one
 
 
 def once(operation: Callable[..., BaseModel]) -> Callable[..., BaseModel | dict[str, Any]]:
-    """Wrap every operation of the API; only POSTs that name a key are concerned. Raises Invalid (`Idempotency-Key`)."""
+    """Wrap every operation of the API; only POSTs that name a key are concerned.
+
+    Raises Invalid (`Idempotency-Key`) for what is no key, Conflict (`idempotency_key_reused`).
+    """
 
     @wraps(operation)
     def wrapped(request: ApiRequest, *args: Any, **kwargs: Any) -> BaseModel | dict[str, Any]:
@@ -60,19 +67,27 @@ def _claim(request: ApiRequest, key: str) -> IdempotencyKey:
     """The key's row: a new one, or the one of the call that was first, with its answer."""
     user, now = request.auth.user, clock.now()
     _sweep(user.pk, key, before=now - KEPT)
-    call = f"{request.method} {request.get_full_path()}\n".encode() + request.body
-    digest = hashlib.sha256(call).hexdigest()
+    digest = _digest(request)
     try:
         with transaction.atomic():
             return IdempotencyKey.objects.create(user=user, key=key, digest=digest, created_at=now)
     except IntegrityError:
         row = IdempotencyKey.objects.get(user=user, key=key)
     if row.digest != digest:
-        raise Invalid(
-            {HEADER: "This key was used for another call. Make a new one for every call that is meant anew."},
+        raise Conflict(
+            f"This {HEADER} was used {durations.ago(row.created_at)} for a call with another address or other content. "
+            "Nothing was done now. Make a new key for every call that is meant anew.",
             reason="idempotency_key_reused",
         )
     return row
+
+
+def _digest(request: ApiRequest) -> str:
+    """Of what is asked: the address and the body, however its JSON is laid out."""
+    body: bytes = request.body
+    with suppress(ValueError, RecursionError):  # what is no JSON was refused before, or is compared as it came
+        body = json.dumps(json.loads(body), sort_keys=True).encode()
+    return hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode() + body).hexdigest()
 
 
 def _sweep(user_id: int, key: str, *, before: Any) -> None:

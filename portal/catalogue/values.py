@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from portal import durations
+from portal import durations, integers
 from portal.catalogue import patterns
 
 OWN_PREFIX = "gatehouse_"
@@ -213,6 +213,8 @@ def _check_json(value: Any, at: str) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_json(item, at)
+    elif isinstance(value, int) and not integers.fits(value):
+        raise ValueError(f"“{at}” holds {integers.TOO_LARGE}")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"“{at}” is {value}, which JSON has no number for.")
     elif not isinstance(value, str | int | float | bool | None):

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from portal import clock
+from portal import clock, once
 from portal.access.entry import clean_text
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
@@ -29,7 +29,8 @@ MAX_NOTE = 500
 def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key: str | None = None) -> Run:
     """Ask for a run with these parameters. Its id in Airflow and its logical date are fixed here, once.
 
-    key: identifies the form it was asked with; the same person's same key gives the same run, not a second one.
+    key: identifies the form it was asked with. The same person's same key and content give the same run, marked
+    `sent_again`; the same key with other content is a run of its own.
     Raises Refused (`not_eligible`, `needs_approval`, `not_offered`, `too_many_runs`), Invalid (`conf`, `note`).
     """
     with recording(refusal=Verb.RUN_REQUEST_REFUSED, by=by, target=str(dag)) as trail:
@@ -38,7 +39,8 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
         if len(note) > MAX_NOTE:
             raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are kept."})
         values = parameters.with_locked(parameters.checked(conf), dag)
-        if key and (run := Run.objects.filter(requested_by=by, key=key).first()):
+        key = once.bound(key, dag=dag.pk, conf=values, note=note)
+        if key and (run := _sent(by, key)):
             return run
         _check_rate(dag)
         token = uuid.uuid4()  # of the operation; the run's id follows from it, so a retry finds the run
@@ -51,10 +53,12 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
                     conf=values,
                     note=note,
                     requested_by=by,
-                    key=key or None,
+                    key=key,
                 )
         except IntegrityError:  # the same form, at the same moment
-            return Run.objects.get(requested_by=by, key=key)
+            if key and (sent := _sent(by, key)):
+                return sent
+            raise
         operation = run.operation = outbox.put(
             Operation.Kind.TRIGGER_RUN,
             deployment=dag.deployment,
@@ -73,6 +77,14 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
             operation=operation.ref,
             detail={"dag": dag.dag_id, "dag_run_id": run.dag_run_id, "conf": json.dumps(values), "note": note},
         )
+    return run
+
+
+def _sent(by: User, key: str) -> Run | None:
+    """The run that was asked for with this form before."""
+    run = Run.objects.filter(requested_by=by, key=key).first()
+    if run is not None:
+        run.sent_again = True
     return run
 
 

@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 
 from portal.catalogue.models import Dag
 from portal.errors import Invalid
+from portal.integers import TOO_LARGE, fits
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
+MAX_DIGITS = 1000  # of a number that is read at all; Python refuses some thousands
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def parse(text: str) -> dict[str, Any]:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+        value = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
     except json.JSONDecodeError as error:
         raise Invalid({"conf": f"Not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."}) from error
     except RecursionError:
@@ -30,6 +32,12 @@ def parse(text: str) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise Invalid({"conf": f"{name} is not a number Airflow could take."})
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise Invalid({"conf": f"The parameters hold {TOO_LARGE}"})
+    return int(text)
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -44,7 +52,9 @@ def checked(value: Any) -> dict[str, Any]:
     """`value` if it can be the parameters of a run: a JSON object, not too large, not too deep, finite numbers."""
     if not isinstance(value, Mapping):
         raise Invalid({"conf": 'The parameters must be a JSON object, like {"region": "KR"}.'})
-    _check(value, 0)
+    for name, item in value.items():
+        _check(name, name, 1)
+        _check(item, name, 1)
     try:
         size = len(json.dumps(value, allow_nan=False).encode())
     except ValueError:
@@ -54,19 +64,23 @@ def checked(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _check(value: Any, depth: int) -> None:
+def _check(value: Any, name: str, depth: int) -> None:
+    """name: of the parameter that `value` is, or is in."""
     if depth > MAX_DEPTH:
         raise Invalid({"conf": f"The parameters are nested deeper than {MAX_DEPTH} levels."})
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise Invalid({"conf": "A text in the parameters holds a character that cannot be stored."})
+    elif isinstance(value, int):
+        if not fits(value):
+            raise Invalid({"conf": f"“{name[:80]}” holds {TOO_LARGE}"})
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            _check(key, depth + 1)
-            _check(item, depth + 1)
+            _check(key, name, depth + 1)
+            _check(item, name, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _check(item, depth + 1)
+            _check(item, name, depth + 1)
 
 
 def with_locked(conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Run(models.Model):
     key = models.CharField(
         max_length=64, null=True, help_text="of the form it was asked with: a double click is one run"
     )
+    sent_again = False  # set on what an action returns, where the same form had been sent before
 
     class Meta:
         ordering = ["-created_at", "-pk"]

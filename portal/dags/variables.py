@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from portal import integers
 from portal.access.entry import clean_text
 from portal.audit.record import Actor, recording
 from portal.audit.verbs import Verb
@@ -96,11 +97,18 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
     return operation
 
 
+def _integer(text: str) -> int:
+    """Raises Invalid: a DAG that reads the variable as JSON would have a number that Airflow cannot hand on."""
+    if len(text) > integers.LONGEST or not integers.fits(int(text)):
+        raise Invalid({"value": f"The value holds {integers.TOO_LARGE}"})
+    return int(text)
+
+
 def _check_value(value: str) -> None:
     if len(value) > LONGEST:
         raise Invalid({"value": f"The value has {len(value)} characters; at most {LONGEST} are taken."})
     try:
-        known = json.loads(value)
+        known = json.loads(value, parse_int=_integer)
     except ValueError:  # a text
         known = value
     except RecursionError:

@@ -24,6 +24,7 @@ from portal.dags.queries import DagOption
 from portal.errors import Conflict, Invalid, Refused
 from portal.operations import queries as operations
 from portal.operations.models import Operation
+from portal.ui import words
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.dag_forms import RunForm, SwitchForm
@@ -64,6 +65,9 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     except (Invalid, Refused) as error:
         form.take(error)
         return render(request, "dags/dag_detail.html", _page(request, option, run_form=form), status=error.status)
+    if run.sent_again:
+        said = f"You sent this form {words.ago(run.created_at)}: it asked for {run.ref}, and no other run was started."
+        messages.warning(request, f"{said} To run the DAG again, use “Run it again”.")
     return redirect("run_detail", ref=run.ref)
 
 

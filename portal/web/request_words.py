@@ -63,7 +63,18 @@ def sent(request: AccessRequest) -> str:
     """What to say to who has just asked."""
     if request.status == R.PENDING:
         return f"{request.ref} is sent. This page follows it; you need not keep it open."
+    grant = grant_of(request)
+    if grant is not None and grant.status == G.SCHEDULED and grant.starts_at:
+        return f"{request.ref} is granted at once. It begins {words.spoken(grant.starts_at)}."
     return f"{request.ref} is granted at once. The role is being given in Airflow now."
+
+
+def sent_again(request: AccessRequest) -> str:
+    """What to say to who has sent a form a second time: nothing new was asked for, whatever has become of the first."""
+    return (
+        f"You sent this form {words.ago(request.created_at)}: it made {request.ref}, and nothing new was asked for. "
+        "This page shows how it stands now. To ask again, start a new request."
+    )
 
 
 class Outlook(NamedTuple):

@@ -67,7 +67,10 @@ def _submit(request: Request, key: str) -> HttpResponse:
             form.take(error)
             status = error.status
         else:
-            messages.success(request, request_words.sent(made))
+            if made.sent_again:
+                messages.warning(request, request_words.sent_again(made))
+            else:
+                messages.success(request, request_words.sent(made))
             return redirect("request_detail", made.ref)
     return render(request, "requests/new.html", _asking(option, form), part="ask", status=status)
 

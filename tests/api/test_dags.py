@@ -103,6 +103,7 @@ def test_run_without_anything(as_) -> None:
         ({"conf": "x"}, "conf"),
         ({"conf": {"x": "a" * 70_000}}, "conf"),
         ({"conf": {"x": json.loads("[" * 34 + "]" * 34)}}, "conf"),
+        ({"conf": {"x": [{"y": 2**64}]}}, "conf"),
         ('{"conf": {"x": NaN}}', "body"),
         ('{"conf": {"x": 1e999}}', "body"),
         ('{"conf": {"x": 1, "x": 2}}', "x"),

@@ -48,8 +48,20 @@ def test_without_a_key_every_call_counts(as_) -> None:
 def test_a_key_belongs_to_one_call(as_, path: str, body: dict) -> None:
     program = as_("colleague")
     assert program.post(RUNS, {"note": "one"}, Idempotency_Key="k1").status_code == 201
-    refused(program.post(path, body, Idempotency_Key="k1"), 422, "idempotency_key_reused", "Idempotency-Key")
+    told = refused(program.post(path, body, Idempotency_Key="k1"), 409, "idempotency_key_reused")
+    assert "Nothing was done now" in told["detail"]
     assert Run.objects.count() == 1
+
+
+def test_a_body_is_the_same_however_it_is_laid_out(as_) -> None:
+    program = as_("colleague")
+    first = program.post(RUNS, '{"note": "one", "conf": {"a": 1, "b": 2}}', Idempotency_Key="k1")
+    second = program.post(RUNS, '{"conf":{"b":2,"a":1},"note":"one"}', Idempotency_Key="k1")
+    assert second["Idempotency-Replayed"] == "true"
+    assert first.json() == second.json()
+    refused(
+        program.post(RUNS, '{"conf":{"b":2,"a":1.0},"note":"one"}', Idempotency_Key="k1"), 409, "idempotency_key_reused"
+    )
 
 
 def test_a_key_belongs_to_one_person_whatever_the_token(as_) -> None:

@@ -166,6 +166,17 @@ def test_a_run_is_started_once_per_form(client_as, airflow):
     assert [there.conf for there in airflow.state.runs] == [{"region": "EU"}]
 
 
+def test_a_form_that_was_changed_is_another_run_and_one_that_was_not_says_so(client_as):
+    client = client_as("colleague")
+    first = start(client, '{"region": "KR"}', key="form-1")
+    second = start(client, '{"region": "APAC"}', key="form-1", follow=True)
+    assert [run.conf["region"] for run in Run.objects.order_by("pk")] == ["KR", "APAC"]
+    assert "You sent this form" not in Page(second).text
+    again = start(client, '{ "region":"KR" }', key="form-1", follow=True)
+    assert again.redirect_chain[-1][0] == first["Location"]
+    assert "no other run was started" in Page(again).text
+
+
 def test_each_form_has_a_key_of_its_own(client_as):
     client = client_as("colleague")
     keys = {Page(client.get(SALES, {"live": "1"})).all("input", name="key")[0]["value"] for _ in range(3)}

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.access.models import AccessRequest
+from portal.access import grants
+from portal.access.models import AccessRequest, Grant
 from portal.catalogue.models import Entitlement
-from tests.factories import grant_at_status, request_at_status
+from tests.factories import grant_at_status, person, request_at_status
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -201,6 +202,24 @@ def test_granted_at_once_says_so(client_as):
     response = client_as("employee").post("/requests/new", asked(VIEWER), follow=True)
     assert AccessRequest.objects.get().status == "approved"
     assert "is granted at once" in Page(response).text
+
+
+def test_a_form_sent_again_tells_what_has_become_of_it(client_as):
+    client = client_as("employee")
+    form = asked(VIEWER, key="form-1")
+    assert "is granted at once" in Page(client.post("/requests/new", form, follow=True)).text
+    grants.hand_back(grant_id=Grant.objects.get().pk, by=person("employee"))
+    response = client.post("/requests/new", form, follow=True)
+    page = Page(response)
+    assert "granted at once. The role" not in page.text
+    assert f"it made {AccessRequest.objects.get().ref}, and nothing new was asked for" in page.text
+
+
+def test_a_start_that_is_granted_at_once_is_not_told_as_now(client_as):
+    starts = timezone.localtime(timezone.now() + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M")
+    response = client_as("employee").post("/requests/new", asked(VIEWER, starts_at=starts), follow=True)
+    assert Grant.objects.get().status == "scheduled"
+    assert "is granted at once. It begins" in Page(response).text
 
 
 def test_break_glass_stands_out_and_takes_a_confirmation(client_as):

@@ -195,3 +195,16 @@ def test_the_same_form_sent_twice_is_one_request(employee, lead):
     assert AccessRequest.objects.count() == Grant.objects.count() == Operation.objects.count() == 1
     assert ask(employee, "demo/role/Viewer", key="form-2") != first
     assert ask(lead, "demo/role/Viewer", key="form-1") != first  # somebody else's form
+
+
+@pytest.mark.parametrize("other", [{"reason": "another thing"}, {"duration": HOURS}, {"what": "demo/role/Viewer"}])
+def test_the_same_form_with_other_content_is_asked_anew(employee, other):
+    """As after the browser's Back: the form has its old key, and what it asks for now is meant."""
+    first = ask(employee, key="form-1")
+    actions.withdraw(request_id=first.pk, by=employee)
+    what = other.pop("what", "demo/role/User")
+    second = ask(employee, what, key="form-1", **other)
+    assert second != first
+    assert not second.sent_again
+    again = ask(employee, key="form-1")
+    assert (again, again.status, again.sent_again) == (first, "withdrawn", True)

@@ -249,6 +249,13 @@ CASES = [
     ('who = ["group:data"]\n', "", "[[dags]]", "dags[1]", "nobody could operate it"),
     ('env = "prod" }', "day = 2026-01-01 }", "locked", "dags[1].locked", "“day” is a date"),
     ('env = "prod" }', "x = { y = nan } }", "locked", "dags[1].locked", "“x.y” is nan"),
+    (
+        'env = "prod" }',
+        "x = [1, 18446744073709551616] }",
+        "locked",
+        "dags[1].locked",
+        "“x” holds a whole number of more than 64",
+    ),
     ("max_runs_per_hour = 6", "max_runs_per_hour = 0", "max_runs_per_hour", "dags[1].max_runs_per_hour", "at least 1"),
     ("[[dags]]", "[[dag]]", "[[dag]]", "dag", "Did you mean “dags”?"),
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 import time_machine
 from django.db import Error as DatabaseError
+from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
@@ -53,6 +55,41 @@ def test_the_same_form_sent_twice_is_one_run(cast, sales_report):
     assert first == second
     assert Run.objects.count() == Operation.objects.count() == 1
     assert actions.trigger(by=cast["colleague"], dag=sales_report, conf={}, key="form-2") != first
+
+
+@pytest.mark.parametrize("other", [{"conf": {"region": "APAC"}}, {"note": "for Kim"}, {"dag": "flaky_import"}])
+def test_the_same_form_with_other_content_is_another_run(cast, sales_report, other):
+    """As after the browser's Back: the form has its old key, and what it asks for now is meant."""
+    sent = {"by": cast["colleague"], "dag": sales_report, "conf": {"region": "KR"}, "note": "", "key": "form-1"}
+    if "dag" in other:
+        other = {"dag": Dag.objects.get(dag_id=other["dag"])}
+    first, second = actions.trigger(**sent), actions.trigger(**{**sent, **other})
+    assert first != second
+    assert not second.sent_again
+    again = actions.trigger(**sent)
+    assert (again, again.sent_again) == (first, True)
+    assert actions.trigger(**{**sent, **other}) == second
+    assert Run.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_send_one_form_at_the_same_moment(cast, sales_report):
+    together, made = threading.Barrier(4), []
+
+    def send(region):
+        together.wait()
+        try:
+            made.append(actions.trigger(by=cast["colleague"], dag=sales_report, conf={"region": region}, key="form-1"))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=(region,)) for region in ("KR", "EU", "KR", "EU")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 4
+    assert sorted(run.conf["region"] for run in Run.objects.all()) == ["EU", "KR"]
 
 
 def test_runs_without_a_key_are_runs_of_their_own(cast, sales_report):

@@ -42,6 +42,26 @@ def test_numbers_that_are_none_are_refused(text):
     assert "number" in said(text)
 
 
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 2**63, 0])
+def test_integers_that_airflow_can_hand_on_are_taken(number):
+    assert conf.parse(f'{{"n": {number}}}') == conf.checked({"n": number}) == {"n": number}
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30, 10**900])
+@pytest.mark.parametrize("around", ['{{"n": {}}}', '{{"n": [1, {}]}}', '{{"n": {{"deep": [{{"x": {}}}]}}}}'])
+def test_integers_beyond_64_bits_are_refused_with_the_parameter_they_are_in(number, around):
+    assert said(around.format(number)).startswith("“n” holds")
+    assert "more than 64 bits" in said(around.format(number))
+
+
+def test_thousands_of_digits_are_not_read():
+    assert "more than 64 bits" in said('{"n": ' + "9" * 5000 + "}")
+
+
+def test_a_number_with_a_point_may_be_large():
+    assert conf.parse('{"n": 1e30}') == {"n": 1e30}
+
+
 def test_a_name_given_twice_is_refused_at_any_depth():
     assert "“a” is given twice" in said('{"x": {"a": 1, "a": 2}}')
 

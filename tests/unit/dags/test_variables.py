@@ -263,3 +263,15 @@ def test_at_the_command_line(airflow, deployment):
     for arguments in (["--deployment", "demo", "other"], ["--deployment", "nowhere", "report_mode"]):
         with pytest.raises(CommandError):
             call_command("variable", "get", *arguments)
+
+
+@pytest.mark.parametrize("value", ["18446744073709551616", '{"n": [-9223372036854775809]}', "9" * 3999])
+def test_json_with_integers_beyond_64_bits_is_refused(airflow, deployment, value):
+    with pytest.raises(Invalid, match="more than 64 bits"):
+        change(deployment, value=value)
+    assert not Operation.objects.exists()
+
+
+def test_a_text_of_digits_and_letters_is_no_number(airflow, deployment):
+    change(deployment, value="v18446744073709551616")
+    assert Operation.objects.exists()
