@@ -6,6 +6,7 @@ worker's settling transaction, so that a grant's status has one home.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,14 @@ from portal.operations import outbox
 from portal.operations.models import Operation
 
 G, Why = Grant.Status, Grant.EndReason
+ENDS: Mapping[str, Verb] = {
+    Why.EXPIRED: Verb.GRANT_EXPIRED,
+    Why.REVOKED: Verb.GRANT_REVOKED,
+    Why.HANDED_BACK: Verb.GRANT_HANDED_BACK,
+    Why.LEAVER: Verb.GRANT_LEAVER,
+    Why.NOT_ELIGIBLE: Verb.GRANT_NOT_ELIGIBLE,
+}
+"""The event of each way in which a grant's end begins."""
 
 
 def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Grant:
@@ -34,6 +43,10 @@ def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Gran
         entitlement=request.entitlement,
         beneficiary=request.beneficiary,
         status=G.SCHEDULED if later else G.APPLYING,
+        deployment=request.entitlement.deployment,
+        role=request.entitlement.role,
+        dag_id=request.entitlement.dag_id,
+        level=request.entitlement.level,
         duration=duration,
         starts_at=request.starts_at,
     )
@@ -68,11 +81,8 @@ def expire_due() -> int:
     done = 0
     for grant_id in rows.order_by("ends_at").values_list("pk", flat=True)[:200]:
         try:
-            with recording() as trail:
-                grant = _locked(grant_id)
-                _end(grant, Why.EXPIRED, by=None, comment="")
-                _record(trail, Verb.GRANT_EXPIRED, None, grant)
-                done += 1
+            end(grant_id=grant_id, reason=Why.EXPIRED)
+            done += 1
         except Conflict:
             continue
     return done
@@ -80,22 +90,38 @@ def expire_due() -> int:
 
 def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
     """Take a grant away before its time. Raises Refused, Invalid without a reason, Conflict when it has ended."""
-    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)) as trail:
+    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)):
         grant = _locked(grant_id)
         check_can_revoke(by, grant)
         reason = entry.clean_text("reason", reason, required="Say why you revoke it: its holder reads this.")
-        _end(grant, Why.REVOKED, by=by, comment=reason)
-        _record(trail, Verb.GRANT_REVOKED, by, grant, reason=reason)
-    return grant
+        return end(grant_id=grant_id, reason=Why.REVOKED, by=by, comment=reason)
 
 
 def hand_back(*, grant_id: int, by: User) -> Grant:
     """Give one's own access back early. Raises Refused (`not_yours`), Conflict when it has ended."""
-    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)) as trail:
+    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)):
         grant = _locked(grant_id)
         check_can_hand_back(by, grant)
-        _end(grant, Why.HANDED_BACK, by=by, comment="")
-        _record(trail, Verb.GRANT_HANDED_BACK, by, grant)
+        return end(grant_id=grant_id, reason=Why.HANDED_BACK, by=by)
+
+
+def end(*, grant_id: int, reason: Grant.EndReason, by: User | None = None, comment: str = "") -> Grant:
+    """Begin a grant's end, whoever wants it; who may is the caller's to check.
+
+    A scheduled grant has ended with that; of any other an operation takes away what Airflow has. Writes the event of
+    `reason`. Joins the caller's `recording`, if there is one. Raises Missing, Conflict when it is ending or has ended.
+    """
+    with recording() as trail:
+        grant = _locked(grant_id)
+        _check_can_end(grant)
+        changes: dict[str, Any] = {"end_reason": reason, "end_comment": comment, "ended_by": by}
+        if grant.status == G.SCHEDULED:  # nothing is in Airflow yet
+            GRANT.move(grant, to=G.ENDED, ended_at=clock.now(), **changes)
+        else:
+            GRANT.move(grant, to=G.ENDING, **changes)
+            _put(Operation.Kind.REVOKE_ROLE, grant, by=by)
+        said: dict[str, Any] = {"reason": comment} if comment else {}
+        _record(trail, ENDS[reason], by, grant, **said)
     return grant
 
 
@@ -136,16 +162,6 @@ def lane(deployment: Deployment, person: User) -> str:
     return f"roles/{deployment.name}/{person.pk}"
 
 
-def _end(grant: Grant, why: Grant.EndReason, *, by: User | None, comment: str) -> None:
-    _check_can_end(grant)
-    changes: dict[str, Any] = {"end_reason": why, "end_comment": comment, "ended_by": by}
-    if grant.status == G.SCHEDULED:  # nothing is in Airflow yet
-        GRANT.move(grant, to=G.ENDED, ended_at=clock.now(), **changes)
-        return
-    GRANT.move(grant, to=G.ENDING, **changes)
-    _put(Operation.Kind.REVOKE_ROLE, grant, by=by)
-
-
 def _check_can_end(grant: Grant) -> None:
     if grant.status not in (G.ENDING, G.ENDED):
         return
@@ -156,7 +172,7 @@ def _check_can_end(grant: Grant) -> None:
 
 
 def _put(kind: Operation.Kind, grant: Grant, *, by: User | None) -> Operation:
-    deployment = grant.entitlement.deployment
+    deployment = grant.deployment
     return outbox.put(
         kind,
         deployment=deployment,
@@ -169,7 +185,7 @@ def _put(kind: Operation.Kind, grant: Grant, *, by: User | None) -> Operation:
 
 def _locked(grant_id: int) -> Grant:
     rows = Grant.objects.select_for_update(of=("self",)).select_related(
-        "beneficiary", "ended_by", "entitlement__deployment", "request__requester"
+        "beneficiary", "ended_by", "deployment", "entitlement", "request__requester"
     )
     try:
         return rows.get(pk=grant_id)
@@ -191,7 +207,7 @@ def _record(
         by=by,
         target=grant.ref,
         outcome=outcome,
-        deployment=grant.entitlement.deployment.name,
+        deployment=grant.deployment.name,
         request=grant.request.ref,
         grant=grant.ref,
         operation=operation.ref if operation else "",

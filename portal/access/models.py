@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from portal import clock, refs
-from portal.catalogue.models import Entitlement
+from portal.catalogue.models import Deployment, Entitlement
 
 PERSON = settings.AUTH_USER_MODEL
 
@@ -145,11 +145,24 @@ class Grant(models.Model):
         EXPIRED = "expired", "its time was over"
         REVOKED = "revoked", "revoked"
         HANDED_BACK = "handed_back", "handed back"
+        LEAVER = "leaver", "its holder left"
+        NOT_ELIGIBLE = "not_eligible", "no longer eligible"
 
     request = models.OneToOneField(AccessRequest, on_delete=models.PROTECT, related_name="grant")
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="grants")
     beneficiary = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="grants")
     status = models.CharField(max_length=10, choices=Status)
+    # what it gives, by name and as given: a later catalogue may name the entitlement's role differently
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="grants")
+    role = models.CharField(max_length=64, help_text="the Airflow role it gives")
+    dag_id = models.CharField(max_length=250, blank=True, default="")
+    level = models.CharField(max_length=8, choices=Entitlement.Level, blank=True, default="")
+    # whom it gives it to
+    airflow_user = models.CharField(max_length=512, blank=True, default="", help_text="the user name in Airflow")
+    airflow_user_id = models.CharField(
+        max_length=40, blank=True, default="", help_text="what stays the same when Airflow's user is renamed"
+    )
+    sent_at = models.DateTimeField(null=True, help_text="since when Airflow may show the role because of this grant")
     duration = models.DurationField()
     starts_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -159,7 +172,16 @@ class Grant(models.Model):
     end_reason = models.CharField(max_length=12, choices=EndReason, blank=True, default="")
     end_comment = models.TextField(blank=True, default="")
     ended_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, null=True, related_name="grants_ended")
-    failure = models.TextField(blank=True, default="")
+    failure = models.TextField(blank=True, default="", help_text="why it could not be given, in words")
+    apply_by = models.DateTimeField(null=True, help_text="until when it may be given; later it is given up")
+    ineligible_since = models.DateTimeField(null=True, help_text="since when the policy no longer lets its holder ask")
+    # what Airflow shows of it after it was given or taken away
+    look_at = models.DateTimeField(null=True, help_text="when to look at it in Airflow again")
+    looks = models.PositiveSmallIntegerField(default=0, help_text="looks since it was given or taken away")
+    missing_since = models.DateTimeField(null=True, help_text="live, but Airflow does not show the role")
+    given_again = models.PositiveSmallIntegerField(default=0, help_text="times that a missing role was given again")
+    left_at = models.DateTimeField(null=True, help_text="since when it is left to admins: it was taken away too often")
+    back_since = models.DateTimeField(null=True, help_text="ended, but Airflow shows the role again")
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -167,6 +189,8 @@ class Grant(models.Model):
             models.Index(fields=["ends_at"], condition=Q(status="active"), name="access_expiring"),
             models.Index(fields=["beneficiary", "status"]),
             models.Index(fields=["entitlement", "status"]),
+            models.Index(fields=["deployment", "role", "status"]),
+            models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="access_looking"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,14 @@ from portal.access.queries import approvers_of
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 
-R, G = AccessRequest.Status, Grant.Status
+R, G, Why = AccessRequest.Status, Grant.Status, Grant.EndReason
+ENDED: Mapping[str, str] = {
+    Why.EXPIRED: "Expired",
+    Why.REVOKED: "Revoked",
+    Why.HANDED_BACK: "Handed back",
+    Why.LEAVER: "Ended because its holder left",
+    Why.NOT_ELIGIBLE: "Ended because its holder is no longer eligible",
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ def _applied(grant: Grant) -> list[Step]:
 
 def _ended(grant: Grant) -> list[Step]:
     if grant.status == G.ENDED:
-        how = {"expired": "Expired", "revoked": "Revoked", "handed_back": "Handed back"}.get(grant.end_reason, "Ended")
+        how = ENDED.get(grant.end_reason, "Ended")
         if grant.verified_at is None and grant.starts_at and grant.ended_at and grant.ended_at < grant.starts_at:
             return [
                 Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)

@@ -53,6 +53,8 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_REVOKED: "{actor} revoked {target}, {entitlement}{beneficiary}{reason}",
     Verb.GRANT_REVOKE_REFUSED: "{actor} could not end {target}{said}",
     Verb.GRANT_HANDED_BACK: "{actor} handed {target} back, {entitlement}",
+    Verb.GRANT_LEAVER: "{target} ends because its holder left: {entitlement}{beneficiary}{reason}",
+    Verb.GRANT_NOT_ELIGIBLE: "{target} ends, its holder may no longer have it: {entitlement}{beneficiary}{reason}",
     Verb.GRANT_ENDED: "{target} has ended: Airflow on {deployment} confirms it, {entitlement}{beneficiary}",
     Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
     Verb.ROLES_CHANGED: "Gatehouse changed the roles of {target} in Airflow on {deployment}{roles_before_after}",

@@ -52,6 +52,8 @@ class Verb(StrEnum):
     GRANT_REVOKED = "grant.revoked"
     GRANT_REVOKE_REFUSED = "grant.revoke_refused"
     GRANT_HANDED_BACK = "grant.handed_back"
+    GRANT_LEAVER = "grant.holder_left"
+    GRANT_NOT_ELIGIBLE = "grant.eligibility_lost"
     GRANT_ENDED = "grant.ended"
     GRANT_END_FAILED = "grant.end_failed"
 

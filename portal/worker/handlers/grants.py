@@ -12,7 +12,7 @@ from portal.access.models import Grant
 from portal.access.states import REQUIRING
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
-from portal.catalogue.models import Deployment, Entitlement
+from portal.catalogue.models import Deployment
 from portal.dags.live import client
 from portal.operations import outbox
 from portal.operations.models import Operation
@@ -31,13 +31,13 @@ class GrantRole:
 
     def carry_out(self, operation: Operation) -> Done:
         grant = _grant(operation, G.APPLYING)
-        deployment, person = grant.entitlement.deployment, grant.beneficiary
+        deployment, person = grant.deployment, grant.beneficiary
         airflow = client(deployment, "granter")
-        _ensure_role(grant.entitlement, airflow)
+        _ensure_role(grant, airflow)
         user = accounts.find(person, deployment, airflow)
         if user is None:
             outbox.keep(operation)
-            user = accounts.create(person, deployment, airflow, frozenset({grant.entitlement.role}))
+            user = accounts.create(person, deployment, airflow, frozenset({grant.role}))
             return _proved(grant, {"user": None, "roles": []}, user)
         accounts.check_theirs(person, deployment, user)
         _check_may_touch(grant, user)
@@ -60,12 +60,12 @@ class RevokeRole:
 
     def carry_out(self, operation: Operation) -> Done:
         grant = _grant(operation, G.ENDING)
-        deployment = grant.entitlement.deployment
+        deployment = grant.deployment
         airflow = client(deployment, "granter")
         user = accounts.find(grant.beneficiary, deployment, airflow)
         if user is None:
             return Done({"user": None, "roles": []}, {"user": None, "roles": []})
-        if grant.entitlement.role in user.roles:
+        if grant.role in user.roles:
             _check_may_touch(grant, user)
             return _bring_in_line(operation, grant, user, airflow)
         return _proved(grant, _shown(user), user)
@@ -80,8 +80,8 @@ class RevokeRole:
 
 
 def _bring_in_line(operation: Operation, grant: Grant, user: AirflowUser, airflow: Airflow) -> Done:
-    required, ending = _grants_of(grant.beneficiary, grant.entitlement.deployment)
-    giving = {grant.entitlement.role} if grant.status == G.APPLYING else set()
+    required, ending = _grants_of(grant.beneficiary, grant.deployment)
+    giving = {grant.role} if grant.status == G.APPLYING else set()
     target = wanted(user.roles, giving=giving, required=required, ending=ending)
     if target == user.roles:
         return _proved(grant, _shown(user), user)
@@ -94,8 +94,8 @@ def _proved(grant: Grant, before: dict[str, Any], user: AirflowUser) -> Done:
 
     A 200 alone proves nothing: Airflow has been seen to answer so without saving.
     """
-    required, ending = _grants_of(grant.beneficiary, grant.entitlement.deployment)
-    role = grant.entitlement.role
+    required, ending = _grants_of(grant.beneficiary, grant.deployment)
+    role = grant.role
     mine = {role} & required if grant.status == G.APPLYING else set()
     gone = {role} & ending if grant.status == G.ENDING else set()
     if not in_line(user.roles, giving=mine, required=required, ending=gone):
@@ -111,15 +111,15 @@ def _shown(user: AirflowUser) -> dict[str, Any]:
 def _grants_of(person: User, deployment: Deployment) -> tuple[frozenset[str], frozenset[str]]:
     """(roles that live grants require, roles of grants being taken away) for one person on one deployment."""
     rows = Grant.objects.filter(
-        beneficiary=person, entitlement__deployment=deployment, status__in=[*REQUIRING, G.ENDING]
-    ).values_list("status", "entitlement__role")
+        beneficiary=person, deployment=deployment, status__in=[*REQUIRING, G.ENDING]
+    ).values_list("status", "role")
     required = frozenset(role for status, role in rows if status in REQUIRING)
     return required, frozenset(role for status, role in rows if status == G.ENDING)
 
 
 def _check_may_touch(grant: Grant, user: AirflowUser) -> None:
     """Gatehouse's own accounts, and Airflow's Admins outside an entitlement for Admin itself, are never changed."""
-    deployment, role = grant.entitlement.deployment, grant.entitlement.role
+    deployment, role = grant.deployment, grant.role
     own = {account.get("username", "").casefold() for account in deployment.accounts.values()}
     if user.username.casefold() in own:
         raise GivenUp(f"“{user.username}” is an account of Gatehouse itself on {deployment.name}; it is never changed.")
@@ -132,19 +132,19 @@ def _check_may_touch(grant: Grant, user: AirflowUser) -> None:
             raise GivenUp(why) if grant.status == G.APPLYING else NotYet(why, retry_in=300)
 
 
-def _ensure_role(entitlement: Entitlement, airflow: Airflow) -> None:
+def _ensure_role(grant: Grant, airflow: Airflow) -> None:
     """A role for one DAG is created once, complete, and never edited afterwards: older Airflows cannot shrink one."""
-    if entitlement.kind != Entitlement.Kind.DAG:
+    if not grant.dag_id:
         return
-    needed = dag_permissions(entitlement.dag_id, entitlement.level)
+    needed = dag_permissions(grant.dag_id, grant.level)
     try:
-        airflow.ensure_dag_role(entitlement.role, entitlement.dag_id, needed)
+        airflow.ensure_dag_role(grant.role, grant.dag_id, needed)
     except NotParsed as error:
         raise NotYet(str(error), retry_in=15) from error
 
 
 def _grant(operation: Operation, expected: str) -> Grant:
-    grant = Grant.objects.select_related("entitlement__deployment", "beneficiary", "request").get(
+    grant = Grant.objects.select_related("deployment", "entitlement", "beneficiary", "request").get(
         pk=operation.payload["grant"]
     )
     _check_still(grant, expected)
@@ -154,7 +154,7 @@ def _grant(operation: Operation, expected: str) -> Grant:
 def _locked(operation: Operation) -> Grant:
     """The grant, locked, inside the settling transaction. Raises NotNeeded when it was ended meanwhile."""
     rows = Grant.objects.select_for_update(of=("self",)).select_related(
-        "entitlement__deployment", "beneficiary", "request"
+        "deployment", "entitlement", "beneficiary", "request"
     )
     grant = rows.get(pk=operation.payload["grant"])
     _check_still(grant, G.APPLYING if operation.kind == Operation.Kind.GRANT_ROLE else G.ENDING)
@@ -172,7 +172,7 @@ def _record_change(operation: Operation, grant: Grant, done: Done, trail: Trail)
         Verb.ROLES_CHANGED if done.before != done.after else Verb.ROLES_CONFIRMED,
         by=None,
         target=grant.beneficiary.username,
-        deployment=grant.entitlement.deployment.name,
+        deployment=grant.deployment.name,
         request=grant.request.ref,
         grant=grant.ref,
         operation=operation.ref,
