@@ -111,6 +111,18 @@ def revoke(*, by: User | Operator, token_id: int) -> Token:
 
 def authenticate(plaintext: str) -> Token | None:
     """The live token of an active person that `plaintext` is, else None. Notes its use, at most once a minute."""
+    token = _live(plaintext)
+    if token is not None:
+        _note_use(token)
+    return token
+
+
+def is_live(plaintext: str) -> bool:
+    """Whether `authenticate` would take it. Notes nothing."""
+    return _live(plaintext) is not None
+
+
+def _live(plaintext: str) -> Token | None:
     match = PATTERN.fullmatch(plaintext)
     if match is None or not _checksum_fits(plaintext):
         return None
@@ -120,7 +132,6 @@ def authenticate(plaintext: str) -> Token | None:
     now = clock.now()
     if token.revoked_at is not None or token.expires_at <= now or not token.user.is_active:
         return None
-    _note_use(token)
     return token
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import zoneinfo
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from portal.peers import Proxies
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,23 @@ def number(name: str, *, default: int) -> int:
     if not value.isdigit():
         raise ImproperlyConfigured(f"{name} is “{value}”; it takes a whole number from 0.")
     return int(value)
+
+
+def proxies(name: str) -> Proxies:
+    """The proxies in front: addresses and networks, or (as in earlier releases) how many there are; none by default."""
+    given = _read(name, "0")
+    if given.strip().isdecimal():
+        return Proxies(count=int(given))
+    found = []
+    for word in filter(None, (word.strip() for word in given.split(","))):
+        try:
+            found.append(ipaddress.ip_network(word, strict=False))
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} has “{word}”; it takes the addresses or networks of the proxies in front, like "
+                "10.0.0.5, 192.168.7.0/24, ::1."
+            ) from None
+    return Proxies(networks=tuple(found))
 
 
 def path(name: str, *, default: Path) -> Path:
@@ -134,7 +154,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     elif engine == "django.db.backends.postgresql":
         config["CONN_HEALTH_CHECKS"] = True
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8, "timeout": 10}}
+        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 12, "timeout": 10}}
     else:
         raise ImproperlyConfigured(
             f"{name} names no database Gatehouse knows; it takes sqlite:///file or postgres://..."

@@ -25,7 +25,7 @@ PUBLIC_URL = env.url("GATEHOUSE_PUBLIC_URL", default="http://127.0.0.1:8000")
 SECRET_KEY = env.secret("GATEHOUSE_SECRET_KEY", generated_in=DATA_DIR / "secret_key")
 ALLOWED_HOSTS = env.words("GATEHOUSE_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
-TRUSTED_PROXIES = env.number("GATEHOUSE_TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = env.proxies("GATEHOUSE_TRUSTED_PROXIES")
 
 # --- applications ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -149,7 +149,6 @@ SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 # the proxy in front sends http to https; whether HSTS holds for subdomains and browsers' lists is the domain owner's
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if _HTTPS else "gatehouse_session"
 CSRF_COOKIE_NAME = "__Host-csrf" if _HTTPS else "gatehouse_csrf"

@@ -1,3 +1,5 @@
+"""The portal without its front, for servers that buffer requests themselves (docs/configuration.md)."""
+
 import os
 
 from django.core.wsgi import get_wsgi_application

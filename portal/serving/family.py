@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 from portal.serving import supervisor
 
+CONNECTIONS = 4096  # of the web server at once; one that waits costs it a few kilobytes
+HEADERS_WITHIN = 10  # seconds, also for the next request of a connection that is kept
 WEB_THREADS = 8  # views wait for the database and now and then for Airflow; more threads only contend for one processor
 
 
@@ -28,13 +30,14 @@ def portal_children(*, host: str, port: int, logs: Path | None = None, after: It
 
     logs: folder for one log file each; without it they write to our own output. after: jobs they wait for.
     """
-    web = ["granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
-    web += ["--blocking-threads", str(WEB_THREADS), "--http", "1", "--no-ws", "--log-level", "warning"]
+    web = ["granian", "--interface", "asginl", "--host", host, "--port", str(port), "--workers", "1", "--http", "1"]
+    web += ["--no-ws", "--loop", "asyncio", "--log-level", "warning", "--backpressure", str(CONNECTIONS)]
+    web += ["--http1-header-read-timeout", str(HEADERS_WITHIN * 1000)]
     worker = ["celery", "-A", "portal.celery", "worker", "--pool", "threads", "-c", "4", "--loglevel", "INFO"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # beat is a process of its own: inside the worker (-B) nobody would notice its end
     beat = ["celery", "-A", "portal.serving.beat", "beat", "--loglevel", "WARNING", "--pidfile", ""]
-    commands = {"web": [*web, "portal.wsgi:application"], "worker": worker, "beat": beat}
+    commands = {"web": [*web, "portal.asgi:application"], "worker": worker, "beat": beat}
     return [
         {
             "name": name,

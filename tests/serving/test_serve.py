@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -15,6 +16,15 @@ import pytest
 
 from tests.serving.waiting import end, until
 
+# what a caller begins and never ends
+UNFINISHED = [
+    b"",
+    b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+    b"POST /api/v1/requests HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 500\r\n\r\n{",
+    b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 500\r\n\r\nlogin=",
+    b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nlogin\r\n",
+    b"POST /login HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: 500\r\n\r\n",
+]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -84,6 +94,13 @@ def test_serve_answers_and_ends_with_all_its_processes(tmp_path: Path) -> None:
     try:
         until(ready, what="the portal answers", within=90)
         assert len(family()) >= 5
+        with contextlib.ExitStack() as held:
+            for start in UNFINISHED * 40:
+                slow = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+                slow.sendall(start)
+            for path in ("/health/live", "/health/ready", "/login"):
+                with opener.open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
+                    assert answer.status == 200, path
         process.terminate()
         assert process.wait(15) == 0
         assert family() == []

@@ -1,0 +1,163 @@
+"""The front itself: one ASGI application between the server and the portal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from portal.peers import Proxies
+from portal.serving.front import body as bodies
+from portal.serving.front.answer import Answer, Application, refusal
+from portal.serving.front.body import Bodies, Receive
+from portal.serving.front.environ import environ_of
+from portal.serving.front.pool import Busy, Pool
+
+log = logging.getLogger(__name__)
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Known = Callable[[dict[str, Any]], bool]
+ALIVE = "/health/live"
+HEALTH = "/health/"
+SIGN_IN = "/login"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds and bytes that one call may take."""
+
+    body: float = 20.0
+    thread: float = 20.0
+    """Until a thread is free."""
+    answer: float = 60.0
+    """Until the first piece of the answer is made."""
+    piece: float = 60.0
+    """Until the caller has taken a piece of the answer."""
+    longest: int = 512 * 1024
+    """Of a body. A form with 64 KiB of parameters has at most three times as many, escaped."""
+    longest_unknown: int = 16 * 1024
+    """Of the body of the sign-in form, the only one that is read of somebody who is not known yet."""
+    room: int = 64 * 1024 * 1024
+    """Of all bodies that are being read."""
+
+
+class Front:
+    """Hands calls on to `application`, in one of `threads`, once they are whole.
+
+    known: whether the caller is somebody, from the headers alone; called in a thread. Only the body of such a call is
+    read (and that of the sign-in form); the application refuses the others without it.
+    Health checks have threads of their own, and whether the process is alive is answered right here.
+    """
+
+    def __init__(
+        self, application: Application, *, threads: int, known: Known, proxies: Proxies, limits: Limits | None = None
+    ) -> None:
+        self._application = application
+        self._known = known
+        self._proxies = proxies
+        self._limits = limits or Limits()
+        self._bodies = Bodies(deadline=self._limits.body, room=self._limits.room)
+        self._work = Pool(threads, name="web")
+        self._health = Pool(2, name="health")
+        self._streams = asyncio.Semaphore(max(1, threads // 2))  # long answers never take the last threads
+        self._forwarders: set[str] = set()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            await self._serve(scope, receive, send)
+        except bodies.Gone:
+            return
+        except bodies.TooSlow:
+            await _refuse(scope, send, 408, "Too slow", "The body did not arrive in time.", "too_slow")
+        except bodies.TooLarge:
+            words = f"At most {self._limits.longest // 1024} KiB can be sent."
+            await _refuse(scope, send, 413, "Too large", words, "too_large")
+        except (bodies.NoRoom, Busy, TimeoutError):
+            words = "Too much is asked of Gatehouse at once. Please try again in a moment."
+            await _refuse(scope, send, 503, "Busy", words, "busy")
+
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["path"] == ALIVE and scope["method"] in ("GET", "HEAD"):
+            await _send_whole(send, 200, [(b"content-type", b"application/json")], b'{"status": "ok"}')
+            return
+        peer = (scope.get("client") or ("",))[0]
+        caller = self._proxies.caller(peer, scope["scheme"], scope["headers"])
+        if caller.shared:
+            self._say_once(peer)
+        pool = self._health if scope["path"].startswith(HEALTH) else self._work
+        body = b""
+        if bodies.announced(scope["headers"]) != 0 and pool is self._work:
+            body = await self._body(scope, receive, environ_of(scope, caller, b""))
+        answer = Answer(self._application, environ_of(scope, caller, body))
+        async with asyncio.timeout(self._limits.answer):
+            piece, more = await pool.run(answer.begin, wait=self._limits.thread)
+        if not more:
+            await _send_whole(send, answer.status, answer.headers, piece)
+            return
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await self._stream(answer, piece, receive, send)
+
+    async def _body(self, scope: dict[str, Any], receive: Receive, environ: dict[str, Any]) -> bytes:
+        """The body of a call whose caller is known, or that signs in; else nothing."""
+        length = bodies.announced(scope["headers"])
+        if scope["path"] == SIGN_IN:
+            longest = self._limits.longest_unknown
+        elif await self._work.run(lambda: self._known(environ), wait=self._limits.thread):
+            longest = self._limits.longest
+        else:
+            return b""
+        if length is not None and length > longest:
+            raise bodies.TooLarge
+        return await self._bodies.read(receive, longest=longest)
+
+    async def _stream(self, answer: Answer, piece: bytes, receive: Receive, send: Send) -> None:
+        """Send the pieces as they are taken. The next one is made while the caller takes the last one."""
+        gone = asyncio.ensure_future(receive())  # nothing but the caller's leaving can come any more
+        more = True
+        try:
+            while more and not gone.done():
+                following = asyncio.ensure_future(self._more(answer))
+                try:
+                    async with asyncio.timeout(self._limits.piece):
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                finally:
+                    piece, more = await following
+            if not gone.done():
+                await send({"type": "http.response.body", "body": piece, "more_body": False})
+        except Exception as error:
+            log.warning("an answer was cut: %s", error or "its reader was too slow")
+            with contextlib.suppress(Exception):
+                await self._work.run(answer.close, wait=self._limits.thread)
+            # a cut file must not look whole: its end is never sent, and its reader leaves by itself
+            await gone
+        finally:
+            gone.cancel()
+
+    async def _more(self, answer: Answer) -> tuple[bytes, bool]:
+        async with self._streams:
+            return await self._work.run(answer.more, wait=self._limits.answer)
+
+    def _say_once(self, peer: str) -> None:
+        if peer in self._forwarders or len(self._forwarders) > 100:
+            return
+        self._forwarders.add(peer)
+        log.warning(
+            "a proxy at %s says for whom it calls, but is not trusted. If it is yours: GATEHOUSE_TRUSTED_PROXIES=%s. "
+            "Until then everybody behind it has its address.",
+            peer,
+            peer,
+        )
+
+
+async def _refuse(scope: dict[str, Any], send: Send, status: int, title: str, detail: str, reason: str) -> None:
+    headers, text = refusal(scope["path"], status, title, detail, reason)
+    await _send_whole(send, status, headers, text)
+
+
+async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": False})

@@ -1,0 +1,363 @@
+"""The front of the web process: what slow callers may hold, and what the application behind it gets to see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from portal.peers import Proxies, parse
+from portal.serving.front.app import Front, Limits
+from portal.serving.front.environ import SHARED
+
+PATIENCE = 30
+Message = dict[str, Any]
+
+
+class Call:
+    """One call to a front. `body`: the parts that arrive; the connection stays open after them.
+
+    taken: pieces of the answer that the caller takes; the next one waits for ever.
+    """
+
+    def __init__(
+        self, method: str, path: str, *, body: list[bytes] | None = None, whole: bool = True, taken: int = 1000,
+        headers: list[tuple[bytes, bytes]] | None = None, peer: str = "127.0.0.1",
+    ) -> None:  # fmt: skip
+        parts = body or []
+        announced = [(b"transfer-encoding", b"chunked")] if body is not None else []
+        raw, _, query = path.partition("?")
+        self.scope = {
+            "type": "http", "method": method, "path": raw, "raw_path": raw.encode(), "query_string": query.encode(),
+            "scheme": "http", "http_version": "1.1", "server": ("127.0.0.1", "8000"), "client": (peer, "4711"),
+            "headers": announced + (headers or []),
+        }  # fmt: skip
+        self._parts = [
+            {"type": "http.request", "body": part, "more_body": not whole or number < len(parts)}
+            for number, part in enumerate(parts, start=1)
+        ]
+        self._taken = taken
+        self.left = asyncio.Event()
+        self.status = 0
+        self.sent: dict[str, str] = {}
+        self.body = b""
+        self.complete = False
+
+    async def receive(self) -> Message:
+        if self._parts:
+            return self._parts.pop(0)
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.sent = {name.decode(): value.decode() for name, value in message["headers"]}
+            return
+        if self._taken == 0:
+            await asyncio.Event().wait()
+        self._taken -= 1
+        self.body += message["body"]
+        self.complete = not message["more_body"]
+
+    async def through(self, front: Front) -> Call:
+        await front(self.scope, self.receive, self.send)
+        return self
+
+
+class Application:
+    """Notes the environments it was called with; gives `parts`, or what stands at a path."""
+
+    def __init__(self, parts: Callable[[], Iterator[bytes]] = lambda: iter([b"hello"])) -> None:
+        self.parts = parts
+        self.seen: list[dict[str, Any]] = []
+        self.read: list[bytes] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        self.seen.append(environ)
+        self.read.append(environ["wsgi.input"].read())
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return self.parts()
+
+
+def front(
+    application: Any = None, *, threads: int = 2, known: bool = True, limits: Limits | None = None, **more: Any
+) -> Front:
+    known_by = more.pop("known_by", lambda environ: known)
+    proxies = more.pop("proxies", Proxies())
+    return Front(application or Application(), threads=threads, known=known_by, proxies=proxies, limits=limits)
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def within() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await scenario()
+
+    asyncio.run(within())
+
+
+async def settle() -> None:
+    """Let everything that can go on do so."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+# --- bodies ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("path", ["/api/v1/requests", "/login", "/requests/new"])
+def test_bodies_that_never_come_hold_nobody_up(path: str) -> None:
+    async def scenario() -> None:
+        application = Application()
+        door = front(application)
+        slow = [Call("POST", path, body=[b"{"], whole=False) for _ in range(20)]
+        held = [asyncio.create_task(call.through(door)) for call in slow]
+        await settle()
+        assert (await Call("GET", "/").through(door)).body == b"hello"
+        assert [environ["PATH_INFO"] for environ in application.seen] == ["/"]
+        for task in held:
+            task.cancel()
+
+    run(scenario)
+
+
+def test_a_body_that_is_not_there_in_time_is_given_up() -> None:
+    async def scenario() -> None:
+        application = Application()
+        call = Call("POST", "/api/v1/requests", body=[b"{"], whole=False)
+        await call.through(front(application, limits=Limits(body=0)))
+        assert (call.status, json.loads(call.body)["reason"]) == (408, "too_slow")
+        assert call.sent["connection"] == "close"
+        assert application.seen == []
+
+    run(scenario)
+
+
+def test_a_whole_body_is_handed_on_in_one_piece() -> None:
+    async def scenario() -> None:
+        application = Application()
+        await Call("POST", "/x", body=[b"a" * 1000, b"b"]).through(front(application))
+        assert application.read == [b"a" * 1000 + b"b"]
+        assert application.seen[0]["CONTENT_LENGTH"] == "1001"
+
+    run(scenario)
+
+
+def test_the_body_of_somebody_unknown_is_not_read_but_the_application_answers() -> None:
+    """It refuses from the headers alone: with 401, or by asking to sign in."""
+
+    async def scenario() -> None:
+        application = Application()
+        call = await Call("POST", "/api/v1/requests", body=[b"{"], whole=False).through(front(application, known=False))
+        assert call.body == b"hello"
+        assert application.read == [b""]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("path", "most"), [("/x", 100), ("/login", 10)])
+@pytest.mark.parametrize("said", [True, False])
+def test_a_body_has_a_bound(path: str, most: int, said: bool) -> None:
+    async def scenario() -> None:
+        limits = Limits(longest=100, longest_unknown=10)
+        for length, status in ((most, 200), (most + 1, 413)):
+            call = Call("POST", path, body=[b"x" * length])
+            if said:
+                call.scope["headers"] = [(b"content-length", str(length).encode())]
+            assert (await call.through(front(limits=limits))).status == status
+
+    run(scenario)
+
+
+def test_bodies_have_a_bound_together_and_give_their_room_back() -> None:
+    async def scenario() -> None:
+        door = front(limits=Limits(room=100))
+        slow = asyncio.create_task(Call("POST", "/x", body=[b"x" * 80], whole=False).through(door))
+        await settle()
+        full = await Call("POST", "/x", body=[b"x" * 30]).through(door)
+        assert (full.status, full.sent["retry-after"]) == (503, "5")
+        slow.cancel()
+        await settle()
+        assert (await Call("POST", "/x", body=[b"x" * 30]).through(door)).status == 200
+
+    run(scenario)
+
+
+def test_a_caller_who_leaves_is_not_waited_for() -> None:
+    async def scenario() -> None:
+        application = Application()
+        call = Call("POST", "/x", body=[b"x"], whole=False)
+        task = asyncio.create_task(call.through(front(application)))
+        await settle()
+        call.left.set()
+        assert (await task).status == 0
+        assert application.seen == []
+
+    run(scenario)
+
+
+# --- threads ---------------------------------------------------------------------------------------------------------
+def test_health_is_answered_while_every_thread_is_busy() -> None:
+    async def scenario() -> None:
+        go = threading.Event()
+
+        def busy(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            if environ["PATH_INFO"] == "/busy":
+                go.wait(PATIENCE)
+            start_response("200 OK", [])
+            return [environ["PATH_INFO"].encode()]
+
+        door = front(busy, limits=Limits(thread=0.01))
+        held = [asyncio.create_task(Call("GET", "/busy").through(door)) for _ in range(2)]
+        await settle()
+        assert json.loads((await Call("GET", "/health/live").through(door)).body) == {"status": "ok"}
+        assert (await Call("GET", "/health/ready").through(door)).body == b"/health/ready"
+        refused = await Call("GET", "/").through(door)
+        assert (refused.status, refused.sent["retry-after"]) == (503, "5")
+        go.set()
+        assert {(await task).body for task in held} == {b"/busy"}
+        assert (await Call("GET", "/").through(door)).status == 200
+
+    run(scenario)
+
+
+def test_who_gives_up_waiting_does_not_free_a_thread_that_works() -> None:
+    async def scenario() -> None:
+        go = threading.Event()
+
+        def busy(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            go.wait(PATIENCE)
+            start_response("200 OK", [])
+            return [b"done"]
+
+        door = front(busy, threads=1, limits=Limits(answer=0.01, thread=0.01))
+        assert (await Call("GET", "/").through(door)).status == 503  # it takes too long
+        assert (await Call("GET", "/").through(door)).status == 503  # and still has the only thread
+        go.set()
+
+    run(scenario)
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+def long_answer(pieces: int, closed: list[str] | None = None) -> Callable[[], Iterator[bytes]]:
+    def parts() -> Iterator[bytes]:
+        try:
+            for number in range(pieces):
+                yield bytes([number % 256]) * 300_000
+        finally:
+            if closed is not None:
+                closed.append(threading.current_thread().name)
+
+    return parts
+
+
+def test_a_long_answer_arrives_whole_and_in_order() -> None:
+    async def scenario() -> None:
+        call = await Call("GET", "/export").through(front(Application(long_answer(7))))
+        assert call.body == b"".join(long_answer(7)())
+        assert call.complete
+
+    run(scenario)
+
+
+def test_readers_who_take_nothing_hold_no_thread() -> None:
+    async def scenario() -> None:
+        door = front(Application(long_answer(5)))
+        held = [asyncio.create_task(Call("GET", "/export", taken=1).through(door)) for _ in range(20)]
+        await settle()
+        quick = await Call("GET", "/export").through(door)
+        assert quick.complete
+        for task in held:
+            task.cancel()
+
+    run(scenario)
+
+
+def test_a_cut_answer_does_not_look_whole() -> None:
+    """Its reader was too slow: the application is told, and the end of the answer is never sent."""
+
+    async def scenario() -> None:
+        closed: list[str] = []
+        door = front(Application(long_answer(5, closed)), limits=Limits(piece=0.01))
+        call = Call("GET", "/export", taken=1)
+        task = asyncio.create_task(call.through(door))
+        while not closed:
+            await asyncio.sleep(0)
+        assert not call.complete
+        call.left.set()
+        await task
+        assert not call.complete
+
+    run(scenario)
+
+
+def test_an_answer_that_breaks_half_way_does_not_look_whole() -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"x" * 300_000
+        raise RuntimeError("the database went away")
+
+    async def scenario() -> None:
+        call = Call("GET", "/export")
+        task = asyncio.create_task(call.through(front(Application(parts))))
+        while not call.body:
+            await asyncio.sleep(0)
+        await settle()
+        call.left.set()
+        await task
+        assert not call.complete
+
+    run(scenario)
+
+
+def test_what_nobody_reads_any_more_is_not_made() -> None:
+    async def scenario() -> None:
+        closed: list[str] = []
+        call = Call("GET", "/export", taken=1)
+        call.left.set()
+        await call.through(front(Application(long_answer(10**9, closed))))
+        assert closed and not call.complete
+
+    run(scenario)
+
+
+# --- the environment -------------------------------------------------------------------------------------------------
+def environ(call: Call, **more: Any) -> dict[str, Any]:
+    application = Application()
+    run(lambda: call.through(front(application, **more)))
+    return application.seen[0]
+
+
+def test_the_application_sees_what_was_sent() -> None:
+    found = environ(
+        Call("GET", "/dags/%E2%82%AC%00?q=%20a", headers=[(b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"x-a", b"1")])
+    )
+    assert (found["PATH_INFO"].encode("latin-1").decode(), found["QUERY_STRING"]) == ("/dags/€\0", "q=%20a")
+    assert (found["HTTP_COOKIE"], found["HTTP_X_A"], found["REMOTE_ADDR"]) == ("a=1;b=2", "1", "127.0.0.1")
+    assert "CONTENT_LENGTH" not in found
+
+
+def test_no_header_passes_for_another_one() -> None:
+    """Underscores, the names that were evaluated already, and `Proxy`, which would be HTTP_PROXY."""
+    sent = (
+        "x_forwarded_for x-forwarded-for x-forwarded-proto x-forwarded-host forwarded x-real-ip remote_addr proxy "
+        "authorization_"
+    )
+    found = environ(Call("GET", "/", headers=[(name.encode(), b"6.6.6.6") for name in sent.split()]))
+    assert [name for name, value in found.items() if value == "6.6.6.6"] == []
+    assert found[SHARED] is True
+
+
+def test_the_application_sees_the_caller_behind_a_trusted_proxy() -> None:
+    trusted = Proxies(networks=(parse_network("127.0.0.1"),))
+    sent = [(b"x-forwarded-for", b"198.51.100.1"), (b"x-forwarded-proto", b"https"), (b"x_forwarded_for", b"6.6.6.6")]
+    found = environ(Call("GET", "/", headers=sent), proxies=trusted)
+    assert (found["REMOTE_ADDR"], found["wsgi.url_scheme"], found[SHARED]) == ("198.51.100.1", "https", False)
+
+
+def parse_network(text: str) -> Any:
+    import ipaddress
+
+    assert parse(text)
+    return ipaddress.ip_network(text)

@@ -1,0 +1,107 @@
+"""Whose address a call comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal import env
+from portal.peers import Caller, Proxies
+
+PROXY, CLIENT, LIAR = "10.0.0.5", "198.51.100.1", "203.0.113.9"
+NAMED = Proxies(networks=(ipaddress.ip_network("10.0.0.0/24"), ipaddress.ip_network("2001:db8::/64")))
+
+
+def caller(proxies: Proxies, peer: str, **headers: str) -> Caller:
+    sent = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return proxies.caller(peer, "http", sent)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "peer", "forwarded", "address"),
+    [
+        (Proxies(), LIAR, CLIENT, LIAR),  # nobody in front is trusted: the header is the caller's own claim
+        (NAMED, LIAR, CLIENT, LIAR),  # neither is a stranger's
+        (NAMED, PROXY, CLIENT, CLIENT),
+        (NAMED, PROXY, f"{LIAR}, {CLIENT}", CLIENT),  # only what the trusted proxy added counts
+        (NAMED, PROXY, f"{CLIENT}, 10.0.0.9", CLIENT),  # two proxies, both trusted
+        (NAMED, PROXY, "", PROXY),
+        (NAMED, PROXY, f"{CLIENT}, rubbish", PROXY),
+        (NAMED, PROXY, f"{CLIENT}:4711", CLIENT),
+        (NAMED, PROXY, "[2001:db8:1::7]:4711", "2001:db8:1::7"),
+        (NAMED, PROXY, f"::ffff:{CLIENT}", CLIENT),
+        (NAMED, "2001:db8::1", CLIENT, CLIENT),
+        (Proxies(count=1), PROXY, f"{LIAR}, {CLIENT}", CLIENT),
+        (Proxies(count=2), PROXY, f"{LIAR}, {CLIENT}, 192.0.2.2", CLIENT),
+        (Proxies(count=1), "192.0.2.7", CLIENT, CLIENT),  # TEST-NET counts as private
+        (Proxies(count=1), "8.8.8.8", CLIENT, "8.8.8.8"),  # a count says not who they are: none on the internet
+    ],
+)
+def test_the_address_is_the_last_one_that_a_trusted_proxy_wrote_down(
+    proxies: Proxies, peer: str, forwarded: str, address: str
+) -> None:
+    assert caller(proxies, peer, x_forwarded_for=forwarded).address == address
+
+
+def test_several_headers_of_one_name_are_one_list() -> None:
+    sent = [(b"x-forwarded-for", LIAR.encode()), (b"x-forwarded-for", CLIENT.encode())]
+    assert NAMED.caller(PROXY, "http", sent).address == CLIENT
+
+
+def test_a_name_with_underscores_is_another_name() -> None:
+    sent = [(b"x-forwarded-for", CLIENT.encode()), (b"x_forwarded_for", LIAR.encode())]
+    assert NAMED.caller(PROXY, "http", sent).address == CLIENT
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "scheme"),
+    [(PROXY, "https", "https"), (PROXY, "http, https", "https"), (PROXY, "gopher", "http"), (LIAR, "https", "http")],
+)
+def test_the_scheme_is_believed_of_a_trusted_proxy_alone(peer: str, told: str, scheme: str) -> None:
+    assert caller(NAMED, peer, x_forwarded_proto=told).scheme == scheme
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "shared"),
+    [
+        (LIAR, {}, False),
+        (LIAR, {"x_forwarded_for": CLIENT}, True),
+        (LIAR, {"forwarded": "for=198.51.100.1"}, True),
+        (PROXY, {"x_forwarded_for": CLIENT}, False),
+    ],
+)
+def test_an_address_behind_an_unknown_proxy_is_shared(peer: str, headers: dict[str, str], shared: bool) -> None:
+    assert caller(NAMED, peer, **headers).shared is shared
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=200), st.sampled_from([PROXY, LIAR, "", "fe80::1%eth0"]))
+def test_whatever_stands_in_the_header_the_answer_is_an_address(value: str, peer: str) -> None:
+    found = caller(NAMED, peer, x_forwarded_for=value).address
+    assert found == "" or ipaddress.ip_address(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("0", Proxies()),
+        ("", Proxies()),
+        ("2", Proxies(count=2)),
+        ("10.0.0.5/24, ::1", Proxies((ipaddress.ip_network("10.0.0.0/24"), ipaddress.ip_network("::1")))),
+    ],
+)
+def test_the_setting_takes_addresses_and_still_a_count(
+    given: str, expected: Proxies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEHOUSE_TRUSTED_PROXIES", given)
+    assert env.proxies("GATEHOUSE_TRUSTED_PROXIES") == expected
+
+
+@pytest.mark.parametrize("given", ["proxy.example.com", "10.0.0.0/99", "-1"])
+def test_the_setting_refuses_what_is_no_address(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEHOUSE_TRUSTED_PROXIES", given)
+    with pytest.raises(ImproperlyConfigured, match=f"GATEHOUSE_TRUSTED_PROXIES has “{given}”.*like 10.0.0.5"):
+        env.proxies("GATEHOUSE_TRUSTED_PROXIES")
