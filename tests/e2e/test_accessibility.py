@@ -29,6 +29,16 @@ EVERYTHING = {"resultTypes": ["violations"]}
 COLOURS = {**EVERYTHING, "runOnly": ["color-contrast", "link-in-text-block"]}  # all that the dark can make worse
 LOOKS = (("light", DESK, EVERYTHING), ("dark", DESK, COLOURS), ("dark", PHONE, COLOURS), ("light", PHONE, EVERYTHING))
 AXE = Axe()
+ROOT, SCALE = 16, {13, 15, 18, 24, 32}
+SIZES = """() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = {};
+  while (texts.nextNode()) {
+    const box = texts.currentNode.parentElement;
+    if (texts.currentNode.data.trim() && box.checkVisibility() && !box.closest("svg, script, template, noscript, option"))
+      found[getComputedStyle(box).fontSize] ??= box.outerHTML.slice(0, 160);
+  }
+  return [getComputedStyle(document.documentElement).fontSize, found];
+}"""
 
 
 def check(page: Page, where: str) -> list[str]:
@@ -47,6 +57,13 @@ def check(page: Page, where: str) -> list[str]:
             wrong.append(f"{look}: scrolls sideways")
     page.set_viewport_size(DESK)
     return wrong
+
+
+def off_scale(page: Page, where: str) -> list[str]:
+    """Text in a size that the scale does not have, or a root that is not the browser's own."""
+    root, found = page.evaluate(SIZES)
+    wrong = [f"{where}: the root is {root}"] if root != f"{ROOT}px" else []
+    return wrong + [f"{where}: {size} at {html}" for size, html in found.items() if float(size[:-2]) not in SCALE]
 
 
 def settled(page: Page) -> None:
@@ -70,7 +87,7 @@ def test_every_page(airflow, cast, enter, visit):
     wrong = []
     # axe itself writes inline styles; that the pages do not is the next test
     for name, page in walk(enter, visit, world(cast), csp=False):
-        wrong += check(page, name)
+        wrong += check(page, name) + off_scale(page, name)
     assert not wrong, "\n".join(wrong)
 
 

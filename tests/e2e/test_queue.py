@@ -127,3 +127,22 @@ def test_on_a_phone_the_list_then_the_decision(catalogue, enter):
     approve.click()
     expect(lead.locator("#pane")).to_have_attribute("data-ref", second.ref)
     expect(lead.locator("#pane-title")).to_be_focused()
+
+
+def test_a_box_that_was_made_larger_breaks_no_content_policy(catalogue, enter, watch):
+    """The browser writes the size into a style attribute, which a swap must not write again."""
+    three_requests()
+    lead = enter("lead", "/queue")
+    lead.locator("summary", has_text="Deny").click()
+    reason = lead.get_by_role("textbox", name="Why you deny it")
+    box = reason.bounding_box()
+    corner = (box["x"] + box["width"] - 4, box["y"] + box["height"] - 4)
+    lead.mouse.move(*corner)
+    lead.mouse.down()
+    lead.mouse.move(corner[0], corner[1] + 60)
+    lead.mouse.up()
+    assert reason.get_attribute("style")
+    opened = lead.locator("#pane").get_attribute("data-ref")
+    lead.locator(".pick").nth(1).click()
+    expect(lead.locator("#pane")).not_to_have_attribute("data-ref", opened)
+    assert not watch.wrong
