@@ -1,4 +1,4 @@
-"""Lengths of time as people write them, as the API writes them, and in words; the one place that knows."""
+"""Lengths of time as people write them, as the API writes them, and in words."""
 
 from __future__ import annotations
 
@@ -10,36 +10,40 @@ from portal import clock
 LONGEST = timedelta(days=3650)
 
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_SHORT = re.compile(r"(\d{1,9}) ?([wdhms])(?: |(?=\d)|$)")
+_UNITS = "weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s"
+_PART = re.compile(rf"([0-9]{{1,9}}) ?({_UNITS})(?:, and |, | and | |(?=[0-9])|$)")
+_EXAMPLES = "write it like 30m, 8h, 3d, 1d 12h or 1 hour 30 minutes"
 _ISO = re.compile(r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII)
 _NAMES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 def parse(text: str) -> timedelta:
-    """`8h`, `3d`, `1d 12h`, `30m`, `90s`, `2w`, or ISO 8601 (`PT8H`, `P1DT12H`).
+    """`8h`, `1d 12h`, `90 minutes`, `1 day 12 hours`, `3 min 5 s`, or ISO 8601 (`PT8H`, `P1DT12H`).
 
+    Reads back whatever `iso`, `short`, `words` and `ui.words.clock` write (from one second on).
     Raises ValueError, in words for whoever wrote it, for anything else, for nothing and for more than 3650 days.
     """
-    given = text.strip()
-    seconds = _iso(given) if given[:1].upper() == "P" else _short(given.lower())
-    if seconds is None:
-        raise ValueError(f"“{given[:40]}” is not a length of time; write it like 30m, 8h, 3d or 1d 12h.")
+    given = " ".join(text[:200].split())
+    seconds = _iso(given) if given[:1].upper() == "P" else _spoken(given.lower())
+    if seconds is None or len(text) > 200:
+        raise ValueError(f"“{given[:40]}” is not a length of time; {_EXAMPLES}.")
     if seconds == 0:
-        raise ValueError("A length of time of nothing is not possible; write it like 30m, 8h or 3d.")
+        raise ValueError(f"A length of time of nothing is not possible; {_EXAMPLES}.")
     if seconds > LONGEST.total_seconds():
         raise ValueError(f"“{given[:40]}” is too long; the longest time anything takes here is {words(LONGEST)}.")
     return timedelta(seconds=seconds)
 
 
-def _short(text: str) -> int | None:
+def _spoken(text: str) -> int | None:
     """Each unit at most once and the larger first, so that a slip like `8h 3d` or `1h1h` is not taken for something."""
     total, at, order = 0, 0, ""
     while at < len(text):
-        part = _SHORT.match(text, at)
-        if part is None or not part[1].isascii():
+        part = _PART.match(text, at)
+        if part is None:
             return None
-        total += int(part[1]) * _SECONDS[part[2]]
-        order += part[2]
+        unit = part[2][0]
+        total += int(part[1]) * _SECONDS[unit]
+        order += unit
         at = part.end()
     in_order = [unit for unit in _SECONDS if unit in order]
     return total if order and list(order) == in_order else None

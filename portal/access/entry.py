@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from datetime import datetime, timedelta
 
 from portal import clock, durations
+from portal.access import tickets
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Invalid
 
 MAX_TEXT = 2000
-MAX_TICKET = 80
+SHORTEST_REASON = 10  # characters, for access of high risk
 SHORTEST = timedelta(minutes=1)
 FURTHEST_START = timedelta(days=90)
 CLOCK_SLACK = timedelta(minutes=2)  # a start "now" from a slightly slow clock is not in the past
@@ -57,14 +57,31 @@ def problems(
         except Invalid as error:
             found.update(error.fields)
     if "ticket" not in found:
-        found.update(ticket_problem(ticket, policy.ticket))
-    if starts_at is not None:
-        now = clock.now()
-        if starts_at < now - CLOCK_SLACK:
-            found["starts_at"] = "The start lies in the past. Leave it empty to start as soon as it is approved."
-        elif starts_at > now + FURTHEST_START:
-            found["starts_at"] = f"The start is more than {durations.words(FURTHEST_START)} away."
+        found.update(tickets.problem(ticket, policy))
+    if "reason" not in found and entitlement.risk == Entitlement.Risk.HIGH:
+        found.update(reason_problem(reason))
+    found.update(start_problem(starts_at))
     return found
+
+
+def reason_problem(reason: str) -> dict[str, str]:
+    """Whether the reason for access of high risk says anything: somebody has to decide by it."""
+    said = [word for word in reason.split() if any(character.isalnum() for character in word)]
+    if len(said) < 2 or len(" ".join(said)) < SHORTEST_REASON:
+        why = "this access is of high risk, and the approver decides by what you write"
+        return {"reason": f"Say in a few words what you will do with it: {why}."}
+    return {}
+
+
+def start_problem(starts_at: datetime | None) -> dict[str, str]:
+    if starts_at is None:
+        return {}
+    now = clock.now()
+    if starts_at < now - CLOCK_SLACK:
+        return {"starts_at": "The start is in the past. Leave it empty to start as soon as it is approved."}
+    if starts_at > now + FURTHEST_START:
+        return {"starts_at": f"The start is more than {durations.words(FURTHEST_START)} away."}
+    return {}
 
 
 def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, str]:
@@ -72,16 +89,4 @@ def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, st
         return {"duration": f"The shortest time is {durations.words(SHORTEST)}."}
     if duration > longest:
         return {"duration": f"At most {durations.words(longest)}, not {durations.words(duration)}."}
-    return {}
-
-
-def ticket_problem(ticket: str, pattern: str) -> dict[str, str]:
-    if len(ticket) > MAX_TICKET:
-        return {"ticket": f"A ticket has at most {MAX_TICKET} characters."}
-    if not pattern:
-        return {}
-    if not ticket:
-        return {"ticket": f"This needs a ticket number of the form {pattern}."}
-    if re.fullmatch(pattern, ticket) is None:
-        return {"ticket": f"“{ticket}” does not have the form {pattern}."}
     return {}

@@ -5,6 +5,7 @@ The same models read the file and the stored document of a version, so durations
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -192,8 +193,23 @@ class PolicySpec(Spec):
     stages: list[StageSpec] = Field(description="the steps of the decision, in order; [] grants at once")
     pending_for: Annotated[Duration, AfterValidator(values.pending_time)] = timedelta(days=7)
     ticket: Annotated[str, AfterValidator(values.ticket_pattern)] = ""
+    ticket_example: Text = Field(default="", description="a ticket that matches, shown to who has to enter one")
+    ticket_url: Annotated[str, AfterValidator(values.ticket_address)] = Field(
+        default="",
+        description="where a ticket is read, with {ticket} in its place",
+        examples=["https://tickets.example.com/browse/{ticket}"],
+    )
     conflicts_with: list[Annotated[str, AfterValidator(values.entitlement_key)]] = []
     break_glass: bool = False
+
+    @model_validator(mode="after")
+    def _of_a_ticket(self) -> PolicySpec:
+        for name in ("ticket_example", "ticket_url"):
+            if getattr(self, name) and not self.ticket:
+                raise ValueError(f'{name} is about tickets: write ticket = "..." too, or take {name} out.')
+        if self.ticket_example and re.fullmatch(self.ticket, self.ticket_example) is None:
+            raise ValueError(f'ticket_example “{self.ticket_example[:80]}” does not match ticket = "{self.ticket}".')
+        return self
 
     @model_validator(mode="after")
     def _break_glass_is_at_once(self) -> PolicySpec:
@@ -213,7 +229,18 @@ class EntitlementSpec(Spec):
     description: Text = ""
     risk: Literal["low", "medium", "high"]
     max_duration: Annotated[Duration, AfterValidator(values.grant_time)]
+    default_duration: Annotated[Duration, AfterValidator(values.grant_time)] | None = Field(
+        default=None, description="what the form begins with"
+    )
     policy: Name
+
+    @field_validator("default_duration")
+    @classmethod
+    def _no_longer_than_possible(cls, default: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        longest = info.data.get("max_duration")
+        if default is not None and longest is not None and default > longest:
+            raise ValueError(f"it is longer than max_duration ({durations.words(longest)}).")
+        return default
 
     @model_validator(mode="after")
     def _one_kind(self) -> EntitlementSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 
 from django.db.models import QuerySet
@@ -41,6 +42,13 @@ def policies_in_force() -> dict[str, PolicySpec]:
     """All policies of the version in force by name, for lists; nothing before the first version."""
     row = CatalogueVersion.objects.only("number", "sha256").order_by("-number").first()
     return document(row).policies if row else {}
+
+
+def default_durations() -> dict[str, timedelta]:
+    """What the form for an entitlement begins with, by its key, where the file in force says so."""
+    row = CatalogueVersion.objects.only("number", "sha256").order_by("-number").first()
+    specs = document(row).entitlements if row else []
+    return {spec.key: spec.default_duration for spec in specs if spec.default_duration is not None}
 
 
 def deployments_in_force() -> QuerySet[Deployment]:

@@ -190,6 +190,22 @@ def ticket_pattern(value: str) -> str:
     return patterns.checked(value)
 
 
+def ticket_address(value: str) -> str:
+    """Where a ticket is read: https or http, `{ticket}` once, and not in what names the server."""
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        ours = parts.scheme in ("https", "http") and parts.hostname and not parts.username
+    except ValueError:
+        ours = False
+    if not ours or any(character.isspace() for character in value):
+        raise ValueError("this is not an address; write it like https://tickets.example.com/browse/{ticket}.")
+    if value.count("{ticket}") != 1 or "{ticket}" in parts.netloc:
+        raise ValueError("write {ticket} once, after the server's name: https://tickets.example.com/browse/{ticket}.")
+    return value
+
+
 def entitlement_key(value: str) -> str:
     """`prod/Auditor` is short for `prod/role/Auditor`."""
     parts = value.split("/")

@@ -7,18 +7,21 @@ from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 
+from accounts import people
 from accounts.models import User
 from portal import durations
-from portal.access import queries
+from portal.access import queries, tickets
 from portal.access.actions import approved_duration
 from portal.access.models import AccessRequest, Decision, Grant, Stage
 from portal.access.permissions import check_can_decide, why_not
 from portal.access.states import REQUIRING
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
+from portal.catalogue.models import Entitlement
 from portal.web import request_words
 
-SHOWN = 5  # names, grants and earlier requests: the pane fits one screen
+SHOWN = 5  # names, grants and earlier requests: the pane fits one screen; the rest unfolds
+LINE, LINES = 90, 6  # of a reason that surely fits
 
 
 @dataclass(frozen=True)
@@ -43,34 +46,45 @@ class Briefing:
     longest: timedelta
     stages: list[StageFacts]
     held: list[Grant]
-    held_more: int
     holds_it: Grant | None
-    holders: list[str]
-    other_holders: int
+    holders: list[User]
     earlier: list[AccessRequest]
+    people: list[tuple[User, str]]
+    ticket_url: str
     why_not: str
 
     @property
     def sentence(self) -> str:
         return request_words.sentence(self.request)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether the reason may need more room than there is."""
+        lines = self.request.reason.split("\n")
+        return sum(1 + len(line) // LINE for line in lines) > LINES
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether one key is not enough to approve it."""
+        return self.request.entitlement.risk == Entitlement.Risk.HIGH
+
 
 def brief(request: AccessRequest, *, reader: User) -> Briefing:
     """Gather the facts about `request` for `reader`; `request` comes from access.queries with its stages prefetched."""
     held = [grant for grant in queries.held_by(request.beneficiary) if grant.request_id != request.pk]
     held.sort(key=lambda grant: grant.entitlement.deployment_id != request.entitlement.deployment_id)
-    holders = list(_other_holders(request)[: SHOWN + 1])
+    policy = catalogue.policy(request.policy, request.policy_version)
     return Briefing(
         request=request,
-        policy=catalogue.policy(request.policy, request.policy_version),
+        policy=policy,
         longest=approved_duration(request),
         stages=[_stage(request, stage) for stage in request.stages.all()],
-        held=held[:SHOWN],
-        held_more=max(0, len(held) - SHOWN),
+        held=held,
         holds_it=next((grant for grant in held if grant.entitlement_id == request.entitlement_id), None),
-        holders=holders[:SHOWN],
-        other_holders=_other_holders(request).count() - SHOWN if len(holders) > SHOWN else 0,
-        earlier=list(_earlier(request)[:SHOWN]),
+        holders=list(_other_holders(request)),
+        earlier=list(_earlier(request)),
+        people=_people(request),
+        ticket_url=tickets.address(request.ticket, policy),
         why_not=_why_not(request, reader),
     )
 
@@ -80,10 +94,23 @@ def _stage(request: AccessRequest, stage: Stage) -> StageFacts:
     return StageFacts(stage, queries.approvers_of(stage, request=request), made)
 
 
-def _other_holders(request: AccessRequest) -> QuerySet[Grant, str]:
+def _people(request: AccessRequest) -> list[tuple[User, str]]:
+    """Who asks and whom it is for, each with their groups in words."""
+    both = {person.pk: person for person in (request.requester, request.beneficiary)}
+    return [(person, _groups(person)) for person in both.values()]
+
+
+def _groups(person: User) -> str:
+    named = sorted(s.removeprefix("group:") for s in people.subjects_of(person) if s.startswith("group:"))
+    if not named:
+        return "in no group" if person.is_active else "can no longer sign in"
+    return f"{'group' if len(named) == 1 else 'groups'} {', '.join(named)}"
+
+
+def _other_holders(request: AccessRequest) -> QuerySet[User]:
     rows = Grant.objects.filter(entitlement=request.entitlement, status__in=REQUIRING)
-    names = rows.exclude(beneficiary=request.beneficiary).order_by("beneficiary__username")
-    return names.values_list("beneficiary__username", flat=True).distinct()
+    others = rows.exclude(beneficiary=request.beneficiary).values("beneficiary")
+    return User.objects.filter(pk__in=others).order_by("username")
 
 
 def _earlier(request: AccessRequest) -> QuerySet[AccessRequest]:

@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from portal import durations
 from portal.errors import Invalid
+from portal.web.request_forms import CHIPS, COMMON, OTHER
 
 
 class DecisionForm(forms.Form):
@@ -54,31 +55,48 @@ class DenyForm(DecisionForm):
 
 
 class ApproveForm(DecisionForm):
-    """An empty duration is the one that was asked for."""
+    """For how long: one of the chips (`less`), or typed (`duration`). Neither of them is the time asked for."""
 
     name = "approve_form"
 
+    less = forms.CharField(label="For how long?", required=False, max_length=40, widget=forms.RadioSelect)
     duration = forms.CharField(
-        label="For",
+        label="Another length of time",
         required=False,
-        max_length=40,
+        max_length=80,
         widget=forms.TextInput(attrs={"class": "short", "autocomplete": "off", "spellcheck": "false"}),
     )
-    field_order = ["duration", "comment"]
+    field_order = ["less", "duration", "comment"]
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        if data is not None and data.get("duration") and not data.get("less"):
+            data = data.copy()
+            data["less"] = OTHER  # so that what was typed is shown again
+        super().__init__(data)
 
     def offer(self, longest: timedelta) -> None:
-        """Say what the longest possible time is, and begin with it."""
-        self.initial["duration"] = durations.short(longest)
-        self.fields["duration"].help_text = f"Like 30m, 4h or 1d 12h; at most the {durations.words(longest)} asked for."
+        """Shorter times to choose from, the longest of them chosen; the full time has a button of its own."""
+        shorter = [span for span in COMMON if span < longest][-CHIPS:]
+        chips = [(durations.iso(span), durations.words(span)) for span in shorter]
+        self.fields["less"].widget.choices = [*chips, (OTHER, "other")]
+        self.initial["less"] = chips[-1][0] if chips else OTHER
+        example = f"Like 30 minutes or 1 hour 30 minutes; at most {durations.words(longest)}."
+        self.fields["duration"].help_text = example
 
-    def clean_duration(self) -> timedelta | None:
-        text = self.cleaned_data["duration"]
-        if not text:
-            return None
-        try:
-            return durations.parse(text)
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from None
+    def clean(self) -> dict[str, Any]:
+        """Read what was chosen or typed; whether it is short enough is the action's to say."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        chip, typed = cleaned.get("less", ""), cleaned.get("duration", "")
+        text = chip if chip not in ("", OTHER) else typed
+        cleaned["duration"] = None
+        if chip == OTHER and not typed:
+            self.add_error("duration", "Enter for how long, like 30 minutes.")
+        elif text:
+            try:
+                cleaned["duration"] = durations.parse(text)
+            except ValueError as error:
+                self.add_error("duration", str(error))
+        return cleaned
 
     def given(self) -> dict[str, Any]:
         return {**super().given(), "duration": self.cleaned_data["duration"]}

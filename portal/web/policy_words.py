@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from accounts.models import User
 from portal import durations
+from portal.access import tickets
 from portal.access.permissions import subject_words
 from portal.access.queries import Option
 from portal.catalogue.document import StageSpec
 from portal.ui.templatetags.gatehouse import names
-
-# parts of a pattern that have words of their own: what it is called, and an example of it
-PART = re.compile(
-    r"(?P<set>\[0-9\]|\\d|\[A-Z\]|\[a-z\]|\[A-Za-z\])(?P<times>\+|\{\d+\}|\{\d+,\d*\})?|(?P<literal>[\w #/:-]|\\[-./])"
-)
-CALLED = {
-    "[0-9]": ("a digit", "digits", "123456789"),
-    "\\d": ("a digit", "digits", "123456789"),
-    "[A-Z]": ("a capital letter", "capital letters", "ABCDEFGHI"),
-    "[a-z]": ("a small letter", "small letters", "abcdefghi"),
-    "[A-Za-z]": ("a letter", "letters", "ABCdefghi"),
-}
-
-
-def ticket(pattern: str) -> str:
-    """`^OPS-[0-9]+$` as `“OPS-” and digits, for example OPS-123`; a pattern without easy words is shown as it is."""
-    said: list[str] = []
-    example, place = "", 0
-    inner = pattern.removeprefix("^").removesuffix("$")
-    while place < len(inner):
-        part = PART.match(inner, place)
-        if part is None:
-            return f"It has the form {pattern}."
-        place = part.end()
-        if part["literal"]:
-            character = part["literal"][-1]
-            example += character
-            if said and said[-1].startswith("“"):
-                said[-1] = f"{said[-1][:-1]}{character}”"
-            else:
-                said.append(f"“{character}”")
-            continue
-        one, many, letters = CALLED[part["set"]]
-        times = part["times"] or ""
-        number = int(re.sub(r"\D.*", "", times[1:]) or 1) if times.startswith("{") else 3 if times else 1
-        said.append(one if not times else many if times == "+" else f"{number} {many}")
-        example += (letters * number)[:number]
-    if not said or not re.fullmatch(pattern, example):
-        return f"It has the form {pattern}."
-    return f"{' and '.join(said)}, for example {example}."
 
 
 def deciders(able: Sequence[User], stage: StageSpec) -> str:
@@ -86,7 +46,7 @@ def rules(option: Option) -> list[str]:
     else:
         said.append("Given at once, without a decision.")
     if policy.ticket:
-        said.append(f"Needs a ticket: {ticket(policy.ticket)}")
+        said.append(f"Needs a ticket. {tickets.words(policy)}")
     if policy.conflicts_with:
         said.append(f"Never together with {', '.join(policy.conflicts_with)}.")
     return said

@@ -11,10 +11,12 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from portal import durations
-from portal.access.entry import MAX_TEXT, MAX_TICKET
+from portal.access import tickets
+from portal.access.entry import MAX_TEXT
 from portal.access.queries import Option
+from portal.access.tickets import MAX_TICKET
+from portal.catalogue.models import Entitlement
 from portal.errors import GatehouseError, Invalid
-from portal.web import policy_words
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 COMMON = [timedelta(minutes=30), HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY]
@@ -28,6 +30,11 @@ def chips(longest: timedelta) -> list[timedelta]:
     """A few usual durations, the longest one allowed among them."""
     usual = [span for span in COMMON if span < longest]
     return [*usual[-(CHIPS - 1) :], longest]
+
+
+def first_choice(spans: list[timedelta], *, risky: bool) -> timedelta:
+    """What the form begins with: about a working day; of high risk the shortest, so that more is asked for knowingly."""
+    return min(spans) if risky else min(spans, key=lambda span: abs(span - min(8 * HOUR, max(spans))))
 
 
 class RequestForm(forms.Form):
@@ -70,24 +77,26 @@ class RequestForm(forms.Form):
         error_messages={"required": "Confirm that this is an emergency, or ask for something else."},
     )
 
-    def __init__(self, data: QueryDict | None = None, *, option: Option) -> None:
+    def __init__(self, data: QueryDict | None = None, *, option: Option, begin_with: timedelta | None = None) -> None:
+        """begin_with: the duration that the catalogue chooses beforehand; see `first_choice`."""
         super().__init__(data)
         self.fields["key"].initial = secrets.token_urlsafe(16)  # of this form: sent twice, it is one request
         self.longest = option.entitlement.max_duration
-        spans = chips(self.longest)
+        spans = sorted({*chips(self.longest), *([begin_with] if begin_with else [])})
         choices = [(durations.iso(span), durations.words(span)) for span in spans]
         self.fields["duration"].choices = [*choices, (OTHER, "other")]  # type: ignore[attr-defined]
-        self.fields["duration"].initial = durations.iso(
-            min(spans, key=lambda span: abs(span - min(8 * HOUR, self.longest)))
-        )
+        risky = option.entitlement.risk == Entitlement.Risk.HIGH
+        self.fields["duration"].initial = durations.iso(begin_with or first_choice(spans, risky=risky))
         self.fields["duration"].help_text = f"At most {durations.words(self.longest)}."
         zone = timezone.get_current_timezone_name()
         self.fields["starts_at"].help_text = f"In {zone} time. Empty: as soon as it is approved."
         if option.policy.ticket:
-            self.fields["ticket"].help_text = policy_words.ticket(option.policy.ticket)
+            self.fields["ticket"].help_text = tickets.words(option.policy)
         else:
             del self.fields["ticket"]
-        if not option.policy.break_glass:
+        if option.policy.break_glass:
+            del self.fields["starts_at"]  # for emergencies: now or not at all
+        else:
             del self.fields["confirm"]
 
     def clean(self) -> dict[str, Any]:
@@ -110,7 +119,7 @@ class RequestForm(forms.Form):
 
     def given(self) -> dict[str, Any]:
         """The action's keyword arguments, of a valid form."""
-        start: datetime | None = self.cleaned_data["starts_at"]
+        start: datetime | None = self.cleaned_data.get("starts_at")
         return {
             "duration": self.span,
             "reason": self.cleaned_data["reason"],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from portal.access import permissions
+from portal.access import permissions, tickets
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
+from portal.catalogue import queries as catalogue
 from portal.operations import queries as operations
 from portal.web import request_words
 
@@ -27,6 +28,7 @@ def context(user: User, asked: AccessRequest) -> dict[str, Any]:
         "mark": request_words.mark(asked, steps),
         "operations": list(operations.of_subject(grant.ref)) if grant else [],
         "may": _may(user, asked),
+        "ticket_url": tickets.address(asked.ticket, catalogue.policy(asked.policy, asked.policy_version)),
     }
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from accounts.models import User
 from portal import clock, durations
+from portal.access import entry
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
@@ -16,7 +17,6 @@ from portal.web.request_forms import RequestForm
 
 R, G = AccessRequest.Status, Grant.Status
 SOON = timedelta(minutes=5)
-SLACK = timedelta(minutes=2)  # a start is typed to the minute
 
 
 def sentence(request: AccessRequest) -> str:
@@ -91,14 +91,13 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
     span = form.span
     if span is None:
         return Outlook(f"Choose for how long you need {what}.", verb)
-    if span > form.longest:
-        return Outlook(
-            f"At most {durations.words(form.longest)}, not {durations.words(span)}.",
-            verb,
-        )
     start = form.cleaned_data.get("starts_at") if form.is_bound else None
-    if start and start < clock.now() - SLACK:
-        return Outlook("The start lies in the past. Leave it empty to start as soon as it is approved.", verb)
+    if form.is_bound and "starts_at" in form.errors:
+        return Outlook(str(form.errors["starts_at"][0]), verb)
+    # what sending it would refuse is not promised here
+    wrong = entry.duration_problem(span, longest=form.longest) | entry.start_problem(start)
+    if wrong:
+        return Outlook(" ".join(wrong.values()), verb)
     if start:
         text = f"You will hold {what} from {words.spoken(start)} until {words.spoken(start + span)}."
     elif option.policy.stages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -14,6 +15,7 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal import refs
 from portal.access import actions, queries
+from portal.catalogue import queries as catalogue
 from portal.errors import Conflict, Invalid, Refused
 from portal.ui.htmx import render
 from portal.ui.request import Request
@@ -53,13 +55,13 @@ def request_new(request: Request) -> HttpResponse:
 def _form(request: Request, key: str) -> HttpResponse:
     option = queries.option_for(request.user, key)
     preview = "preview" in request.GET
-    form = RequestForm(request.GET if preview else None, option=option)
+    form = RequestForm(request.GET if preview else None, option=option, begin_with=_default(option))
     return render(request, "requests/new.html", _asking(option, form), part="preview" if preview else None)
 
 
 def _submit(request: Request, key: str) -> HttpResponse:
     option = queries.option_for(request.user, key)
-    form, status = RequestForm(request.POST, option=option), 422
+    form, status = RequestForm(request.POST, option=option, begin_with=_default(option)), 422
     if form.is_valid():
         try:
             made = actions.submit(by=request.user, entitlement=option.entitlement, **form.given())
@@ -73,6 +75,10 @@ def _submit(request: Request, key: str) -> HttpResponse:
                 messages.success(request, request_words.sent(made))
             return redirect("request_detail", made.ref)
     return render(request, "requests/new.html", _asking(option, form), part="ask", status=status)
+
+
+def _default(option: queries.Option) -> timedelta | None:
+    return catalogue.default_durations().get(option.entitlement.key)
 
 
 def _asking(option: queries.Option, form: RequestForm) -> dict[str, Any]:

@@ -27,7 +27,48 @@
     if (!["a", "d"].includes(event.key) || !event.target.closest?.("#queue")) return;
     if (event.target.closest("input, textarea, select")) return;
     const row = event.target.closest("#queue-list .pick");
-    if (event.repeat || !row || row.dataset.ref !== pane()?.dataset.ref) event.stopImmediatePropagation();
+    if (event.repeat || !row || row.dataset.ref !== pane()?.dataset.ref) {
+      event.stopImmediatePropagation();
+      return;
+    }
+    // of high risk one key is not enough: it opens the question, which Enter answers and Esc leaves
+    const sure = document.getElementById("sure");
+    if (event.key !== "a" || !sure || document.body.dataset.shortcuts !== "on") return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    sure.showModal();
+  }, true);
+
+  // Esc closes the question that is open and gives the focus back to the row; Ctrl+Enter sends what was written
+  document.addEventListener("keydown", (event) => {
+    const ask = event.target.closest?.("#pane details.ask[open]");
+    if (!ask) return;
+    if (event.key === "Escape") {
+      event.preventDefault();
+      ask.open = false;
+      const row = list()?.querySelector('.pick[aria-current="true"]');
+      (row?.checkVisibility() ? row : ask.querySelector("summary")).focus();
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      ask.querySelector("form").requestSubmit();
+    }
+  });
+
+  // "Show all" only where the reason does not fit; opened, the focus goes on with the text
+  const fit = () => {
+    const reason = document.getElementById("reason");
+    const more = document.querySelector("#pane .more");
+    if (reason && more) more.classList.toggle("needless", !more.open && reason.scrollHeight <= reason.clientHeight + 1);
+  };
+  fit();
+  addEventListener("resize", fit);
+  document.addEventListener("toggle", (event) => {
+    if (!event.target.matches("#pane .more") || !event.target.open) return;
+    const reason = document.getElementById("reason");
+    reason.tabIndex = -1;
+    reason.focus();
   }, true);
 
   // who comes to the queue with its keys switched on finds the focus where they work: on the row that is opened
@@ -39,6 +80,7 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     if (!event.target.closest?.("#queue")) return;
     mark();
+    fit();
     if (event.target.id === "pane") {
       document.getElementById("queue").dataset.showing = "detail";
       if (!list().checkVisibility()) document.getElementById("pane-title")?.focus();

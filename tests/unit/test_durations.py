@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import durations
+from portal.ui.words import clock
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -25,6 +26,16 @@ NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
         ("P1DT12H30M", timedelta(hours=36, minutes=30)),
         ("p3d", timedelta(days=3)),
         ("P2W", timedelta(days=14)),
+        ("1 hour", timedelta(hours=1)),
+        ("8 hours", timedelta(hours=8)),
+        ("1 Day 12 Hours", timedelta(hours=36)),
+        ("90 minutes", timedelta(minutes=90)),
+        ("90min", timedelta(minutes=90)),
+        ("1 hour and 30 minutes", timedelta(minutes=90)),
+        ("2 weeks, 1 day", timedelta(days=15)),
+        ("1\u00a0hour", timedelta(hours=1)),
+        ("3 min 5 s", timedelta(minutes=3, seconds=5)),
+        ("2 hrs", timedelta(hours=2)),
     ],
 )
 def test_every_way_of_writing_a_length_of_time(text, expected):
@@ -33,7 +44,28 @@ def test_every_way_of_writing_a_length_of_time(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "8", "h", "8 hours", "3h 1d", "1h1h", "-8h", "1.5h", "٣h", "P", "PT", "P1DT", "P1M", "P1Y", "PT-8H"],
+    [
+        "",
+        " ",
+        "8",
+        "h",
+        "8 moons",
+        "an hour",
+        "8 hours or so",
+        "1 hour and",
+        "3h 1d",
+        "1 hour 60 m 5 minutes",
+        "1h1h",
+        "-8h",
+        "1.5h",
+        "٣h",
+        "P",
+        "PT",
+        "P1DT",
+        "P1M",
+        "P1Y",
+        "PT-8H",
+    ],
 )
 def test_anything_else_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match=r"write it like 30m, 8h, 3d"):
@@ -57,6 +89,14 @@ def test_what_is_rendered_can_be_read_back(seconds):
     length = timedelta(seconds=seconds)
     assert durations.parse(durations.iso(length)) == length
     assert durations.parse(durations.short(length)) == length
+    assert durations.parse(durations.words(length)) == length
+
+
+@given(st.integers(min_value=1, max_value=3650 * 86_400))
+def test_how_long_something_took_can_be_read_back(seconds):
+    """`clock` leaves the smaller units out, so what is read is what it said."""
+    said = clock(timedelta(seconds=seconds))
+    assert clock(durations.parse(said)) == said
 
 
 @pytest.mark.parametrize(

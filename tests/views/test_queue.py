@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portal.access import actions
 from portal.access.models import AccessRequest, Decision, Grant
-from tests.factories import grant_at_status, person, request_at_status
+from tests.factories import CATALOGUE, grant_at_status, offer, person, request_at_status
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -135,6 +135,56 @@ def test_everything_for_the_decision_is_there(client_as):
     assert "Approve for 8 hours" in text
 
 
+LONG = "\n".join(f"{number}. the whole of what is asked for" for number in range(1, 60))
+
+
+def test_a_long_reason_can_be_unfolded_and_is_whole_in_the_page(client_as):
+    made = asked(reason=LONG)
+    page = Page(client_as("lead").get(f"/queue/{made.ref}"))
+    assert "1. the whole" in page.text and "59. the whole" in page.text
+    assert page.all("details", **{"class": "more"})  # which works without JavaScript
+    assert not Page(client_as("lead").get(f"/queue/{asked(by='colleague').ref}")).all("details", **{"class": "more"})
+
+
+def test_nothing_a_decision_rests_on_is_left_out(client_as, lead, lead2):
+    lead2.first_name, lead2.last_name = "Liam", "Novak"
+    lead2.save()
+    grant_at_status("active", by="lead2", entitlement="demo/role/Op")
+    for number in range(7):
+        with time_machine.travel(timezone.now() - timedelta(days=9 - number), tick=True):
+            request_at_status("withdrawn", entitlement="demo/role/Op", ticket=f"OPS-{number}")
+    made = asked(entitlement="demo/role/Op", ticket="OPS-" + "7" * 70)
+    comment = "word " * 60 + "the end of the comment"
+    actions.approve(request_id=made.pk, by=lead, comment=comment)
+    page = Page(client_as("security").get(f"/queue/{made.ref}"))
+    assert "the end of the comment" in page.text
+    assert "OPS-" + "7" * 70 in page.text
+    assert "Others who hold it lead2 (Liam Novak)" in page.text
+    assert "2 more" in page.text  # of the seven times it was asked for before; they unfold
+    assert page.text.count("withdrawn, 8 hours") == 7
+
+
+def test_names_and_groups_stand_beside_user_names(client_as, employee):
+    employee.first_name, employee.last_name = "Emma", "Reyes"
+    employee.save()
+    made = asked(beneficiary="colleague")
+    text = Page(client_as("lead").get(f"/queue/{made.ref}")).text
+    assert "employee is Emma Reyes (group data)" in text
+    assert "colleague (groups data, sales)" in text
+    assert "lead2" in text
+
+
+def test_the_ticket_is_a_link_where_the_policy_says_where_it_is_read(client_as, tmp_path, airflow):
+    written = 'ticket = "^OPS-[0-9]+$"'
+    source = CATALOGUE.read_text().replace(written, f'{written}\nticket_url = "https://t.example.com/{{ticket}}"')
+    before = asked(by="colleague", entitlement="demo/role/Op")
+    offer(tmp_path, url=airflow.url, source=source)
+    made = asked(entitlement="demo/role/Op", ticket="OPS-7")
+    for address in (f"/queue/{made.ref}", f"/requests/{made.ref}"):
+        assert "https://t.example.com/OPS-7" in Page(client_as("lead").get(address)).links
+    assert "https://t.example.com/OPS-7" not in Page(client_as("lead").get(f"/queue/{before.ref}")).links
+
+
 def test_htmx_loads_the_pane_alone(client_as):
     made = asked()
     response = client_as("lead").get(f"/queue/{made.ref}", headers=PANE)
@@ -227,6 +277,30 @@ def test_approving_for_less(client_as):
 
 
 @pytest.mark.parametrize(
+    "sent", [{"duration": "1 hour"}, {"less": "PT1H"}, {"less": "other", "duration": "60 minutes"}]
+)
+def test_less_is_chosen_or_typed_as_the_portal_writes_it(client_as, sent):
+    made = asked()
+    client_as("lead").post(f"/requests/{made.ref}/approve", sent)
+    assert Grant.objects.get(request=made).duration == timedelta(hours=1)
+
+
+def test_the_chips_offer_less_than_was_asked_for(client_as):
+    made = asked(duration=timedelta(hours=2))
+    page = Page(client_as("lead").get(f"/queue/{made.ref}"))
+    assert [given["value"] for given in page.all("input", name="less")] == ["PT30M", "PT1H", "other"]
+    assert [given["value"] for given in page.all("input", name="less") if "checked" in given] == ["PT1H"]
+
+
+def test_other_without_a_time_approves_nothing(client_as):
+    made = asked()
+    response = client_as("lead").post(f"/requests/{made.ref}/approve", {"less": "other", "duration": " "})
+    assert response.status_code == 422
+    assert "Enter for how long" in Page(response).text
+    assert Decision.objects.count() == 0
+
+
+@pytest.mark.parametrize(
     ("typed", "words"),
     [("9h", "At most 8 hours, not 9 hours."), ("soon", "is not a length of time"), ("5s", "The shortest time is")],
 )
@@ -299,6 +373,15 @@ def test_decisions_are_never_made_by_following_a_link(client_as):
     made = asked()
     for name in ("request_approve", "request_deny"):
         assert client_as("lead").get(reverse(name, args=[made.ref])).status_code == 405
+
+
+def test_of_high_risk_the_key_asks_once_more(client_as):
+    risky, other = asked(entitlement="demo/role/Op"), asked()
+    page = Page(client_as("lead").get(f"/queue/{risky.ref}"))
+    assert [given["data-key"] for _, given, _ in page.tags if "data-key" in given] == ["d"]
+    assert page.all("dialog", id="sure")
+    assert "Yes, approve for 8 hours" in page.text
+    assert not Page(client_as("lead").get(f"/queue/{other.ref}")).all("dialog")
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

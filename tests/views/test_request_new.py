@@ -8,8 +8,10 @@ from django.utils import timezone
 from portal.access import grants
 from portal.access.models import AccessRequest, Grant
 from portal.catalogue.models import Entitlement
-from tests.factories import grant_at_status, person, request_at_status
+from tests.factories import CATALOGUE, grant_at_status, offer, person, request_at_status
 from tests.views.pages import Page
+
+NEW = "/requests/new"
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -63,7 +65,7 @@ def test_the_form_says_the_policy_the_approvers_and_what_happens_next(client_as)
     assert "Offered to group data." in page.text
     assert "For at most 8 hours." in page.text
     assert "Lapses when nobody has decided within 3 days." in page.text
-    assert "“OPS-” and digits, for example OPS-123." in page.text
+    assert "Use OPS- followed by digits, for example OPS-123." in page.text
     assert "reads it back" in page.text
     assert page.all("input", name="ticket")
 
@@ -100,7 +102,7 @@ def test_the_outlook_is_said_again_for_every_duration(client_as):
     page = Page(client.get("/requests/new", {**fields, "amount": ""}, headers=HTMX))
     assert "Choose for how long" in page.text
     page = Page(client.get("/requests/new", {**fields, "starts_at": "2020-01-01T10:00"}, headers=HTMX))
-    assert "The start lies in the past." in page.text
+    assert "The start is in the past." in page.text
 
 
 def test_an_unknown_entitlement_is_a_404(client_as):
@@ -152,7 +154,7 @@ def test_mistakes_are_said_at_the_top_and_at_the_field_and_keep_what_was_typed(c
     assert response.status_code == 422
     page = Page(response)
     assert page.text.count("Say why you need it") == 2
-    assert "“OPS-” does not have the form" in page.text
+    assert "“OPS-” is not such a ticket. Use OPS- followed by digits" in page.text
     assert "#id_reason" in page.links
     assert "#id_ticket" in page.links
     assert page.all("input", name="ticket")[0]["value"] == "OPS-"
@@ -226,7 +228,7 @@ def test_break_glass_stands_out_and_takes_a_confirmation(client_as):
     client = client_as("lead")
     page = Page(client.get("/requests/new", {"entitlement": ADMIN}))
     assert "Only for emergencies." in page.text
-    assert "Break the glass for 1 hour" in page.text
+    assert "Break the glass for 30 minutes" in page.text
     response = client.post("/requests/new", asked(ADMIN, duration="PT1H"))
     assert response.status_code == 422
     assert "Confirm that this is an emergency" in Page(response).text
@@ -241,3 +243,44 @@ def test_what_people_write_is_escaped(client_as):
     response = client_as("lead").get(f"/requests/{made.ref}")
     assert "<script>alert(1)" not in response.content.decode()
     assert "<script>alert(1)</script>" in Page(response).text
+
+
+def test_break_glass_offers_no_later_start(client_as):
+    page = Page(client_as("lead").get(f"{NEW}?entitlement=demo/role/Admin"))
+    assert "Start later" not in page.text
+    assert not page.all("input", name="starts_at")
+    assert "Start later" in Page(client_as("lead").get(f"{NEW}?entitlement=demo/role/Op")).text
+
+
+@pytest.mark.parametrize(
+    ("entitlement", "chosen"), [("demo/role/Op", "PT30M"), ("demo/role/User", "P1D"), ("demo/role/Viewer", "PT8H")]
+)
+def test_the_form_begins_with_the_longest_time_only_where_little_is_at_stake(client_as, entitlement, chosen):
+    page = Page(client_as("employee").get(f"{NEW}?entitlement={entitlement}"))
+    assert [given["value"] for given in page.all("input", name="duration") if "checked" in given] == [chosen]
+
+
+def test_the_catalogue_says_what_the_form_begins_with(client_as, tmp_path, airflow):
+    written = 'title = "Operator"'
+    source = CATALOGUE.read_text().replace(written, f'{written}\ndefault_duration = "3h"')
+    offer(tmp_path, url=airflow.url, source=source)
+    page = Page(client_as("employee").get(f"{NEW}?entitlement=demo/role/Op"))
+    assert [given["value"] for given in page.all("input", name="duration") if "checked" in given] == ["PT3H"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"duration": "other", "amount": "20", "unit": "hours"},
+        {"duration": "PT1H", "starts_at": "2019-01-01T09:00"},
+        {"duration": "PT1H", "starts_at": "2099-01-01T09:00"},
+        {"duration": "PT1H", "starts_at": "some day"},
+    ],
+)
+def test_the_preview_promises_nothing_that_sending_refuses(client_as, sent):
+    client = client_as("employee")
+    form = {"entitlement": "demo/role/Op", "reason": "rotate the password of the warehouse", "ticket": "OPS-1", **sent}
+    refused = client.post(NEW, form)
+    assert refused.status_code == 422
+    preview = Page(client.get(NEW, {**form, "preview": "1"}, headers={"HX-Request": "true"})).text
+    assert "will hold" not in preview and "hold “" not in preview and "you will have" not in preview

@@ -99,6 +99,13 @@ def person(user: User | None) -> SafeString | str:
 
 
 @register.filter
+def called(user: User) -> str:
+    """`lead (Lea Okafor)`; the user name alone where no other name is known."""
+    name = user.get_full_name()
+    return f"{user.username} ({name})" if name else user.username
+
+
+@register.filter
 def names(people: Iterable[User], last: str = "or") -> str:
     """`lead`, `lead or lead2`, `a, b or c`; of more than five, five and the number of the rest."""
     listed = [user.username for user in people]

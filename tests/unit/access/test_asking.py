@@ -208,3 +208,16 @@ def test_the_same_form_with_other_content_is_asked_anew(employee, other):
     assert not second.sent_again
     again = ask(employee, key="form-1")
     assert (again, again.status, again.sent_again) == (first, "withdrawn", True)
+
+
+@pytest.mark.parametrize("reason", ["x", "emergency", "........ ........", "a b", "wwwwwwwwwwwwwwwwwww"])
+def test_high_risk_needs_a_reason_that_says_something(employee, cast, reason):
+    for by, what in ((employee, "demo/role/Op"), (cast["lead"], "demo/role/Admin")):
+        with pytest.raises(Invalid, match="Say in a few words what you will do with it") as wrong:
+            ask(by, what, reason=reason, ticket="OPS-1", duration=HOURS)
+        assert set(wrong.value.fields) == {"reason"}
+    assert ask(employee, "demo/role/User", reason=reason)
+
+
+def test_a_short_sentence_is_enough_for_high_risk(employee):
+    assert ask(employee, "demo/role/Op", reason="rotate it now", ticket="OPS-1")

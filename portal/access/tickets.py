@@ -1,0 +1,85 @@
+"""Tickets: a policy's pattern in words, what is wrong with a ticket, and the address of one."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from portal.catalogue.document import PolicySpec
+
+MAX_TICKET = 80
+
+# parts of a pattern that have words of their own: what it is called, and an example of it
+PART = re.compile(
+    r"(?P<set>\[0-9\]|\\d|\[A-Z\]|\[a-z\]|\[A-Za-z\])(?P<times>\+|\{\d+\}|\{\d+,\d*\})?|(?P<literal>[\w #/:-]|\\[-./])"
+)
+CALLED = {
+    "[0-9]": ("a digit", "digits", "123456789"),
+    "\\d": ("a digit", "digits", "123456789"),
+    "[A-Z]": ("a capital letter", "capital letters", "ABCDEFGHI"),
+    "[a-z]": ("a small letter", "small letters", "abcdefghi"),
+    "[A-Za-z]": ("a letter", "letters", "ABCdefghi"),
+}
+
+
+def words(policy: PolicySpec) -> str:
+    """`^OPS-[0-9]+$` as `Use OPS- followed by digits, for example OPS-123.`; a pattern without words is shown."""
+    parts, example = _read(policy.ticket)
+    example = policy.ticket_example or example
+    like = f", for example {example}" if example else ""
+    if not parts:
+        return f"Use a ticket that matches {policy.ticket}{like}."
+    if len(parts) < 3:
+        return f"Use {' followed by '.join(parts)}{like}."
+    return f"Use {', '.join(parts[:-1])} and {parts[-1]}{like}."
+
+
+def _read(pattern: str) -> tuple[list[str], str]:
+    """The parts of a simple pattern in words and a ticket that matches it; nothing for any other pattern."""
+    said: list[tuple[str, bool]] = []  # words, and whether they are literal
+    example, place = "", 0
+    inner = pattern.removeprefix("^").removesuffix("$")
+    while place < len(inner):
+        part = PART.match(inner, place)
+        if part is None:
+            return [], ""
+        place = part.end()
+        if part["literal"]:
+            character = part["literal"][-1]
+            example += character
+            if said and said[-1][1]:
+                said[-1] = (said[-1][0] + character, True)
+            else:
+                said.append((character, True))
+            continue
+        one, many, letters = CALLED[part["set"]]
+        times = part["times"] or ""
+        number = int(re.sub(r"\D.*", "", times[1:]) or 1) if times.startswith("{") else 3 if times else 1
+        said.append((one if not times else many if times == "+" else f"{number} {many}", False))
+        example += (letters * number)[:number]
+    if not said or not re.fullmatch(pattern, example):
+        return [], ""
+    return [f"“{text}”" if literal and not text[0].isalnum() else text for text, literal in said], example
+
+
+def problem(ticket: str, policy: PolicySpec) -> dict[str, str]:
+    """What is wrong with `ticket` under `policy`, by field; empty when nothing is."""
+    if len(ticket) > MAX_TICKET:
+        return {"ticket": f"A ticket has at most {MAX_TICKET} characters."}
+    if not policy.ticket:
+        return {}
+    if not ticket:
+        return {"ticket": f"This needs a ticket. {words(policy)}"}
+    if re.fullmatch(policy.ticket, ticket) is None:
+        return {"ticket": f"“{ticket}” is not such a ticket. {words(policy)}"}
+    return {}
+
+
+def address(ticket: str, policy: PolicySpec) -> str:
+    """Where the ticket can be read, by the policy's `ticket_url`; empty where nothing says so.
+
+    Only what the pattern accepts becomes part of an address, and every character with a meaning there is escaped.
+    """
+    if not ticket or not policy.ticket_url or problem(ticket, policy):
+        return ""
+    return policy.ticket_url.replace("{ticket}", quote(ticket, safe=""))
