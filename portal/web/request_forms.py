@@ -33,7 +33,7 @@ def chips(longest: timedelta) -> list[timedelta]:
 
 
 def first_choice(spans: list[timedelta], *, risky: bool) -> timedelta:
-    """What the form begins with: about a working day; of high risk the shortest, so that more is asked for knowingly."""
+    """What the form begins with: about a working day; of high risk the shortest, so that more is a choice."""
     return min(spans) if risky else min(spans, key=lambda span: abs(span - min(8 * HOUR, max(spans))))
 
 

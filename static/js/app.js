@@ -52,10 +52,14 @@
   });
 
   // --- questions that open in place put the focus into their first field ---
+  // at once where a key opened them, so that what is typed next is text and no shortcut
+  const answer = (ask) => {
+    if (!ask?.open || ask.contains(document.activeElement) && document.activeElement.closest("form")) return;
+    const chosen = ask.querySelector("input[type=radio]:checked");
+    (chosen ?? ask.querySelector("input:not([type=hidden]), textarea, select, button"))?.focus();
+  };
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches("details.ask") && event.target.open) {
-      event.target.querySelector("input:not([type=hidden]), textarea, select, button")?.focus();
-    }
+    if (event.target.matches("details.ask")) answer(event.target);
   }, true);
 
   // --- shortcuts: a single key works only where [data-keys] has the focus, and not at all when switched off ---
@@ -78,7 +82,10 @@
     if (!target) return;
     event.preventDefault();
     if (typing(target)) target.focus();
-    else target.click();
+    else {
+      target.click();
+      if (target.matches("summary")) answer(target.closest("details.ask"));
+    }
   });
 
   // rows of links ([data-roving]): arrow keys, j and k move between them

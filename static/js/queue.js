@@ -27,7 +27,8 @@
     if (!["a", "d"].includes(event.key) || !event.target.closest?.("#queue")) return;
     if (event.target.closest("input, textarea, select")) return;
     const row = event.target.closest("#queue-list .pick");
-    if (event.repeat || !row || row.dataset.ref !== pane()?.dataset.ref) {
+    const answering = event.key === "a" && document.querySelector("#pane details.ask[open]");
+    if (event.repeat || answering || !row || row.dataset.ref !== pane()?.dataset.ref) {
       event.stopImmediatePropagation();
       return;
     }

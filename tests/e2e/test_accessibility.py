@@ -34,7 +34,8 @@ SIZES = """() => {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = {};
   while (texts.nextNode()) {
     const box = texts.currentNode.parentElement;
-    if (texts.currentNode.data.trim() && box.checkVisibility() && !box.closest("svg, script, template, noscript, option"))
+    const drawn = box.checkVisibility() && !box.closest("svg, script, template, noscript, option");
+    if (drawn && texts.currentNode.data.trim())
       found[getComputedStyle(box).fontSize] ??= box.outerHTML.slice(0, 160);
   }
   return [getComputedStyle(document.documentElement).fontSize, found];

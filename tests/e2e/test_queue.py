@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from portal.access import actions
@@ -146,3 +147,58 @@ def test_a_box_that_was_made_larger_breaks_no_content_policy(catalogue, enter, w
     lead.locator(".pick").nth(1).click()
     expect(lead.locator("#pane")).not_to_have_attribute("data-ref", opened)
     assert not watch.wrong
+
+
+def test_esc_closes_the_reason_and_ctrl_enter_sends_it(catalogue, enter):
+    first, second, _ = three_requests()
+    lead = enter("lead", "/queue")
+    row, reason = lead.locator(f"#row-{first.ref}"), lead.get_by_role("textbox", name="Why you deny it")
+    row.focus()
+    lead.keyboard.press("d")
+    expect(reason).to_be_focused()
+    lead.keyboard.press("Escape")
+    expect(reason).not_to_be_visible()
+    expect(row).to_be_focused()
+    lead.keyboard.press("d")
+    lead.keyboard.type("ask for view first")
+    lead.keyboard.press("Control+Enter")
+    expect(lead.get_by_text(f"You denied {first.ref}")).to_be_visible()
+    expect(lead.locator(f"#row-{second.ref}")).to_be_focused()
+
+
+def test_of_high_risk_a_asks_once_more(catalogue, enter):
+    risky = request_at_status(entitlement="demo/role/Op")
+    lead = enter("lead", "/queue")
+    row, question = lead.locator(f"#row-{risky.ref}"), lead.get_by_role("dialog")
+    row.focus()
+    lead.keyboard.press("a")
+    expect(question).to_contain_text(f"Approve {risky.ref}?")
+    lead.keyboard.press("Escape")
+    expect(question).not_to_be_visible()
+    expect(row).to_be_focused()
+    assert not risky.decisions.exists()
+    lead.keyboard.press("a")
+    lead.keyboard.press("Enter")
+    expect(lead.get_by_text(f"Your approval of {risky.ref} is recorded")).to_be_visible()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_long_reason_takes_the_room_there_is_and_unfolds(catalogue, enter, javascript):
+    long = "\n".join(f"{number}. what will be done, and why it cannot wait" for number in range(1, 40))
+    made = request_at_status(reason=long)
+    lead = enter("lead", f"/queue/{made.ref}", javascript=javascript)
+    reason, whole = lead.locator("#reason"), "e => e.scrollHeight <= e.clientHeight + 1"
+    assert reason.bounding_box()["height"] > 150
+    assert not reason.evaluate(whole)
+    lead.get_by_text("Show all").click()
+    assert reason.evaluate(whole)
+    lead.set_viewport_size({"width": 390, "height": 844})
+    lead.reload()
+    assert reason.evaluate(whole)
+
+
+def test_a_reason_that_fits_offers_nothing_more(catalogue, enter):
+    made = request_at_status(reason="\n".join(f"{number}. why" for number in range(1, 10)))
+    lead = enter("lead", f"/queue/{made.ref}")
+    assert lead.locator("#reason").evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+    expect(lead.get_by_text("Show all")).not_to_be_visible()

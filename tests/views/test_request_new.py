@@ -253,7 +253,7 @@ def test_break_glass_offers_no_later_start(client_as):
 
 
 @pytest.mark.parametrize(
-    ("entitlement", "chosen"), [("demo/role/Op", "PT30M"), ("demo/role/User", "P1D"), ("demo/role/Viewer", "PT8H")]
+    ("entitlement", "chosen"), [("demo/role/Op", "PT30M"), ("demo/role/User", "PT8H"), ("demo/role/Viewer", "PT8H")]
 )
 def test_the_form_begins_with_the_longest_time_only_where_little_is_at_stake(client_as, entitlement, chosen):
     page = Page(client_as("employee").get(f"{NEW}?entitlement={entitlement}"))
