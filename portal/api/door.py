@@ -18,7 +18,7 @@ from portal.errors import GatehouseError, Invalid, Missing
 
 View = Callable[..., HttpResponse]
 NO_SUCH_CALL = "There is no such call. /api/v1/openapi.json lists them all."
-MAX_BODY = 128 * 1024  # a run's parameters may have half of it
+MAX_BODY = 256 * 1024  # a run's parameters of 64 KiB, with every letter beyond ASCII escaped, and the rest of the call
 
 
 def door(view: View) -> View:

@@ -75,7 +75,13 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
             target=run.ref,
             deployment=dag.deployment.name,
             operation=operation.ref,
-            detail={"dag": dag.dag_id, "dag_run_id": run.dag_run_id, "conf": json.dumps(values), "note": note},
+            # as text, because an event holds no fractions; readable, because people and searches read it
+            detail={
+                "dag": dag.dag_id,
+                "dag_run_id": run.dag_run_id,
+                "conf": json.dumps(values, ensure_ascii=False),
+                "note": note,
+            },
         )
     return run
 

@@ -10,7 +10,8 @@ from portal.catalogue.models import Dag
 from portal.errors import Invalid
 from portal.integers import TOO_LARGE, fits
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024  # of the values as UTF-8; how they were escaped on their way does not count
+MAX_TYPED = 3 * MAX_BYTES  # a letter of two bytes may be typed as an escape of six
 MAX_DEPTH = 32
 MAX_DIGITS = 1000  # of a number that is read at all; Python refuses some thousands
 
@@ -19,7 +20,7 @@ def parse(text: str) -> dict[str, Any]:
     """The JSON object in `text` (empty: no parameters). Raises Invalid with line and column of what is wrong."""
     if not text.strip():
         return {}
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+    if len(text.encode("utf-8", "replace")) > MAX_TYPED:
         raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
     try:
         value = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
@@ -56,7 +57,7 @@ def checked(value: Any) -> dict[str, Any]:
         _check(name, name, 1)
         _check(item, name, 1)
     try:
-        size = len(json.dumps(value, allow_nan=False).encode())
+        size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
     except ValueError:
         raise Invalid({"conf": "A number in the parameters is too large or not a number."}) from None
     if size > MAX_BYTES:
@@ -87,5 +88,6 @@ def with_locked(conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:
     """`conf` with the DAG's locked parameters. Raises Invalid where it gives one of them another value."""
     for name, value in dag.locked.items():
         if name in conf and conf[name] != value:
-            raise Invalid({"conf": f"“{name}” is fixed to {json.dumps(value)} for this DAG; leave it out."})
+            fixed = json.dumps(value, ensure_ascii=False)
+            raise Invalid({"conf": f"“{name}” is fixed to {fixed} for this DAG; leave it out."})
     return {**conf, **dag.locked}

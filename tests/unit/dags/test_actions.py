@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
+from portal.audit.queries import Filters, detail, events
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags import actions, queries
@@ -34,6 +35,13 @@ def payroll(catalogue):
 
 def last_event():
     return AuditEvent.objects.order_by("-seq").first()
+
+
+def test_parameters_are_readable_in_the_trail_and_found(cast, sales_report):
+    run = actions.trigger(by=cast["colleague"], dag=sales_report, conf={"메모": "부산항", "rate": 1.5})
+    assert detail(last_event())["conf"] == '{"메모": "부산항", "rate": 1.5}'
+    for word in ("부산항", "메모"):
+        assert [event.target for event in events(Filters.parse({"q": word}))] == [run.ref]
 
 
 def test_a_run_is_named_after_its_operation_and_its_date_is_fixed(cast, sales_report):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from portal.catalogue.models import Dag
@@ -73,6 +75,17 @@ def test_too_deep_and_far_too_deep():
 
 def test_too_large():
     assert "64 KiB" in said('{"a": "' + "x" * 70_000 + '"}')
+    assert "64 KiB" in said('{"a": "' + "가" * 22_000 + '"}')
+    assert "64 KiB" in said('{"a": "' + "x" * 300_000 + '"}')
+
+
+@pytest.mark.parametrize("letter, bytes_each", [("x", 1), ("ж", 2), ("가", 3), ("🔒", 4)])
+@pytest.mark.parametrize("ensure_ascii", [True, False], ids=["escaped", "as it is"])
+def test_size_is_that_of_the_values_and_not_of_their_escapes(letter, bytes_each, ensure_ascii):
+    values = {"a": letter * ((conf.MAX_BYTES - 20) // bytes_each)}
+    assert conf.parse(json.dumps(values, ensure_ascii=ensure_ascii)) == values
+    with pytest.raises(Invalid):
+        conf.checked({"a": values["a"] + letter * 20})
 
 
 @pytest.mark.parametrize("text", ['{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"\\ud800": 1}', '{"a": ["\\u0000"]}'])

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         results = config_checks.run()
         if options["json"]:
             found = {"settings": [asdict(reading) for reading in readings], "checks": [asdict(one) for one in results]}
-            self.stdout.write(json.dumps(found, indent=2))
+            self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
         else:
             width = max(len(reading.name) for reading in readings)
             for reading in readings:
