@@ -9,8 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from types import SimpleNamespace
 from typing import Any
 
 from django.db.models import Max, QuerySet
@@ -19,6 +22,7 @@ from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters, events
 from portal.audit.record import Actor, recording
+from portal.audit.sentences import in_words
 from portal.audit.verbs import Verb
 from portal.errors import Invalid
 
@@ -27,8 +31,12 @@ COLUMNS = (
     "seq", "at", "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target", "deployment",
     "request", "grant", "operation",
 )  # fmt: skip
-# what a spreadsheet takes for the beginning of a formula (ASVS 1.2.10), full-width forms included
-FORMULA = tuple("=+-@\t\r\n\0＝＋－＠")
+HEADER = (*COLUMNS, "sentence", "detail", "prev", "hash")
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads a CSV file in the machine's old code page
+LONGEST_CELL = 32_767  # UTF-16 units; what a cell of Excel holds, the rest of it spills into other rows
+# What a spreadsheet takes for the beginning of a formula (ASVS 1.2.10), full-width forms included: at the beginning of
+# a cell, and after what separates cells where the reader's separator is not a comma (our quotes do not protect there).
+FORMULA = re.compile(r"""^(?=[\t\r\n\0]|["\s]*[=+\-@＝＋－＠])|(?<=[;|\t\r\n])(?=["\s]*[=+\-@＝＋－＠])""")
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,10 @@ class Export:
     chunks: Iterator[str]
 
 
-def export(*, by: Actor, filters: Filters, form: str) -> Export:
+def export(*, by: Actor, filters: Filters, form: str, bom: bool = True) -> Export:
     """Record that `by` exports the events that meet `filters`, then give them. The record itself is not among them.
 
-    form: "csv" or "jsonl". Raises Invalid (`format`).
+    form: "csv" or "jsonl". bom: whether CSV begins with a byte-order mark. Raises Invalid (`format`).
     """
     if form not in FORMS:
         raise Invalid({"format": f"“{form[:20]}” is not possible; choose one of {', '.join(FORMS)}."})
@@ -56,20 +64,23 @@ def export(*, by: Actor, filters: Filters, form: str) -> Export:
         detail = {"format": form, "filter": filters.as_params(), "rows": count, "up_to": last}
         trail.add(Verb.AUDIT_EXPORTED, by=by, target="audit", detail=detail)
     name = f"gatehouse-audit-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
-    return Export(name, content_type, count, lines(rows))
+    chunks = lines(rows)
+    return Export(name, content_type, count, chain([BYTE_ORDER_MARK], chunks) if bom and form == "csv" else chunks)
 
 
 def csv_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
-    """RFC 4180 with a header, a batch of lines at a time; no cell begins a formula."""
+    """RFC 4180 with a header, a batch of lines at a time; every text is in quotes, and no cell begins a formula."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow([*COLUMNS, "detail", "hash"])
-    for batch in _batches(rows, *COLUMNS, "payload", "hash"):
-        for *values, payload, digest in batch:
+    writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(HEADER)
+    for batch in _batches(rows, *COLUMNS, "payload", "prev", "hash"):
+        for *values, payload, prev, digest in batch:
             document = json.loads(payload)
+            said = document["detail"]
+            sentence = in_words(SimpleNamespace(**dict(zip(COLUMNS, values, strict=True))), said)
+            detail = json.dumps(said, ensure_ascii=False) if said else ""
             values[1] = document["at"]
-            detail = json.dumps(document["detail"], ensure_ascii=False) if document["detail"] else ""
-            writer.writerow([*map(inert, values), inert(detail), digest])
+            writer.writerow([*(_cell(value, values[0]) for value in (*values, sentence, detail)), prev, digest])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
@@ -85,9 +96,22 @@ def jsonl_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
         yield "".join(f'{{"event":{payload},"hash":"{digest}","prev":"{prev}"}}\n' for payload, digest, prev in batch)
 
 
-def inert(value: object) -> object:
-    """`value` so that no spreadsheet runs it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+def inert(text: str) -> str:
+    """`text` so that no spreadsheet runs a part of it: an apostrophe stands before what could begin a formula."""
+    return FORMULA.sub("'", text)
+
+
+def fitting(text: str, seq: int) -> str:
+    """`text` as a cell holds it: what is too long is cut, and the cell says so and where the whole is."""
+    if len(text) <= LONGEST_CELL // 2 or len(text.encode("utf-16-le")) // 2 <= LONGEST_CELL:
+        return text
+    mark = f"… [cut: {len(text)} characters in all; the JSONL export has the whole event {seq}]"
+    kept = text.encode("utf-16-le")[: 2 * (LONGEST_CELL - len(mark))]
+    return kept.decode("utf-16-le", "ignore") + mark
+
+
+def _cell(value: object, seq: int) -> object:
+    return fitting(inert(value), seq) if isinstance(value, str) else value
 
 
 def _batches(rows: QuerySet[AuditEvent], *columns: str) -> Iterator[list[tuple[Any, ...]]]:

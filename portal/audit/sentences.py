@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from portal import durations
 from portal.audit.models import AuditEvent
@@ -106,9 +106,22 @@ CLAUSES: dict[str, tuple[str, str]] = {
 }
 
 
+class Columns(Protocol):
+    """What a sentence reads of an event besides its detail; further columns where a template names them."""
+
+    verb: str
+    actor: str
+    on_behalf_of: str
+    target: str
+
+
 def sentence(event: AuditEvent) -> str:
     """What happened, in plain words and one line. Plain text: whoever shows it escapes it."""
-    said = detail(event)
+    return in_words(event, detail(event))
+
+
+def in_words(event: Columns, said: Mapping[str, Any]) -> str:
+    """`sentence` of an event of which there are only its columns and its detail."""
     try:
         template = SENTENCES[Verb(event.verb)]
     except ValueError:  # written by a later version
@@ -119,7 +132,7 @@ def sentence(event: AuditEvent) -> str:
 class _Words(dict[str, str]):
     """Looks a word of a template up when it is needed: a clause, a column, or a piece of the detail."""
 
-    def __init__(self, event: AuditEvent, said: Mapping[str, Any]) -> None:
+    def __init__(self, event: Columns, said: Mapping[str, Any]) -> None:
         super().__init__()
         self.event, self.said = event, said
 
@@ -143,36 +156,36 @@ def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _actor(event: AuditEvent, said: Mapping[str, Any]) -> str:
+def _actor(event: Columns, said: Mapping[str, Any]) -> str:
     name = "Gatehouse" if event.actor == SYSTEM else event.actor
     return f"{name} for {event.on_behalf_of}" if event.on_behalf_of else name
 
 
-def _duration(event: AuditEvent, said: Mapping[str, Any]) -> str:
+def _duration(event: Columns, said: Mapping[str, Any]) -> str:
     try:
         return f" for {durations.words(durations.parse(str(said.get('duration', ''))))}"
     except ValueError:
         return ""
 
 
-def _break_glass(event: AuditEvent, said: Mapping[str, Any]) -> str:
+def _break_glass(event: Columns, said: Mapping[str, Any]) -> str:
     return ": break-glass" if said.get("break_glass") else ""
 
 
-def _before_after(event: AuditEvent, said: Mapping[str, Any]) -> str:
+def _before_after(event: Columns, said: Mapping[str, Any]) -> str:
     if "before" not in said or "after" not in said:
         return ""
     return f": from {_plain(said['before']) or 'none'} to {_plain(said['after']) or 'none'}"
 
 
-def _roles_before_after(event: AuditEvent, said: Mapping[str, Any]) -> str:
+def _roles_before_after(event: Columns, said: Mapping[str, Any]) -> str:
     before, after = ({*said.get(when, {}).get("roles", [])} for when in ("before", "after"))
     gained, lost = ", ".join(sorted(after - before)), ", ".join(sorted(before - after))
     changes = [part for part in (gained and f"gave {gained}", lost and f"took {lost} away") if part]
     return f": {' and '.join(changes)}" if changes else ""
 
 
-def _variable(event: AuditEvent, said: Mapping[str, Any]) -> str:
+def _variable(event: Columns, said: Mapping[str, Any]) -> str:
     """`demo/variable/report_mode` as people say it."""
     deployment, _, key = event.target.partition("/variable/")
     return f"{key} on {deployment}" if key else event.target

@@ -44,7 +44,9 @@ def audit(request: Request) -> HttpResponse:
 @requires(Permission.AUDIT)
 def audit_export(request: Request) -> HttpResponseBase:
     """The same events as a file, streamed; that somebody exported them is an event itself."""
-    made = export(by=request.user, filters=Filters.parse(request.GET), form=request.GET.get("format", "csv"))
+    given = request.GET
+    bom = given.get("bom", "true") != "false"
+    made = export(by=request.user, filters=Filters.parse(given), form=given.get("format", "csv"), bom=bom)
     response = StreamingHttpResponse(made.chunks, content_type=made.content_type)
     response["Content-Disposition"] = f'attachment; filename="{made.filename}"'
     response["X-Accel-Buffering"] = "no"  # a proxy in between streams too

@@ -79,9 +79,12 @@ def test_export_csv(auditor) -> None:
     assert response["Content-Disposition"].startswith('attachment; filename="gatehouse-audit-')
     assert response["Cache-Control"] == "no-store"
     assert response.streaming
-    rows = list(csv.DictReader(io.StringIO(text(response), newline="")))
+    said = text(response)
+    assert said.startswith("\ufeff")
+    assert not text(auditor.get("/audit/export", verb="request.*", bom="false")).startswith("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(said[1:], newline="")))
     assert [row["verb"] for row in rows] == ["request.submitted", "request.denied"]
-    event = AuditEvent.objects.get(verb=Verb.AUDIT_EXPORTED)
+    event = AuditEvent.objects.filter(verb=Verb.AUDIT_EXPORTED).last()
     assert (event.actor, event.source) == ("auditor", "127.0.0.1")
     assert json.loads(event.payload)["detail"]["rows"] == 2
 

@@ -31,7 +31,7 @@ class TrailParams(Params):
     q: str = Field("", description="words, each of which is found somewhere in the event")
 
     def filters(self) -> queries.Filters:
-        return queries.Filters.parse({name: str(value) for name, value in self})
+        return queries.Filters.parse({name: str(getattr(self, name)) for name in TrailParams.model_fields})
 
 
 class EventParams(PageParams, TrailParams):
@@ -39,7 +39,8 @@ class EventParams(PageParams, TrailParams):
 
 
 class ExportParams(TrailParams):
-    format: Literal["csv", "jsonl"] = "csv"
+    format: Literal["csv", "jsonl"] = Field("csv", description="csv is for reading, jsonl for verifying")
+    bom: bool = Field(True, description="whether CSV begins with a byte-order mark, which Excel needs")
 
 
 @router.get("/audit", auth=Bearer("audit"), response=Page[EventOut], summary="Events, the newest first")
@@ -50,10 +51,19 @@ def list_events(request: ApiRequest, params: Query[EventParams]) -> Page[EventOu
     return Page(items=items, next=write_cursor("events", following) if following is not None else None)
 
 
-@router.get("/audit/export", auth=Bearer("audit"), response=str, summary="All events that fit, as a file")
+FILES = {form: {"schema": {"type": "string"}} for form in ("text/csv", "application/jsonl")}
+
+
+@router.get(
+    "/audit/export",
+    auth=Bearer("audit"),
+    response={200: None},
+    summary="All matching events, as a file",
+    openapi_extra={"responses": {200: {"description": "The file, streamed", "content": FILES}}},
+)
 def export_events(request: ApiRequest, params: Query[ExportParams]) -> StreamingHttpResponse:
-    """The oldest first. `csv` is for reading, `jsonl` for verifying. That it was exported is itself an event."""
-    made = export.export(by=request.auth.user, filters=params.filters(), form=params.format)
+    """The oldest first. That it was exported is itself an event."""
+    made = export.export(by=request.auth.user, filters=params.filters(), form=params.format, bom=params.bom)
     headers = {"Content-Disposition": f'attachment; filename="{made.filename}"'}
     return StreamingHttpResponse(made.chunks, content_type=made.content_type, headers=headers)
 

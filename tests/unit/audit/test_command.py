@@ -1,3 +1,4 @@
+import codecs
 import io
 import json
 
@@ -62,6 +63,9 @@ def test_export_to_a_file(tmp_path):
     said = run("export", "--format", "csv", "--output", str(file), "--verb", "request.*")
     assert said == f"10 events written to {file}\n"
     assert file.read_bytes().count(b"\r\n") == 11
+    assert file.read_bytes().startswith(codecs.BOM_UTF8)
+    run("export", "--format", "csv", "--no-bom", "--output", str(file))
+    assert file.read_bytes().startswith(b'"seq"')
 
 
 def test_a_file_that_cannot_be_written_is_no_export(tmp_path):

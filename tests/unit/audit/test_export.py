@@ -12,7 +12,7 @@ import pytest
 from django.db import DatabaseError
 
 from portal.audit import export
-from portal.audit.export import csv_lines, inert, jsonl_lines
+from portal.audit.export import csv_lines, fitting, inert, jsonl_lines
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters, detail, events
 from portal.audit.verbs import Verb
@@ -34,13 +34,14 @@ def test_csv_has_every_event_in_sequence_order(ten_events: None) -> None:
     assert rows[2] | {"at": ""} == {
         "seq": "3", "at": "", "actor": "lead", "on_behalf_of": "", "token": "", "source": "",
         "verb": "request.approved", "outcome": "success", "target": "REQ-3", "deployment": "demo",
-        "request": "REQ-3", "grant": "", "operation": "", "detail": '{"comment": "number 3"}', "hash": event.hash,
+        "request": "REQ-3", "grant": "", "operation": "", "sentence": "lead approved REQ-3: “number 3”",
+        "detail": '{"comment": "number 3"}', "prev": event.prev, "hash": event.hash,
     }  # fmt: skip
     assert rows[2]["at"] == json.loads(event.payload)["at"]
 
 
 def test_csv_of_nothing_is_its_header() -> None:
-    assert "".join(csv_lines(events(Filters()))).startswith("seq,at,actor,")
+    assert "".join(csv_lines(events(Filters()))).startswith('"seq","at","actor",')
     assert table(csv_lines(events(Filters()))) == []
 
 
@@ -55,7 +56,55 @@ def test_no_cell_begins_a_formula(first: str) -> None:
 
 
 def test_only_what_begins_like_a_formula_is_changed() -> None:
-    assert [inert(value) for value in ("a=b", "", 12, -12, "'=x", "\0x")] == ["a=b", "", 12, -12, "'=x", "'\0x"]
+    for kept in ("a=b", "", "'=x", "a - b", "2026-11-21", "see; then go", "1+1=2", '{"a": -1}'):
+        assert inert(kept) == kept
+    assert inert("\0x") == "'\0x"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|", "\n", "\r\n"])
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(1)", "＝1", '"=1"', ' "=1', '=HYPERLINK("x")'])
+def test_no_cell_begins_a_formula_where_another_separator_is_expected(separator: str, formula: str) -> None:
+    """Read with a comma and with another separator: spreadsheets take the one of their country."""
+    happen(f"x{separator}{formula}", by=f"lead{separator}{formula}")
+    text = "".join(csv_lines(events(Filters())))
+    for delimiter in {",", separator} & {",", ";", "\t", "|"}:
+        cells = [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in row]
+        assert any("1" in cell for cell in cells)
+        assert not [cell for cell in cells if cell.lstrip().startswith(tuple("=+-@＝"))]
+
+
+def test_every_text_is_in_quotes_and_the_number_is_not(ten_events: None) -> None:
+    line = "".join(csv_lines(events(Filters()))).split("\r\n")[1]
+    assert line.startswith('1,"')
+    assert line.count('""') >= 1
+
+
+@pytest.mark.parametrize("letter, units", [("x", 1), ("가", 1), ("🔒", 2)])
+def test_what_a_cell_does_not_hold_is_cut_with_a_mark(letter: str, units: int) -> None:
+    most = export.LONGEST_CELL // units
+    assert fitting(letter * most, 7) == letter * most
+    cut = fitting(letter * (most + 1), 7)
+    assert export.LONGEST_CELL - 1 <= len(cut.encode("utf-16-le")) // 2 <= export.LONGEST_CELL
+    assert cut.endswith(f"… [cut: {most + 1} characters in all; the JSONL export has the whole event 7]")
+
+
+def test_no_cell_is_too_long_and_jsonl_has_the_whole() -> None:
+    happen(detail={"comment": "가" * 40_000, "conf": "=" * 70_000})
+    csv.field_size_limit(10**6)
+    (row,) = table(csv_lines(events(Filters())))
+    assert max(len(cell) for cell in row.values()) == export.LONGEST_CELL
+    assert "[cut: " in row["detail"] and "[cut: " in row["sentence"] and len(row["hash"]) == 64
+    (line,) = jsonl_lines(events(Filters()))
+    assert json.loads(line)["event"]["detail"]["comment"] == "가" * 40_000
+
+
+def test_csv_begins_with_a_byte_order_mark_unless_it_is_left_out(ten_events: None) -> None:
+    def first(**options: object) -> str:
+        return next(export.export(by=AUDITOR, filters=Filters(), **options).chunks)[:2]
+
+    assert first(form="csv") == "\ufeff"
+    assert first(form="csv", bom=False) == '"s'
+    assert first(form="jsonl") == '{"'
 
 
 def test_csv_survives_line_breaks_quotes_and_every_script() -> None:
@@ -107,6 +156,7 @@ def test_an_export_is_recorded_with_its_filter_and_is_not_part_of_itself(ten_eve
     assert detail(event) == {
         "format": "csv", "filter": {"target": "REQ-4", "verb": "request.*"}, "rows": 1, "up_to": 10,
     }  # fmt: skip
+    assert next(made.chunks) == "\ufeff"
     assert made.rows == len(table(made.chunks)) == 1
     everything = export.export(by=AUDITOR, filters=Filters(), form="jsonl")
     happen("while it is being downloaded")

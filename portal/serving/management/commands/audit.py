@@ -24,6 +24,7 @@ class Command(SubcommandsCommand):
         looking.add_argument("--json", action="store_true")
         giving = self.add_verb(verbs, "export", "Write the events that fit, the oldest first.")
         giving.add_argument("--format", choices=list(export.FORMS), default="jsonl", help="default: jsonl")
+        giving.add_argument("--no-bom", action="store_true", help="CSV without the byte-order mark that Excel needs")
         giving.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
         for field in fields(Filters):
             giving.add_argument(f"--{field.name}", dest=f"only_{field.name}", default="", metavar=field.name.upper())
@@ -54,7 +55,7 @@ class Command(SubcommandsCommand):
             out = target.open("w", encoding="utf-8", newline="") if target else None
         except OSError as error:
             raise Refusal(f"{target} cannot be written: {error.strerror}.") from error
-        made = export.export(by=by, filters=filters, form=options["format"])
+        made = export.export(by=by, filters=filters, form=options["format"], bom=not options["no_bom"])
         if out is None:
             for chunk in made.chunks:
                 self.stdout.write(chunk, ending="")
