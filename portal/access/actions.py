@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from accounts import people
 from accounts.models import User
 from portal import clock, durations, once, refs
-from portal.access import conflicts, entry, grants
+from portal.access import conflicts, entry, grants, searching
 from portal.access.models import AccessRequest, Decision, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
 from portal.access.states import REQUEST, STAGE
@@ -260,6 +260,7 @@ def _sent(by: User, key: str) -> AccessRequest | None:
 
 def _insert(request: AccessRequest) -> AccessRequest:
     """`request`, inserted; or the one that the same form, sent at the same moment, has inserted (`sent_again`)."""
+    request.search_text = searching.search_text(request)
     try:
         with transaction.atomic():
             request.save(force_insert=True)

@@ -39,6 +39,7 @@ class AccessRequest(models.Model):
     key = models.CharField(
         max_length=64, null=True, help_text="of the form it was sent with: a double click is one request"
     )
+    search_text = models.TextField(default="", help_text="what is searched, folded (portal.access.searching)")
     sent_again = False  # set on what an action returns, where the same form had been sent before
 
     class Meta:

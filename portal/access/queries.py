@@ -18,6 +18,7 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Missing, Refused
+from portal.text import says, search_words
 
 
 def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
@@ -103,12 +104,12 @@ class Option:
 
 
 def options_for(user: User, *, q: str = "", deployment: str = "") -> list[Option]:
-    """Everything offered, in the catalogue's order, with whether and why `user` may ask for it."""
+    """Everything offered, in the catalogue's order, with whether and why `user` may ask for it. Raises Invalid."""
     rows: Iterable[Entitlement] = catalogue.entitlements_in_force().select_related("deployment")
     if deployment:
         rows = [row for row in rows if row.deployment.name == deployment]
-    words = q.casefold().split()
-    rows = [row for row in rows if all(word in _searchable(row) for word in words)]
+    words = search_words(q)
+    rows = [row for row in rows if says(_searchable(row), words)]
     held = {grant.entitlement_id: grant for grant in held_by(user)}
     asked = {
         request.entitlement_id: request
@@ -156,4 +157,4 @@ def option_for(user: User, key: str) -> Option:
 
 def _searchable(entitlement: Entitlement) -> str:
     what = (entitlement.key, entitlement.title, entitlement.description, entitlement.role, entitlement.level)
-    return " ".join(what).casefold()
+    return "\n".join(what)

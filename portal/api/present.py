@@ -14,7 +14,6 @@ from portal.access.queries import Option, approvers_of
 from portal.access.timeline import Step
 from portal.api import shapes
 from portal.audit.models import AuditEvent
-from portal.audit.queries import detail
 from portal.audit.sentences import sentence
 from portal.catalogue.models import Deployment
 from portal.dags.models import Run
@@ -239,7 +238,7 @@ def event(row: AuditEvent) -> shapes.EventOut:
         request=row.request or None,
         grant=row.grant or None,
         operation=row.operation or None,
-        detail=detail(row),
+        detail=row.detail,
         sentence=sentence(row),
         hash=row.hash,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from django.db import models
 
 
@@ -29,6 +32,7 @@ class AuditEvent(models.Model):
     request = models.CharField(max_length=24, blank=True, default="")
     grant = models.CharField(max_length=24, blank=True, default="")
     operation = models.CharField(max_length=24, blank=True, default="")
+    search_text = models.TextField(default="", help_text="the texts of the payload, folded (portal.audit.searching)")
     payload = models.TextField()
     prev = models.CharField(max_length=64)
     hash = models.CharField(max_length=64, unique=True)
@@ -41,11 +45,18 @@ class AuditEvent(models.Model):
             models.Index(fields=["target", "-seq"]),
             models.Index(fields=["request", "-seq"]),
             models.Index(fields=["grant", "-seq"]),
+            models.Index(fields=["operation", "-seq"]),
             models.Index(fields=["at"]),
         ]
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.verb} {self.target}"
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What the event says beyond its columns."""
+        found: dict[str, Any] = json.loads(self.payload).get("detail", {})
+        return found
 
 
 class AuditHead(models.Model):

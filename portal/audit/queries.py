@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -13,11 +12,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from portal.audit import labels
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.errors import Invalid
+from portal.text import LONGEST_SEARCH, search_words
 
-LONGEST = 420  # characters of a filter; as long as the longest target
 LOST_PLUS = re.compile(r"(:[\d.:]+) (\d\d:?\d\d)$")  # a plus sign that nobody escaped arrives as a space
 VERB_PATTERN = re.compile(r"[a-z_]+\.([a-z_]+|\*)")
 
@@ -29,7 +29,7 @@ class Filters:
     actor: a username; also finds what was done on that person's behalf. verb: `request.approved`, or `request.*`.
     target: what it is about (`REQ-12`, a username, `demo/sales_report`); events of a request, grant or operation too.
     since, until: the first moment that counts, and the first that does not.
-    q: words, each of which is found somewhere in the event.
+    q: words, each of which is found somewhere in the event, or in what is always said of such events.
     """
 
     actor: str = ""
@@ -87,8 +87,8 @@ def events(filters: Filters) -> QuerySet[AuditEvent]:
         rows = rows.filter(at__gte=filters.since)
     if filters.until:
         rows = rows.filter(at__lt=filters.until)
-    for word in filters.q.split():
-        rows = rows.filter(_says(word))
+    for word in search_words(filters.q):
+        rows = rows.filter(Q(search_text__contains=word) | Q(verb__in=labels.saying(word)))
     return rows
 
 
@@ -105,25 +105,19 @@ def event(seq: int) -> AuditEvent | None:
     return AuditEvent.objects.filter(pk=seq).first()
 
 
-def detail(event: AuditEvent) -> dict[str, Any]:
-    """What an event says beyond its columns."""
-    found: dict[str, Any] = json.loads(event.payload).get("detail", {})
-    return found
-
-
-def _says(word: str) -> Q:
-    """The word stands in a value of the payload, not in one of its keys: what follows its closing quote is no colon."""
-    escaped = json.dumps(word, ensure_ascii=False)[1:-1]
-    inside = r'([^"\\]|\\.)*'
-    value = rf'[\[,:]"{inside}{re.escape(escaped)}{inside}"[^:]'
-    return Q(payload__icontains=escaped) & Q(payload__iregex=value)
-
-
 def _text(text: str) -> str:
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("The text holds a character that cannot be searched for.")
-    if len(text) > LONGEST:
-        raise ValueError(f"The text has {len(text)} characters; at most {LONGEST} can be searched for.")
+    if len(text) > LONGEST_SEARCH:
+        raise ValueError(f"The text has {len(text)} characters; at most {LONGEST_SEARCH} can be searched for.")
+    return text
+
+
+def _words(text: str) -> str:
+    try:
+        search_words(text)
+    except Invalid as error:
+        raise ValueError(error.detail) from None
     return text
 
 
@@ -163,6 +157,7 @@ def _midnight(day: date) -> datetime:
 
 
 READERS = {
+    "q": _words,
     "verb": _verb,
     "outcome": _outcome,
     "since": lambda text: _moment(text, end_of_day=False),

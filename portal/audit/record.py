@@ -25,6 +25,7 @@ from django.db import models, transaction
 
 from portal import clock
 from portal.audit.models import AuditEvent, AuditHead
+from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
 from portal.errors import GatehouseError
 
@@ -166,9 +167,10 @@ def _append(entries: list[dict[str, Any]]) -> None:
     for entry in entries:
         head.seq += 1
         at = clock.now()
-        text = canonical({**entry, "seq": head.seq, "at": stamp(at)})
+        document = {**entry, "seq": head.seq, "at": stamp(at)}
+        text = canonical(document)
         prev, head.hash = head.hash, chained(head.hash, text)
-        columns = {name: entry[name] for name in PROJECTIONS}
+        columns = {**{name: entry[name] for name in PROJECTIONS}, "search_text": search_text(document)}
         events.append(AuditEvent(seq=head.seq, at=at, payload=text, prev=prev, hash=head.hash, **columns))
     AuditEvent.objects.bulk_create(events)
     head.save(update_fields=["seq", "hash"])

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from portal import durations
 from portal.audit.models import AuditEvent
-from portal.audit.queries import detail
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
 
@@ -117,7 +116,7 @@ class Columns(Protocol):
 
 def sentence(event: AuditEvent) -> str:
     """What happened, in plain words and one line. Plain text: whoever shows it escapes it."""
-    return in_words(event, detail(event))
+    return in_words(event, event.detail)
 
 
 def in_words(event: Columns, said: Mapping[str, Any]) -> str:

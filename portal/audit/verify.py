@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import GENESIS, PROJECTIONS, Actor, canonical, chained, recording
+from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
 
 BATCH = 1000
@@ -121,6 +122,8 @@ def _check_itself(result: Result, event: AuditEvent) -> None:
     differing = [name for name in said if said[name] != shown[name]]
     if at != event.at.astimezone(UTC):
         differing.append("at")
+    if event.search_text != search_text(document):
+        differing.append("search_text")
     if differing:
         columns = f"The column {differing[0]}" if len(differing) == 1 else f"The columns {', '.join(differing)}"
         verb = "does" if len(differing) == 1 else "do"

@@ -15,6 +15,7 @@ from portal.catalogue.models import Dag
 from portal.dags.models import DagState, Run
 from portal.dags.permissions import Policies, check_can_operate, may_see
 from portal.errors import Missing, Refused
+from portal.text import says, search_words
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,19 @@ class DagOption:
 
 
 def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOption]:
-    """The DAGs `user` may operate or ask to, by deployment and name."""
+    """The DAGs `user` may operate or ask to, by deployment and name. Raises Invalid (`q`)."""
     rows = catalogue.dags_in_force().select_related("deployment", "state")
     if deployment:
         rows = rows.filter(deployment__name=deployment)
-    if q:
-        rows = rows.filter(dag_id__icontains=q)
-    policies = catalogue.policies_in_force()
-    return [_option(user, dag, policies) for dag in rows if may_see(user, dag, policies)]
+    words, policies = search_words(q), catalogue.policies_in_force()
+    return [
+        _option(user, dag, policies) for dag in rows if says(_searched(dag), words) and may_see(user, dag, policies)
+    ]
+
+
+def _searched(dag: Dag) -> str:
+    state = getattr(dag, "state", None)
+    return f"{dag.dag_id}\n{dag.deployment.name}\n{state.description if state else ''}"
 
 
 def dag_for(user: User, deployment: str, dag_id: str) -> DagOption:

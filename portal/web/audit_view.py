@@ -101,4 +101,4 @@ class Check:
 
 def last_check() -> Check | None:
     event = AuditEvent.objects.filter(verb__in=CHECKS).order_by("-seq").first()
-    return Check(event, queries.detail(event)) if event else None
+    return Check(event, event.detail) if event else None

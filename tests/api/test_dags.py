@@ -26,7 +26,8 @@ def test_list(as_) -> None:
     assert (report["paused"], report["problem"]) == (False, None)
     assert report["seen_at"].endswith("Z")
     assert (payroll["actions"], payroll["reason"]) == ([], "needs_approval")
-    assert [i["dag_id"] for i in as_("colleague").get("/dags", q="SALES").json()["items"]] == ["sales_report"]
+    for q in ("SALES", "ｓａｌｅｓ", "report sales"):
+        assert [i["dag_id"] for i in as_("colleague").get("/dags", q=q).json()["items"]] == ["sales_report"]
     assert as_("colleague").get("/dags", deployment="legacy").json()["items"] == []
     assert as_("stranger").get("/dags").json()["items"] == []
 

@@ -1,6 +1,7 @@
 import pytest
 
-from portal.text import fold
+from portal.errors import Invalid
+from portal.text import LONGEST_SEARCH, MOST_WORDS, fold, says, search_words
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,28 @@ def test_different_names_fold_apart(one: str, other: str) -> None:
 @pytest.mark.parametrize("text", ["ǰ", "\u0345\u0301Α", "İ", "ſ", "ﬃ", "㎏"])
 def test_a_fold_is_stable(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+def test_words_to_search_for_are_folded_and_each_once() -> None:
+    assert search_words("  Müller MU\u0308LLER\tmonth-end ") == ["müller", "month-end"]
+    assert search_words("") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x" * (LONGEST_SEARCH + 1), "421 characters; at most 420"),
+        (" ".join(map(str, range(MOST_WORDS + 1))), "21 words; at most 20"),
+        ("a\x00b", "cannot be searched for"),
+        ("a\ud800b", "cannot be searched for"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_said_in_words(text: str, words: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        search_words(text)
+    assert words in refusal.value.fields["q"]
+
+
+def test_a_text_says_words_in_any_spelling() -> None:
+    assert says("Month-end close for ZOE\u0301", search_words("zoé CLOSE"))
+    assert not says("Month-end close", search_words("close open"))

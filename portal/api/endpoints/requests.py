@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from django.db.models import Q
 from ninja import Query, Router
 
 from accounts import people
 from portal import refs
-from portal.access import actions, queries
+from portal.access import actions, queries, searching
 from portal.access.models import AccessRequest
 from portal.access.timeline import timeline
 from portal.api import present
@@ -91,15 +90,7 @@ def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[Req
         rows = rows.filter(requester__username__iexact=params.requester)
     if params.entitlement:
         rows = rows.filter(entitlement__key=params.entitlement)
-    for word in params.q.split():
-        rows = rows.filter(
-            Q(reason__icontains=word)
-            | Q(ticket__icontains=word)
-            | Q(entitlement__key__icontains=word)
-            | Q(entitlement__title__icontains=word)
-            | Q(requester__username__icontains=word)
-            | Q(beneficiary__username__icontains=word)
-        )
+    rows = searching.matching(rows, params.q)
     found, following = by_creation(rows, params, "requests", oldest_first=params.decidable)
     return Page(items=present.requests(found), next=following)
 

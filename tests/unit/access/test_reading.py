@@ -51,7 +51,7 @@ def test_what_is_held_or_asked_for_is_shown_with_it(cast):
 
 def test_search_needs_all_words_in_any_field(cast):
     assert set(options(cast["employee"], q="sales pause")) == {"demo/dag/sales_report/operate"}
-    assert set(options(cast["employee"], q="OPERATOR")) == {"demo/role/Op"}
+    assert set(options(cast["employee"], q="ＯＰＥＲＡＴＯＲ")) == {"demo/role/Op"}
     assert options(cast["employee"], q="nothing like it") == {}
     assert options(cast["employee"], deployment="elsewhere") == {}
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError
 from portal.audit import export
 from portal.audit.export import csv_lines, fitting, inert, jsonl_lines
 from portal.audit.models import AuditEvent
-from portal.audit.queries import Filters, detail, events
+from portal.audit.queries import Filters, events
 from portal.audit.verbs import Verb
 from portal.errors import Invalid
 from tests.unit.audit.conftest import Somebody, happen
@@ -153,7 +153,7 @@ def test_an_export_is_recorded_with_its_filter_and_is_not_part_of_itself(ten_eve
     made = export.export(by=AUDITOR, filters=Filters.parse({"target": "REQ-4", "verb": "request.*"}), form="csv")
     event = AuditEvent.objects.get(seq=11)
     assert (event.verb, event.actor) == (Verb.AUDIT_EXPORTED, "auditor")
-    assert detail(event) == {
+    assert event.detail == {
         "format": "csv", "filter": {"target": "REQ-4", "verb": "request.*"}, "rows": 1, "up_to": 10,
     }  # fmt: skip
     assert next(made.chunks) == "\ufeff"

@@ -11,6 +11,7 @@ from portal.audit import queries
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters, events
 from portal.audit.record import recording
+from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
 from portal.errors import Invalid
 from tests.unit.audit.conftest import Somebody, happen
@@ -107,6 +108,13 @@ def story(db: None) -> None:
         ({"q": "nested"}, []),  # the name of a field, not something that was said
         ({"q": "on_behalf_of"}, []),
         ({"q": "withdrawn"}, [7]),
+        ({"q": "withdrew"}, [7]),  # as the page says it
+        ({"q": "signed in"}, [6]),
+        ({"q": "Sign-in"}, []),  # none was refused
+        ({"q": "signing"}, [6]),  # the group it is offered in
+        ({"q": "gro\u0308sse"}, [1]),
+        ({"q": "GRÖSSE"}, [1]),
+        ({"q": "ｍｏｎｔｈ"}, [1]),
         ({"actor": "employee", "outcome": "success", "verb": "request.*"}, [1]),
         ({"unknown": "x", "page": "2"}, [7, 6, 5, 4, 3, 2, 1]),
     ],
@@ -139,6 +147,7 @@ def test_dates_are_meant_in_the_readers_own_zone() -> None:
         ({"until": "9999-12-31"}, "“9999-12-31” is no date or time."),
         ({"since": "2026-11-03", "until": "2026-11-01"}, "The end lies before the beginning."),
         ({"actor": "a\x00b"}, "The text holds a character that cannot be searched for."),
+        ({"q": "a b c d e f g h i j k l m n o p q r s t u"}, "The text has 21 words; at most 20"),
         ({"q": "x" * 421}, "The text has 421 characters; at most 420 can be searched for."),
     ],
 )
@@ -185,5 +194,10 @@ def test_a_last_page_that_is_just_full_says_that_it_is_the_last() -> None:
 def test_one_event() -> None:
     event = queries.event(4)
     assert event is not None
-    assert queries.detail(event)["roles"] == ["Op", "Viewer"]
+    assert event.detail["roles"] == ["Op", "Viewer"]
     assert queries.event(99) is None
+
+
+def test_parameters_that_old_events_hold_escaped_are_found() -> None:
+    kept = r'{"\ubd80\uc0b0": "\ud83d\udd12 \u0000 \ud800"}'
+    assert search_text({"detail": {"conf": kept}, "seq": 1}) == r'{"부산": "🔒 \u0000 \ud800"}'

@@ -81,6 +81,9 @@ FOUND = {
     "removed from the middle": (lambda: E.filter(seq=3).delete(), 3, "event 3 is missing"),
     "several removed": (lambda: E.filter(seq__in=[3, 4, 5]).delete(), 3, "events 3 to 5 are missing"),
     "first removed": (lambda: E.filter(seq=1).delete(), 1, "event 1 is missing"),
+    "search_text column": (
+        set_projection("search_text", "nothing"), 3, "The column search_text of event 3 does not say",
+    ),
     "swapped": (swap, 3, "Event 3 does not follow event 2"),
     "renumbered": (lambda: E.filter(seq=10).update(seq=12), 10, "missing"),
     "removed and renumbered": (renumber_after_delete, 3, "Event 3 does not follow event 2"),

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from portal.audit.queries import Filters, detail, events
+from portal.audit.queries import Filters, events
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags import actions, queries
@@ -39,7 +39,7 @@ def last_event():
 
 def test_parameters_are_readable_in_the_trail_and_found(cast, sales_report):
     run = actions.trigger(by=cast["colleague"], dag=sales_report, conf={"메모": "부산항", "rate": 1.5})
-    assert detail(last_event())["conf"] == '{"메모": "부산항", "rate": 1.5}'
+    assert last_event().detail["conf"] == '{"메모": "부산항", "rate": 1.5}'
     for word in ("부산항", "메모"):
         assert [event.target for event in events(Filters.parse({"q": word}))] == [run.ref]
 

@@ -1,0 +1,80 @@
+"""Events as people call them: for choosing one, and for finding them by words."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from portal.audit.sentences import SENTENCES
+from portal.audit.verbs import Verb
+from portal.text import fold
+
+GROUPS = {
+    "session": "Signing in",
+    "person": "People",
+    "token": "Tokens",
+    "page": "Pages and calls",
+    "catalogue": "Catalogue",
+    "deployment": "Deployments",
+    "request": "Requests",
+    "grant": "Access",
+    "airflow_roles": "Roles in Airflow",
+    "airflow_account": "Accounts in Airflow",
+    "run": "Runs",
+    "dag": "DAGs",
+    "variable": "Variables",
+    "audit": "Audit trail",
+}
+"""What the nouns of the verbs are called, in the order in which they are offered."""
+
+LABELS = {
+    Verb.SIGNED_IN: "Signed in",
+    Verb.SIGN_IN_REFUSED: "Sign-in refused",
+    Verb.SIGNED_OUT: "Signed out",
+    Verb.PAGE_REFUSED: "Page refused",
+    Verb.DEPLOYMENT_UP: "Deployment answers again",
+    Verb.DEPLOYMENT_DOWN: "Deployment unreachable",
+    Verb.DEPLOYMENT_LOCKED_OUT: "Deployment refuses Gatehouse’s account",
+    Verb.GRANT_ACTIVATED: "Grant verified in Airflow",
+    Verb.AUDIT_EXPORTED: "Audit trail exported",
+    Verb.AUDIT_VERIFIED: "Audit trail verified",
+    Verb.AUDIT_VERIFY_FAILED: "Audit trail found changed",
+}
+"""Where the words of the verb itself are not how people say it."""
+
+
+def label(verb: Verb) -> str:
+    """A verb as one chooses it: `request.approve_refused` is “Request approve refused”."""
+    if verb in LABELS:
+        return LABELS[verb]
+    words = verb.value.replace(".", " ").replace("_", " ")
+    words = words.removesuffix(" refused") + ": refused" if words.endswith(" refused") else words
+    words = words.removesuffix(" failed") + ": failed" if words.endswith(" failed") else words
+    return re.sub(r"\b(airflow|dag)\b", lambda found: {"airflow": "Airflow", "dag": "DAG"}[found[0]], _begun(words))
+
+
+def grouped() -> dict[str, list[Verb]]:
+    """Every verb under the noun it begins with, in the order of GROUPS, then of the verbs."""
+    found: dict[str, list[Verb]] = {noun: [] for noun in GROUPS}
+    for verb in Verb:
+        found.setdefault(verb.value.partition(".")[0], []).append(verb)
+    return {noun: verbs for noun, verbs in found.items() if verbs}
+
+
+def saying(word: str) -> list[Verb]:
+    """The verbs whose label, group or sentence holds the folded `word`: what is read on the page is found."""
+    return [verb for verb, words in _sayings().items() if word in words]
+
+
+@cache
+def _sayings() -> dict[Verb, str]:
+    """What is said of every event of a verb; the pieces of the single event are in its own text."""
+    sayings = {}
+    for verb, template in SENTENCES.items():
+        group = GROUPS.get(verb.value.partition(".")[0], "")
+        sayings[verb] = fold(f"{label(verb)}\n{group}\n" + "\n".join(re.split(r"\{\w+\}", template)))
+    return sayings
+
+
+def _begun(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,38 @@
+"""What is searched of an event: all its texts, folded, in one column."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from portal.text import fold
+
+# parameters of runs were once kept as JSON of ASCII only; what stands behind such escapes is to be found, too
+ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")
+
+
+def search_text(document: Any) -> str:
+    """Every text that the payload of an event holds, one a line, folded; the names of its fields are none of them."""
+    return fold("\n".join(map(_readable, _texts(document))))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name in sorted(value):  # whoever verifies reads the payload, where the names stand in order
+            yield from _texts(value[name])
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _readable(text: str) -> str:
+    return ESCAPES.sub(_unescaped, text) if "\\u" in text else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    letters: str = json.loads(f'"{found[0]}"')
+    return letters if letters.isprintable() else found[0]  # half a pair is no letter, and NUL cannot be stored
