@@ -6,7 +6,7 @@ import enum
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -70,6 +70,8 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    hide: Callable[[Any], Any] = field(default=lambda value: value, repr=False, compare=False)
+    """Hides the credentials in use in JSON that may repeat our request (`Redactor.anywhere`)."""
 
     @property
     def json(self) -> Any:
@@ -85,7 +87,10 @@ class Answer:
 
     @property
     def detail(self) -> Any:
-        """Airflow's explanation as it came: text, a list of faulty fields or an object; None without one."""
+        """Airflow's explanation as it came: text, a list of faulty fields or an object; None without one.
+
+        It may hold our credentials: only `hide` makes it fit for an error.
+        """
         try:
             body = self.json
         except ValueError:
@@ -155,7 +160,10 @@ def error(answer: Answer, asked: Asked) -> BridgeError:
 
 
 def _error(answer: Answer, asked: Asked) -> BridgeError:
-    words, field = explain(answer.detail)
+    try:
+        words, field = explain(answer.hide(answer.detail))
+    except RecursionError:  # nested too deep to be looked through
+        words, field = "", None
     status = answer.status
     words = "" if words == _phrase(status) else words
     came = f"{asked} and answered {status} {_phrase(status)}" + (f": {words}" if words else ".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -46,6 +47,8 @@ class Airflow(Protocol):
         """What the last answer with RateLimit headers said; None where there never was one."""
 
     def close(self) -> None: ...
+    def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
+        """Hide these in the errors that this thread meets meanwhile. The credentials are hidden in all errors."""
 
     # the Airflow itself
     def version(self) -> str: ...

@@ -1,14 +1,15 @@
 """Calls to one deployment: signed in, within their time, tried again where that is safe, and every failure a
-BridgeError."""
+BridgeError without a credential in it."""
 
 from __future__ import annotations
 
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from airflow_bridge import addresses, answers, limits
@@ -27,6 +28,7 @@ from airflow_bridge.errors import (
     Unreachable,
 )
 from airflow_bridge.limits import Gate
+from airflow_bridge.redaction import Redactor, secrets_in_body, secrets_in_headers, secrets_of
 from airflow_bridge.types import RateLimit
 from airflow_bridge.wire import LARGEST, Closed, Lost, NotHttp, NotSent, TooLarge, Wire
 
@@ -83,6 +85,7 @@ class Http:
         self._wire = Wire(url=url, ca_bundle=ca_bundle, connections=max_concurrent)
         self.is_closed = False
         self.ahead = ThreadPoolExecutor(max_concurrent, thread_name_prefix="airflow-pages")  # asks for the next pages
+        self._redactor = Redactor()
         self._sessions: dict[Credentials, Session] = {}
         self._session(auth)
 
@@ -91,6 +94,10 @@ class Http:
         self.is_closed = True
         self.ahead.shutdown(cancel_futures=True)
         self._wire.close()
+
+    def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
+        """Hide these in the errors that this thread meets meanwhile, as the credentials are hidden in all."""
+        return self._redactor.hiding(secrets)
 
     def whole(self) -> AbstractContextManager[None]:
         """All that this thread asks meanwhile shares one budget: a change and its reading back are one call."""
@@ -274,12 +281,18 @@ class Http:
             self.rate_limit = limits.rate_limit(answer.headers) or self.rate_limit
             if answer.status in (429, 503) and (seconds := limits.retry_after(answer.headers)):
                 self._gate.close(seconds)
-        return answer
+        return replace(answer, hide=self._redactor.anywhere)
 
     def _session(self, auth: Credentials) -> Session:
         if auth not in self._sessions:
-            self._sessions[auth] = Session(lambda deadline: auth.sign_in(_Asking(self, auth, deadline)))
+            self._redactor.add(secrets_of(auth))
+            self._sessions[auth] = Session(lambda deadline: self._sign_in(auth, deadline))
         return self._sessions[auth]
+
+    def _sign_in(self, auth: Credentials, deadline: float) -> Signed:
+        signed = auth.sign_in(_Asking(self, auth, deadline))
+        self._redactor.add_recent(secrets_in_headers(signed.headers))
+        return signed
 
 
 class _Asking:
@@ -296,9 +309,11 @@ class _Asking:
         if not url.startswith("/"):
             addresses.check(str(self._asked), url, allow_plain_http=self._http._allow_plain_http, field="token_url")
         patience = self.deadline - time.monotonic()
+        headers = headers or {}
+        self._http._redactor.add_recent(secrets_in_body(content) + secrets_in_headers(_authorization(headers)))
         try:
             return self._http._send(
-                method, url, self._asked, content=content, params=None, headers=headers or {}, patience=patience
+                method, url, self._asked, content=content, params=None, headers=headers, patience=patience
             )
         except _Failed as failed:
             # even where no answer came in time: of the call that needs it nothing was done
@@ -311,6 +326,10 @@ class _Asking:
             return body
 
         return answers.shaped(answers.read(answer, self._asked), shape, self._asked)
+
+
+def _authorization(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() in ("authorization", "cookie")}
 
 
 def _renewable(signed: Signed) -> bool:

@@ -102,15 +102,16 @@ class Wire:
                 lower = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, lower, _decoded(bytes(body), lower.get("content-encoding", "")))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise NotSent(untrusted="CERTIFICATE_VERIFY_FAILED" in str(error)) from None
+            failure: Exception = NotSent(untrusted="CERTIFICATE_VERIFY_FAILED" in str(error))
         except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError):
-            raise NotHttp from None
+            failure = NotHttp()
         except RuntimeError:
             if not self._client.is_closed:
                 raise
-            raise Closed from None
+            failure = Closed()
         except httpx.TransportError as error:
-            raise Lost(silent=isinstance(error, httpx.TimeoutException)) from None
+            failure = Lost(silent=isinstance(error, httpx.TimeoutException))
+        raise failure  # out here: an error of httpx, with the request and its headers, must not be its context
 
 
 def _client(connections: int, trusted: ssl.SSLContext, *, proxies: bool) -> httpx.Client:

@@ -56,7 +56,7 @@ class OAuth2Auth:
             words = str(told["error"]) + (f" ({told['error_description']})" if told.get("error_description") else "")
         except (AttributeError, KeyError, TypeError, ValueError):
             return f"it answered {answer.status}"
-        words = " ".join(words.replace(self.client_secret, "***").split())
+        words = " ".join(str(answer.hide(words)).split())
         return words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
 
 

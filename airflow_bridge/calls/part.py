@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -54,6 +54,9 @@ class Part(ABC):
     def __init__(self, http: Http, shapes: Shapes) -> None:
         self._http = http
         self._shapes = shapes
+
+    def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
+        return self._http.hiding(secrets)
 
     @abstractmethod
     def _place(self, group: str) -> Place:

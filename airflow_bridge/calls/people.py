@@ -66,16 +66,17 @@ class People(Part):
         for name, value in {**person, "password": password}.items():
             if not value:  # Airflow 2 would take an empty one
                 raise Rejected(f"A user of {self._http.name} needs “{name}”; it is empty.", field=name)
-        self._http.call(
-            "POST",
-            f"{place.base}/users",
-            what=f"to create the user {username}",
-            needs="can_create on Users",
-            body={**person, "password": password, "roles": wanted},
-            shape=self._shapes.user,
-            again=Again.OVER,
-            auth=place.auth,
-        )
+        with self._http.hiding([password]):
+            self._http.call(
+                "POST",
+                f"{place.base}/users",
+                what=f"to create the user {username}",
+                needs="can_create on Users",
+                body={**person, "password": password, "roles": wanted},
+                shape=self._shapes.user,
+                again=Again.OVER,
+                auth=place.auth,
+            )
         with self._reading_back(f"the user {username}"):
             return self._read_user(username)
 
@@ -94,7 +95,9 @@ class People(Part):
         for name, value in changes.items():
             if not value:
                 raise Rejected(f"The “{name}” of a user of {self._http.name} cannot be empty.", field=name)
-        user = self._patch_user(username, changes, what=f"to change {', '.join(changes) or 'nothing'} of {username}")
+        with self._http.hiding([password or ""]):
+            what = f"to change {', '.join(changes) or 'nothing'} of {username}"
+            user = self._patch_user(username, changes, what=what)
         shown = {name: getattr(user, name) for name in changes if name != "password"}
         if shown != {name: value for name, value in changes.items() if name != "password"}:
             raise NotApplied(f"{self._http.name} accepted the change of {username} but shows {shown}.")
