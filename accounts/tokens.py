@@ -13,7 +13,9 @@ import secrets
 import string
 import zlib
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from accounts import roles
 from accounts.models import Token, User
@@ -37,6 +39,7 @@ MAX_DAYS = 365
 PATTERN = re.compile(r"gh_([a-z0-9]{12})_[A-Za-z0-9]{32}[A-Za-z0-9]{6}", re.ASCII)
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _WRITE_USE_EVERY = timedelta(minutes=1)
+_uses: dict[int, datetime] = {}
 
 
 def allowed_scopes(user: User) -> list[str]:
@@ -110,7 +113,7 @@ def revoke(*, by: User | Operator, token_id: int) -> Token:
 
 
 def authenticate(plaintext: str) -> Token | None:
-    """The live token of an active person that `plaintext` is, else None. Notes its use, at most once a minute."""
+    """The live token of an active person that `plaintext` is, else None. Its use is noted, to be written later."""
     token = _live(plaintext)
     if token is not None:
         _note_use(token)
@@ -136,12 +139,19 @@ def _live(plaintext: str) -> Token | None:
 
 
 def _note_use(token: Token) -> None:
-    """Conditional, so that of many calls at once only one writes."""
+    """In memory: a call that only reads must not wait for a database that cannot be written to."""
     now = clock.now()
-    if token.last_used_at is not None and token.last_used_at > now - _WRITE_USE_EVERY:
-        return
-    Token.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(last_used_at=now)
-    token.last_used_at = now
+    if token.last_used_at is None or token.last_used_at <= now - _WRITE_USE_EVERY:
+        _uses[token.pk] = now
+
+
+def write_uses() -> None:
+    """Write down what was noted since the last time; of each token, at most once a minute. Raises DatabaseError."""
+    for token_id, at in list(_uses.items()):
+        earlier = Q(last_used_at=None) | Q(last_used_at__lt=at)
+        Token.objects.filter(earlier, pk=token_id).update(last_used_at=at)
+        if _uses.get(token_id) == at:
+            del _uses[token_id]
 
 
 def _check_entry(name: str, scopes: list[str], days: int) -> None:

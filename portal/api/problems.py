@@ -11,6 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
 
+from portal import faults
 from portal.errors import GatehouseError, Invalid
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,11 @@ def http_error(error: HttpError) -> HttpResponse:
 
 def mishap(request: HttpRequest, error: Exception) -> HttpResponse:
     """What nobody expected. The reference is in the log, with all the rest; the caller learns nothing else."""
+    if faults.is_of_the_database(error):
+        log.error("the database failed on %s %s: %s", request.method, request.path, error)
+        response = _problem(503, "Not available at the moment", faults.words(error), "database_unavailable")
+        response["Retry-After"] = str(faults.RETRY_AFTER)
+        return response
     reference = secrets.token_hex(4)
     log.error("reference %s: %s %s", reference, request.method, request.path, exc_info=error)
     detail = f"Something went wrong on our side. Tell a platform admin the reference {reference}."

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from portal import faults
 from portal.errors import GatehouseError, Invalid, Missing
 from portal.ui.htmx import render, wants_part
 
@@ -66,6 +67,19 @@ def broken(request: HttpRequest) -> HttpResponse:
         html = render_to_string("errors/broken.html#notice", context)
         return _into_page(HttpResponse(html, status=500))
     return HttpResponse(render_to_string("errors/broken.html", context), status=500)
+
+
+def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """The database failed (portal.faults). Rendered without the frame, which asks the database."""
+    context = {"detail": faults.words(error), "path": request.path}
+    # asked of the headers: it may have failed before the middleware that reads them
+    if request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers:
+        html = render_to_string("errors/unavailable.html#notice", context)
+        response = _into_page(HttpResponse(html, status=503))
+    else:
+        response = HttpResponse(render_to_string("errors/unavailable.html", context), status=503)
+    response["Retry-After"] = str(faults.RETRY_AFTER)
+    return response
 
 
 def _answer(request: HttpRequest, template: str, context: dict[str, Any], *, status: int) -> HttpResponse:

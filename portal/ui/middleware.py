@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone
 
+from portal import faults
 from portal.audit.record import Source, source
 from portal.errors import GatehouseError
 from portal.ui import answers
@@ -98,6 +99,9 @@ class ErrorsMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, GatehouseError):
             return answers.refused(request, error)
+        if faults.is_of_the_database(error):
+            log.error("the database failed on %s %s: %s", request.method, request.path, error)
+            return answers.unavailable(request, error)
         if isinstance(error, ImproperlyConfigured):
             log.error("%s", error)
         request.reference = secrets.token_hex(4)  # type: ignore[attr-defined]

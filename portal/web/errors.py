@@ -1,7 +1,10 @@
 """Django's own error handlers, answered by the portal's pages."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 
+from portal import faults
 from portal.ui import answers
 
 
@@ -14,6 +17,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called while the exception is handled. Also what goes wrong outside of views comes here: reading the session."""
+    error = sys.exception()
+    if error is not None and faults.is_of_the_database(error):
+        return answers.unavailable(request, error)
     return answers.broken(request)
 
 
