@@ -46,6 +46,11 @@ class Airflow(Protocol):
     def rate_limit(self) -> RateLimit | None:
         """What the last answer with RateLimit headers said; None where there never was one."""
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds by which its clock is ahead of ours (negative: behind), by the Date of its last answer; None where
+        no answer had one."""
+
     def close(self) -> None: ...
     def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
         """Hide these in the errors that this thread meets meanwhile. The credentials are hidden in all errors."""

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from airflow_bridge import addresses, answers, limits
+from airflow_bridge import addresses, answers, clocks, limits
 from airflow_bridge.answers import Again, Answer, Asked
 from airflow_bridge.auth import Credentials, Session, Signed
 from airflow_bridge.auth.credentials import FOREVER
@@ -77,6 +77,7 @@ class Http:
         self.name = name
         self.auth = auth
         self.rate_limit: RateLimit | None = None
+        self.clock_ahead: float | None = None
         self._budget = budget
         self._whole = threading.local()
         self._allow_plain_http = allow_plain_http
@@ -259,6 +260,7 @@ class Http:
     ) -> Answer:
         """One request, one answer. Raises _Failed."""
         patience = max(0.05, patience)
+        sent = time.time()
         try:
             answer = self._wire.send(method, url, headers=headers, content=content, params=params, patience=patience)
         except NotSent as error:
@@ -279,6 +281,8 @@ class Http:
             raise _Failed(TimedOut(f"{asked} and {came}. {todo}"), again=again) from None
         if url.startswith("/"):  # the place that gives out tokens speaks for itself alone
             self.rate_limit = limits.rate_limit(answer.headers) or self.rate_limit
+            if (ahead := clocks.ahead(answer.headers, sent=sent, received=time.time())) is not None:
+                self.clock_ahead = ahead
             if answer.status in (429, 503) and (seconds := limits.retry_after(answer.headers)):
                 self._gate.close(seconds)
         return replace(answer, hide=self._redactor.anywhere)

@@ -42,6 +42,10 @@ class About(People, Roles):
     def rate_limit(self) -> RateLimit | None:
         return self._http.rate_limit
 
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._http.clock_ahead
+
     def close(self) -> None:
         self._http.close()
 

@@ -106,8 +106,13 @@ class _Handler(BaseHTTPRequestHandler):
             authorization=self.headers.get("Authorization", ""),
         )
 
+    def _begin(self, reply: Reply) -> None:
+        self.send_response_only(reply.status)
+        if "Date" not in reply.headers:
+            self.send_header("Date", self.date_time_string())
+
     def _send_pieces(self, reply: Reply, pieces: Iterable[bytes]) -> None:
-        self.send_response(reply.status)
+        self._begin(reply)
         self.send_header("Transfer-Encoding", "chunked")
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -123,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_pieces(reply, reply.body)
             return
         data = reply.content
-        self.send_response(reply.status)
+        self._begin(reply)
         if reply.kind:
             self.send_header("Content-Type", reply.kind)
         if self.server.packs and len(data) >= WORTH_PACKING and "gzip" in self.headers.get("Accept-Encoding", ""):
