@@ -149,12 +149,12 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         config["OPTIONS"] = {
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
+            "timeout": 10,  # seconds; then the caller is told in words to try again (portal.faults)
         }
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     elif engine == "django.db.backends.postgresql":
         config["CONN_HEALTH_CHECKS"] = True
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 12, "timeout": 10}}
+        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 40, "timeout": 10}}
     else:
         raise ImproperlyConfigured(
             f"{name} names no database Gatehouse knows; it takes sqlite:///file or postgres://..."

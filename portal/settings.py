@@ -136,10 +136,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "portal.serving.beat:Scheduler"
-# a tick nobody took in its own time is worthless: it expires instead of piling up while the worker is away
+# what time brings is done by timers in the workers (portal/worker/timers.py): upkeep alone comes through the broker
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": f"portal.worker.tasks.{name}", "schedule": seconds, "options": {"expires": seconds}}
-    for name, seconds in {"sweep": 3.0, "follow_runs": 2.0, "look_at_deployments": 15.0}.items()
+    "keep_up": {"task": "portal.worker.tasks.keep_up", "schedule": 3600.0, "options": {"expires": 3600}}
 }
 
 # --- security --------------------------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ class Operation(models.Model):
     }
     """By the account that does them in Airflow."""
 
+    FIRST = (Kind.REVOKE_ROLE,)
+    """What goes before everything else: removals."""
+
     class Status(models.TextChoices):
         QUEUED = "queued", "queued"
         RUNNING = "running", "running"
@@ -47,9 +50,13 @@ class Operation(models.Model):
     requested_by = models.CharField(max_length=150, blank=True, default="")
 
     attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(
+        default=0, help_text="attempts that count: those that met an outage or were asked to wait do not"
+    )
+    alarmed_at = models.DateTimeField(null=True, help_text="when it was told that a removal does not succeed")
     not_before = models.DateTimeField()
     waiting_for = models.TextField(blank=True, default="", help_text="in words, why it is not done yet")
-    claimed_by = models.CharField(max_length=120, blank=True, default="")
+    claimed_by = models.CharField(max_length=120, blank=True, default="", help_text="the id of a process")
     lease_until = models.DateTimeField(null=True)
 
     before = models.JSONField(default=dict)
@@ -92,3 +99,33 @@ class Operation(models.Model):
     @property
     def is_settled(self) -> bool:
         return self.settled_at is not None
+
+
+class Process(models.Model):
+    """One start of one process of the portal, and when it last gave a sign of life. Written by portal.heartbeat."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    name = models.CharField(max_length=16, help_text="web, worker, beat")
+    host = models.CharField(max_length=120, help_text="for people: several may have the same")
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="when it ended, or was found to have ended")
+    ahead_ms = models.IntegerField(default=0, help_text="how far its host's clock is ahead of the database's")
+
+    class Meta:
+        indexes = [models.Index(fields=["name", "seen_at"], condition=Q(ended_at=None), name="operations_living")]
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.host} (process {self.pid})"
+
+
+class Turn(models.Model):
+    """Whose turn something is that one process at a time does: asking one Airflow how its DAGs and runs are."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    held_by = models.CharField(max_length=32, help_text="the id of a process")
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

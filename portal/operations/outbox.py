@@ -1,36 +1,40 @@
 """Putting operations into the outbox, and how a worker claims, keeps and settles one.
 
-The row is the truth. The message sent after the commit only says "look now"; a sweep finds what no message announced.
+The row is the truth. The message sent after the commit only says "look now": workers look by themselves every second.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import socket
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q, QuerySet
 
 from portal import clock
 from portal.audit.record import Actor
 from portal.catalogue.models import Deployment
 from portal.celery import app
 from portal.errors import Conflict
-from portal.operations.models import Operation
+from portal.operations import processes
+from portal.operations.models import Operation, Process
 from portal.operations.states import OPERATION
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)  # longer than any handler's calls to Airflow together may take
+BROKER_PAUSE = 10.0  # seconds for which a broker that did not answer is not tried again
 TASK = "portal.worker.tasks.run_operation"
 S = Operation.Status
+
+wake_here: Callable[[], object] | None = None
+"""Set in a worker, which needs no message to tell itself."""
+_broker_away_until = 0.0
 
 
 def put(
@@ -62,23 +66,18 @@ def put(
 
 
 def hint(operation_id: int) -> None:
-    """Tell a worker to look at an operation. A broker that is away costs a moment, never the operation."""
+    """Tell a worker to look at an operation. A broker that is away costs a moment now and then, never the operation."""
+    global _broker_away_until
+    if wake_here is not None:
+        wake_here()
+        return
+    if time.monotonic() < _broker_away_until:
+        return
     try:
         app.send_task(TASK, args=[operation_id], expires=60, retry=False)
-    except Exception as error:  # whatever a broker's client raises: the sweep finds the row
-        log.warning("no worker could be told of OP-%s (%s); the sweep will find it", operation_id, error)
-
-
-def process_name() -> str:
-    """Who claims: host, process and the process's start, so that a process number used again is not mistaken."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def _started(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    except Exception as error:  # whatever a broker's client raises: the workers find the row
+        _broker_away_until = time.monotonic() + BROKER_PAUSE
+        log.warning("no worker could be told of OP-%s (%s); they will find it by themselves", operation_id, error)
 
 
 def claim(operation_id: int, *, worker: str) -> Operation | None:
@@ -126,23 +125,25 @@ def _settle(operation: Operation, to: str, **changes: Any) -> None:
     """Inside the settling transaction. Raises Conflict when the lease is no longer ours: nothing is settled twice."""
     where = _lease(operation) if operation.status == S.RUNNING else None
     OPERATION.move(operation, to=to, where=where, settled_at=clock.now(), lease_until=None, **changes)
-    transaction.on_commit(partial(hint_lane, operation.lane), robust=True)
 
 
-def postpone(operation: Operation, *, until: datetime, waiting_for: str) -> None:
-    """Give a claimed operation back, to be tried again at `until`."""
+def postpone(operation: Operation, *, until: datetime, waiting_for: str, **changes: Any) -> None:
+    """Give a claimed operation back, to be tried again at `until`; `changes` are further columns."""
     OPERATION.move(
-        operation, to=S.QUEUED, where=_lease(operation), not_before=until, waiting_for=waiting_for, lease_until=None
+        operation,
+        to=S.QUEUED,
+        where=_lease(operation),
+        not_before=until,
+        waiting_for=waiting_for,
+        lease_until=None,
+        **changes,
     )
-    transaction.on_commit(partial(hint_lane, operation.lane), robust=True)
 
 
-def hint_lane(lane: str) -> None:
-    """The lane is free again: tell of the next operation waiting in it."""
-    waiting = Operation.objects.filter(lane=lane, status=S.QUEUED, not_before__lte=clock.now())
-    following = waiting.order_by("pk").values_list("pk", flat=True).first()
-    if following is not None:
-        hint(following)
+def look_again() -> None:
+    """Something that operations waited for has come: a worker that is this process looks for them at once."""
+    if wake_here is not None:
+        wake_here()
 
 
 def release_expired() -> int:
@@ -152,15 +153,19 @@ def release_expired() -> int:
 
 
 def release_dead() -> int:
-    """The same at once for processes of this host that no longer live, so that a restart needs no lease to run out."""
-    here = f"{socket.gethostname()}/"
-    held = Operation.objects.filter(status=S.RUNNING, claimed_by__startswith=here)
-    return sum(_release(operation) for operation in held if not _lives(operation.claimed_by))
+    """The same at once for processes that are known to have ended, so that a restart waits for no lease."""
+    count = 0
+    for process_id in processes.found_dead():
+        count += sum(_release(operation) for operation in _held_by(process_id))
+        processes.bury(process_id)
+    ended = Process.objects.exclude(ended_at=None).values("pk")
+    return count + sum(
+        _release(operation) for operation in Operation.objects.filter(status=S.RUNNING, claimed_by__in=ended)
+    )
 
 
-def _lives(worker: str) -> bool:
-    _, pid, started = worker.rsplit("/", 2)
-    return bool(started) and _started(int(pid)) == started
+def _held_by(process_id: str) -> QuerySet[Operation]:
+    return Operation.objects.filter(status=S.RUNNING, claimed_by=process_id)
 
 
 def _release(operation: Operation) -> bool:
@@ -172,19 +177,43 @@ def _release(operation: Operation) -> bool:
 
 
 def due(limit: int = 200) -> list[int]:
-    """Operations to look at now, the oldest first; none that a deployment is away for or refuses the account for."""
+    """Operations to look at now: removals first, then the oldest."""
+    return list(_in_order(_due()).values_list("pk", flat=True)[:limit])
+
+
+def due_by_deployment() -> dict[int, int]:
+    """How many operations could be begun now on each deployment."""
+    return dict(startable().order_by().values_list("deployment").annotate(models.Count("pk")))
+
+
+def startable() -> QuerySet[Operation]:
+    """The due operations that nothing keeps from being begun now."""
+    return _due().exclude(lane__in=_busy_lanes())
+
+
+def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
+    """Take what is to be done next on a deployment; None when nothing is."""
+    rows = startable().filter(deployment_id=deployment_id)
+    for operation_id in _in_order(rows).values_list("pk", flat=True)[:20]:
+        if (operation := claim(operation_id, worker=worker)) is not None:
+            return operation
+    return None
+
+
+def _due() -> QuerySet[Operation]:
+    """Queued and due; none that a deployment is away for or refuses the account for."""
     held_up = Q(deployment__status=Deployment.Status.DOWN)
     for deployment in Deployment.objects.filter(status=Deployment.Status.NEEDS_REAUTHENTICATION):
         for account, kinds in Operation.KINDS_OF.items():
             if deployment.refuses(account):
                 held_up |= Q(deployment=deployment, kind__in=kinds)
-    rows = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now()).exclude(held_up)
-    return list(rows.order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
+    return Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now()).exclude(held_up)
 
 
-def wake(deployment: Deployment) -> None:
-    """The deployment can be worked on again: its waiting operations are due now."""
-    waiting = Operation.objects.filter(deployment=deployment, status=S.QUEUED)
-    waiting.update(not_before=clock.now(), waiting_for="")
-    for operation_id in waiting.order_by("pk").values_list("pk", flat=True)[:200]:
-        hint(operation_id)
+def _busy_lanes() -> QuerySet[Operation, str]:
+    return Operation.objects.filter(status=S.RUNNING).values_list("lane", flat=True)
+
+
+def _in_order(rows: QuerySet[Operation]) -> QuerySet[Operation]:
+    first = models.Case(models.When(kind__in=Operation.FIRST, then=0), default=1)
+    return rows.order_by(first, "not_before", "pk")

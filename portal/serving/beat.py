@@ -4,9 +4,14 @@ Started with `celery -A portal.serving.beat beat`. Loading the whole portal for 
 """
 
 import os
+from typing import Any
 
 import celery.beat
 from celery import Celery
+from celery.signals import beat_init
+from django.apps import apps
+
+from portal import heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("gatehouse-beat", fixups=[])
@@ -21,3 +26,9 @@ class Scheduler(celery.beat.Scheduler):
 
     def adjust(self, n: float, drift: float = 0.002) -> float:
         return n + drift if n and n > 0 else n
+
+
+@beat_init.connect
+def begin(**_: Any) -> None:
+    apps.populate([])  # the database is asked without any room of the portal
+    heartbeat.begin("beat")

@@ -10,9 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from portal import clock
 from portal.catalogue import loader, secrets, values
 from portal.catalogue.mistakes import FileRefused
 from portal.celery import app
+from portal.worker import readiness
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Result:
 
 
 def run() -> list[Result]:
-    return [database(), broker(), *config_file()]
+    return [database(), *clocks(), broker(), *config_file()]
 
 
 def database() -> Result:
@@ -38,6 +40,20 @@ def database() -> Result:
     if plan:
         return Result("database", False, f"{len(plan)} migration(s) are missing. Run manage.py migrate.")
     return Result("database", True, f"{connection.vendor} answers and is up to date")
+
+
+def clocks() -> list[Result]:
+    """How far this host's clock is from the database's, where that has one of its own."""
+    try:
+        if not clock.has_own_clock() or clock.measure() is None:
+            return []
+    except (DatabaseError, ImproperlyConfigured, OSError):  # said of the database
+        return []
+    ahead = clock.ahead().total_seconds()
+    if not readiness.is_notable(ahead):
+        return [Result("clock", True, "this host's clock agrees with the database's")]
+    said = f"this host's clock is {readiness.apart(ahead)} the database's, by which the portal goes. Set it right."
+    return [Result("clock", True, said, warning=True)]
 
 
 def broker() -> Result:

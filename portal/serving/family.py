@@ -23,27 +23,32 @@ class PortBusy(Exception):
 
 
 Plan = list[dict[str, Any]]
+STILL = {"web": 30.0, "worker": 30.0, "beat": 120.0}
+"""Seconds after which one that stands still is started again. Beat has no hurry: it asks for upkeep once an hour."""
 
 
-def portal_children(*, host: str, port: int, logs: Path | None = None, after: Iterable[str] = ()) -> Plan:
+def portal_children(*, host: str, port: int, alive: Path, logs: Path | None = None, after: Iterable[str] = ()) -> Plan:
     """Web, worker and beat as entries of the supervisor's plan.
 
-    logs: folder for one log file each; without it they write to our own output. after: jobs they wait for.
+    alive: folder of the files by which they say that they live (portal.heartbeat). logs: folder for one log file each;
+    without it they write to our own output. after: jobs they wait for.
     """
     web = ["granian", "--interface", "asginl", "--host", host, "--port", str(port), "--workers", "1", "--http", "1"]
     web += ["--no-ws", "--loop", "asyncio", "--log-level", "warning", "--backpressure", str(CONNECTIONS)]
     web += ["--http1-header-read-timeout", str(HEADERS_WITHIN * 1000)]
-    worker = ["celery", "-A", "portal.celery", "worker", "--pool", "threads", "-c", "4", "--loglevel", "INFO"]
+    worker = ["celery", "-A", "portal.celery", "worker", "--pool", "threads", "-c", "2", "--loglevel", "INFO"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # beat is a process of its own: inside the worker (-B) nobody would notice its end
     beat = ["celery", "-A", "portal.serving.beat", "beat", "--loglevel", "WARNING", "--pidfile", ""]
-    commands = {"web": [*web, "portal.asgi:application"], "worker": worker, "beat": beat}
+    commands = {"web": [*web, "portal.serving.web:application"], "worker": worker, "beat": beat}
     return [
         {
             "name": name,
             "argv": [sys.executable, "-m", *command],
             "after": list(after),
             "log": str(logs / f"{name}.log") if logs else "",
+            "alive": str(alive),
+            "still": STILL[name],
         }
         for name, command in commands.items()
     ]

@@ -4,7 +4,8 @@ Standard library only and one thread: it weighs little, sleeps until something h
 died" signal, which is tied to a thread, means what it says. A child that ends is started again, each time a little
 later; one that ends with STAY_DOWN, or a job that fails, ends the whole. Nothing is left behind: every process of the
 family carries a mark in its environment, so those that left their parent's process group are found as well, and a
-guard process clears up when the supervisor itself is killed.
+guard process clears up when the supervisor itself is killed. A child that says it lives by touching a file, and then
+stands still, is killed and started again.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from typing import Any
 MARK = "SUPERVISED_BY"
 STAY_DOWN = 78  # EX_CONFIG: starting it again would not help
 PR_SET_PDEATHSIG = 1
+PROCESS_ID = "PROCESS_ID"  # portal.heartbeat reads it
+LOOK_EVERY = 3.0  # seconds between two looks at the files that children touch
 SETTLED = 20.0  # seconds after which a child counts as having worked: its back-off starts anew
 LONGEST_WAIT = 5.0
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -36,7 +39,8 @@ class Child:
     """One entry of the plan's "children".
 
     job: runs once and has to end with 0. after: names of jobs that must be done first. log: file for its output
-    (default: ours). grace: seconds it has for ending when asked to.
+    (default: ours). grace: seconds it has for ending when asked to. alive: folder in which it touches a file with the
+    name that PROCESS_ID gives it. still: seconds without that, once it has begun, after which it is killed.
     """
 
     name: str
@@ -45,11 +49,16 @@ class Child:
     after: list[str] = field(default_factory=list)
     log: str = ""
     grace: float = 4.0
+    alive: str = ""
+    still: float = 30.0
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
     wait: float = 0.5
     done: bool = False
+    id: str = ""
+    touched: int = 0
+    missed: int = 0
 
     @property
     def running(self) -> bool:
@@ -63,6 +72,7 @@ class Supervisor:
         self.keep_open = keep_open
         self.exit_code: int | None = None
         self.guard: subprocess.Popen[bytes] | None = None
+        self.looked = 0.0
 
     def run(self) -> int:
         """Start everything and keep it running until told to stop; the exit code."""
@@ -101,18 +111,45 @@ class Supervisor:
         for child in self.children:
             if child.process is not None and (code := child.process.poll()) is not None:
                 self._ended(child, code)
+        self._look_for_life()
         done = {child.name for child in self.children if child.done}
         waiting = [child for child in self.children if not child.running and not child.done and done >= {*child.after}]
         now = time.monotonic()
         for child in waiting:
             if child.due <= now and self.exit_code is None:
                 self._start(child)
-        return min((max(0.0, child.due - now) for child in waiting if not child.running), default=None)
+        pauses = [max(0.0, child.due - now) for child in waiting if not child.running]
+        if any(child.alive and child.running for child in self.children):
+            pauses.append(LOOK_EVERY)
+        return min(pauses, default=None)
+
+    def _look_for_life(self) -> None:
+        """Kill the children that stand still.
+
+        Looks are counted, not time: where the whole machine stood still, nobody missed more than one.
+        """
+        if time.monotonic() - self.looked < LOOK_EVERY * 0.9:
+            return
+        self.looked = time.monotonic()
+        for child in self.children:
+            if not child.alive or child.process is None:
+                continue
+            touched = last_touched(Path(child.alive) / child.id)
+            child.missed = child.missed + 1 if touched == child.touched and touched else 0
+            child.touched = touched
+            if child.missed * LOOK_EVERY >= child.still:
+                say(f"{child.name} stands still; it is killed")
+                child.missed = 0
+                signal_all(f"{self.id}/{child.name}", signal.SIGKILL)
+                child.process.kill()
 
     def _start(self, child: Child) -> None:
         environment = {**os.environ, MARK: f"{self.id}/{child.name}"}
         # some programs (Airflow) rename their process; they shall not write over the mark while doing so
         environment["SPT_NOENV"] = "1"
+        child.id, child.touched, child.missed = uuid.uuid4().hex, 0, 0
+        if child.alive:
+            environment[PROCESS_ID] = child.id
         log = None
         try:
             if child.log:
@@ -185,6 +222,14 @@ def _die_with(parent: int) -> Any:
                 os._exit(1)
 
     return in_child
+
+
+def last_touched(file: Path) -> int:
+    """When, by the file system's clock; 0 where there is no such file."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def marked(mark: str) -> list[int]:

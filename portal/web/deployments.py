@@ -13,11 +13,14 @@ from accounts.permissions import Permission
 from portal import clock
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
+from portal.operations import processes
 from portal.operations import queries as operations
+from portal.operations.models import Process
 from portal.ui import words
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.frame import trouble
+from portal.worker import readiness
 
 SHOWN = 20
 PURPOSE = {"granter": "gives and takes roles", "runner": "runs and pauses DAGs"}
@@ -28,7 +31,27 @@ KINDS = {"token": "an API token", "google": "a Google account", "mwaa": "an AWS 
 @requires(Permission.SEE_DEPLOYMENTS)
 def deployment_list(request: Request) -> HttpResponse:
     rows = [_row(deployment) for deployment in catalogue.deployments_in_force()]
-    return render(request, "deployments/deployment_list.html", {"rows": rows, "shown": SHOWN})
+    context = {"rows": rows, "shown": SHOWN, "itself": _itself()}
+    return render(request, "deployments/deployment_list.html", context)
+
+
+def _itself() -> dict[str, object]:
+    """How the portal's own processes are."""
+    found = readiness.look()
+    return {
+        "problems": found.problems,
+        "notes": found.notes,
+        "overdue": found.overdue,
+        "processes": [
+            {"process": process, "silent": processes.is_silent(process), "clock": _clock(process)}
+            for process in found.processes
+        ],
+    }
+
+
+def _clock(process: Process) -> str:
+    ahead = process.ahead_ms / 1000
+    return f"{readiness.apart(ahead)} the database's" if readiness.is_notable(ahead) else "right"
 
 
 def _row(deployment: Deployment) -> dict[str, object]:

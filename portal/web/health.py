@@ -1,12 +1,13 @@
-"""For whatever watches the portal: is the process alive, and can it do its work?"""
+"""For whatever watches the portal: is the process alive, and does the portal do its work?"""
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.guard import public
+from portal.worker import readiness
 
 
 @require_safe
@@ -21,13 +22,14 @@ def live(request: HttpRequest) -> JsonResponse:
 @public
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers too; 503 while it does not."""
+    """The database answers, a worker lives, and what time should have brought is done; else 503, and why in words."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        found = readiness.look()
     except DatabaseError:
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok"})
+    answer = {"status": "unavailable" if found.problems else "ok", "database": "ok"}
+    words = {"problems": found.problems, "notes": found.notes}
+    return JsonResponse(answer | words, status=503 if found.problems else 200)
 
 
 urlpatterns = [

@@ -1,7 +1,7 @@
 """Carrying operations out: claim, do it in Airflow outside any transaction, read back, settle with its events.
 
 Whatever happens in between (a killed worker, a lost answer, a restart of the database), the operation is tried again
-from portal import clock
+from portal import clock, heartbeat
 from the start, and a handler that finds its work done records that and goes on: nothing is lost, nothing done twice.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import random
 from datetime import timedelta
+
+from django.db import OperationalError, connection
 
 from airflow_bridge import (
     BridgeError,
@@ -22,12 +24,11 @@ from airflow_bridge import (
     Unreachable,
     Unsupported,
 )
-from portal import clock
+from portal import clock, heartbeat
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
-from portal.catalogue.models import Deployment
 from portal.errors import Conflict
 from portal.operations import outbox, queries
 from portal.operations.models import Operation
@@ -48,7 +49,8 @@ HANDLERS: dict[str, Handler] = {
     Operation.Kind.SET_VARIABLE: SetVariable(),
 }
 LONGEST_WAIT = 300.0  # seconds between two attempts
-ALARM_AFTER = 6  # attempts after which a removal that does not succeed becomes an event of its own
+LONGEST_OUTAGE = 30.0  # the same after what is not the operation's fault: it goes on soon after that is over
+ALARM_AFTER = 6  # failures after which a removal that does not succeed becomes an event of its own
 FINAL = (GivenUp, Rejected, NotFound, Unsupported)
 
 
@@ -57,9 +59,13 @@ def run(operation_id: int) -> None:
     waiting = Operation.objects.select_related("deployment").filter(pk=operation_id).first()
     if waiting is None or not waiting.deployment.can_be_worked_on(waiting.account):
         return
-    operation = outbox.claim(operation_id, worker=outbox.process_name())
-    if operation is None:
-        return
+    operation = outbox.claim(operation_id, worker=heartbeat.process_id())
+    if operation is not None:
+        carry_out(operation)
+
+
+def carry_out(operation: Operation) -> None:
+    """Try an operation that this process has claimed, once. Raises DatabaseError alone."""
     handler = HANDLERS[operation.kind]
     try:
         if handler.overtaken and (later := queries.later(operation)) is not None:
@@ -79,14 +85,18 @@ def run(operation_id: int) -> None:
         _wait(operation, handler, str(error), None)
     except RateLimited as error:
         _wait(operation, handler, "Airflow asks to be called less often.", error.retry_after, counts=False)
-    except (Unreachable, TimedOut) as error:
-        health.mark(operation.deployment, Deployment.Status.DOWN, str(error))
+    except (Unreachable, TimedOut) as error:  # of this call; whether the deployment is away is found by asking it
+        health.suspect(operation.deployment)
         _wait(operation, handler, str(error), error.retry_after, counts=False)
     except (Unauthorised, secrets.SecretMissing) as error:
         health.refuse(operation.deployment, operation.account, str(error))
-        _wait(operation, handler, str(error), None, counts=False)
+        _wait(operation, handler, str(error), 0.0, counts=False)  # as soon as the account is let in again
     except BridgeError as error:
         _wait(operation, handler, str(error), error.retry_after)
+    except OperationalError as error:  # of the database, not of the operation
+        log.warning("%s: the database does not answer: %s", operation.ref, error)
+        connection.close()
+        _wait(operation, handler, "Gatehouse's database did not answer.", None, counts=False)
     except Exception:
         log.exception("%s failed in an unforeseen way", operation.ref)
         _wait(operation, handler, "Gatehouse itself failed while doing this; its log says more.", None)
@@ -124,14 +134,25 @@ def _give_up_or_wait(operation: Operation, handler: Handler, why: str) -> None:
 
 
 def _wait(operation: Operation, handler: Handler, why: str, seconds: float | None, *, counts: bool = True) -> None:
-    """Give the operation back for later; where its patience is over, give it up. `counts=False` is nobody's fault."""
-    if counts and handler.patience is not None and seconds is None and operation.attempts >= handler.patience:
+    """Give the operation back for later; where its patience is over, give it up.
+
+    seconds: what was asked for, by Airflow or by the handler. Waiting is not failing: it uses up no patience, and
+    neither does what is not the operation's fault (`counts=False`). Only a removal, which is never given up, counts
+    every wait of its own, so that people are told in time.
+    """
+    if handler.patience is not None:
+        counts = counts and seconds is None
+    failures = operation.failures + counts
+    if counts and handler.patience is not None and failures >= handler.patience:
         _give_up_or_wait(operation, handler, why)
         return
-    pause = seconds if seconds is not None else backoff(operation.attempts)
+    if seconds is None:
+        seconds = backoff(failures) if counts else min(LONGEST_OUTAGE, backoff(operation.attempts))
+    alarming = handler.patience is None and failures >= ALARM_AFTER and operation.alarmed_at is None
+    now = clock.now()
     try:
         with recording() as trail:
-            if counts and handler.patience is None and operation.attempts == ALARM_AFTER:
+            if alarming:
                 trail.add(
                     Verb.GRANT_END_FAILED,
                     by=None,
@@ -142,11 +163,18 @@ def _wait(operation: Operation, handler: Handler, why: str, seconds: float | Non
                     operation=operation.ref,
                     detail={"attempts": operation.attempts, "why": why},
                 )
-            outbox.postpone(operation, until=clock.now() + timedelta(seconds=pause), waiting_for=why)
+            outbox.postpone(
+                operation,
+                until=now + timedelta(seconds=seconds),
+                waiting_for=why,
+                failures=failures,
+                alarmed_at=now if alarming else operation.alarmed_at,
+            )
     except Conflict as error:
         log.info("%s: %s", operation.ref, error)
 
 
 def backoff(attempts: int) -> float:
     """Seconds until the next attempt: doubling, at most LONGEST_WAIT, spread so that many do not come back at once."""
-    return random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 2.0**attempts)  # noqa: S311 - not a secret
+    longest = min(LONGEST_WAIT, 2.0 ** min(attempts, 20))  # an outage of days counts more attempts than a float holds
+    return random.uniform(0.5, 1.0) * longest  # noqa: S311 - not a secret

@@ -38,6 +38,7 @@ def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
     found = {name: value for name, value in deployment.found.items() if name not in ("refused", "asks_to_wait")}
     found["health"] = _health(runner)
     found["rate_limits"] = {name: _rate_limit(client) for name, client in (("granter", granter), ("runner", runner))}
+    found["clock_ahead"] = _clock_ahead(runner)
     if deployment.status == Deployment.Status.UP and not _is_stale(found):
         return found
     can = runner.capabilities(fresh=True)
@@ -104,6 +105,12 @@ def asks_to_wait(error: RateLimited) -> str:
 def _rate_limit(airflow: Airflow) -> Found | None:
     seen = airflow.rate_limit
     return {"limit": seen.limit, "remaining": seen.remaining, "reset": seen.reset} if seen else None
+
+
+def _clock_ahead(airflow: Airflow) -> float | None:
+    """Seconds by which Airflow's clock is ahead of the database's."""
+    ahead = airflow.clock_ahead
+    return None if ahead is None else round(ahead + clock.ahead().total_seconds(), 1)
 
 
 def _is_stale(found: Found) -> bool:

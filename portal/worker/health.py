@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
 from portal import clock
@@ -32,11 +32,20 @@ VERBS = {
 }
 
 
+def watched() -> QuerySet[Deployment]:
+    """Those in the catalogue, and those that left it while something is to be done there."""
+    return Deployment.objects.filter(Q(retired_at=None) | Q(operations__status__in=OPEN)).distinct()
+
+
+def is_due(deployment: Deployment) -> bool:
+    """Whether it is to be asked now how it is."""
+    return deployment.checked_at is None or deployment.checked_at <= clock.now() - _every(deployment)
+
+
 def look_at_all() -> None:
-    """Ask every deployment that is due to be asked, also one that left the catalogue while something is to be done."""
-    now = clock.now()
-    for deployment in Deployment.objects.filter(Q(retired_at=None) | Q(operations__status__in=OPEN)).distinct():
-        if deployment.checked_at is None or deployment.checked_at <= now - _every(deployment):
+    """Ask every deployment that is due to be asked."""
+    for deployment in watched():
+        if is_due(deployment):
             look_at(deployment)
 
 
@@ -47,37 +56,81 @@ def _every(deployment: Deployment) -> timedelta:
     return EVERY if deployment.status == S.UP else EVERY_WHILE_AWAY
 
 
+def suspect(deployment: Deployment) -> None:
+    """A call failed without an answer: the deployment is to be looked at now, which says whether it is away."""
+    Deployment.objects.filter(pk=deployment.pk).exclude(status=S.DOWN).update(checked_at=None)
+
+
 def look_at(deployment: Deployment) -> None:
-    """Sign in with both accounts, make one call each, and keep what came of it."""
+    """Sign in with both accounts, make one call each, and keep what came of it.
+
+    It is down when several different calls fail. One that fails alone is said, and holds up nothing else.
+    """
     try:
-        if refused := _refused(deployment):
+        refused, failed = _sign_in(deployment)
+        if len(failed) == 1:
+            failed |= _failed_without_account(deployment)
+        if len(failed) > 1:
+            mark(deployment, S.DOWN, failed.popitem()[1])
+        elif refused:
             said = " ".join(refused.values())
             mark(deployment, S.NEEDS_REAUTHENTICATION, said, found=deployment.found | {"refused": list(refused)})
-            return
-        granter, runner = client(deployment, "granter"), client(deployment, "runner")
-        found = findings.find(deployment, granter, runner)
-        version = runner.capabilities().version
-    except (Unauthorised, Forbidden) as error:
-        mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
+        elif failed:
+            mark(deployment, S.UP, " ".join(failed.values()))
+        else:
+            _look_into(deployment)
     except RateLimited as error:  # it answers, and wants to be asked less often: nothing else was learnt
         found = deployment.found | {"asks_to_wait": findings.asks_to_wait(error)}
         Deployment.objects.filter(pk=deployment.pk).update(checked_at=clock.now(), found=found)
         deployment.refresh_from_db()
-    except BridgeError as error:
-        mark(deployment, S.DOWN, str(error))
-    else:
-        mark(deployment, S.UP, "", version=version, found=found)
 
 
-def _refused(deployment: Deployment) -> dict[str, str]:
-    """The accounts that are not let in, each with why. One without its role is as good as none."""
+def _sign_in(deployment: Deployment) -> tuple[dict[str, str], dict[str, str]]:
+    """The accounts that are not let in, and those whose call failed, each with why. Raises RateLimited.
+
+    An account without its role is as good as none.
+    """
     refused: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for account in ("granter", "runner"):
         try:
             client(deployment, account).check()
         except (Unauthorised, Forbidden, secrets.SecretMissing) as error:
             refused[account] = str(error)
-    return refused
+        except RateLimited:
+            raise
+        except BridgeError as error:
+            failed[account] = str(error)
+    return refused, failed
+
+
+def _failed_without_account(deployment: Deployment) -> dict[str, str]:
+    """The same for a call that needs no account."""
+    try:
+        client(deployment, "runner").version()
+    except RateLimited:
+        raise
+    except BridgeError as error:
+        return {"version": str(error)}
+    except secrets.SecretMissing:  # said of the account
+        pass
+    return {}
+
+
+def _look_into(deployment: Deployment) -> None:
+    """Find out what it is like, now that it lets both accounts in."""
+    granter, runner = client(deployment, "granter"), client(deployment, "runner")
+    try:
+        found = findings.find(deployment, granter, runner)
+        version = runner.capabilities().version
+    except (Unauthorised, Forbidden) as error:
+        mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
+    except RateLimited:
+        raise
+    except BridgeError as error:
+        mark(deployment, S.UP, str(error))
+    else:
+        mark(deployment, S.UP, "", version=version, found=found)
 
 
 def refuse(deployment: Deployment, account: str, why: str) -> None:
@@ -95,7 +148,7 @@ def mark(
     version: str = "",
     found: findings.Found | None = None,
 ) -> None:
-    """Keep a deployment's state. A change is an event; coming back wakes the operations that wait for it."""
+    """Keep a deployment's state. A change is an event; after coming back, the operations that are due go on."""
     now = clock.now()
     before = {account for account in deployment.accounts if not deployment.can_be_worked_on(account)}
     columns: dict[str, object] = {"checked_at": now, "status_detail": detail}
@@ -121,4 +174,4 @@ def mark(
             rows.update(**columns)
     deployment.refresh_from_db()
     if (changed and status == S.UP) or any(deployment.can_be_worked_on(account) for account in before):
-        outbox.wake(deployment)
+        outbox.look_again()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.catalogue.models import Deployment
-from portal.worker import health
+from portal.worker import health, readiness
 
 ACCOUNTS = ("granter", "runner")
 
@@ -77,6 +77,8 @@ class Look:
         for account, lacking in self.lacking.items():
             lines += [f"  the {account} lacks {what} (to {why})" for what, why in lacking]
         lines += [f"  its {part.replace('_', ' ')} is {state}" for part, state in self.health.items() if state]
+        if readiness.is_notable(found.get("clock_ahead")):
+            lines.append(f"  its clock is {readiness.apart(found['clock_ahead'])} the database's")
         if any(self.lacking.values()):
             lines.append(f"  `manage.py deployment bootstrap {deployment.name}` gives the accounts what they lack")
         return lines
@@ -97,6 +99,7 @@ class Look:
             "lacking": self.lacking,
             "health": self.health,
             "rate_limits": found.get("rate_limits", {}),
+            "clock_ahead": found.get("clock_ahead"),
         }
 
 

@@ -1,47 +1,37 @@
-"""What Celery calls: thin doors to the rooms that do the work."""
+"""What Celery calls: a hint that an operation waits, and the upkeep that beat asks for."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_shutdown
+from django.core.management import call_command
 
-from portal.access import actions, grants
-from portal.operations import outbox
-from portal.worker import executor, health, runs
+from portal.operations import outbox, processes
+from portal.worker import engine
 
 
 @shared_task(name=outbox.TASK)
 def run_operation(operation_id: int) -> None:
-    executor.run(operation_id)
+    """An operation waits. Without the engine, as in a forked child of a worker, others find it within a second."""
+    if engine.running is not None:
+        engine.running.runner.wake()
 
 
-@shared_task(name="portal.worker.tasks.sweep")
-def sweep() -> None:
-    """What time brings: starts, ends, lapses; and operations that no message announced or whose worker died."""
-    outbox.release_expired()
-    actions.lapse_due()
-    grants.start_due()
-    grants.expire_due()
-    for operation_id in outbox.due():
-        outbox.hint(operation_id)
+@shared_task(name="portal.worker.tasks.keep_up")
+def keep_up() -> None:
+    """Routine upkeep, for which the hour does not matter: what nobody needs any more is deleted."""
+    call_command("clearsessions")
+    processes.forget()
 
 
-@shared_task(name="portal.worker.tasks.follow_runs")
-def follow_runs() -> None:
-    runs.follow()
+@worker_init.connect
+def begin(**_: Any) -> None:
+    """Before the worker has its broker, which may be away for as long as it likes."""
+    engine.start()
 
 
-@shared_task(name="portal.worker.tasks.look_at_deployments")
-def look_at_deployments() -> None:
-    health.look_at_all()
-    runs.look_at_dags()
-
-
-@worker_ready.connect
-def take_over(**_: Any) -> None:
-    """A worker that starts takes over at once what a dead one of this host had claimed, and looks at what is new."""
-    outbox.release_dead()
-    sweep()
-    look_at_deployments.apply_async(expires=15)
+@worker_shutdown.connect
+def end(**_: Any) -> None:
+    engine.stop()

@@ -91,6 +91,8 @@ LIVES = {
     "catalogue.Dag": "file",
     "catalogue.AirflowAccount": "seen",
     "operations.Operation": "states",
+    "operations.Process": "seen",
+    "operations.Turn": "seen",
     "access.AccessRequest": "states",
     "access.Stage": "states",
     "access.StageApprover": "never",

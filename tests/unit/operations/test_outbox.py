@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portal import heartbeat
 from portal.catalogue.models import Deployment
 from portal.errors import Conflict
-from portal.operations import outbox, queries
-from portal.operations.models import Operation
+from portal.operations import outbox, queries, turns
+from portal.operations.models import Operation, Process
 
 S = Operation.Status
 K = Operation.Kind
@@ -97,23 +102,71 @@ def test_the_same_worker_claiming_again_does_not_revive_its_old_claim(airflow):
 
 def test_a_live_lease_is_left_alone_by_the_sweep(airflow):
     operation = put(airflow)
-    outbox.claim(operation.pk, worker=outbox.process_name())
+    outbox.claim(operation.pk, worker=heartbeat.process_id())
     assert outbox.release_expired() == 0
     assert outbox.release_dead() == 0
 
 
-def test_what_a_dead_process_of_this_host_held_is_free_at_once(airflow):
-    host, pid, started = outbox.process_name().rsplit("/", 2)
-    gone, recycled, elsewhere = (
-        put(airflow, lane="1"),
-        put(airflow, lane="2"),
-        put(airflow, lane="3"),
+@pytest.fixture
+def processes(settings, tmp_path):
+    """This host's processes, by their files: start("id") is one that lives until it is ended."""
+    settings.DATA_DIR = tmp_path
+    code = (
+        "import fcntl, os, sys\n"
+        "file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
+        "fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "print('locked', flush=True)\n"
+        "sys.stdin.read()\n"
     )
-    outbox.claim(gone.pk, worker=f"{host}/4194305/77")  # no Linux process number is that high
-    outbox.claim(recycled.pk, worker=f"{host}/{pid}/{int(started) + 1}")  # the same number, another process
-    outbox.claim(elsewhere.pk, worker=f"another-{host}/4194305/77")
+    heartbeat.folder().mkdir()
+    started = []
+
+    def start(name):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(heartbeat.folder() / name)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert process.stdout.readline() == b"locked\n"
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_what_a_dead_process_of_this_host_held_is_free_at_once(airflow, processes):
+    """Neither a process number nor a host name says who died: containers have the same."""
+    now = timezone.now()
+    common = {"host": "web", "pid": 1, "started_at": now, "seen_at": now}
+    for name in ("dead", "alive", "elsewhere", "ended"):
+        Process.objects.create(id=name, name="worker", ended_at=now if name == "ended" else None, **common)
+    dead, alive = processes("dead"), processes("alive")
+    dead.kill()
+    dead.wait()
+    held = {name: put(airflow, lane=name) for name in ("dead", "alive", "elsewhere", "ended")}
+    for name, operation in held.items():
+        outbox.claim(operation.pk, worker=name)
     assert outbox.release_dead() == 2
-    assert set(outbox.due()) == {gone.pk, recycled.pk}
+    assert set(outbox.due()) == {held["dead"].pk, held["ended"].pk}
+    assert Process.objects.get(pk="dead").ended_at is not None
+    assert Process.objects.get(pk="alive").ended_at is None
+    assert not (heartbeat.folder() / "dead").exists()
+    assert alive.poll() is None
+
+
+def test_a_process_that_ends_in_order_says_so(db, settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setenv(heartbeat.ID, "0123")
+    monkeypatch.setattr(heartbeat, "_own", "")
+    heartbeat.write("web")
+    row = Process.objects.get(pk="0123")
+    assert (row.name, row.pid, row.ended_at) == ("web", os.getpid(), None)
+    with time_machine.travel(timezone.now() + timedelta(seconds=10)):
+        heartbeat.write("web")
+    assert Process.objects.get().seen_at > row.seen_at
+    heartbeat.end()
+    assert Process.objects.get().ended_at is not None
 
 
 def test_due_leaves_out_deployments_that_cannot_be_worked_on(airflow):
@@ -124,22 +177,68 @@ def test_due_leaves_out_deployments_that_cannot_be_worked_on(airflow):
         assert outbox.due() == []
 
 
-def test_waking_a_deployment_makes_its_waiting_operations_due(airflow):
-    operation = put(airflow, not_before=timezone.now() + timedelta(minutes=5), waiting_for="Airflow")
-    outbox.wake(airflow)
-    assert outbox.due() == [operation.pk]
-    operation.refresh_from_db()
-    assert operation.waiting_for == ""
+def test_removals_go_first_however_many_wait(airflow):
+    waiting = [put(airflow, lane=f"roles/prod/{number}").pk for number in range(30)]
+    removal = put(airflow, lane="roles/prod/99", kind=K.REVOKE_ROLE)
+    assert outbox.due()[0] == removal.pk
+    assert outbox.claim_next(airflow.pk, worker="a").pk == removal.pk
+    assert outbox.claim_next(airflow.pk, worker="a").pk == waiting[0]
+
+
+def test_what_a_busy_lane_holds_up_is_not_looked_at(airflow):
+    """Twenty that wait for one person must not hide what could be done for another."""
+    first = put(airflow)
+    outbox.claim(first.pk, worker="a")
+    for _ in range(30):
+        put(airflow)
+    other = put(airflow, lane="roles/prod/2")
+    assert outbox.due_by_deployment() == {airflow.pk: 1}
+    assert outbox.claim_next(airflow.pk, worker="a").pk == other.pk
+    assert outbox.claim_next(airflow.pk, worker="a") is None
+    assert outbox.due_by_deployment() == {}
+
+
+def test_what_is_due_is_told_by_deployment(airflow):
+    other = Deployment.objects.create(name="other", url="http://127.0.0.1:2", api="v2", status="up")
+    put(airflow)
+    put(other, lane="roles/other/1")
+    put(other, lane="roles/other/2")
+    assert outbox.due_by_deployment() == {airflow.pk: 1, other.pk: 2}
+
+
+def test_one_process_at_a_time_has_its_turn(db, monkeypatch):
+    assert turns.take("poll/1", seconds=60)
+    assert turns.take("poll/1", seconds=60), "it may go on"
+    mine = heartbeat.process_id()
+    monkeypatch.setattr(heartbeat, "_own", "another")
+    assert not turns.take("poll/1", seconds=60)
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        assert turns.take("poll/1", seconds=60), "the first has died"
+        turns.give_back("poll/1")
+        monkeypatch.setattr(heartbeat, "_own", mine)
+        assert turns.take("poll/1", seconds=60)
 
 
 def test_a_broker_that_is_away_costs_no_operation(airflow, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(outbox.app, "send_task", refuse)
+    asked = []
+    monkeypatch.setattr(outbox.app, "send_task", lambda *args, **more: asked.append(args) or refuse())
+    monkeypatch.setattr(outbox, "_broker_away_until", 0.0)
     outbox.hint(1)
+    outbox.hint(2)
+    assert len(asked) == 1, "a broker that did not answer is left alone for a while: each try holds somebody up"
     operation = put(airflow)
     assert outbox.due() == [operation.pk]
+
+
+def test_a_worker_needs_no_message_to_tell_itself(airflow, monkeypatch):
+    woken = []
+    monkeypatch.setattr(outbox, "wake_here", lambda: woken.append(True))
+    monkeypatch.setattr(outbox.app, "send_task", lambda *args, **more: pytest.fail("a message was sent"))
+    outbox.hint(1)
+    assert woken == [True]
 
 
 def test_people_read_why_an_operation_waits(airflow):

@@ -141,3 +141,18 @@ def test_both_accounts_refused_at_the_same_moment(airflow):
     health.refuse(one, "runner", "no")
     health.refuse(other, "granter", "no")
     assert (deployment().refuses("granter"), deployment().refuses("runner")) == (True, True)
+
+
+@pytest.mark.parametrize("account", ["gatehouse-access", "gatehouse-runs"])
+def test_one_call_that_fails_alone_is_said_and_is_not_down(airflow, account):
+    pattern = "GET .*/users.*" if account == "gatehouse-access" else "GET .*/dags.*"
+    airflow.fail_next(pattern, "close", times=99)
+    health.look_at(deployment())
+    assert deployment().status == "up"
+    assert deployment().status_detail
+
+
+def test_several_different_calls_that_fail_are_down(airflow):
+    airflow.fail_next("GET .*", "close", times=99)
+    health.look_at(deployment())
+    assert deployment().status == "down"

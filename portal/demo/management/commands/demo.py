@@ -53,7 +53,9 @@ class Command(BaseCommand):
                 for airflow, one in zip(airflows, given, strict=True)
             ),
             {"name": "setup", "argv": [*part, "setup"], "job": True},
-            *family.portal_children(host=place.HOST, port=port, logs=place.LOGS, after=["setup"]),
+            *family.portal_children(
+                host=place.HOST, port=port, alive=place.DATA / "processes", logs=place.LOGS, after=["setup"]
+            ),
             {"name": "finish", "argv": [*part, "finish", *given], "job": True, "after": ["setup"]},
         ]
         family.hand_over(children, keep_open=[lock, *claims], mark=start.MARK)

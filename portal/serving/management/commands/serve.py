@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from portal import heartbeat
 from portal.serving import family
 
 
@@ -27,4 +28,4 @@ class Command(BaseCommand):
         call_command("collectstatic", interactive=False, verbosity=0)
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"Gatehouse is starting at http://{shown}:{port} (Ctrl-C ends it).")
-        family.hand_over(family.portal_children(host=host, port=port))
+        family.hand_over(family.portal_children(host=host, port=port, alive=heartbeat.folder()))

@@ -1,0 +1,31 @@
+"""Taking turns: of several processes, also on several hosts, one at a time does a thing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+
+from portal import clock, heartbeat
+from portal.operations.models import Turn
+
+
+def take(name: str, *, seconds: float) -> bool:
+    """Whether it is this process's turn now, for `seconds` from now or until `give_back`."""
+    now, me = clock.now(), heartbeat.process_id()
+    until = now + timedelta(seconds=seconds)
+    rows = Turn.objects.filter(name=name)
+    if (rows.filter(held_by=me) | rows.filter(until__lte=now)).update(held_by=me, until=until):
+        return True
+    if rows.exists():
+        return False
+    try:
+        with transaction.atomic():
+            Turn.objects.create(name=name, held_by=me, until=until)
+    except IntegrityError:
+        return False
+    return True
+
+
+def give_back(name: str) -> None:
+    Turn.objects.filter(name=name, held_by=heartbeat.process_id()).update(until=clock.now())

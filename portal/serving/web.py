@@ -1,0 +1,11 @@
+"""What the web server loads: the portal, with signs of life. Without them, it is portal.asgi."""
+
+from accounts import tokens
+from portal import heartbeat
+from portal.asgi import application
+
+__all__ = ["application"]
+
+USES_EVERY = 5.0
+heartbeat.begin("web")
+heartbeat.every(USES_EVERY, tokens.write_uses, name="uses of tokens")

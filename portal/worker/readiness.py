@@ -1,0 +1,123 @@
+"""Whether the portal does its work: what is overdue, which process is silent, which clock is wrong.
+
+Read by whatever watches the portal and by the deployments page. No name of a person and no number of a grant is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min, QuerySet
+
+from portal import clock, durations
+from portal.access.models import AccessRequest, Grant
+from portal.catalogue.models import Deployment
+from portal.operations import outbox, processes
+from portal.operations.models import Operation, Process
+
+LATE = timedelta(seconds=15)
+"""Before that, nothing is told: the timers look every second, and Airflow takes its time."""
+TOO_LATE = timedelta(seconds=60)
+"""From here on, what time should have brought makes the portal not ready."""
+TOO_LATE_TO_REMOVE = timedelta(minutes=3)
+"""The same for a removal that a worker could have begun: another change of the same person may be on its way."""
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """`count` items of a kind; the oldest was due at `since`. urgent: it makes the portal not ready."""
+
+    what: str
+    count: int
+    since: datetime
+    urgent: bool
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.count}, the oldest due {durations.ago(self.since)}"
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """problems: why the portal is not ready. notes: what is wrong and holds nothing up yet. In words."""
+
+    overdue: list[Overdue]
+    processes: list[Process]
+    clocks: list[str]
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def look() -> Readiness:
+    """How the portal is now. Raises DatabaseError."""
+    late, listed, clocks = overdue(), list(processes.living()), wrong_clocks()
+    found = Readiness(late, listed, clocks)
+    found.problems.extend(str(one) for one in late if one.urgent)
+    found.notes.extend(str(one) for one in late if not one.urgent)
+    heard = {process.name for process in listed if not processes.is_silent(process)}
+    if "worker" not in heard:
+        found.problems.append("No worker gives a sign of life: nothing ends, begins or is changed in Airflow.")
+    if "beat" not in heard:
+        found.notes.append("Beat gives no sign of life: routine upkeep waits, and nothing else does.")
+    found.notes.extend(
+        f"{process} has been silent since {durations.ago(process.seen_at)}."
+        for process in listed
+        if processes.is_silent(process)
+    )
+    found.notes.extend(clocks)
+    return found
+
+
+def overdue() -> list[Overdue]:
+    """What time should have brought by now, the kinds in the order of their weight."""
+    now = clock.now()
+    removals = outbox.startable().filter(kind__in=Operation.FIRST)
+    others = outbox.startable().exclude(kind__in=Operation.FIRST)
+    G, R = Grant.Status, AccessRequest.Status
+    return [
+        *_late("Access past its end", Grant.objects.filter(status=G.ACTIVE), "ends_at", now, TOO_LATE),
+        *_late("Removals not begun", removals, "not_before", now, TOO_LATE_TO_REMOVE),
+        *_late("Access not started", Grant.objects.filter(status=G.SCHEDULED), "starts_at", now, TOO_LATE),
+        *_late("Requests not lapsed", AccessRequest.objects.filter(status=R.PENDING), "lapses_at", now, TOO_LATE),
+        *_late("Operations not begun", others, "not_before", now, None),
+    ]
+
+
+def _late(
+    what: str,
+    rows: QuerySet[Grant] | QuerySet[AccessRequest] | QuerySet[Operation],
+    due: str,
+    now: datetime,
+    bound: timedelta | None,
+) -> Iterable[Overdue]:
+    found = rows.order_by().filter(**{f"{due}__lte": now - LATE}).aggregate(count=Count("pk"), since=Min(due))
+    if found["count"]:
+        urgent = bound is not None and found["since"] <= now - bound
+        yield Overdue(what, found["count"], found["since"], urgent)
+
+
+def wrong_clocks() -> list[str]:
+    """Each clock that is notably apart from the database's, in words."""
+    said = {}
+    for process in processes.living():
+        ahead = process.ahead_ms / 1000
+        if is_notable(ahead):
+            said[f"host {process.host}"] = f"The clock of the host {process.host} is {apart(ahead)} the database's."
+    for deployment in Deployment.objects.filter(retired_at=None):
+        ahead = deployment.found.get("clock_ahead")
+        if is_notable(ahead):
+            said[deployment.name] = f"The clock of Airflow on {deployment.name} is {apart(ahead)} the database's."
+    return list(said.values())
+
+
+def is_notable(ahead: float | None) -> bool:
+    """Whether a clock that is so many seconds ahead (negative: behind) is worth telling."""
+    return ahead is not None and abs(ahead) > clock.NOTABLE.total_seconds()
+
+
+def apart(ahead: float) -> str:
+    """`4.2 s ahead of`, `3 minutes behind`."""
+    length = abs(ahead)
+    said = f"{length:.1f} s" if length < 60 else durations.words(timedelta(seconds=round(length)))
+    return f"{said} {'ahead of' if ahead > 0 else 'behind'}"

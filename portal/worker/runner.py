@@ -1,0 +1,95 @@
+"""The threads of a worker that carry operations out: each deployment has its own, removals go first.
+
+A worker looks for due operations by itself every second. A message of the broker, or an operation that this process
+puts, only makes it look at once. One slow or dead Airflow keeps its own threads busy and nobody else's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from django.db import DatabaseError, connection
+
+from portal import heartbeat
+from portal.operations import outbox
+from portal.worker import executor
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+THREADS = 3  # of each deployment that has work; more would only wait for one Airflow
+
+
+class Runner:
+    """Begins with `start`, which returns at once."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._changing = threading.Lock()
+        self._crews: dict[int, set[threading.Thread]] = {}
+        self._looking = threading.Thread(target=self._look_out, name="operations", daemon=True)
+
+    def start(self) -> None:
+        self._looking.start()
+
+    def wake(self) -> None:
+        """Look for due operations now."""
+        self._wake.set()
+
+    def is_alive(self) -> bool:
+        return self._looking.is_alive()
+
+    def stop(self, *, within: float) -> None:
+        """Begin nothing new, and wait for what is going on, for at most `within` seconds."""
+        self._stopping.set()
+        self._wake.set()
+        deadline = time.monotonic() + within
+        for thread in self._everybody():
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _look_out(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self._muster()
+            except DatabaseError as error:
+                log.warning("operations: the database does not answer: %s", error)
+                connection.close()
+            except Exception:
+                log.exception("operations: looking for what is due failed in an unforeseen way")
+            self._wake.wait(EVERY)
+
+    def _muster(self) -> None:
+        """Give each deployment with due operations as many threads as it may have and can use."""
+        for deployment_id, count in outbox.due_by_deployment().items():
+            with self._changing:
+                crew = self._crews.setdefault(deployment_id, set())
+                for _ in range(min(count, THREADS - len(crew))):
+                    thread = threading.Thread(target=self._work, args=(deployment_id,), daemon=True)
+                    crew.add(thread)
+                    thread.start()
+
+    def _work(self, deployment_id: int) -> None:
+        """One operation after another, until nothing is due on the deployment."""
+        try:
+            while not self._stopping.is_set():
+                operation = outbox.claim_next(deployment_id, worker=heartbeat.process_id())
+                if operation is None:
+                    break
+                executor.carry_out(operation)
+        except DatabaseError as error:  # what was claimed is free when its lease is over
+            log.warning("operations: the database does not answer: %s", error)
+        except Exception:
+            log.exception("operations: carrying one out failed in an unforeseen way")
+        finally:
+            connection.close()
+            with self._changing:
+                self._crews[deployment_id].discard(threading.current_thread())
+        self._wake.set()  # what became due after the last look is not to wait for the next one
+
+    def _everybody(self) -> list[threading.Thread]:
+        with self._changing:
+            return [thread for crew in self._crews.values() for thread in crew]

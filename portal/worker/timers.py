@@ -1,0 +1,78 @@
+"""What time brings, done by every worker in a thread of its own: no message and no other work can hold it up.
+
+Intervals go by the host's monotonic clock, "now" is the database's. Each duty only changes rows, by conditional update,
+so that several workers do no harm, and puts operations where something is to be done in Airflow.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import DatabaseError, connection
+
+from portal.access import actions, grants
+from portal.operations import outbox
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """`work` is done every `every` seconds. It must not speak to Airflow, nor wait for anything but the database."""
+
+    name: str
+    every: float
+    work: Callable[[], object]
+
+
+DUTIES: list[Duty] = [
+    Duty("end what is over", 1.0, grants.expire_due),
+    Duty("start what is due", 1.0, grants.start_due),
+    Duty("let requests lapse", 1.0, actions.lapse_due),
+    Duty("free what a dead worker held", 2.0, outbox.release_dead),
+    Duty("free what nobody settled", 2.0, outbox.release_expired),
+]
+"""In their order: what ends access comes first."""
+
+
+class Timekeeper:
+    """Does the duties, each at its interval. Begins with `start`, which returns at once."""
+
+    def __init__(self, duties: list[Duty]) -> None:
+        self._duties = duties
+        self._due = {duty.name: 0.0 for duty in duties}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_time, name="timekeeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def do_due(self) -> None:
+        """Every duty whose interval has passed. One that fails keeps none of the others from being done."""
+        for duty in self._duties:
+            if self._due[duty.name] > time.monotonic():
+                continue
+            self._due[duty.name] = time.monotonic() + duty.every
+            try:
+                duty.work()
+            except DatabaseError as error:
+                log.warning("%s: the database does not answer: %s", duty.name, error)
+                connection.close()
+            except Exception:
+                log.exception("%s: failed in an unforeseen way", duty.name)
+
+    def _keep_time(self) -> None:
+        while not self._stopping.is_set():
+            self.do_due()
+            self._stopping.wait(max(0.05, min(self._due.values()) - time.monotonic()))
+        connection.close()

@@ -1,0 +1,184 @@
+"""What runs in a worker beside Celery: what time brings, operations by deployment, and polling beside them."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from portal.access.models import Grant
+from portal.catalogue.models import Dag, Deployment
+from portal.operations import outbox
+from portal.operations.models import Operation
+from portal.worker import executor, health, polling, runner, runs, timers
+from tests import factories
+
+PATIENCE = 60  # seconds until a test that waits for another thread fails
+
+
+@pytest.fixture
+def hanging(monkeypatch):
+    """Operations of deployment `slow` hang until `let_go` is set; those of others are done at once, in `done`."""
+    let_go, begun, done = threading.Event(), threading.Semaphore(0), []
+
+    def carry_out(operation):
+        if operation.deployment.name == "slow":
+            begun.release()
+            assert let_go.wait(PATIENCE)
+        outbox.succeed(operation, before={}, after={})
+        done.append((operation.deployment.name, operation.kind))
+
+    monkeypatch.setattr(executor, "carry_out", carry_out)
+    yield begun, done
+    let_go.set()
+
+
+def deployment(name):
+    return Deployment.objects.create(name=name, url=f"http://127.0.0.1/{name}", api="v2", status="up")
+
+
+def put(on, lane, kind=Operation.Kind.GRANT_ROLE):
+    return outbox.put(kind, deployment=on, subject="GR-1", lane=f"{on.name}/{lane}", payload={}, by=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_airflow_keeps_its_own_threads_and_no_others(hanging):
+    begun, done = hanging
+    slow, well = deployment("slow"), deployment("well")
+    for lane in range(20):
+        put(slow, lane)
+    threads = runner.Runner()
+    threads.start()
+    try:
+        for _ in range(runner.THREADS):
+            assert begun.acquire(timeout=PATIENCE)
+        wanted = [put(well, lane) for lane in range(5)]
+        threads.wake()
+        wait_until(lambda: len(done) == len(wanted))
+        assert not begun.acquire(blocking=False), "the slow one has no more threads than its own"
+        assert {name for name, _ in done} == {"well"}
+    finally:
+        threads.stop(within=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_any_message_a_worker_finds_what_is_due_and_takes_removals_first(hanging, monkeypatch):
+    _, done = hanging
+    monkeypatch.setattr(runner, "THREADS", 1)
+    well = deployment("well")
+    for lane in range(30):
+        put(well, lane)
+    put(well, "removal", Operation.Kind.REVOKE_ROLE)
+    threads = runner.Runner()
+    threads.start()
+    try:
+        wait_until(lambda: len(done) == 31)
+        assert done[0] == ("well", "revoke_role")
+    finally:
+        threads.stop(within=PATIENCE)
+
+
+def wait_until(condition):
+    pause = threading.Event()
+    for _ in range(PATIENCE * 100):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it did not come about")
+
+
+def test_time_ends_a_grant_without_a_message_whatever_else_waits(airflow, monkeypatch):
+    grant = factories.grant_at_status("active")
+    on = Deployment.objects.get()
+    for lane in range(300):
+        put(on, lane)
+    monkeypatch.setattr(outbox.app, "send_task", lambda *args, **more: pytest.fail("a message was sent"))
+    monkeypatch.setattr(outbox, "wake_here", lambda: None)
+    Grant.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
+    timers.Timekeeper(timers.DUTIES).do_due()
+    grant.refresh_from_db()
+    assert grant.status == "ending"
+    executor.carry_out(outbox.claim_next(on.pk, worker="test"))
+    grant.refresh_from_db()
+    assert grant.status == "ended"
+    assert "User" not in airflow.roles_of("employee")
+
+
+@pytest.mark.parametrize("error", [ValueError("unforeseen"), DatabaseError("away")])
+def test_one_duty_that_fails_keeps_no_other_from_being_done(monkeypatch, error):
+    monkeypatch.setattr(connection, "close", lambda: None)
+    done = []
+
+    def fail():
+        raise error
+
+    duties = [timers.Duty("first", 1, fail), timers.Duty("second", 1, lambda: done.append(1))]
+    timers.Timekeeper(duties).do_due()
+    assert done == [1]
+
+
+def test_a_duty_is_done_at_its_interval(monkeypatch):
+    moment, done = 100.0, []
+    monkeypatch.setattr(timers.time, "monotonic", lambda: moment)
+    keeper = timers.Timekeeper(
+        [
+            timers.Duty("often", 1, lambda: done.append("often")),
+            timers.Duty("seldom", 10, lambda: done.append("seldom")),
+        ]
+    )
+    for _ in range(20):
+        keeper.do_due()
+        moment += 0.5
+    assert (done.count("often"), done.count("seldom")) == (10, 1)
+
+
+def test_every_duty_of_the_workers_is_there():
+    names = [duty.work.__name__ for duty in timers.DUTIES]
+    assert names[0] == "expire_due", "what ends access comes first"
+    assert {"expire_due", "start_due", "lapse_due", "release_dead", "release_expired"} <= set(names)
+    assert all(duty.every <= 5 for duty in timers.DUTIES[:3])
+
+
+@pytest.fixture
+def slices(monkeypatch):
+    """The clock of the poller: each question takes 4 s of it."""
+    moment = [1000.0]
+    monkeypatch.setattr(polling.time, "monotonic", lambda: moment[0])
+    asked = []
+
+    def ask(dag):
+        asked.append(dag.dag_id)
+        moment[0] += 4.0
+
+    monkeypatch.setattr(runs, "look_at_dag", ask)
+    return asked
+
+
+def test_a_look_at_a_slow_airflow_gives_its_thread_back_and_goes_on_later(airflow, slices):
+    on = Deployment.objects.get()
+    Dag.objects.bulk_create(Dag(deployment=on, dag_id=f"slow_{n:02}", actions=["trigger"]) for n in range(40))
+    poller = polling.Poller()
+    poller.look(on)
+    assert len(slices) == 2, "5 s hold two questions of 4 s"
+    poller.look(on)
+    assert len(set(slices)) == 4, "the next look asks for others"
+
+
+def test_of_one_airflow_one_thing_is_asked_at_a_time(airflow, monkeypatch):
+    on = Deployment.objects.get()
+    poller = polling.Poller()
+    sent = []
+    monkeypatch.setattr(poller._pool, "submit", lambda work, one: sent.append(one))
+    poller._send(on)
+    poller._send(on)
+    assert sent == [on]
+
+
+def test_only_what_is_due_is_polled(airflow):
+    poller = polling.Poller()
+    assert poller._due() == []
+    health.suspect(Deployment.objects.get())
+    assert poller._due() == [Deployment.objects.get()]

@@ -1,0 +1,111 @@
+"""Waiting is not failing: what uses up an operation's patience, and when a deployment counts as away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from portal.access import grants
+from portal.access.models import Grant
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from portal.catalogue.models import Deployment
+from portal.operations.models import Operation
+from portal.worker import executor, health
+from tests import factories
+
+
+def the_operation():
+    return Operation.objects.order_by("-pk").first()
+
+
+def verbs():
+    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
+
+
+def try_again():
+    """As if the time to wait were over."""
+    Operation.objects.filter(status="queued").update(not_before=timezone.now())
+    return factories.work_off()
+
+
+@pytest.fixture
+def member(airflow):
+    """employee has an account in Airflow already, with a role the portal does not manage."""
+    airflow.add_user("employee", roles=["Public"])
+    return airflow
+
+
+def test_one_call_without_an_answer_holds_up_nothing_else(member, cast):
+    """The deployment is looked at at once, which finds it well; what failed waits for its own time."""
+    member.fail_next(".*/users/employee.*", "close", times=99)
+    factories.request_at_status("approved")
+    factories.work_off()
+    assert Deployment.objects.get().status == "up"
+    assert health.is_due(Deployment.objects.get()), "it is suspected"
+    health.look_at_all()
+    assert Deployment.objects.get().status == "up"
+    assert Verb.DEPLOYMENT_DOWN not in verbs()
+    factories.request_at_status("approved", by="colleague")
+    factories.work_off()
+    assert Grant.objects.get(beneficiary=cast["colleague"]).status == "active"
+    assert Grant.objects.get(beneficiary=cast["employee"]).status == "applying"
+
+
+def test_coming_back_leaves_what_was_postponed_its_own_time(member):
+    member.stop()
+    factories.request_at_status("approved")
+    factories.work_off()
+    health.look_at_all()
+    later = timezone.now() + timedelta(seconds=20)
+    Operation.objects.update(not_before=later)
+    member.start()
+    health.look_at(Deployment.objects.get())
+    assert Deployment.objects.get().status == "up"
+    assert the_operation().not_before == later
+
+
+def test_waiting_is_not_failing(member):
+    """What Airflow asks for and its outages use up no patience: the first real error after them is only the first."""
+    member.fail_next(".*/users/employee.*", "429", times=999)
+    factories.request_at_status("approved")
+    factories.work_off()
+    for _ in range(executor.GrantRole.patience + 1):
+        try_again()
+    assert the_operation().attempts > executor.GrantRole.patience
+    assert the_operation().failures == 0
+    member._failures.clear()
+    member.fail_next(".*/users/employee.*", "close", times=999)
+    for _ in range(executor.GrantRole.patience + 1):
+        try_again()
+    assert the_operation().failures == 0
+    member._failures.clear()
+    member.fail_next(".*/users/employee.*", "500", times=999)
+    try_again()
+    assert (the_operation().failures, Grant.objects.get().status) == (1, "applying")
+
+
+def test_a_long_outage_ends_in_no_error_of_arithmetic():
+    assert executor.backoff(100_000) <= executor.LONGEST_WAIT
+
+
+@pytest.mark.parametrize("uncounted", [0, 1, 7])
+def test_the_alarm_of_a_removal_is_raised_once_however_often_airflow_only_asked_to_wait(member, cast, uncounted):
+    grant = factories.grant_at_status("active")
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    member.fail_next("PATCH .*", "500", times=999)
+    for _ in range(executor.ALARM_AFTER - 1):
+        try_again()
+    assert Verb.GRANT_END_FAILED not in verbs()
+    member._failures.clear()
+    member.fail_next("PATCH .*", "429", times=999)
+    for _ in range(uncounted):
+        try_again()
+    assert Verb.GRANT_END_FAILED not in verbs()
+    member._failures.clear()
+    member.fail_next("PATCH .*", "500", times=999)
+    for _ in range(3):
+        try_again()
+    assert verbs().count(Verb.GRANT_END_FAILED) == 1
