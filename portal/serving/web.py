@@ -1,8 +1,11 @@
 """What the web server loads: the portal, with signs of life. Without them, it is portal.asgi."""
 
+from portal.asgi import application  # before the rest: it sets Django up
+
+# isort: split
+
 from accounts import tokens
 from portal import heartbeat
-from portal.asgi import application
 
 __all__ = ["application"]
 
