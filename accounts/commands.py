@@ -11,6 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import operator
 from accounts.operator import Operator
+from portal.audit.models import AuditEvent
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
 from portal.errors import GatehouseError
 
 
@@ -41,10 +44,21 @@ class SubcommandsCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with operator.at_the_command_line():
+            by = Operator.current(options["operator"])
             try:
-                getattr(self, f"do_{options['verb']}")(by=Operator.current(options["operator"]), options=options)
+                getattr(self, f"do_{options['verb']}")(by=by, options=options)
             except GatehouseError as error:
+                self._note(by, options["verb"], error)
                 raise Refusal(error.detail) from error
+
+    def _note(self, by: Operator, verb: str, error: GatehouseError) -> None:
+        """A refused command is an event, unless what it called has recorded one."""
+        if error.recorded:
+            return
+        command = f"{self.__module__.rpartition('.')[2]} {verb}"
+        detail = {"reason": error.reason, "said": error.detail}
+        with recording() as trail:
+            trail.add(Verb.COMMAND_REFUSED, by=by, target=command, outcome=AuditEvent.Outcome.REFUSED, detail=detail)
 
     def as_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -22,6 +22,7 @@ from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Permission
 from portal import clock, durations
+from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
@@ -35,8 +36,17 @@ SCOPES: dict[str, Permission] = {
 }
 """Every scope with the permission its owner must have, at creation and at every use."""
 
+WHY_NOT = {
+    "malformed": "it has not the form of a token",
+    "unknown": "there is no token with its key",
+    "forged": "its key is that of a token, the rest of it is not",
+    "revoked": "it has been revoked",
+    "expired": "its time is over",
+    "inactive": "its owner can no longer sign in",
+}
 MAX_DAYS = 365
 PATTERN = re.compile(r"gh_([a-z0-9]{12})_[A-Za-z0-9]{32}[A-Za-z0-9]{6}", re.ASCII)
+KEY = re.compile(r"gh_([a-z0-9]{12})_", re.ASCII)
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _WRITE_USE_EVERY = timedelta(minutes=1)
 _uses: dict[int, datetime] = {}
@@ -113,29 +123,59 @@ def revoke(*, by: User | Operator, token_id: int) -> Token:
 
 
 def authenticate(plaintext: str) -> Token | None:
-    """The live token of an active person that `plaintext` is, else None. Its use is noted, to be written later."""
-    token = _live(plaintext)
-    if token is not None:
-        _note_use(token)
+    """The live token of an active person that `plaintext` is, else None, which is recorded.
+
+    Its use is noted, to be written later.
+    """
+    token, why_not = _look_up(plaintext)
+    if why_not:
+        _record_refusal(token, why_not)
+        return None
+    assert token is not None
+    _note_use(token)
     return token
 
 
 def is_live(plaintext: str) -> bool:
-    """Whether `authenticate` would take it. Notes nothing."""
-    return _live(plaintext) is not None
+    """Whether `authenticate` would take it. Notes and records nothing; a slip costs no question to the database."""
+    return has_form(plaintext) and not _look_up(plaintext)[1]
 
 
-def _live(plaintext: str) -> Token | None:
-    match = PATTERN.fullmatch(plaintext)
-    if match is None or not _checksum_fits(plaintext):
-        return None
-    token = Token.objects.select_related("user").filter(key=match[1]).first()
-    if token is None or not hmac.compare_digest(token.digest, _digest(plaintext)):
-        return None
-    now = clock.now()
-    if token.revoked_at is not None or token.expires_at <= now or not token.user.is_active:
-        return None
-    return token
+def has_form(plaintext: str) -> bool:
+    """Whether it could be one of our tokens, by its characters and its checksum."""
+    return PATTERN.fullmatch(plaintext) is not None and _checksum(plaintext[:-6]) == plaintext[-6:]
+
+
+def _look_up(plaintext: str) -> tuple[Token | None, str]:
+    """The token whose key `plaintext` begins with, and the key of WHY_NOT that says why it opens nothing, if any."""
+    key = KEY.match(plaintext)
+    if key is None:
+        return None, "malformed"
+    token = Token.objects.select_related("user").filter(key=key[1]).first()
+    if token is None:
+        return None, "unknown"
+    if not has_form(plaintext) or not hmac.compare_digest(token.digest, _digest(plaintext)):
+        return token, "forged"
+    if token.revoked_at is not None:
+        return token, "revoked"
+    if token.expires_at <= clock.now():
+        return token, "expired"
+    return token, "" if token.user.is_active else "inactive"
+
+
+def _record_refusal(token: Token | None, why_not: str) -> None:
+    """By the token's key; what names no token of ours is not kept, it may be anybody's secret."""
+    detail = {"reason": why_not, "said": WHY_NOT[why_not]}
+    if token is not None:
+        detail |= {"owner": token.user.username, "name": token.name}
+    with recording() as trail:
+        trail.add(
+            Verb.TOKEN_REFUSED,
+            by=None,
+            target=str(token) if token else "unknown token",
+            outcome=AuditEvent.Outcome.REFUSED,
+            detail=detail,
+        )
 
 
 def _note_use(token: Token) -> None:
@@ -193,10 +233,6 @@ def _checksum(body: str) -> str:
         number, digit = divmod(number, 62)
         text = _ALPHABET[digit] + text
     return text
-
-
-def _checksum_fits(plaintext: str) -> bool:
-    return _checksum(plaintext[:-6]) == plaintext[-6:]
 
 
 def _digest(plaintext: str) -> str:

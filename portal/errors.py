@@ -14,6 +14,7 @@ class GatehouseError(Exception):
 
     status = 400
     title = "Not possible"
+    recorded = False  # whether the trail has an event of this refusal
 
     def __init__(self, detail: str, *, reason: str) -> None:
         super().__init__(detail)

@@ -11,8 +11,10 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from portal.api import described, idempotency, problems
+from portal.api.auth import Caller
 from portal.api.endpoints import audit, catalogue, dags, grants, me, operations, requests
 from portal.api.parsing import StrictParser
+from portal.audit.doors import note_refused
 from portal.errors import GatehouseError, Missing
 
 DESCRIPTION = """Ask for access to Airflow, decide, look up and run, with the same rules as the pages.
@@ -55,6 +57,9 @@ for module in (me, catalogue, requests, grants, dags, operations, audit):
 
 @api.exception_handler(GatehouseError)
 def _refused(request: HttpRequest, error: GatehouseError) -> HttpResponse:
+    caller: Caller | None = getattr(request, "auth", None)
+    if caller is not None:
+        note_refused(by=caller.user, method=request.method or "", path=request.path, error=error)
     return problems.answer(error)
 
 

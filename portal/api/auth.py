@@ -11,7 +11,8 @@ from accounts import people, tokens
 from accounts.guard import SAFE
 from accounts.models import Token, User
 from portal.api import limits
-from portal.api.problems import Unauthenticated
+from portal.api.problems import TooMany, Unauthenticated
+from portal.audit.doors import note_refused
 from portal.audit.record import recording, source
 from portal.audit.verbs import Verb
 from portal.errors import Refused
@@ -35,7 +36,7 @@ class ApiRequest(HttpRequest):
 class Bearer(HttpBearer):
     """Lets tokens in that have one of `scopes` (any token, where none is named).
 
-    Raises Unauthenticated, TooMany, Refused (`scope`), which is recorded.
+    Raises Unauthenticated (recorded where a token was sent), TooMany, Refused (`scope`), which is recorded.
     """
 
     def __init__(self, *scopes: str) -> None:
@@ -58,8 +59,12 @@ class Bearer(HttpBearer):
                 "This token is not valid: mistyped, revoked, expired, or its owner can no longer sign in.",
                 reason="invalid_token",
             )
-        limits.count(request, found)
         source.set(replace(source.get(), token=f"{found} {found.name}"))
+        try:
+            limits.count(request, found)
+        except TooMany as error:
+            note_refused(by=found.user, method=request.method or "", path=request.path, error=error)
+            raise
         if request.method in SAFE:
             people.read_once(found.user)
         caller = Caller(found.user, found, tokens.scopes_in_force(found))

@@ -71,3 +71,20 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"head at {self.seq}"
+
+
+class RepeatedRefusal(models.Model):
+    """Refusals of one kind within a short time: the first one is an event already, the others are counted here."""
+
+    key = models.CharField(max_length=64, unique=True, help_text="digest of who, verb, target and reason")
+    who = models.CharField(max_length=220, help_text="by a person, or from a network address")
+    entry = models.JSONField(help_text="the first refusal, as its event has it")
+    opened_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    repeats = models.PositiveIntegerField(default=0, help_text="refusals after the first that are no event yet")
+
+    class Meta:
+        indexes = [models.Index(fields=["who", "opened_at"]), models.Index(fields=["opened_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.repeats} more since {self.opened_at:%H:%M:%S} {self.who}"

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from django.db import models, transaction
 
 from portal import clock
+from portal.audit import refusals
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
@@ -56,7 +57,8 @@ class Trail:
     """Events of the transaction at hand, in the order in which they will be appended."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
-    refusals: list[dict[str, Any]] = field(default_factory=list)  # of joined blocks; kept although these are undone
+    # those of joined blocks are kept although these are undone; repeated ones become one event
+    refusals: list[dict[str, Any]] = field(default_factory=list)
 
     def add(
         self,
@@ -88,7 +90,8 @@ class Trail:
         }
         # cleaned here, once: the columns must say what the hashed text says, and must fit
         fitting = {name: _fit(_clean(value), PROJECTIONS[name]) for name, value in columns.items()}
-        self.entries.append({**fitting, "detail": _clean(dict(detail or {}))})
+        kept = self.refusals if outcome is AuditEvent.Outcome.REFUSED else self.entries
+        kept.append({**fitting, "detail": _clean(dict(detail or {}))})
 
 
 PROJECTIONS: dict[str, int] = {
@@ -105,8 +108,8 @@ _open = threading.local()
 def recording(*, refusal: Verb | None = None, by: Actor | None = None, target: str = "") -> Iterator[Trail]:
     """One transaction with its events. Inside another `recording` it joins that one.
 
-    refusal: the event to write when a GatehouseError leaves the block. Where a joined block and the outermost one both
-    name one, the outermost one's is written: it is what was attempted.
+    refusal: the event to write when a GatehouseError leaves the block; repeats are counted (portal.audit.refusals).
+    Where a joined block and the outermost one both name one, the outermost one's is written: it is what was attempted.
     Raises what the block raises; nothing of the block is kept then, except the record of the refusal. Must not stand
     inside a bare `transaction.atomic` (RuntimeError): what is recorded there could be undone by others.
     """
@@ -129,12 +132,13 @@ def _outermost(refusal: Verb | None, by: Actor | None, target: str) -> Iterator[
                 yield trail
             finally:
                 _open.trail = None
-            _append(trail.entries + trail.refusals)
+            _append(trail.entries + refusals.collapse(trail.refusals, nobody=SYSTEM))
     except GatehouseError as error:
         said = trail.refusals if refusal is None else [_refused(refusal, by, target, error)]
         if said:
             with transaction.atomic(durable=True):
-                _append(said)
+                _append(refusals.collapse(said, nobody=SYSTEM))
+            error.recorded = True
         raise
 
 
@@ -148,6 +152,7 @@ def _joined(outer: Trail, refusal: Verb | None, by: Actor | None, target: str) -
         del outer.entries[mark:]
         if refusal is not None and isinstance(error, GatehouseError):
             outer.refusals.append(_refused(refusal, by, target, error))
+            error.recorded = True
         raise
 
 
@@ -155,7 +160,15 @@ def _refused(verb: Verb, by: Actor | None, target: str, error: GatehouseError) -
     said = Trail()
     outcome = AuditEvent.Outcome.REFUSED
     said.add(verb, by=by, target=target, outcome=outcome, detail={"reason": error.reason, "said": error.detail})
-    return said.entries[0]
+    return said.refusals[0]
+
+
+def close_refusals() -> int:
+    """Write the events of repeated refusals whose window is over; how many. For a timer."""
+    with transaction.atomic(durable=True):
+        events = refusals.take_closed()
+        _append(events)
+    return len(events)
 
 
 def _append(entries: list[dict[str, Any]]) -> None:

@@ -22,7 +22,10 @@ SENTENCES: dict[Verb, str] = {
     Verb.TOKEN_CREATE_REFUSED: "{actor} was not given a new token{said}",
     Verb.TOKEN_REVOKED: "{actor} revoked the token {target}{token_named}",
     Verb.TOKEN_REVOKE_REFUSED: "{actor} could not revoke {target}{said}",
+    Verb.TOKEN_REFUSED: "Somebody used the token {target}{token_named} and was not let in{said}",
     Verb.PAGE_REFUSED: "{actor} was not let into {target}{said}",
+    Verb.CALL_REFUSED: "{actor} was refused {call}{said}",
+    Verb.COMMAND_REFUSED: "{actor} was refused the command {target}{said}",
     Verb.CATALOGUE_APPLIED: "{actor} put {target} in force",
     Verb.CATALOGUE_REFUSED: "{actor} could not put a new catalogue in force{said}",
     Verb.DEPLOYMENT_UP: "Airflow on {target} answers",
@@ -125,7 +128,8 @@ def in_words(event: Columns, said: Mapping[str, Any]) -> str:
         template = SENTENCES[Verb(event.verb)]
     except ValueError:  # written by a later version
         return f"{event.actor}: {event.verb} {event.target}"
-    return " ".join(template.format_map(_Words(event, said)).split())
+    words = " ".join(template.format_map(_Words(event, said)).split())
+    return f"{words} ({said['repeats']} more times within a minute)" if "repeats" in said else words
 
 
 class _Words(dict[str, str]):

@@ -19,7 +19,10 @@ class Verb(StrEnum):
     TOKEN_CREATE_REFUSED = "token.create_refused"  # noqa: S105
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     TOKEN_REVOKE_REFUSED = "token.revoke_refused"  # noqa: S105
+    TOKEN_REFUSED = "token.use_refused"  # noqa: S105
     PAGE_REFUSED = "page.view_refused"
+    CALL_REFUSED = "call.make_refused"
+    COMMAND_REFUSED = "command.run_refused"
 
     CATALOGUE_APPLIED = "catalogue.applied"
     CATALOGUE_REFUSED = "catalogue.apply_refused"

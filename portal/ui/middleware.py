@@ -15,6 +15,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone
 
 from portal import faults
+from portal.audit.doors import note_refused
 from portal.audit.record import Source, source
 from portal.errors import GatehouseError
 from portal.ui import answers
@@ -98,6 +99,8 @@ class ErrorsMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, GatehouseError):
+            if request.user.is_authenticated:
+                note_refused(by=request.user, method=request.method or "", path=request.path, error=error)
             return answers.refused(request, error)
         if faults.is_of_the_database(error):
             log.error("the database failed on %s %s: %s", request.method, request.path, error)

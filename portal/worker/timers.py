@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, connection
 
 from portal.access import actions, grants
+from portal.audit.record import close_refusals
 from portal.operations import outbox
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ DUTIES: list[Duty] = [
     Duty("let requests lapse", 1.0, actions.lapse_due),
     Duty("free what a dead worker held", 2.0, outbox.release_dead),
     Duty("free what nobody settled", 2.0, outbox.release_expired),
+    Duty("write down repeated refusals", 5.0, close_refusals),
 ]
 """In their order: what ends access comes first."""
 

@@ -142,6 +142,8 @@ def test_refused_is_exit_code_1_and_wrong_usage_2(cast):
     with pytest.raises(CommandError, match="is not an e-mail address") as refused:
         run("person", "add", "nina", "--email", "x")
     assert refused.value.returncode == 1
+    event = AuditEvent.objects.get(verb=Verb.COMMAND_REFUSED)
+    assert (event.target, event.source, event.outcome) == ("person add", "command line", "refused")
     for wrong in (["person"], ["person", "add"], ["person", "add", "nina", "--no-such"], ["token", "create"]):
         with pytest.raises(SystemExit) as usage:
             execute_from_command_line(["manage.py", *wrong])

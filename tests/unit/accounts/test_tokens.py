@@ -7,7 +7,7 @@ import time_machine
 from django.db import DatabaseError, connection
 
 from accounts import roles, tokens
-from accounts.models import Token
+from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Role
 from portal.audit.models import AuditEvent
@@ -55,18 +55,36 @@ def test_neither_the_table_nor_the_trail_holds_the_secret(employee):
 
 def test_a_slip_is_noticed_without_asking_the_database(employee, django_assert_num_queries):
     _, plaintext = make(employee)
-    last = "A" if plaintext[-1] != "A" else "B"
+    slips = [plaintext[:-1] + "AB"[plaintext[-1] == "A"], plaintext[:-1], plaintext + "x"]
+    slips += ["", "gh_", f" {plaintext}", f"{plaintext}\n"]
     with django_assert_num_queries(0):
-        for wrong in (
-            plaintext[:-1] + last,
-            plaintext[:-1],
-            plaintext + "x",
-            "",
-            "gh_",
-            f" {plaintext}",
-            f"{plaintext}\n",
-        ):
-            assert tokens.authenticate(wrong) is None
+        assert not any(tokens.is_live(wrong) for wrong in slips)
+    assert not any(tokens.authenticate(wrong) for wrong in slips)
+
+
+@pytest.mark.parametrize("why", ["malformed", "unknown", "forged", "revoked", "expired", "inactive"])
+def test_what_opens_nothing_is_recorded_by_its_key_and_never_whole(employee, why):
+    token, plaintext = make(employee)
+    sent, target = plaintext, str(token)
+    if why == "malformed":
+        sent, target = "Zm9vOmJhcg==", "unknown token"
+    elif why == "unknown":
+        sent, target = tokens._make()[0], "unknown token"
+    elif why == "forged":
+        sent = plaintext[:20] + "x" * (len(plaintext) - 20)
+    elif why == "revoked":
+        tokens.revoke(by=employee, token_id=token.pk)
+    elif why == "expired":
+        Token.objects.update(created_at=NOW - timedelta(days=9), expires_at=NOW - timedelta(days=1))
+    else:
+        User.objects.filter(pk=employee.pk).update(is_active=False)
+    for _ in range(3):
+        assert tokens.authenticate(sent) is None
+    event = last_event()
+    assert (event.verb, event.target, event.outcome) == (Verb.TOKEN_REFUSED, target, "refused")
+    assert event.detail["reason"] == why
+    assert sent not in event.payload and sent[-10:] not in event.payload
+    assert AuditEvent.objects.filter(verb=Verb.TOKEN_REFUSED).count() == 1, "the repeats are counted"
 
 
 def test_a_right_key_with_another_secret_is_nobody(employee, colleague):
@@ -97,8 +115,8 @@ def test_it_is_worth_nothing_while_its_owner_is_deactivated(employee):
 def test_revoking_ends_it_at_once_and_says_when(employee):
     token, plaintext = make(employee)
     tokens.revoke(by=employee, token_id=token.pk)
-    assert tokens.authenticate(plaintext) is None
     assert last_event().verb == Verb.TOKEN_REVOKED
+    assert tokens.authenticate(plaintext) is None
     with pytest.raises(Conflict, match="was revoked") as refusal:
         tokens.revoke(by=employee, token_id=token.pk)
     assert refusal.value.reason == "already_revoked"

@@ -138,7 +138,7 @@ def test_a_duty_is_done_at_its_interval(monkeypatch):
 def test_every_duty_of_the_workers_is_there():
     names = [duty.work.__name__ for duty in timers.DUTIES]
     assert names[0] == "expire_due", "what ends access comes first"
-    assert {"expire_due", "start_due", "lapse_due", "release_dead", "release_expired"} <= set(names)
+    assert {"expire_due", "start_due", "lapse_due", "release_dead", "release_expired", "close_refusals"} <= set(names)
     assert all(duty.every <= 5 for duty in timers.DUTIES[:3])
 
 

@@ -1,0 +1,42 @@
+"""What a door refuses before any action hears of it: every refused attempt to change something is an event."""
+
+from __future__ import annotations
+
+import re
+
+from portal.audit.models import AuditEvent
+from portal.audit.record import Actor, recording
+from portal.audit.verbs import Verb
+from portal.errors import GatehouseError
+from portal.refs import GRANT, OPERATION, REQUEST, RUN, ref
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+REFUSALS = (403, 404, 429)
+"""What answers an attempt. A slip of the pen (422) or a second click (409) that reached no action attempted nothing."""
+PREFIXES = {"requests": REQUEST, "queue": REQUEST, "grants": GRANT, "runs": RUN, "operations": OPERATION}
+ONE_THING = re.compile(rf"/({'|'.join(PREFIXES)})/(?:[A-Za-z]+-)?([0-9]{{1,18}})(?:/|$)")
+ONE_DAG = re.compile(r"/dags/([^/]+/[^/]+)")
+
+
+def note_refused(*, by: Actor, method: str, path: str, error: GatehouseError) -> None:
+    """Record that a call that would have changed something was refused, unless an action has recorded it already."""
+    if error.recorded or method in SAFE or error.status not in REFUSALS:
+        return
+    with recording() as trail:
+        trail.add(
+            Verb.CALL_REFUSED,
+            by=by,
+            target=about(path),
+            outcome=AuditEvent.Outcome.REFUSED,
+            detail={"call": f"{method} {path[:400]}", "reason": error.reason, "said": error.detail},
+        )
+    error.recorded = True
+
+
+def about(path: str) -> str:
+    """What the address of a call is about: `REQ-12`, `demo/sales_report`, else the address itself."""
+    if found := ONE_THING.search(path):
+        return ref(PREFIXES[found[1]], int(found[2]))
+    if found := ONE_DAG.search(path):
+        return found[1]
+    return path

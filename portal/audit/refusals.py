@@ -1,0 +1,127 @@
+"""Refusals that repeat: the first one is an event at once, what follows within a minute is counted and is one event.
+
+The count is a row of the database, so it holds across processes and survives a crash. It becomes an event when its
+window closes: by the worker's timer (`record.close_refusals`), or with the next refusal of its kind. However many
+refusals somebody causes, few events come of it: SEVERAL kinds of refusal of one actor have a window of their own at a
+time, and STRANGERS kinds of all who did not sign in; the others share one window for each verb.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from portal import clock
+from portal.audit.models import RepeatedRefusal
+
+WINDOW = timedelta(minutes=1)
+SEVERAL = 20
+STRANGERS = 20
+BATCH = 200
+MANY = "several"  # in the place of a target, where they are too many to be told one by one
+
+Entry = dict[str, Any]
+
+
+def collapse(entries: Iterable[Entry], *, nobody: str) -> list[Entry]:
+    """The events to write for these refusals now, inside the caller's transaction; repeats are counted instead.
+
+    nobody: the actor of an entry for which nobody is known to have signed in.
+    """
+    return [event for entry in entries for event in _one(entry, stranger=entry["actor"] == nobody)]
+
+
+def take_closed() -> list[Entry]:
+    """The events of the windows that are over, inside the caller's transaction. Each is taken once, whoever asks."""
+    over = RepeatedRefusal.objects.filter(opened_at__lte=clock.now() - WINDOW).order_by("pk")
+    events = []
+    for row in over[:BATCH]:
+        if _unchanged(row).delete()[0] and row.repeats:
+            events.append(_counted(row))
+    return events
+
+
+def _one(entry: Entry, *, stranger: bool) -> list[Entry]:
+    who = f"from {_network(entry['source'])}" if stranger else f"by {entry['actor']}"
+    key = _key(who, entry["verb"], entry["target"], entry["detail"].get("reason"))
+    if _count(key):
+        return []
+    if not RepeatedRefusal.objects.filter(key=key).exists() and _is_crowded(who, stranger):
+        return _shared(entry, who="from anywhere" if stranger else who)
+    return _open(key, who, entry)
+
+
+def _shared(entry: Entry, *, who: str) -> list[Entry]:
+    """The one window of a verb for all that has none of its own."""
+    key = _key(who, entry["verb"], MANY, None)
+    if _count(key):
+        return []
+    said = "More was refused than is recorded one by one; the refusals that follow are counted together."
+    shared = {
+        **entry,
+        "target": MANY,
+        "request": "",
+        "grant": "",
+        "operation": "",
+        "detail": {"reason": "many", "said": said},
+    }
+    return _open(key, who, shared)
+
+
+def _count(key: str) -> bool:
+    """Whether a window of this key is open; if so, one more refusal is counted in it."""
+    now = clock.now()
+    rows = RepeatedRefusal.objects.filter(key=key, opened_at__gt=now - WINDOW)
+    return bool(rows.update(repeats=F("repeats") + 1, last_at=now))
+
+
+def _open(key: str, who: str, entry: Entry) -> list[Entry]:
+    """Open the window of `key`, or open it again; where another process was first, count the refusal in its window."""
+    now = clock.now()
+    old = RepeatedRefusal.objects.select_for_update().filter(key=key).first()
+    if old is None:
+        try:
+            with transaction.atomic():
+                RepeatedRefusal.objects.create(key=key, who=who, entry=entry, opened_at=now, last_at=now)
+        except IntegrityError:
+            return [] if _count(key) else [entry]
+        return [entry]
+    if not _unchanged(old).update(entry=entry, opened_at=now, last_at=now, repeats=0):
+        return [] if _count(key) else [entry]
+    return [_counted(old), entry] if old.repeats else [entry]
+
+
+def _unchanged(row: RepeatedRefusal) -> Any:
+    return RepeatedRefusal.objects.filter(pk=row.pk, opened_at=row.opened_at, repeats=row.repeats)
+
+
+def _is_crowded(who: str, stranger: bool) -> bool:
+    rows = RepeatedRefusal.objects.filter(opened_at__gt=clock.now() - WINDOW)
+    if rows.filter(who=who).count() >= SEVERAL:
+        return True
+    return stranger and rows.filter(who__startswith="from ").count() >= STRANGERS
+
+
+def _counted(row: RepeatedRefusal) -> Entry:
+    times = {"first": row.opened_at.isoformat(), "last": row.last_at.isoformat()}
+    return {**row.entry, "detail": {**row.entry["detail"], "repeats": row.repeats, **times}}
+
+
+def _key(*parts: str | None) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _network(address: str) -> str:
+    """An IPv6 address stands for its /64, of which one machine may use every address."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # the command line
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address
