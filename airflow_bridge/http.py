@@ -104,6 +104,10 @@ class Http:
         """All that this thread asks meanwhile shares one budget: a change and its reading back are one call."""
         return self._until(self._deadline())
 
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """All that this thread asks meanwhile is over after `seconds`, or earlier."""
+        return self._until(min(self._deadline(), time.monotonic() + seconds))
+
     def _deadline(self) -> float:
         """The moment (time.monotonic) by which a call that begins now must be over."""
         return getattr(self._whole, "deadline", None) or time.monotonic() + self._budget

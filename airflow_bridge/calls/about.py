@@ -6,6 +6,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +49,9 @@ class About(People, Roles):
 
     def close(self) -> None:
         self._http.close()
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        return self._http.within(seconds)
 
     def version(self) -> str:
         return self._public(f"{self.core}/version", what="for its version", shape=lambda body: str(body["version"]))

@@ -21,6 +21,10 @@ from portal.dags.models import Run
 
 Answer = TypeVar("Answer")
 
+MOMENT = 1.5  # seconds that a page waits for Airflow; then it shows what is known
+PAGES_AT_ONCE = 2  # of one deployment and process: a slow Airflow must not hold the threads that serve everybody
+_asking: dict[str, threading.BoundedSemaphore] = {}
+
 _making = threading.Lock()
 _clients: dict[tuple[str, str], tuple[dict[str, Any], airflow_bridge.Airflow]] = {}
 _replaced: dict[tuple[str, str], airflow_bridge.Airflow] = {}
@@ -48,21 +52,45 @@ def tasks(run: Run) -> list[TaskInstance]:
 
 
 def variable(deployment: Deployment, key: str) -> str | None:
-    """A variable's value; None when Airflow has none of that name. `portal.dags.variables` says which may be asked."""
-    found = _ask(deployment, lambda airflow: airflow.variable(key))
+    """A variable's value; None when Airflow has none of that name. `portal.dags.variables` says which may be asked.
+
+    For the command line, which has time.
+    """
+    found = _patiently(deployment, lambda airflow: airflow.variable(key))
     return None if found is None else found.value
 
 
-def refresh(run: Run) -> Run:
-    """Ask Airflow for the run's state and keep it. A run that is final or not yet sent is returned as it is."""
+def refresh(run: Run, *, patient: bool = False) -> Run:
+    """Ask Airflow for the run's state and keep it. A run that is final or not yet sent is returned as it is.
+
+    patient: as long as a call may take; for the worker, which keeps nobody waiting.
+    """
     if run.is_final or run.status == Run.Status.REQUESTED:
         return run
-    seen = _ask(run.dag.deployment, lambda airflow: airflow.run(run.dag.dag_id, run.dag_run_id))
+    ask = _patiently if patient else _ask
+    seen = ask(run.dag.deployment, lambda airflow: airflow.run(run.dag.dag_id, run.dag_run_id))
     following.observe(run, seen)
     return run
 
 
 def _ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
+    """For a page: within a moment, and not while others wait for the same Airflow already. Raises Unavailable."""
+    with _making:
+        seats = _asking.setdefault(deployment.name, threading.BoundedSemaphore(PAGES_AT_ONCE))
+    if not seats.acquire(blocking=False):
+        raise Unavailable(f"Airflow on {deployment.name} is slow at the moment, and other pages wait for it already.")
+
+    def briefly(airflow: airflow_bridge.Airflow) -> Answer:
+        with airflow.within(MOMENT):
+            return question(airflow)
+
+    try:
+        return _patiently(deployment, briefly)
+    finally:
+        seats.release()
+
+
+def _patiently(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
     if deployment.status == Deployment.Status.DOWN:  # known to be away: do not make the page wait to hear it again
         raise Unavailable(f"Airflow on {deployment.name} is unreachable.")
     if deployment.refuses("runner"):  # each refusal may count towards the locking of the account

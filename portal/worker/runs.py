@@ -38,7 +38,7 @@ def follow() -> None:
 
 def follow_one(run: Run) -> None:
     with suppress(live.Unavailable):
-        live.refresh(run)
+        live.refresh(run, patient=True)
 
 
 def dags_to_look_at() -> QuerySet[Dag]:

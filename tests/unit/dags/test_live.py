@@ -6,7 +6,7 @@ import pytest
 
 from airflow_bridge import GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
 from portal.catalogue import secrets
-from portal.catalogue.models import Deployment
+from portal.catalogue.models import Dag, Deployment
 from portal.dags import live
 
 
@@ -56,3 +56,25 @@ def test_a_client_is_kept_until_something_of_it_changes(airflow, monkeypatch):
     assert second is not first
     monkeypatch.setenv("AIRFLOW_DEMO_ACCESS", "a new one")
     assert live.client(deployment, "granter") is not second
+
+
+# --- what a page may ask ---------------------------------------------------------------------------------------------
+def test_a_page_waits_a_moment_for_airflow_and_no_longer(airflow, monkeypatch):
+    dag = Dag.objects.get(dag_id="sales_report")
+    assert live.details(dag).dag_id == "sales_report"
+    monkeypatch.setattr(live, "MOMENT", 0.05)
+    airflow.fail_next("GET .*sales_report.*", "hang", times=9, seconds=60)
+    with pytest.raises(live.Unavailable, match="demo"):
+        live.details(dag)
+
+
+def test_few_pages_ask_the_same_airflow_at_once(airflow):
+    deployment = Deployment.objects.get()
+
+    def asked(depth: int) -> int:
+        return live._ask(deployment, lambda _: 1 + asked(depth - 1)) if depth else 0
+
+    assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE
+    with pytest.raises(live.Unavailable, match="Airflow on demo is slow at the moment"):
+        asked(live.PAGES_AT_ONCE + 1)
+    assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE  # the seats were given back
