@@ -11,6 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
+from accounts import attempts
 from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording, source
@@ -36,22 +37,16 @@ class AccountAdapter(DefaultAccountAdapter):
         """The address the trail records, so that limits and evidence speak of the same caller."""
         return source.get().address or request.META.get("REMOTE_ADDR") or "unknown"
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Failed attempts count per name *and* network address: who knows a colleague's name cannot lock them out.
-
-        A private hook of allauth's, but the only one; tests/unit/accounts/test_sign_in.py fails when it moves.
-        """
-        return f"{self.get_client_ip(request)} {credentials.get('username', '').lower()}"
-
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
+        """Our own limits (`attempts`) instead of allauth's, which live in a process's cache."""
+        if not attempts.allowed(request, self.get_client_ip(request), credentials.get("username", "")):
             _refused(credentials, "too_many_attempts")
-            raise
+            raise self.validation_error("too_many_login_attempts")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         user = super().authenticate(request, **credentials)
+        if user is not None:
+            attempts.succeeded(self.get_client_ip(request), credentials.get("username", ""))
         if user is not None and not user.is_active:  # allauth hands these over too; the password was right
             _refused(credentials, "inactive")
             raise ValidationError("This account has been deactivated. If that is a mistake, ask a platform admin.")

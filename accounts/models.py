@@ -64,3 +64,14 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return f"gh_{self.key}"
+
+
+class RateCount(models.Model):
+    """How often something happened; counted anew from `ends` on, in seconds since 1970 (`accounts.limits`)."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    ends = models.BigIntegerField(db_index=True)
+    count = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.key[:8]}"

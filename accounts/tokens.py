@@ -45,6 +45,7 @@ WHY_NOT = {
     "inactive": "its owner can no longer sign in",
 }
 MAX_DAYS = 365
+MAX_LIVE = 50  # tokens of one person at once
 PATTERN = re.compile(r"gh_([a-z0-9]{12})_[A-Za-z0-9]{32}[A-Za-z0-9]{6}", re.ASCII)
 KEY = re.compile(r"gh_([a-z0-9]{12})_", re.ASCII)
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -78,6 +79,7 @@ def create(
         name, wanted = name.strip(), list(dict.fromkeys(scopes))
         _check_entry(name, wanted, days)
         _check_allowed(by, person, wanted)
+        _check_number(person)
         plaintext, key = _make()
         token = Token.objects.create(
             user=person,
@@ -218,6 +220,16 @@ def _check_allowed(by: User | Operator, person: User, scopes: list[str]) -> None
         raise Refused(
             f"The scope {' and '.join(refused)} is not possible: {whose} not allow it. Possible: {', '.join(allowed)}.",
             reason="scope",
+        )
+
+
+def _check_number(person: User) -> None:
+    """The person's row is locked while their tokens are counted, so that two at once are not one too many."""
+    User.objects.select_for_update().get(pk=person.pk)
+    if person.tokens.filter(revoked_at=None, expires_at__gt=clock.now()).count() >= MAX_LIVE:
+        raise Refused(
+            f"{person.username} has {MAX_LIVE} valid tokens, which is the most. Revoke one that is not needed.",
+            reason="too_many_tokens",
         )
 
 

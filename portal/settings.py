@@ -118,7 +118,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/login"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = False  # ours are in accounts.attempts
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 
 # --- background work -------------------------------------------------------------------------------------------------

@@ -18,6 +18,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("portal.api.urls")),
 ]
 handler404 = "portal.web.errors.not_found"
-# not one of Django's: allauth asks for it when somebody tries too often
-handler429 = "portal.web.errors.too_many"
 handler500 = "portal.web.errors.server_error"

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
@@ -55,12 +54,6 @@ def _connect_here(self: socket.socket, address: object) -> None:
 
 
 socket.socket.connect = _connect_here  # type: ignore[method-assign]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_cache() -> None:
-    """Rate limits and the like count in the cache; a test starts without the counts of the one before."""
-    cache.clear()
 
 
 @pytest.fixture(autouse=True)

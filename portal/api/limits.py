@@ -1,16 +1,11 @@
-"""How often one token may call: so many calls per minute, counted in Django's cache.
-
-With the default cache each web process counts for itself; a cache they share (CACHES) makes the limit exact.
-"""
+"""How often one token may call: so many calls a minute, counted for all web processes together."""
 
 from __future__ import annotations
 
-import time
-
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 
+from accounts.limits import Limit, best_effort
 from accounts.models import Token
 from portal.api.problems import TooMany
 
@@ -18,19 +13,19 @@ WINDOW = 60  # seconds
 
 
 def count(request: HttpRequest, token: Token) -> None:
-    """Count this call. Raises TooMany over the limit; `set_headers` tells how much is left either way."""
-    limit: int = settings.API_CALLS_PER_MINUTE
-    now = int(time.time())
-    reset = WINDOW - now % WINDOW
-    key = f"api-calls:{token.pk}:{now // WINDOW}"
-    cache.add(key, 0, timeout=2 * WINDOW)
-    try:
-        calls = cache.incr(key)
-    except ValueError:  # a full cache dropped it at this moment
-        calls = 1
-    request.api_rate = (limit, max(limit - calls, 0), reset)  # type: ignore[attr-defined]
-    if calls > limit:
-        raise TooMany(f"This token may call {limit} times a minute. Try again in {reset} s.", reason="too_many_calls")
+    """Count this call. Raises TooMany over the limit; `set_headers` tells how much is left either way.
+
+    Where the database takes no writes the call is not counted: what only reads shall work all the same.
+    """
+    limit = Limit("api-calls", settings.API_CALLS_PER_MINUTE, WINDOW)
+    calls, reset = 1, WINDOW
+    with best_effort("the count of a token's calls"):
+        calls, reset = limit.count(token.pk)
+    request.api_rate = (limit.most, max(limit.most - calls, 0), reset)  # type: ignore[attr-defined]
+    if calls > limit.most:
+        raise TooMany(
+            f"This token may call {limit.most} times a minute. Try again in {reset} s.", reason="too_many_calls"
+        )
 
 
 def set_headers(request: HttpRequest, response: HttpResponse) -> None:

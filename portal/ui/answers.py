@@ -49,17 +49,6 @@ def stale_form(request: HttpRequest) -> HttpResponse:
     return _answer(request, "errors/stale.html", context, status=403)
 
 
-def too_many(request: HttpRequest) -> HttpResponse:
-    """Too many attempts in a short time."""
-    context = {
-        "title": "Too many attempts",
-        "detail": "For safety, signing in pauses for a few minutes after many attempts in a row. Nothing is locked for "
-        "good: wait five minutes, then try again.",
-        "status": 429,
-    }
-    return _answer(request, "errors/slow_down.html", context, status=429)
-
-
 def broken(request: HttpRequest) -> HttpResponse:
     """Something nobody expected. Rendered without the frame, which may be what is broken."""
     context = {"reference": getattr(request, "reference", ""), "path": request.path}

@@ -22,7 +22,3 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if error is not None and faults.is_of_the_database(error):
         return answers.unavailable(request, error)
     return answers.broken(request)
-
-
-def too_many(request: HttpRequest) -> HttpResponse:
-    return answers.too_many(request)

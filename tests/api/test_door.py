@@ -16,6 +16,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from tests import factories
 from tests.api.conftest import Program, refused
+from tests.unit.accounts.test_limits import read_only
 
 pytestmark = pytest.mark.django_db
 
@@ -221,6 +222,13 @@ def test_each_token_may_call_so_often(as_, settings, still_clock) -> None:
     assert other.get("/me").status_code == 200, "each token is counted by itself"
     still_clock.shift(61)
     assert program.get("/me").status_code == 200
+
+
+def test_reading_by_token_needs_no_write(as_) -> None:
+    program = as_("employee")
+    with read_only():
+        assert program.get("/me").status_code == 200
+        assert program.get("/requests").status_code == 200
 
 
 def test_refused_calls_count_too(as_, settings, still_clock) -> None:

@@ -7,10 +7,8 @@ import sys
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from accounts.attempts import SHARED
 from portal.peers import FORWARDING, Caller
-
-SHARED = "gatehouse.shared_address"
-"""The key that says whether many people may have the caller's address (`peers.Caller.shared`)."""
 
 
 def environ_of(scope: dict[str, Any], caller: Caller, body: bytes) -> dict[str, Any]:

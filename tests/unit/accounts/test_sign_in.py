@@ -4,6 +4,7 @@ from django.db import DatabaseError
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
+from accounts import attempts
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from tests.factories import PASSWORD
@@ -131,6 +132,38 @@ def test_trying_many_names_from_one_address_is_stopped(cast, client):
     for number in range(10):
         sign_in(client, f"name{number}", WRONG, address="10.0.0.66")
     assert "Too many attempts" in sign_in(client, "lead", address="10.0.0.66").text
+
+
+def test_an_ipv6_caller_is_its_network(cast, client):
+    for number in range(10):
+        sign_in(client, f"name{number}", WRONG, address=f"2001:db8::{number}")
+    assert "Too many attempts" in sign_in(client, "lead", address="2001:db8::ffff:1").text
+    assert sign_in(client, "lead", address="2001:db8:0:1::1").status_code == 302
+
+
+def test_another_spelling_of_a_name_is_the_same_name(cast, client):
+    for name in ("lead", "LEAD", "Lead", "ｌｅａｄ", "lEAD"):
+        sign_in(client, name, WRONG)
+    assert "Too many attempts" in sign_in(client, "lead").text
+
+
+@pytest.mark.parametrize("how", ["no proxy is named under https", "a proxy nobody trusts says for whom it calls"])
+def test_ten_mistakes_behind_an_unknown_proxy_keep_nobody_else_out(cast, client, settings, how):
+    more = {}
+    if "https" in how:
+        settings.PUBLIC_URL = "https://gatehouse.example.com"
+    else:
+        more[attempts.SHARED] = True
+
+    def attempt(name, password=PASSWORD):
+        return Client().post("/login", {"login": name, "password": password}, REMOTE_ADDR="10.0.0.66", **more)
+
+    for number in range(20):
+        attempt(f"name{number}", WRONG)
+    assert attempt("lead").status_code == 302
+    for _ in range(attempts.OF_SHARED_ADDRESS.most):
+        attempts.OF_SHARED_ADDRESS.count("10.0.0.66")
+    assert "Too many attempts" in attempt("lead2").text
 
 
 def test_right_passwords_do_not_use_up_the_attempts(cast):

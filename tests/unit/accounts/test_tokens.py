@@ -25,6 +25,18 @@ def last_event():
     return AuditEvent.objects.order_by("-seq").first()
 
 
+def test_a_person_has_so_many_tokens_at_most(employee, lead, monkeypatch):
+    monkeypatch.setattr(tokens, "MAX_LIVE", 2)
+    first, _ = make(employee)
+    make(employee)
+    with pytest.raises(Refused) as refused:
+        make(employee)
+    assert refused.value.reason == "too_many_tokens"
+    make(lead)
+    tokens.revoke(by=employee, token_id=first.pk)
+    make(employee)
+
+
 @time_machine.travel(NOW, tick=False)
 def test_a_token_is_its_owner(employee):
     token, plaintext = make(employee, scopes=["request", "read"])

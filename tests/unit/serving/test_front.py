@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from accounts.attempts import SHARED
 from portal.peers import Proxies, parse
 from portal.serving.front.app import Front, Limits
-from portal.serving.front.environ import SHARED
 
 PATIENCE = 30
 Message = dict[str, Any]

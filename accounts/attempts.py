@@ -1,0 +1,43 @@
+"""How often somebody may try to sign in: from one address, and with one name from one address.
+
+Counted before the password is looked at, so that many tries at once are counted as well; a right one is taken back.
+Who knows a colleague's name cannot lock them out elsewhere.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.limits import Limit, network_of
+from portal.text import fold
+
+SHARED = "gatehouse.shared_address"
+"""Set by the web process's front where a proxy that is not trusted stands between (portal.serving.front)."""
+
+OF_NAME = Limit("sign-in-name", 5, 300)
+OF_ADDRESS = Limit("sign-in-address", 10, 60)
+# everybody comes from this address: it must not take one person's ten mistakes to keep all of them out
+OF_SHARED_ADDRESS = Limit("sign-in-shared-address", 100, 60)
+
+
+def allowed(request: HttpRequest, address: str, name: str) -> bool:
+    """Count one attempt; whether it may be made."""
+    network = network_of(address)
+    if OF_NAME.reached(network, fold(name)):
+        return False
+    return not (OF_SHARED_ADDRESS if is_shared(request) else OF_ADDRESS).reached(network)
+
+
+def succeeded(address: str, name: str) -> None:
+    """That attempt was a right one."""
+    network = network_of(address)
+    OF_NAME.take_back(network, fold(name))
+    OF_ADDRESS.take_back(network)
+    OF_SHARED_ADDRESS.take_back(network)
+
+
+def is_shared(request: HttpRequest) -> bool:
+    """Whether many people may have the caller's address, because the proxy in front is not configured."""
+    proxy_unknown = settings.PUBLIC_URL.startswith("https://") and not settings.TRUSTED_PROXIES
+    return proxy_unknown or bool(request.META.get(SHARED))

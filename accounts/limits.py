@@ -1,0 +1,101 @@
+"""How often something may happen in a while, counted in the database: for all processes and hosts together.
+
+One row for each key. Those whose time is over are removed by whoever begins to count.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.utils.crypto import salted_hmac
+
+from accounts.models import RateCount
+
+log = logging.getLogger(__name__)
+SWEPT = 100  # old rows removed with each new window
+SHORT_WAIT = 250  # milliseconds that a write nobody depends on waits for its turn
+
+_COUNT_ONE = """
+INSERT INTO accounts_ratecount (key, ends, count) VALUES (%(key)s, %(ends)s, 1)
+ON CONFLICT (key) DO UPDATE SET
+  count = CASE WHEN accounts_ratecount.ends > %(now)s THEN accounts_ratecount.count + 1 ELSE 1 END,
+  ends = CASE WHEN accounts_ratecount.ends > %(now)s THEN accounts_ratecount.ends ELSE excluded.ends END
+RETURNING count, ends
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`most` times within `seconds` from the first time on."""
+
+    name: str
+    most: int
+    seconds: int
+
+    def count(self, *about: object) -> tuple[int, int]:
+        """Count one more for `about`: how many there were, and in how many seconds counting begins anew.
+
+        Allowed are those up to `most`.
+        """
+        now = int(time.time())
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNT_ONE, {"key": self._key(*about), "now": now, "ends": now + self.seconds})
+            found, ends = cursor.fetchone()
+        if found == 1:
+            old = RateCount.objects.filter(ends__lte=now).values_list("pk", flat=True)[:SWEPT]
+            RateCount.objects.filter(pk__in=list(old)).delete()
+        return found, ends - now
+
+    def reached(self, *about: object) -> bool:
+        """Count one more for `about`; whether that is one too many."""
+        return self.count(*about)[0] > self.most
+
+    def take_back(self, *about: object) -> None:
+        """What was counted last for `about` shall not count."""
+        RateCount.objects.filter(pk=self._key(*about), count__gt=0).update(count=F("count") - 1)
+
+    def _key(self, *about: object) -> str:
+        """Keyed and hashed: of a fixed length, and what people type by mistake cannot be read from it."""
+        return salted_hmac(f"accounts.limits.{self.name}", repr(about), algorithm="sha256").hexdigest()
+
+
+def network_of(address: str) -> str:
+    """What one caller can be expected to have: an IPv4 address, or the /64 of an IPv6 one."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    return str(found if found.version == 4 else ipaddress.ip_network(f"{found}/64", strict=False))
+
+
+@contextmanager
+def best_effort(what: str) -> Iterator[None]:
+    """A write that nobody depends on: it waits for the database only briefly, and its failure is logged, not raised."""
+    try:
+        with _short_wait(), transaction.atomic():
+            yield
+    except DatabaseError as error:
+        log.warning("%s could not be written: %s", what, error)
+
+
+@contextmanager
+def _short_wait() -> Iterator[None]:
+    """SQLite has one writer at a time. PostgreSQL waits for rows alone, and those of this module are held briefly."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        before = cursor.fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout = {SHORT_WAIT}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {before}")
