@@ -55,7 +55,7 @@ class Airflow(Protocol):
     def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
         """Hide these in the errors that this thread meets meanwhile. The credentials are hidden in all errors."""
     def within(self, seconds: float) -> AbstractContextManager[None]:
-        """A block in which all calls of this thread together take at most `seconds`; then they raise TimedOut and such."""
+        """A block in which all calls of this thread together take at most `seconds`; then TimedOut and its like."""
 
     # the Airflow itself
     def version(self) -> str: ...
