@@ -17,6 +17,8 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import recording, source
 from portal.audit.verbs import Verb
 
+LONGEST_NAME = User._meta.get_field("username").max_length or 150
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-in only: people come from the platform admin, the directory or the identity provider."""
@@ -39,6 +41,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Our own limits (`attempts`) instead of allauth's, which live in a process's cache."""
+        if len(credentials.get("username", "")) > LONGEST_NAME:  # nobody's; no need to ask the database
+            raise self.validation_error("username_password_mismatch")
         if not attempts.allowed(request, self.get_client_ip(request), credentials.get("username", "")):
             _refused(credentials, "too_many_attempts")
             raise self.validation_error("too_many_login_attempts")

@@ -13,6 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
 from accounts.models import User
+from portal import bounds
 from portal.errors import Missing
 
 Answer = TypeVar("Answer")
@@ -51,7 +52,9 @@ def is_one_of(user: User | AnonymousUser, subjects: Iterable[str]) -> bool:
 
 def by_username(name: str) -> User:
     """The person of that name, in any case of letters. Raises Missing."""
-    person = User.objects.filter(username__iexact=name.strip()).first() if name.strip() else None
+    name = name.strip()
+    known = bool(name) and len(name) <= 150 and bounds.is_storable(name)
+    person = User.objects.filter(username__iexact=name).first() if known else None
     if person is None:
         raise Missing(f"There is nobody with the user name “{name[:150]}”.", reason="unknown_person")
     return person

@@ -54,6 +54,7 @@ class Airflow(Protocol):
     def close(self) -> None: ...
     def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
         """Hide these in the errors that this thread meets meanwhile. The credentials are hidden in all errors."""
+
     def within(self, seconds: float) -> AbstractContextManager[None]:
         """A block in which all calls of this thread together take at most `seconds`; then TimedOut and its like."""
 

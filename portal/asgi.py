@@ -1,12 +1,7 @@
 """What the web server runs (granian --interface asginl): the portal behind its front."""
 
-import os
+from portal.wsgi import application as _portal  # first: it sets Django up
 
-from django.core.wsgi import get_wsgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-_portal = get_wsgi_application()
-
-from portal.serving.front.start import front  # noqa: E402 - reads the settings
+from portal.serving.front.start import front  # isort: skip
 
 application = front(_portal)

@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.web.health")),
     path("api/v1/", include("portal.api.urls")),
 ]
+handler400 = "portal.web.errors.unreadable"
 handler404 = "portal.web.errors.not_found"
 handler500 = "portal.web.errors.server_error"

@@ -24,13 +24,13 @@ def clean_text(field: str, text: str, *, required: str = "") -> str:
     required: what to say when nothing is left; empty when the field may be empty.
     """
     text = text.replace("\r\n", "\n").strip()
+    if len(text) > MAX_TEXT:
+        raise Invalid({field: f"The text has {len(text)} characters; at most {MAX_TEXT} are kept."})
     for character in text:
         category = unicodedata.category(character)
         if category == "Cs" or (category in ("Cc", "Cf") and character not in "\n\t\u200d\u200c\u00ad"):
             code = f"U+{ord(character):04X}"
             raise Invalid({field: f"The text holds an invisible character ({code}). Please take it out."})
-    if len(text) > MAX_TEXT:
-        raise Invalid({field: f"The text has {len(text)} characters; at most {MAX_TEXT} are kept."})
     if required and not text:
         raise Invalid({field: required})
     return unicodedata.normalize("NFC", text)

@@ -7,14 +7,15 @@ from datetime import UTC
 from functools import wraps
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from portal import bounds
 from portal.api import limits, problems
 from portal.audit.record import source
-from portal.errors import GatehouseError, Invalid, Missing
+from portal.errors import GatehouseError, Missing
 
 View = Callable[..., HttpResponse]
 NO_SUCH_CALL = "There is no such call. /api/v1/openapi.json lists them all."
@@ -36,6 +37,8 @@ def door(view: View) -> View:
             response = problems.answer(error)
         except Http404:
             response = problems.answer(Missing(NO_SUCH_CALL))
+        except (SuspiciousOperation, BadRequest):
+            response = problems.answer(problems.Malformed("The call could not be read.", reason="malformed"))
         except Exception as error:
             response = problems.mishap(request, error)
         finally:
@@ -68,11 +71,9 @@ def _check_sent(request: HttpRequest) -> None:
         raise problems.TooLarge(f"The body is larger than {MAX_BODY // 1024} KiB.", reason="too_large")
     if request.method == "POST" and not body.strip():
         request._body = b"{}"
-    if "\x00" in request.path:
+    if not bounds.is_storable(request.path) or len(request.path) > bounds.QUERY:
         raise Missing(NO_SUCH_CALL)
-    for name, value in request.GET.items():
-        if "\x00" in value:
-            raise Invalid({name[:40]: "The text holds a character that cannot be stored."})
+    bounds.check_fields(dict(request.GET.lists()), longest=bounds.QUERY)
 
 
 def _not_this_way(request: HttpRequest, response: HttpResponse) -> HttpResponse:

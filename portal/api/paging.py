@@ -13,9 +13,11 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 from pydantic import BaseModel, Field
 
+from portal import bounds
 from portal.api.parsing import Params
 from portal.errors import Invalid
 
+LONGEST = 1000  # characters of a cursor; one names a row by its name at most
 Item = TypeVar("Item")
 Row = TypeVar("Row", bound=Model)
 
@@ -69,6 +71,8 @@ def write_cursor(kind: str, *place: str | int) -> str:
 
 def read_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
     """The place a cursor names. Raises Invalid (`cursor`) unless it is one of this list."""
+    if len(cursor) > LONGEST:
+        raise _invalid()
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         found = json.loads(text)
@@ -88,7 +92,7 @@ def _moment(text: str) -> datetime:
         found = None
     if found is None or found.tzinfo is None:
         raise _invalid()
-    return found
+    return bounds.moment(found)
 
 
 def _invalid() -> Invalid:

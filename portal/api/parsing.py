@@ -14,7 +14,7 @@ from ninja.parser import Parser
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo, model_validator
 from pydantic import WithJsonSchema as Described
 
-from portal import durations
+from portal import bounds, durations
 from portal.api.problems import Malformed
 from portal.errors import Invalid
 
@@ -57,21 +57,17 @@ def _finite(text: str) -> float:
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in found if names.count(name) > 1)
-        raise Invalid({twin[:80]: "It is given twice."})
-    return found
+    if (twin := bounds.first_twin(name for name, _ in pairs)) is not None:
+        raise Invalid({bounds.shown(twin): "It is given twice."})
+    return dict(pairs)
 
 
 def _check(field: str, value: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Invalid({field: f"It is nested deeper than {MAX_DEPTH} levels."})
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            shown = field.encode("ascii", "replace").decode().replace("\x00", "?")
-            raise Invalid({shown[:80]: "The text holds a character that cannot be stored."})
+        if not bounds.is_storable(value):
+            raise Invalid({bounds.shown(field): "The text holds a character that cannot be stored."})
     elif isinstance(value, Mapping):
         for key, item in value.items():
             _check(field, key, depth + 1)
@@ -97,7 +93,7 @@ class Params(BaseModel):
         unknown = sorted(set(request.GET) - set(cls.model_fields)) if request else []
         if unknown:
             known = ", ".join(cls.model_fields)
-            raise Invalid({name[:40]: f"There is no such parameter; there are {known}." for name in unknown})
+            raise Invalid({bounds.shown(name): f"There is no such parameter; there are {known}." for name in unknown})
         return given
 
 
@@ -118,7 +114,7 @@ def _moment(given: Any) -> datetime:
             found = None
     if found is None or found.tzinfo is None:
         raise ValueError("Write a time as RFC 3339 has it, with its zone: 2026-11-21T09:00:00Z.")
-    return found
+    return bounds.moment(found)
 
 
 def rfc3339(moment: datetime) -> str:

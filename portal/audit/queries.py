@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from portal import bounds
 from portal.audit import labels
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
@@ -106,7 +107,7 @@ def event(seq: int) -> AuditEvent | None:
 
 
 def _text(text: str) -> str:
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not bounds.is_storable(text):
         raise ValueError("The text holds a character that cannot be searched for.")
     if len(text) > LONGEST_SEARCH:
         raise ValueError(f"The text has {len(text)} characters; at most {LONGEST_SEARCH} can be searched for.")
@@ -137,19 +138,22 @@ def _outcome(text: str) -> str:
 
 
 def _moment(text: str, *, end_of_day: bool) -> datetime | None:
-    """A date or a time; what names no time zone is meant in the reader's own."""
+    """A date or a time; what names no time zone is meant in the reader's own.
+
+    The first and the last days there are mean “without end”, as many systems write it.
+    """
     if not text:
         return None
     try:
         day = parse_date(text)
         found = None if day else parse_datetime(LOST_PLUS.sub(r"\1+\2", text))
         if day is not None:
-            found = _midnight(day + timedelta(days=1) if end_of_day else day)
-    except (ValueError, OverflowError):  # well formed, but there is no such day
+            found = _midnight(day + timedelta(days=1) if end_of_day and day < date.max else day)
+    except ValueError:  # well formed, but there is no such day
         found = None
     if found is None:
         raise ValueError(f"“{text[:40]}” is no date or time. Examples: 2026-11-21, 2026-11-21T09:00:00Z")
-    return timezone.make_aware(found) if timezone.is_naive(found) else found
+    return bounds.moment(timezone.make_aware(found) if timezone.is_naive(found) else found)
 
 
 def _midnight(day: date) -> datetime:

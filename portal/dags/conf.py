@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from portal import bounds
 from portal.catalogue.models import Dag
 from portal.errors import Invalid
 from portal.integers import TOO_LARGE, fits
@@ -42,10 +43,8 @@ def _integer(text: str) -> int:
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise Invalid({"conf": f"“{name}” is given twice."})
+    if (twin := bounds.first_twin(name for name, _ in pairs)) is not None:
+        raise Invalid({"conf": f"“{twin[:80]}” is given twice."})
     return dict(pairs)
 
 

@@ -49,6 +49,11 @@ def stale_form(request: HttpRequest) -> HttpResponse:
     return _answer(request, "errors/stale.html", context, status=403)
 
 
+def unreadable(request: HttpRequest) -> HttpResponse:
+    """What Django could not make sense of: a broken form, too many fields, another host."""
+    return HttpResponse(render_to_string("errors/unreadable.html"), status=400)
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     """Something nobody expected. Rendered without the frame, which may be what is broken."""
     context = {"reference": getattr(request, "reference", ""), "path": request.path}

@@ -12,6 +12,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return answers.stale_form(request)
 
 
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answers.unreadable(request)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return answers.missing(request, exception)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from portal import bounds
 from portal.errors import Missing
 
 
@@ -52,6 +53,9 @@ def _read(cursor: str) -> tuple[datetime, int]:
         raise Missing("This address leads to no page of the list. Start again from the list itself.")
     seconds, rest = divmod(int(micros), 1_000_000)
     try:
-        return datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest), int(pk)
+        at, number = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest), int(pk)
+        if number < 2**63:
+            return bounds.moment(at), number
+        raise OverflowError
     except (OverflowError, ValueError, OSError):
         raise Missing("This address leads to no page of the list. Start again from the list itself.") from None

@@ -10,7 +10,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal import durations
+from portal import bounds, durations
 from portal.access import tickets
 from portal.access.entry import MAX_TEXT
 from portal.access.queries import Option
@@ -98,6 +98,11 @@ class RequestForm(forms.Form):
             del self.fields["starts_at"]  # for emergencies: now or not at all
         else:
             del self.fields["confirm"]
+
+    def clean_starts_at(self) -> datetime | None:
+        """One that can be told in every time zone; whether it is possible is the action's to say."""
+        start: datetime | None = self.cleaned_data["starts_at"]
+        return bounds.moment(start).astimezone(timezone.get_current_timezone()) if start else None
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

@@ -144,7 +144,6 @@ def test_dates_are_meant_in_the_readers_own_zone() -> None:
         ({"since": "yesterday"}, "“yesterday” is no date or time."),
         ({"since": "2026-02-30"}, "“2026-02-30” is no date or time."),
         ({"since": "2026-02-30T09:00:00Z"}, "is no date or time."),
-        ({"until": "9999-12-31"}, "“9999-12-31” is no date or time."),
         ({"since": "2026-11-03", "until": "2026-11-01"}, "The end lies before the beginning."),
         ({"actor": "a\x00b"}, "The text holds a character that cannot be searched for."),
         ({"q": "a b c d e f g h i j k l m n o p q r s t u"}, "The text has 21 words; at most 20"),
