@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from accounts import people
 from accounts.models import User
 from portal import clock, durations, once, refs
-from portal.access import conflicts, entry, grants, searching
+from portal.access import conflicts, due, entry, grants, searching
 from portal.access.models import AccessRequest, Decision, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
 from portal.access.states import REQUEST, STAGE
@@ -189,18 +189,15 @@ def withdraw(*, request_id: int, by: User) -> AccessRequest:
 def lapse_due() -> int:
     """End the requests that stayed pending for as long as their policy allows; how many."""
     late = AccessRequest.objects.filter(status=R.PENDING, lapses_at__lte=clock.now())
-    done = 0
-    for request_id in late.order_by("pk").values_list("pk", flat=True)[:200]:
-        try:
-            with recording() as trail:
-                request = _locked(request_id)
-                if request.status == R.PENDING:
-                    _close(request, R.LAPSED)
-                    _record(trail, Verb.REQUEST_LAPSED, None, request)
-                    done += 1
-        except Conflict:  # decided at this very moment: that decision stands
-            continue
-    return done
+    return due.each(late.order_by("lapses_at", "pk").values_list("pk", flat=True)[:200], _lapse)
+
+
+def _lapse(request_id: int) -> None:
+    """Raises Conflict where it was decided at this very moment: that decision stands."""
+    with recording() as trail:
+        request = _locked(request_id)
+        _close(request, R.LAPSED)
+        _record(trail, Verb.REQUEST_LAPSED, None, request)
 
 
 def approved_duration(request: AccessRequest) -> timedelta:

@@ -12,7 +12,7 @@ from typing import Any
 
 from accounts.models import User
 from portal import clock, durations, refs
-from portal.access import entry
+from portal.access import due, entry
 from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
 from portal.access.states import GRANT
@@ -61,31 +61,25 @@ def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Gran
 def start_due() -> int:
     """Apply the scheduled grants whose start has come; how many."""
     rows = Grant.objects.filter(status=G.SCHEDULED, starts_at__lte=clock.now())
-    done = 0
-    for grant_id in rows.order_by("pk").values_list("pk", flat=True)[:200]:
-        try:
-            with recording() as trail:
-                grant = _locked(grant_id)
-                GRANT.move(grant, to=G.APPLYING)
-                _put(Operation.Kind.GRANT_ROLE, grant, by=None)
-                _record(trail, Verb.GRANT_STARTED, None, grant)
-                done += 1
-        except Conflict:  # ended by a person at this moment
-            continue
-    return done
+    return due.each(rows.order_by("starts_at", "pk").values_list("pk", flat=True)[:200], _start)
+
+
+def _start(grant_id: int) -> None:
+    with recording() as trail:
+        grant = _locked(grant_id)
+        GRANT.move(grant, to=G.APPLYING)
+        _put(Operation.Kind.GRANT_ROLE, grant, by=None)
+        _record(trail, Verb.GRANT_STARTED, None, grant)
 
 
 def expire_due() -> int:
     """Begin to take away the grants whose time is over; how many."""
     rows = Grant.objects.filter(status=G.ACTIVE, ends_at__lte=clock.now())
-    done = 0
-    for grant_id in rows.order_by("ends_at").values_list("pk", flat=True)[:200]:
-        try:
-            end(grant_id=grant_id, reason=Why.EXPIRED)
-            done += 1
-        except Conflict:
-            continue
-    return done
+    return due.each(rows.order_by("ends_at", "pk").values_list("pk", flat=True)[:200], _expire)
+
+
+def _expire(grant_id: int) -> None:
+    end(grant_id=grant_id, reason=Why.EXPIRED)
 
 
 def revoke(*, grant_id: int, by: User, reason: str) -> Grant:

@@ -195,7 +195,7 @@ def test_no_event_no_change(cast, what, request):
     act = {
         "revoke": lambda: grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over"),
         "hand back": lambda: grants.hand_back(grant_id=grant.pk, by=cast["employee"]),
-        "expire": lambda: grants.expire_due(),
+        "expire": lambda: grants.end(grant_id=grant.pk, reason=Grant.EndReason.EXPIRED),
         "confirm": lambda: confirm(grant),
         "fail": lambda: fail(grant),
     }[what]

@@ -1,0 +1,34 @@
+"""What time brings, for each of many rows."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, OperationalError
+
+from portal.access import due
+from portal.errors import Conflict
+
+
+@pytest.mark.parametrize("error", [Conflict("somebody was first"), ValueError("unforeseen"), IntegrityError("a row")])
+def test_one_that_cannot_be_done_keeps_none_of_the_others_waiting(error):
+    done = []
+
+    def end(number):
+        if number == 1:
+            raise error
+        done.append(number)
+
+    assert due.each([1, 2, 3], end) == 2
+    assert done == [2, 3]
+
+
+def test_a_database_that_is_away_is_not_asked_once_for_each():
+    asked = []
+
+    def end(number):
+        asked.append(number)
+        raise OperationalError("away")
+
+    with pytest.raises(OperationalError):
+        due.each([1, 2, 3], end)
+    assert asked == [1]
