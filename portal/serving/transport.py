@@ -217,6 +217,8 @@ class Transport(virtual.Transport):
 
     Channel = Channel
     driver_type = driver_name = "embedded"
+    # a folder that cannot be used is a broker that is away: the worker goes on without it, and tries again
+    connection_errors = recoverable_connection_errors = (*virtual.Transport.connection_errors, OSError)
 
     def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         # a worker looks for a signal to stop only between two calls of this

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from portal.serving.transport import Folder
 from tests.serving.waiting import end, until
@@ -142,3 +144,15 @@ def test_a_closed_consumer_gives_back_what_it_had_not_settled(tmp_path: Path) ->
     assert first.claim("q")
     first.close()
     assert Folder(tmp_path).claim("q")
+
+
+def test_a_folder_that_cannot_be_used_is_a_broker_that_is_away(tmp_path: Path) -> None:
+    """Celery tries again for ever after such an error; any other would end the worker."""
+    (tmp_path / "broker").write_text("in the way")
+    tried: list[BaseException] = []
+    with Connection("embedded://", transport_options={"folder": str(tmp_path / "broker")}) as connection:
+        with pytest.raises(OperationalError):
+            connection.ensure_connection(lambda error, pause: tried.append(error), max_retries=1, interval_start=0)
+        assert isinstance(tried[0], FileExistsError)
+        (tmp_path / "broker").unlink()
+        connection.ensure_connection(max_retries=1)
