@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 
 from accounts import people, roles
-from accounts.permissions import MATRIX, Permission
+from accounts.models import User
+from accounts.permissions import MATRIX, Permission, Role
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.errors import Refused
@@ -38,7 +39,7 @@ def requires(permission: Permission) -> Callable[[View], View]:
                 people.read_once(user)
             if not roles.has(user, permission):
                 with recording(refusal=Verb.PAGE_REFUSED, by=user, target=request.path[:400]):
-                    raise Refused(_words(permission), reason="not_permitted")
+                    raise Refused(_words(permission, user), reason="not_permitted")
             return view(request, *args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]
@@ -53,9 +54,13 @@ def public(view: AnyView) -> AnyView:
     return view
 
 
-def _words(permission: Permission) -> str:
+def _words(permission: Permission, user: User) -> str:
+    """Whom it is for, and the way to it: an admin is not sent to an admin."""
     holders = [f"{role.value}s" for role, held in MATRIX.items() if permission in held]
-    return f"This is for {' and '.join(holders)} only. If your work needs it, ask a platform admin."
+    way = "If your work needs it, ask a platform admin."
+    if Role.ADMIN in roles.roles_of(user):
+        way = "Who is an approver or an auditor is decided by gatehouse.toml: its policies and groups name them."
+    return f"This is for {' and '.join(holders)} only. {way}"
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:

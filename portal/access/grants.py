@@ -20,7 +20,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
-from portal.errors import Conflict, Missing
+from portal.errors import Conflict, Missing, Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
 
@@ -116,6 +116,20 @@ def end(*, grant_id: int, reason: Grant.EndReason, by: User | None = None, comme
             _put(Operation.Kind.REVOKE_ROLE, grant, by=by)
         said: dict[str, Any] = {"reason": comment} if comment else {}
         _record(trail, ENDS[reason], by, grant, **said)
+    return grant
+
+
+def mark_read(*, grant_id: int, by: User) -> Grant:
+    """Its holder has read that somebody else ended it. A mark for the home page, so no event.
+
+    Raises Refused (`not_yours`), Conflict when it has not been ended.
+    """
+    grant = _locked(grant_id)
+    if by.pk != grant.beneficiary_id:
+        raise Refused("Only the person who held it can mark this as read.", reason="not_yours")
+    if not grant.end_reason:
+        raise Conflict(f"{grant.ref} has not been ended.", reason="wrong_state")
+    Grant.objects.filter(pk=grant.pk, end_read_at=None).update(end_read_at=clock.now())
     return grant
 
 

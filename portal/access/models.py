@@ -173,6 +173,7 @@ class Grant(models.Model):
     end_reason = models.CharField(max_length=12, choices=EndReason, blank=True, default="")
     end_comment = models.TextField(blank=True, default="")
     ended_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, null=True, related_name="grants_ended")
+    end_read_at = models.DateTimeField(null=True, help_text="when its holder marked as read that somebody ended it")
     failure = models.TextField(blank=True, default="", help_text="why it could not be given, in words")
     apply_by = models.DateTimeField(null=True, help_text="until when it may be given; later it is given up")
     ineligible_since = models.DateTimeField(null=True, help_text="since when the policy no longer lets its holder ask")

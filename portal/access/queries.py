@@ -81,6 +81,13 @@ def held_by(user: User) -> QuerySet[Grant]:
     return rows.order_by("ends_at", "pk")
 
 
+def taken_from(user: User) -> QuerySet[Grant]:
+    """What somebody or something else ended before its time, until its holder has read so. The latest first."""
+    quiet = (Grant.EndReason.EXPIRED, Grant.EndReason.HANDED_BACK, "")
+    rows = Grant.objects.filter(beneficiary=user, end_read_at=None).exclude(end_reason__in=quiet)
+    return rows.select_related("entitlement__deployment", "request", "ended_by").order_by("-pk")
+
+
 def approvers_of(stage: Stage, *, request: AccessRequest | None = None) -> list[User]:
     """Who may decide this stage as groups stand now; given its request, without those who cannot decide their own."""
     able = people.members(approver.subject for approver in stage.approvers.all())

@@ -11,13 +11,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portal.demo import deployments, place
+from portal.demo.waiting import Waiting, sizes
 from portal.serving.supervisor import STAY_DOWN
 
+if TYPE_CHECKING:  # Django's settings are not read yet where this module is loaded
+    from portal.catalogue.models import Deployment
+    from portal.demo.airflow import AirflowServer
+
 AIRFLOW_ADMIN = ("admin", "gatehouse-demo")
-PATIENCE = 60.0
+STILL = 120.0  # seconds in which nothing moves: then it is not the machine that is slow
 
 
 def run_airflow(ports: Mapping[str, int]) -> int:
@@ -33,12 +38,11 @@ def run_airflow(ports: Mapping[str, int]) -> int:
     try:
         python = airflow.ensure_environment(report=place.say, release=release)
         with airflow.AirflowServer(
-            deployment.home, port, python=python, admin=AIRFLOW_ADMIN, release=release
+            deployment.home, port, python=python, admin=AIRFLOW_ADMIN, release=release, report=place.say
         ) as server:
             place.say(f"{deployment.title} answers at {server.url}")
-            airflow.ensure_service_accounts(
-                server, granter=("gatehouse-access", access), runner=("gatehouse-runs", runs), api=release.api
-            )
+            waiting = Waiting(still=STILL, say=place.say, moved=lambda: sizes([server.logs]))
+            _ensure_accounts(server, waiting, granter=access, runner=runs, api=release.api)
             place.say(f"Gatehouse has its two accounts in {deployment.title}")
             deployment.ready.touch()
             while server.pid:
@@ -47,6 +51,21 @@ def run_airflow(ports: Mapping[str, int]) -> int:
     except (airflow.NotInstalled, airflow.AirflowNotUp, BridgeError) as error:
         sys.stderr.write(f"\n{error}\n")
         return STAY_DOWN
+
+
+def _ensure_accounts(server: AirflowServer, waiting: Waiting, *, granter: str, runner: str, api: str) -> None:
+    """An Airflow that does not answer in time is asked again: what is there already stays."""
+    from airflow_bridge import RateLimited, Unreachable
+    from portal.demo import airflow
+
+    accounts = {"granter": ("gatehouse-access", granter), "runner": ("gatehouse-runs", runner)}
+    while True:
+        try:
+            return airflow.ensure_service_accounts(server, api=api, **accounts)
+        except (Unreachable, RateLimited) as error:
+            if not waiting.goes_on(f"Gatehouse's two accounts in Airflow ({error})"):
+                raise
+            time.sleep(1)
 
 
 def setup() -> int:
@@ -94,22 +113,39 @@ def _apply_catalogue() -> bool:
             return False
     place.say("the catalogue is in force")
     for deployment in Deployment.objects.filter(retired_at=None):
-        health.look_at(deployment)
-        if deployment.status != Deployment.Status.UP:
+        if not _works_with(deployment, look=health.look_at, waiting=_waiting()):
             sys.stderr.write(f"\nGatehouse cannot work with {deployment.name}: {deployment.status_detail}\n")
             return False
     return True
 
 
+def _works_with(deployment: Deployment, *, look: Callable[[Deployment], None], waiting: Waiting) -> bool:
+    """Look at an Airflow until it is found up. One that refuses the account will go on doing so."""
+    while True:
+        look(deployment)
+        if deployment.status == deployment.Status.UP:
+            return True
+        refused = deployment.status == deployment.Status.NEEDS_REAUTHENTICATION
+        if refused or not waiting.goes_on(
+            f"Airflow on {deployment.name}: {deployment.status_detail or 'no answer yet'}"
+        ):
+            return False
+        time.sleep(1)
+
+
+def _waiting() -> Waiting:
+    return Waiting(still=STILL, say=place.say, moved=lambda: sizes([place.LOGS, *place.FOLDER.glob("airflow*/logs")]))
+
+
 def _wait_for_portal(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    waiting = _waiting()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback never goes through a proxy
     while True:
         try:
             with opener.open(f"{url}/health/ready", timeout=5):
                 return
         except OSError as error:
-            if time.monotonic() > deadline:
+            if not waiting.goes_on(f"the portal at {url} ({error})"):
                 log = place.LOGS / "web.log"
                 end = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
                 sys.exit(f"\nThe portal does not answer at {url} ({error}).\n--- end of {log}\n{end}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
-from django.views.decorators.http import require_GET, require_POST
+from django.urls import path, reverse
+from django.views.decorators.http import require_GET
 
 from accounts import people, roles
 from accounts.guard import requires
@@ -21,6 +21,7 @@ from portal.errors import Invalid, Refused
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists, paging, request_page
+from portal.web.acting import acts_from
 
 PAGE = 50
 
@@ -54,17 +55,23 @@ def _whose(request: Request) -> User:
     return people.by_username(name)
 
 
-@require_POST
+def _page_of(request: Request, ref: str) -> str:
+    """The request of a grant, which has all that can be done about it."""
+    grant = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
+    return f"{reverse('request_detail', args=[grant.request.ref])}#act"
+
+
 @requires(Permission.REQUEST)
+@acts_from(_page_of)
 def grant_hand_back(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grant = grants.hand_back(grant_id=held.pk, by=request.user)
-    messages.success(request, f"You handed back {_named(grant)}. Airflow is told now.")
+    messages.success(request, f"You handed back {_named(grant)}.")
     return redirect("request_detail", grant.request.ref)
 
 
-@require_POST
 @requires(Permission.HOME)
+@acts_from(_page_of)
 def grant_revoke(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     try:
@@ -73,16 +80,26 @@ def grant_revoke(request: Request, ref: str) -> HttpResponse:
         asked = queries.request_for(request.user, held.request_id)
         context = {**request_page.context(request.user, asked), "wrong": error.fields}
         return render(request, "requests/detail.html", context, status=error.status)
-    messages.success(request, f"You revoked {_named(grant)} of {grant.beneficiary.username}. Airflow is told now.")
+    what = f"“{grant.entitlement.title}” access on {grant.entitlement.deployment.name}"
+    messages.success(request, f"You revoked {grant.beneficiary.username}'s {what}.")
     return redirect("request_detail", grant.request.ref)
 
 
-@require_POST
+@requires(Permission.HOME)
+@acts_from(_page_of)
+def grant_read(request: Request, ref: str) -> HttpResponse:
+    """The holder has read on the home page that the access was taken away."""
+    held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
+    grants.mark_read(grant_id=held.pk, by=request.user)
+    return redirect("home")
+
+
 @requires(Permission.REPAIR)
+@acts_from(_page_of)
 def grant_retry(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grant = grants.retry(grant_id=held.pk, by=request.user)
-    messages.success(request, f"{grant.ref} is tried again now.")
+    messages.success(request, f"You asked for another try of {grant.ref}.")
     return redirect("request_detail", grant.request.ref)
 
 
@@ -94,5 +111,6 @@ urlpatterns = [
     path("access", access, name="access"),
     path("grants/<str:ref>/hand-back", grant_hand_back, name="grant_hand_back"),
     path("grants/<str:ref>/revoke", grant_revoke, name="grant_revoke"),
+    path("grants/<str:ref>/read", grant_read, name="grant_read"),
     path("grants/<str:ref>/retry", grant_retry, name="grant_retry"),
 ]

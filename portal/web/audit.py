@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
-from django.urls import path
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import path, reverse
+from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
@@ -19,6 +19,7 @@ from portal.errors import Invalid
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import audit_view
+from portal.web.acting import acts_from
 from portal.web.audit_form import AuditFilter
 
 
@@ -53,8 +54,8 @@ def audit_export(request: Request) -> HttpResponseBase:
     return response
 
 
-@require_POST
 @requires(Permission.AUDIT)
+@acts_from(lambda request: reverse("audit"))
 def audit_verify(request: Request) -> HttpResponse:
     """Recompute the whole chain; what was found is an event, and shown on the trail's page."""
     result = verify_and_record(by=request.user)

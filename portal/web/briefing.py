@@ -151,7 +151,7 @@ def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     approved = f"You approved {request.ref} for {durations.words(given)}{less}."
     if request.grant.status == Grant.Status.SCHEDULED and request.starts_at:
         return f"{approved} {person} gets {what} when it starts, {durations.until(request.starts_at)}."
-    return f"{approved} Gatehouse now gives {person} {what} and checks that Airflow shows it."
+    return f"{approved} The request's page follows how {person} gets {what}."
 
 
 def _waits_for(request: AccessRequest) -> str:

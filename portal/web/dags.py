@@ -10,9 +10,9 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.dateparse import parse_datetime
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
 from accounts.models import User
@@ -27,6 +27,7 @@ from portal.operations.models import Operation
 from portal.ui import words
 from portal.ui.htmx import render
 from portal.ui.request import Request
+from portal.web.acting import acts_from
 from portal.web.dag_forms import RunForm, SwitchForm
 from portal.web.dag_params import Live, ask
 
@@ -53,8 +54,12 @@ def dag_detail(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     return render(request, "dags/dag_detail.html", _page(request, option, live=live), part=part)
 
 
-@require_POST
+def _page_of(part: str) -> Callable[[Request, str, str], str]:
+    return lambda request, deployment, dag_id: f"{reverse('dag_detail', args=[deployment, dag_id])}#{part}"
+
+
 @requires(Permission.OPERATE)
+@acts_from(_page_of("run"))
 def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     """Start a run. The form's one-time key makes a double click one run."""
     option = queries.dag_for(request.user, deployment, dag_id)
@@ -71,15 +76,15 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     return redirect("run_detail", ref=run.ref)
 
 
-@require_POST
 @requires(Permission.OPERATE)
+@acts_from(_page_of("switch"))
 def dag_pause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     done = "Gatehouse now pauses it in Airflow: running tasks finish, nothing new starts."
     return _switch(request, deployment, dag_id, actions.pause, done)
 
 
-@require_POST
 @requires(Permission.OPERATE)
+@acts_from(_page_of("switch"))
 def dag_unpause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     done = "Gatehouse now unpauses it in Airflow: waiting runs start, and its schedule goes on."
     return _switch(request, deployment, dag_id, actions.unpause, done)

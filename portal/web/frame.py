@@ -79,8 +79,8 @@ DEMO_PEOPLE = {
     "admin": "looks after the deployments",
 }
 DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, documented, and not a secret
-# the four places of the bar on a phone: the first four of these that a person has
-BAR = ("home", "queue", "request_new", "dag_list", "access")
+# the four places of the bar on a phone: home, the first two of these that a person has, and what they hold
+BAR = ("queue", "audit", "deployment_list", "request_new", "dag_list")
 
 # where it refuses one account, the work of the other goes on
 REFUSED = {"granter": ("account for access", "The access you ask for"), "runner": ("account for runs", "What you run")}
@@ -132,7 +132,8 @@ class Frame:
 
     @cached_property
     def bar(self) -> list[Place]:
-        return [self._by_name[name] for name in BAR if name in self._by_name][:4]
+        first = [name for name in BAR if name in self._by_name][:2]
+        return [self._by_name[name] for name in ("home", *first, "access") if name in self._by_name]
 
     @cached_property
     def others(self) -> list[Place]:

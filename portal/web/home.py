@@ -36,6 +36,7 @@ def home(request: Request) -> HttpResponse:
         "decide": _decide(user) if roles.has(user, Permission.DECIDE) else None,
         "trail": {"check": audit_view.last_check()} if roles.has(user, Permission.AUDIT) else None,
         "deployments": catalogue.deployments_in_force() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
+        "taken": list(access.taken_from(user)[:SHOWN]),
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
         "waiting": [(asked, _step(asked)) for asked in waiting[:SHOWN]],
         "more_waiting": len(waiting) > SHOWN,

@@ -10,6 +10,8 @@ from portal.access.models import AccessRequest, Grant
 
 R, G = AccessRequest.Status, Grant.Status
 ON_ITS_WAY = Q(status=R.PENDING) | Q(grant__status__in=[G.SCHEDULED, G.APPLYING, G.FAILED])
+CLOSED = Q(status__in=[R.DENIED, R.WITHDRAWN, R.LAPSED]) | Q(grant__status=G.ENDED)
+HELD = Q(grant__status__in=[G.ACTIVE, G.ENDING])
 
 
 def asked_by(user: User) -> QuerySet[AccessRequest]:
@@ -27,8 +29,14 @@ def is_in_airflow(grant: Grant) -> bool:
     return grant.status in (G.ACTIVE, G.ENDING)
 
 
-def settled(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
-    return rows.exclude(ON_ITS_WAY)
+def held(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+    """Requests whose access is there now."""
+    return rows.filter(HELD)
+
+
+def closed(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+    """Requests from which nothing more will come: not approved, or given and ended."""
+    return rows.filter(CLOSED)
 
 
 def past_of(user: User) -> QuerySet[Grant]:

@@ -7,9 +7,9 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts import people, roles, tokens
 from accounts.guard import requires
@@ -19,6 +19,7 @@ from portal import clock, refs
 from portal.errors import Invalid, Refused
 from portal.ui.htmx import render
 from portal.ui.request import Request
+from portal.web.acting import acts_from
 from portal.web.profile_forms import PreferencesForm, TokenForm
 
 
@@ -36,8 +37,8 @@ def profile(request: Request) -> HttpResponse:
 
 
 @never_cache
-@require_POST
 @requires(Permission.HOME)
+@acts_from(lambda request: f"{reverse('profile')}#tokens")
 def token_create(request: Request) -> HttpResponse:
     """Answers with the page itself: the token's text is shown this once and kept nowhere."""
     form, status = TokenForm(request.POST, user=request.user), 422
@@ -52,8 +53,8 @@ def token_create(request: Request) -> HttpResponse:
     return _page(request, status=status, token_form=form)
 
 
-@require_POST
 @requires(Permission.HOME)
+@acts_from(lambda request, token_id: f"{reverse('profile')}#tokens")
 def token_revoke(request: Request, token_id: str) -> HttpResponse:
     token = tokens.revoke(by=request.user, token_id=refs.parse("token", token_id))
     messages.success(request, f"“{token.name}” is revoked. Programs that use it are refused from now on.")

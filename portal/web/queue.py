@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
@@ -21,6 +21,7 @@ from portal.errors import Conflict, GatehouseError, Invalid, Refused
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import briefing, paging
+from portal.web.acting import acts_from
 from portal.web.decision_forms import ApproveForm, DecisionForm, DenyForm
 
 PAGE = 50
@@ -47,15 +48,20 @@ def queue_item(request: Request, ref: str) -> HttpResponse:
     return render(request, "queue/queue.html", context, part=part)
 
 
-@require_POST
+def _item(request: Request, ref: str) -> str:
+    place = urlencode({"after": _after(request)}) if _after(request) else ""
+    return f"{reverse('queue_item', args=[ref])}{'?' if place else ''}{place}"
+
+
 @requires(Permission.DECIDE)
+@acts_from(_item)
 def request_approve(request: Request, ref: str) -> HttpResponse:
     form = ApproveForm(request.POST)
     return _decide(request, ref, form, lambda pk, given: actions.approve(request_id=pk, by=request.user, **given))
 
 
-@require_POST
 @requires(Permission.DECIDE)
+@acts_from(_item)
 def request_deny(request: Request, ref: str) -> HttpResponse:
     form = DenyForm(request.POST)
     return _decide(request, ref, form, lambda pk, given: actions.deny(request_id=pk, by=request.user, **given))

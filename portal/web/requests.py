@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.urls import path, reverse
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.guard import requires
 from accounts.permissions import Permission
@@ -20,10 +20,12 @@ from portal.errors import Conflict, Invalid, Refused
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists, paging, policy_words, request_page, request_words
+from portal.web.acting import acts_from
 from portal.web.request_forms import RequestForm
 
 PAGE = 25
-TABS = {"open": "Open", "closed": "Closed", "all": "All"}
+TABS = {"open": "Open", "held": "Held now", "closed": "Closed", "all": "All"}
+CHOSEN = {"open": lists.on_its_way, "held": lists.held, "closed": lists.closed}
 
 
 @require_GET
@@ -32,8 +34,7 @@ def request_list(request: Request) -> HttpResponse:
     """What the reader asked for, or was asked for on their behalf."""
     tab = request.GET.get("show", "open")
     rows = lists.asked_by(request.user)
-    if tab in ("open", "closed"):
-        rows = lists.on_its_way(rows) if tab == "open" else lists.settled(rows)
+    rows = CHOSEN[tab](rows) if tab in CHOSEN else rows
     page = paging.newest_first(rows, after=request.GET.get("after", ""), size=PAGE)
     context = {"page": page, "tabs": TABS, "tab": tab if tab in TABS else "all"}
     return render(request, "requests/list.html", context, part="requests")
@@ -102,8 +103,8 @@ def request_detail(request: Request, ref: str) -> HttpResponse:
     return render(request, "requests/detail.html", context, part="progress")
 
 
-@require_POST
 @requires(Permission.REQUEST)
+@acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
 def request_withdraw(request: Request, ref: str) -> HttpResponse:
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     actions.withdraw(request_id=asked.pk, by=request.user)

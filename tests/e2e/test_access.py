@@ -47,7 +47,8 @@ def test_asked_approved_verified_handed_back(airflow, enter):
     assert "User" in airflow.roles_of("employee")
 
     employee.get_by_role("link", name="My access").first.click()
-    employee.get_by_role("button", name="Hand back Work with DAGs on demo").click()
+    employee.locator("summary", has_text="Hand back").click()
+    employee.get_by_role("button", name="Hand back Work with DAGs").click()
     expect(employee.get_by_text(re.compile("You handed back .*Work with DAGs.* on demo"))).to_be_visible()
     work_off()
     expect(employee.get_by_role("list", name="What happened and what comes")).to_contain_text("Airflow confirms")

@@ -159,6 +159,7 @@ def test_asked_approved_verified_run_paused_handed_back_and_all_of_it_in_the_tra
         assert dag is not None and dag.paused is (verb == "Pause")
 
     employee.goto("/access")
+    employee.locator("summary", has_text="Hand back").click()
     employee.get_by_role("button", name=re.compile("^Hand back")).click()
     line(employee, "Airflow confirms that it is gone")
     user = airflow.find_user(username="employee", email="employee@example.com")

@@ -336,4 +336,4 @@ def test_a_dag_airflow_never_told_about_cannot_be_switched(client_as):
 
 def test_nothing_is_done_by_following_a_link(client_as):
     for name in ("runs", "pause", "unpause"):
-        assert client_as("colleague").get(f"{SALES}/{name}").status_code == 405
+        assert client_as("colleague").get(f"{SALES}/{name}")["Location"].partition("#")[0] == SALES

@@ -57,6 +57,13 @@ FOUND = {
 }
 
 
+def test_nothing_is_called_healthy_while_it_is_unreachable(client_as):
+    Deployment.objects.update(found=FOUND, status="down", status_since=timezone.now())
+    text = Page(client_as("admin").get("/deployments")).text
+    assert "not known while it is unreachable" in text
+    assert "healthy" not in text
+
+
 def test_what_was_found_there(client_as):
     Deployment.objects.update(found=FOUND)
     page = Page(client_as("admin").get("/deployments"))

@@ -30,7 +30,9 @@ def test_an_address_that_leads_nowhere(client_as):
         assert response.status_code == 404
         page = Page(response)
         assert "There is no page at this address." in page.text
-        assert "/" in page.links
+        assert ("menu" in page.text) is bool(who)
+        assert ("/" if who else "/login") in page.links
+        assert ("/requests" in page.links) is bool(who)
 
 
 def test_a_page_one_may_not_see(client_as):
@@ -39,6 +41,13 @@ def test_a_page_one_may_not_see(client_as):
     page = Page(response)
     assert "This is for auditors and admins only." in page.text
     assert "The attempt is in the audit trail." in page.text
+    assert "ask a platform admin" in page.text
+
+
+def test_an_admin_is_not_sent_to_an_admin(client_as):
+    page = Page(client_as("admin").get("/queue"))
+    assert "This is for approvers only. Who is an approver or an auditor is decided by gatehouse.toml" in page.text
+    assert "ask a platform admin" not in page.text
 
 
 def test_for_htmx_a_refusal_goes_to_the_messages_of_the_page_that_is_there(client_as):

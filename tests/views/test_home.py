@@ -74,3 +74,32 @@ def test_who_oversees_sees_the_trail_and_the_deployments_first(client_as):
     client_as("auditor").post("/audit/verify")
     assert "by auditor: unbroken up to event" in Page(client_as("auditor").get("/")).text
     assert "Oversee" not in Page(client_as("lead").get("/")).text
+
+
+def test_access_that_somebody_took_away_is_told_until_it_is_read(client_as):
+    taken = grant_at_status("ended", ended="revoked")
+    grant_at_status("ended", ended="handed_back", entitlement="demo/role/Viewer")
+    client = client_as("employee")
+    text = Page(client.get("/")).text
+    assert "Work with DAGs on demo was revoked by admin" in text
+    assert "no longer needed" in text
+    assert "Look around" not in text
+    assert "was revoked by admin" in Page(client.get("/")).text  # looking is not reading
+    assert client_as("lead").post(f"/grants/{taken.ref}/read").status_code == 403
+    assert client.post(f"/grants/{taken.ref}/read")["Location"] == "/"
+    assert "was revoked" not in Page(client.get("/")).text
+
+
+def test_it_is_told_while_it_is_still_being_taken_away(client_as):
+    grant_at_status("ending", ended="revoked")
+    assert "was revoked by admin" in Page(client_as("employee").get("/")).text
+
+
+def test_handing_back_asks_once_and_everywhere_the_same(client_as):
+    held = grant_at_status("active")
+    client = client_as("employee")
+    for address in ("/", "/access", f"/requests/{held.request.ref}"):
+        html = client.get(address).content.decode()
+        ask = html.partition(f'action="/grants/{held.ref}/hand-back"')[0].rpartition("<details")[2]
+        assert 'class="ask"' in ask and "</details>" not in ask, address
+        assert "is taken away in Airflow at once. You can ask again when you need it." in html

@@ -1,9 +1,12 @@
 """My requests: the tabs, whose they are, and paging."""
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from django.utils import timezone
 
+from portal.access import actions
 from portal.access.models import AccessRequest
 from portal.web import requests as pages
 from tests.factories import grant_at_status, request_at_status
@@ -17,15 +20,26 @@ def refs(response) -> list[str]:
     return [link.rpartition("/")[2] for link in dict.fromkeys(page.links) if link.startswith("/requests/REQ-")]
 
 
-def test_open_closed_and_all(client_as):
+def test_open_held_closed_and_all(client_as):
     waiting = request_at_status("pending", entitlement="demo/role/Op").ref
     denied = request_at_status("denied").ref
     active = grant_at_status("active").request.ref
+    ended = grant_at_status("ended", entitlement="demo/dag/sales_report/view").request.ref
     applying = grant_at_status("applying", entitlement="demo/role/Viewer").request.ref
     client = client_as("employee")
     assert set(refs(client.get("/requests"))) == {waiting, applying}
-    assert set(refs(client.get("/requests?show=closed"))) == {denied, active}
-    assert set(refs(client.get("/requests?show=all"))) == {waiting, applying, denied, active}
+    assert set(refs(client.get("/requests?show=held"))) == {active}
+    assert set(refs(client.get("/requests?show=closed"))) == {denied, ended}
+    assert set(refs(client.get("/requests?show=all"))) == {waiting, applying, denied, active, ended}
+
+
+def test_the_lists_name_the_time_that_was_granted(client_as, lead):
+    made = request_at_status("pending")
+    actions.approve(request_id=made.pk, by=lead, duration=timedelta(hours=2))
+    for address in ("/requests", "/"):
+        text = Page(client_as("employee").get(address)).text
+        assert "Work with DAGs on demo for 2 hours" in text
+        assert "for 8 hours" not in text
 
 
 def test_only_ones_own_even_for_who_may_see_all(client_as):

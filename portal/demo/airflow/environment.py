@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from portal.demo.airflow.releases import AIRFLOW_3, Release
+from portal.demo.waiting import SAY_EVERY, sizes
 
 Report = Callable[[str], None]
 SPACE_NEEDED = 600  # MB: the environment and the downloads on the way to it
@@ -44,7 +45,7 @@ def ensure_environment(folder: Path | None = None, report: Report = print, *, re
                 f"Airflow {release.version} needs about {SPACE_NEEDED} MB in {folder.parent}; {free} MB are free."
             )
         report(f"installing Airflow {release.version} into {folder} (once)")
-        _install(folder, release, base)
+        _install(folder, release, base, report)
         marker.write_text(wanted)
     return python
 
@@ -87,7 +88,7 @@ def _only_one(path: Path, report: Report) -> Iterator[None]:
         yield
 
 
-def _install(folder: Path, release: Release, base: str) -> None:
+def _install(folder: Path, release: Release, base: str, report: Report) -> None:
     """With uv where there is one, else, or where uv cannot reach its index, with pip and its own configuration."""
     python = str(folder / "bin" / "python")
     ways = [
@@ -102,7 +103,7 @@ def _install(folder: Path, release: Release, base: str) -> None:
         ways.insert(0, (create, install))
     failures: list[str] = []
     for commands in ways:
-        if (failure := _run(commands)) is None:
+        if (failure := _run(commands, lambda: report(_so_far(folder, release)))) is None:
             return
         failures.append(failure)
     raise NotInstalled(
@@ -118,15 +119,34 @@ def _uv() -> list[str] | None:
     return [found] if found else None
 
 
-def _run(commands: Sequence[Sequence[str]]) -> str | None:
-    """Run the commands one after the other; what the first failing one had to say, or None when all went well."""
+def _so_far(folder: Path, release: Release) -> str:
+    return f"still installing Airflow {release.version}: {sizes([folder]) // 2**20} MB so far"
+
+
+def _run(commands: Sequence[Sequence[str]], still: Callable[[], None] = lambda: None) -> str | None:
+    """Run the commands one after the other; what the first failing one had to say, or None when all went well.
+
+    still: called every SAY_EVERY seconds while one runs.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     for command in commands:
-        done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-        if done.returncode:
-            return f"{' '.join(command[:4])}... ended with {done.returncode}:\n" + "\n".join(
-                done.stdout.splitlines()[-15:]
-            )
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            said = _finished(process, still)
+        if process.returncode:
+            return f"{' '.join(command[:4])}... ended with {process.returncode}:\n" + "\n".join(said.splitlines()[-15:])
     return None
+
+
+def _finished(process: subprocess.Popen[str], still: Callable[[], None]) -> str:
+    """What a process said, once it has ended. Ends it where we are told to end meanwhile."""
+    try:
+        while True:
+            try:
+                return process.communicate(timeout=SAY_EVERY)[0]
+            except subprocess.TimeoutExpired:
+                still()
+    except BaseException:
+        process.kill()
+        raise

@@ -24,6 +24,7 @@ from typing import Any
 from portal.demo.airflow import keeper
 from portal.demo.airflow.environment import Report
 from portal.demo.airflow.releases import AIRFLOW_3, DAGS, Release
+from portal.demo.waiting import Waiting, sizes
 
 
 class AirflowNotUp(Exception):
@@ -35,6 +36,7 @@ class AirflowServer:
 
     python: of the environment made by `ensure_environment`. admin: user name and password of its first account.
     accounts: of a release that keeps them in its configuration, the others: user name -> (password, role).
+    report: is told what is being done, and what is waited for.
     `start()` and `wait_until_ready()` bring it up, `stop()` ends it; as a context manager it does all three.
     """
 
@@ -48,6 +50,7 @@ class AirflowServer:
         accounts: Mapping[str, tuple[str, str]] | None = None,
         dags: Path = DAGS,
         release: Release = AIRFLOW_3,
+        report: Report = lambda line: None,
     ) -> None:
         self.home = home.absolute()
         self.port = port
@@ -56,6 +59,7 @@ class AirflowServer:
         self.accounts = {**(accounts or {}), admin[0]: (admin[1], "admin")}
         self.dags = dags.absolute()
         self.release = release
+        self.report = report
         self.logs = self.home / "logs" / "processes"
         self._keeper: subprocess.Popen[bytes] | None = None
 
@@ -80,7 +84,7 @@ class AirflowServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def prepare(self, report: Report = lambda line: None) -> None:
+    def prepare(self) -> None:
         """Create database and first account, once per `home`. Raises AirflowNotUp."""
         done = self.home / "prepared"
         wanted = f"{self.release.name} {self.admin[0]}\n"
@@ -89,13 +93,13 @@ class AirflowServer:
             self._write_private("passwords.json", {name: password for name, (password, _) in self.accounts.items()})
         if done.exists() and done.read_text() == wanted:
             return
-        report("creating Airflow's database")
+        self.report(f"creating the database of Airflow {self.release.version}")
         self.airflow("db", "migrate")
         if (file := self.home / "airflow.db").exists():
             with contextlib.closing(sqlite3.connect(file)) as database:
                 database.execute("PRAGMA journal_mode=WAL")  # as Airflow 3: who reads does not wait for who writes
         if self.release.accounts == "database":
-            report("creating Airflow's administrator")
+            self.report(f"creating the administrator of Airflow {self.release.version}")
             self.ensure_admin()
         done.write_text(wanted)
 
@@ -106,11 +110,12 @@ class AirflowServer:
         # the password goes by standard input: arguments can be read by everybody on the machine
         self.airflow("users", "create", "--role", "Admin", *person, given=f"{password}\n{password}\n")
 
-    def start(self, report: Report = lambda line: None) -> None:
+    def start(self) -> None:
         """Prepare it where needed and start its processes; does not wait for them. Raises AirflowNotUp."""
         if self.pid:
             return
-        self.prepare(report)
+        self.prepare()
+        self.report(f"starting the processes of Airflow {self.release.version}")
         components = {
             name: [str(self.python), "-m", "airflow", *(self._fill(argument) for argument in arguments)]
             for name, arguments in self.release.components.items()
@@ -149,17 +154,17 @@ class AirflowServer:
     def wait_until_ready(self, timeout: float = 300, *, dags: Iterable[str] | None = None) -> None:
         """Return when every part is healthy, the administrator can sign in, and the DAGs are known.
 
-        dags: their ids; by default those of the files in the DAG folder. Raises AirflowNotUp.
+        timeout: seconds without any change, in what is missing and in the logs. dags: their ids; by default those of
+        the files in the DAG folder. Raises AirflowNotUp.
         """
         wanted = set(dags) if dags is not None else {file.stem for file in self.dags.glob("*.py")}
-        deadline = time.monotonic() + timeout
+        waiting = Waiting(still=timeout, say=self.report, moved=lambda: sizes([self.logs]))
         while missing := self._missing(wanted):
             if self.pid is None:
                 raise AirflowNotUp(f"Airflow {self.release.version} ended while it was starting.\n{self.log_end()}")
-            if time.monotonic() > deadline:
-                raise AirflowNotUp(
-                    f"Airflow {self.release.version} is not ready after {timeout:.0f} s: {missing}.\n{self.log_end()}"
-                )
+            if not waiting.goes_on(missing):
+                still = f"is not ready, and nothing has moved for {timeout:.0f} s: {missing}."
+                raise AirflowNotUp(f"Airflow {self.release.version} {still}\n{self.log_end()}")
             time.sleep(0.3)
         if self.release.api == "v2":
             threading.Thread(target=self._warm_up, daemon=True).start()

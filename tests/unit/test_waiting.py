@@ -1,0 +1,135 @@
+"""Waiting for as long as something moves; no test here takes the time it speaks of."""
+
+import itertools
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from portal.demo import parts, waiting
+from portal.demo.airflow import environment
+from portal.demo.waiting import Waiting, sizes
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def wait(clock, moved=lambda: 0, *, still=60.0, said=None):
+    return Waiting(still=still, say=(said if said is not None else []).append, moved=moved, clock=clock)
+
+
+def test_it_goes_on_as_long_as_something_moves():
+    clock, steps = Clock(), itertools.count()
+    slow = wait(clock, moved=lambda: next(steps))
+    for clock.now in range(0, 1200, 59):
+        assert slow.goes_on("the scheduler is not healthy yet")
+
+
+def test_it_goes_on_while_what_is_missing_changes():
+    clock = Clock()
+    slow = wait(clock)
+    for clock.now in range(0, 600, 59):
+        assert slow.goes_on(f"{clock.now} DAGs not parsed yet")
+
+
+def test_it_is_over_once_nothing_moves():
+    clock = Clock()
+    stuck = wait(clock)
+    for clock.now in (0, 30, 59):
+        assert stuck.goes_on("no answer")
+    clock.now = 60
+    assert not stuck.goes_on("no answer")
+
+
+def test_it_is_over_at_last_whatever_moves():
+    clock, steps = Clock(), itertools.count()
+    endless = wait(clock, moved=lambda: next(steps))
+    assert endless.goes_on("no answer")
+    clock.now = waiting.LONGEST
+    assert not endless.goes_on("no answer")
+
+
+def test_it_says_what_is_waited_for():
+    clock, said = Clock(), []
+    slow = wait(clock, said=said)
+    for clock.now in range(0, 50, 5):
+        slow.goes_on("the scheduler is not healthy yet")
+    assert said == [f"waiting: the scheduler is not healthy yet ({at} s so far)" for at in (15, 30, 45)]
+
+
+def test_what_is_written_is_seen(tmp_path):
+    (tmp_path / "logs").mkdir()
+    before = sizes([tmp_path])
+    (tmp_path / "logs" / "scheduler.log").write_text("a line")
+    assert sizes([tmp_path]) == before + 6
+
+
+class Answers:
+    """An Airflow that is found down, then up."""
+
+    Status = SimpleNamespace(UP="up", NEEDS_REAUTHENTICATION="locked out")
+    name, status_detail = "demo", "Airflow gave no answer within 15 s."
+
+    def __init__(self, *found: str) -> None:
+        self.found, self.status, self.looks = list(found), "", 0
+
+    def look(self, _: object) -> None:
+        self.looks += 1
+        self.status = self.found.pop(0)
+
+
+def works(airflow, monkeypatch, clock):
+    monkeypatch.setattr(parts.time, "sleep", lambda seconds: setattr(clock, "now", clock.now + 20))
+    return parts._works_with(airflow, look=airflow.look, waiting=wait(clock))
+
+
+def test_the_start_of_the_demo_outlives_an_airflow_that_gives_no_answer_in_time(monkeypatch):
+    slow = Answers("down", "down", "up")
+    assert works(slow, monkeypatch, Clock())
+    assert slow.looks == 3
+
+
+def test_an_airflow_that_stays_away_or_refuses_ends_it(monkeypatch):
+    assert not works(Answers(*["down"] * 9), monkeypatch, Clock())
+    refusing = Answers("locked out", "up")
+    assert not works(refusing, monkeypatch, Clock())
+    assert refusing.looks == 1
+
+
+def test_an_installation_says_that_it_goes_on(monkeypatch):
+    """The program ends because it was heard of: nothing here depends on how long it takes."""
+    monkeypatch.setattr(environment, "SAY_EVERY", 0.01)
+    told, tell = os.pipe()
+    waits = [sys.executable, "-c", f"import os; print(os.read({told}, 20).decode())"]
+    heard = []
+
+    def still():
+        if not heard:
+            os.write(tell, b"installed")
+        heard.append(1)
+
+    with subprocess.Popen(waits, stdout=subprocess.PIPE, text=True, pass_fds=[told]) as process:
+        assert environment._finished(process, still) == "installed\n"
+    os.close(told)
+    os.close(tell)
+    assert heard
+
+
+def test_an_installation_that_is_told_to_end_leaves_nothing_behind(monkeypatch):
+    monkeypatch.setattr(environment, "SAY_EVERY", 0.01)
+
+    def stop():
+        raise SystemExit
+
+    waits = [sys.executable, "-c", "import signal; signal.pause()"]
+    with subprocess.Popen(waits, stdout=subprocess.PIPE, text=True) as process:
+        with pytest.raises(SystemExit):
+            environment._finished(process, stop)
+        assert process.wait() != 0
