@@ -18,6 +18,7 @@ from portal.audit.sentences import sentence
 from portal.catalogue.models import Deployment
 from portal.dags.models import Run
 from portal.dags.queries import DagOption
+from portal.dags.secrets import mask_locked
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 from portal.refs import REQUEST, ref
@@ -177,7 +178,7 @@ def dag(option: DagOption) -> shapes.DagOut:
 
 
 def dag_detail(option: DagOption, params: dict[str, shapes.Parameter] | None, because: str = "") -> shapes.DagDetail:
-    locked = option.dag.locked
+    locked = mask_locked(option.dag)
     return shapes.DagDetail(**_dag(option), locked=locked, params=params, params_unknown_because=because or None)
 
 

@@ -17,6 +17,7 @@ from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags import conf as parameters
+from portal.dags import secrets
 from portal.dags.models import Run
 from portal.dags.permissions import check_can_operate
 from portal.errors import Invalid, Refused
@@ -31,6 +32,7 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
 
     key: identifies the form it was asked with. The same person's same key and content give the same run, marked
     `sent_again`; the same key with other content is a run of its own.
+    What is secret in `conf` is kept encrypted until the run is started, and shown nowhere.
     Raises Refused (`not_eligible`, `needs_approval`, `not_offered`, `too_many_runs`), Invalid (`conf`, `note`).
     """
     with recording(refusal=Verb.RUN_REQUEST_REFUSED, by=by, target=str(dag)) as trail:
@@ -40,6 +42,8 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
             raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are kept."})
         values = parameters.with_locked(parameters.checked(conf), dag)
         key = once.bound(key, dag=dag.pk, conf=values, note=note)
+        hidden = secrets.hide(dag, values)
+        note = hidden.without(note)
         if key and (run := _sent(by, key)):
             return run
         _check_rate(dag)
@@ -50,7 +54,9 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
                     dag=dag,
                     dag_run_id=f"gatehouse__{token}",
                     logical_date=clock.now(),
-                    conf=values,
+                    conf=hidden.shown,
+                    sealed=hidden.sealed,
+                    digest=hidden.digest,
                     note=note,
                     requested_by=by,
                     key=key,
@@ -79,7 +85,7 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
             detail={
                 "dag": dag.dag_id,
                 "dag_run_id": run.dag_run_id,
-                "conf": json.dumps(values, ensure_ascii=False),
+                "conf": json.dumps(hidden.shown, ensure_ascii=False),
                 "note": note,
             },
         )

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from portal import bounds
 from portal.catalogue.models import Dag
+from portal.dags.secrets import mask_locked
 from portal.errors import Invalid
 from portal.integers import TOO_LARGE, fits
 
@@ -87,6 +88,6 @@ def with_locked(conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:
     """`conf` with the DAG's locked parameters. Raises Invalid where it gives one of them another value."""
     for name, value in dag.locked.items():
         if name in conf and conf[name] != value:
-            fixed = json.dumps(value, ensure_ascii=False)
+            fixed = json.dumps(mask_locked(dag)[name], ensure_ascii=False)
             raise Invalid({"conf": f"“{name}” is fixed to {fixed} for this DAG; leave it out."})
     return {**conf, **dag.locked}

@@ -8,6 +8,7 @@ from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
+from portal.dags import secrets
 from portal.dags.models import DagState, Run
 from portal.dags.states import FOLLOWED, RUN
 from portal.errors import Conflict
@@ -73,6 +74,7 @@ def observe_dag(dag: Dag, seen: AirflowDag | None, recent: list[AirflowRun] | No
             "problem": seen.problem,
             "description": seen.description,
             "paused": seen.paused,
+            "secrets": secrets.kept(seen.params),
         }
     if recent is not None:
         values["last_runs"] = [

@@ -27,7 +27,9 @@ class Run(models.Model):
     operation = models.OneToOneField(Operation, on_delete=models.PROTECT, null=True, related_name="run")
     dag_run_id = models.CharField(max_length=250, unique=True)
     logical_date = models.DateTimeField()
-    conf = models.JSONField(default=dict)
+    conf = models.JSONField(default=dict, help_text="as it is shown: secrets are hidden")
+    sealed = models.TextField(blank=True, default="", help_text="all of conf, encrypted, until the run is started")
+    digest = models.CharField(max_length=64, blank=True, default="", help_text="of the secrets in conf")
     note = models.CharField(max_length=600, blank=True, default="")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
     status = models.CharField(max_length=12, choices=Status, default=Status.REQUESTED)
@@ -71,6 +73,7 @@ class DagState(models.Model):
     description = models.TextField(blank=True, default="")
     paused = models.BooleanField(null=True)
     last_runs = models.JSONField(default=list, help_text="newest first: [{id, state, started_at, ended_at}]")
+    secrets = models.JSONField(null=True, help_text="where its parameters take secrets; null: Airflow has not told")
     seen_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from portal.catalogue.models import Dag
 from portal.dags import live
 from portal.secrecy import HIDDEN
-from portal.secret_schema import mask_default, mask_schema
+from portal.secret_schema import Place, mask_default, mask_schema, places
 
 TYPES = {
     "string": "text",
@@ -53,6 +53,7 @@ class Live:
     rows: list[ParamRow] = field(default_factory=list)
     defaults: dict[str, Any] = field(default_factory=dict)  # without those that hide something
     schedule: str = ""
+    places: list[Place] = field(default_factory=list)  # where it takes secrets
 
 
 def ask(dag: Dag) -> Live:
@@ -69,7 +70,8 @@ def ask(dag: Dag) -> Live:
         rows.append(row)
         if not row.partly:
             defaults[name] = param.value
-    return Live(rows=rows, defaults=defaults, schedule=found.schedule)
+    takes = [place for name, param in found.params.items() for place in places(name, param.value, param.schema)]
+    return Live(rows=rows, defaults=defaults, schedule=found.schedule, places=takes)
 
 
 def _row(name: str, value: Any, schema: Mapping[str, Any], *, locked: bool) -> ParamRow:

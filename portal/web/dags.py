@@ -18,7 +18,7 @@ from accounts.guard import requires
 from accounts.models import User
 from accounts.permissions import Permission
 from portal.access.permissions import why_not
-from portal.dags import actions, conf, queries
+from portal.dags import actions, conf, queries, secrets
 from portal.dags.permissions import check_can_operate
 from portal.dags.queries import DagOption
 from portal.errors import Conflict, Invalid, Refused
@@ -63,9 +63,9 @@ def _page_of(part: str) -> Callable[[Request, str, str], str]:
 def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     """Start a run. The form's one-time key makes a double click one run."""
     option = queries.dag_for(request.user, deployment, dag_id)
-    form = RunForm(request.POST)
+    form = RunForm(request.POST, places=secrets.places_of(option.dag))
     try:
-        values = {"conf": conf.parse(form.data.get("conf", "")), **form.given()}
+        values = {"conf": form.with_secrets(conf.parse(form.data.get("conf", ""))), **form.given()}
         run = actions.trigger(by=request.user, dag=option.dag, **values)
     except (Invalid, Refused) as error:
         form.take(error)
@@ -131,18 +131,22 @@ def _pretty(values: dict[str, Any]) -> str:
 
 
 def _page(request: Request, option: DagOption, *, live: Live | None = None, **forms: Any) -> dict[str, Any]:
-    defaults = {**(live.defaults if live else {}), **option.dag.locked}
+    locked = secrets.mask_locked(option.dag)
+    fixed = {name: value for name, value in option.dag.locked.items() if locked[name] == value}
+    defaults = {**(live.defaults if live else {}), **fixed}
+    places = live.places if live and not live.problem else secrets.places_of(option.dag)
+    places = [place for place in places if place.path[0] not in option.dag.locked]
     switching = operations.switches_of(str(option.dag)).filter(status__in=operations.OPEN).last()
     return {
         **_row(request.user, option),
         "live": live,
-        "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in option.dag.locked.items()],
+        "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in locked.items()],
         "runs": queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS],
         "switching": switching,
         "switch_failed": None if switching else _switch_failed(option),
         "switching_waits": operations.why_waiting(switching) if switching else "",
         "runs_wait": not option.dag.deployment.can_be_worked_on("runner"),
-        "run_form": RunForm(initial={"conf": _pretty(defaults), "key": uuid.uuid4().hex}),
+        "run_form": RunForm(initial={"conf": _pretty(defaults), "key": uuid.uuid4().hex}, places=places),
         "switch_form": SwitchForm(),
         **forms,
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow_bridge import NotFound, Rejected
-from portal import clock
+from portal import clock, sealing
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
+from portal.dags import secrets
 from portal.dags.following import observe_dag
 from portal.dags.live import runner
 from portal.dags.models import Run
@@ -35,15 +37,17 @@ class TriggerRun:
             if seen is None:
                 raise GivenUp("Airflow could not be reached for an hour after this was asked for; it was not started.")
         else:
+            conf, hidden = _conf(run)
             outbox.keep(operation)
             try:
-                seen = airflow.trigger(
-                    run.dag.dag_id,
-                    dag_run_id=run.dag_run_id,
-                    conf=run.conf,
-                    logical_date=run.logical_date,
-                    note=_note(run),
-                )
+                with airflow.hiding(hidden):
+                    seen = airflow.trigger(
+                        run.dag.dag_id,
+                        dag_run_id=run.dag_run_id,
+                        conf=conf,
+                        logical_date=run.logical_date,
+                        note=_note(run),
+                    )
             except (Rejected, NotFound) as error:
                 raise GivenUp(str(error)) from error
         return Done({}, {"dag_run_id": seen.dag_run_id, "state": seen.state}, found=seen)
@@ -51,14 +55,23 @@ class TriggerRun:
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
         seen = done.found
-        RUN.move(run, to=seen.state, started_at=seen.started_at, ended_at=seen.ended_at, seen_at=clock.now())
+        RUN.move(run, to=seen.state, started_at=seen.started_at, ended_at=seen.ended_at, seen_at=clock.now(), sealed="")
         detail = {"dag": run.dag.dag_id, "dag_run_id": run.dag_run_id, "state": seen.state}
         record(trail, Verb.RUN_STARTED, operation, **detail)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
-        RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=clock.now())
+        RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=clock.now(), sealed="")
         record(trail, Verb.RUN_START_FAILED, operation, AuditEvent.Outcome.FAILED, dag=run.dag.dag_id, why=why)
+
+
+def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
+    try:
+        return secrets.reveal(run)
+    except sealing.Unreadable as error:
+        raise GivenUp(
+            "Its secret parameters were encrypted with another GATEHOUSE_SECRET_KEY and cannot be read; run it again."
+        ) from error
 
 
 def _note(run: Run) -> str:

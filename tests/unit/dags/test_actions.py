@@ -11,12 +11,13 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
+from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters, events
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags import actions, queries
-from portal.dags.models import Run
+from portal.dags.models import DagState, Run
 from portal.errors import Invalid, Missing, Refused
 from portal.operations.models import Operation
 
@@ -25,7 +26,9 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 @pytest.fixture
 def sales_report(catalogue):
-    return Dag.objects.select_related("deployment").get(dag_id="sales_report")
+    dag = Dag.objects.select_related("deployment").get(dag_id="sales_report")
+    DagState.objects.create(dag=dag, known=True, secrets={"declared": [], "places": []}, seen_at=clock.now())
+    return dag
 
 
 @pytest.fixture
