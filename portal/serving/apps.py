@@ -5,3 +5,6 @@ class ServingConfig(AppConfig):
     name = "portal.serving"
     label = "serving"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from portal.serving.front import checks  # noqa: F401 - registers them

@@ -116,7 +116,7 @@ class Front:
 
     async def _stream(self, answer: Answer, piece: bytes, receive: Receive, send: Send) -> None:
         """Send the pieces as they are taken. The next one is made while the caller takes the last one."""
-        gone = asyncio.ensure_future(receive())  # nothing but the caller's leaving can come any more
+        gone = asyncio.ensure_future(_gone(receive))
         more = True
         try:
             while more and not gone.done():
@@ -151,6 +151,12 @@ class Front:
             peer,
             peer,
         )
+
+
+async def _gone(receive: Receive) -> None:
+    """Until the caller leaves. What is left of the body, or the message that there is none, comes before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _refuse(scope: dict[str, Any], send: Send, status: int, title: str, detail: str, reason: str) -> None:

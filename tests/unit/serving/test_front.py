@@ -28,7 +28,7 @@ class Call:
         self, method: str, path: str, *, body: list[bytes] | None = None, whole: bool = True, taken: int = 1000,
         headers: list[tuple[bytes, bytes]] | None = None, peer: str = "127.0.0.1",
     ) -> None:  # fmt: skip
-        parts = body or []
+        parts = [b""] if body is None else body  # servers say that there is no body
         announced = [(b"transfer-encoding", b"chunked")] if body is not None else []
         raw, _, query = path.partition("?")
         self.scope = {
