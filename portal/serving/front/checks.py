@@ -14,8 +14,8 @@ def proxy_in_front(app_configs: Any, **options: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Info(
             "The proxy in front should buffer requests and bound the connections of each address.",
-            hint="nginx: proxy_request_buffering on, limit_conn. Gatehouse reads bodies within 20 s and up to 512 KiB by "
-            "itself, but it cannot see who opens connections to the proxy. See docs/configuration.md.",
+            hint="nginx: proxy_request_buffering on, limit_conn. Gatehouse reads bodies within 20 s, up to 512 KiB, "
+            "but it cannot see who opens connections to the proxy. See docs/configuration.md.",
             id="gatehouse.I001",
         )
     ]
