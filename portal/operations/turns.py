@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from portal import clock, heartbeat
-from portal.operations.models import Turn
+from portal.operations.models import Process, Turn
 
 
 def take(name: str, *, seconds: float) -> bool:
@@ -15,7 +16,8 @@ def take(name: str, *, seconds: float) -> bool:
     now, me = clock.now(), heartbeat.process_id()
     until = now + timedelta(seconds=seconds)
     rows = Turn.objects.filter(name=name)
-    if (rows.filter(held_by=me) | rows.filter(until__lte=now)).update(held_by=me, until=until):
+    ended = Process.objects.exclude(ended_at=None).values("pk")
+    if rows.filter(Q(held_by=me) | Q(until__lte=now) | Q(held_by__in=ended)).update(held_by=me, until=until):
         return True
     if rows.exists():
         return False

@@ -16,6 +16,7 @@ from portal.catalogue import secrets
 from portal.catalogue.models import Deployment
 from portal.dags.live import client
 from portal.operations import outbox
+from portal.operations.models import Operation
 from portal.operations.queries import OPEN
 from portal.worker import findings
 
@@ -34,7 +35,8 @@ VERBS = {
 
 def watched() -> QuerySet[Deployment]:
     """Those in the catalogue, and those that left it while something is to be done there."""
-    return Deployment.objects.filter(Q(retired_at=None) | Q(operations__status__in=OPEN)).distinct()
+    with_work = Operation.objects.filter(status__in=OPEN).values("deployment")
+    return Deployment.objects.filter(Q(retired_at=None) | Q(pk__in=with_work))
 
 
 def is_due(deployment: Deployment) -> bool:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 EVERY = 2.0
 THREADS = 8  # for all deployments together
 SLICE = 5.0
-TURN = 120.0  # seconds after which another worker takes over from one that died; longer than a look can take
+TURN = 60.0  # seconds after which another worker takes over from one that is not heard of
 AT_ONCE = 50  # runs, and DAGs, of one look
 AGAIN = {"run": 1.5, "dag": 30.0}
 """Seconds until the same thing is asked for again, where nothing came of it."""

@@ -15,6 +15,9 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.operations.models import Operation
 
+PATIENCE = 8
+"""Failures that count until an operation is given up: with the pauses between them, two to four minutes."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -43,7 +46,7 @@ class NotNeeded(Exception):
 
 class Handler(Protocol):
     patience: int | None
-    """How many attempts may fail before it is given up; None: never."""
+    """How many failures that count until it is given up; None: never."""
     overtaken: Verb | None
     """The event of one that a later operation of its lane made pointless; None where each is to be done."""
 

@@ -18,7 +18,7 @@ from portal.dags.models import Run
 from portal.dags.states import RUN
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker.handlers import Done, GivenUp, record
+from portal.worker.handlers import PATIENCE, Done, GivenUp, record
 
 TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked
 
@@ -26,7 +26,7 @@ TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long af
 class TriggerRun:
     """Airflow has the run under the id fixed when it was asked for: one run, however often this is tried."""
 
-    patience: int | None = 6
+    patience: int | None = PATIENCE
     overtaken: Verb | None = None
 
     def carry_out(self, operation: Operation) -> Done:
@@ -82,7 +82,7 @@ def _note(run: Run) -> str:
 class SetPaused:
     """The DAG's switch stands where it was last asked to."""
 
-    patience: int | None = 6
+    patience: int | None = PATIENCE
     overtaken: Verb | None = Verb.DAG_SWITCH_LEFT_OUT
 
     def __init__(self, *, paused: bool) -> None:

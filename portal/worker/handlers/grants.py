@@ -17,7 +17,7 @@ from portal.dags.live import client
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker import accounts
-from portal.worker.handlers import Done, GivenUp, NotNeeded, NotYet
+from portal.worker.handlers import PATIENCE, Done, GivenUp, NotNeeded, NotYet
 from portal.worker.roles import ADMIN, in_line, wanted
 
 G = Grant.Status
@@ -26,7 +26,7 @@ G = Grant.Status
 class GrantRole:
     """The beneficiary has the role, and Airflow itself shows it."""
 
-    patience: int | None = 6
+    patience: int | None = PATIENCE
     overtaken: Verb | None = None
 
     def carry_out(self, operation: Operation) -> Done:

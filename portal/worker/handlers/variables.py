@@ -11,14 +11,14 @@ from portal.dags.variables import check_offered, without_secrets
 from portal.errors import Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker.handlers import Done, GivenUp, record
+from portal.worker.handlers import PATIENCE, Done, GivenUp, record
 from portal.worker.handlers.dags import TOO_LATE
 
 
 class SetVariable:
     """The variable has the value that was asked for last, and Airflow itself shows it."""
 
-    patience: int | None = 6
+    patience: int | None = PATIENCE
     overtaken: Verb | None = Verb.VARIABLE_CHANGE_LEFT_OUT
 
     def carry_out(self, operation: Operation) -> Done:

@@ -219,6 +219,15 @@ def test_one_process_at_a_time_has_its_turn(db, monkeypatch):
         assert turns.take("poll/1", seconds=60)
 
 
+def test_the_turn_of_a_process_that_ended_is_free_at_once(db, monkeypatch):
+    assert turns.take("poll/1", seconds=60)
+    now = timezone.now()
+    common = {"name": "worker", "host": "web", "pid": 1, "started_at": now, "seen_at": now}
+    Process.objects.create(id=heartbeat.process_id(), ended_at=now, **common)
+    monkeypatch.setattr(heartbeat, "_own", "another")
+    assert turns.take("poll/1", seconds=60)
+
+
 def test_a_broker_that_is_away_costs_no_operation(airflow, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise ConnectionError("no broker")
