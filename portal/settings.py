@@ -14,6 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal import env
 
+# what the portal writes (database, broker, logs, exports) is for the account it runs as, and for nobody else
+os.umask(0o077)
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- where things are ------------------------------------------------------------------------------------------------
@@ -121,6 +124,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = False  # ours are in accounts.attempts
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 
 # --- background work -------------------------------------------------------------------------------------------------

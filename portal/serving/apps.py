@@ -7,4 +7,5 @@ class ServingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from portal.serving import deploy_checks  # noqa: F401 - registers them
         from portal.serving.front import checks  # noqa: F401 - registers them

@@ -11,7 +11,7 @@ from celery import Celery
 from celery.signals import beat_init
 from django.apps import apps
 
-from portal import heartbeat
+from portal import heartbeat, private
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("gatehouse-beat", fixups=[])
@@ -30,5 +30,6 @@ class Scheduler(celery.beat.Scheduler):
 
 @beat_init.connect
 def begin(**_: Any) -> None:
+    private.stay_down_where_loose()
     apps.populate([])  # the database is asked without any room of the portal
     heartbeat.begin("beat")

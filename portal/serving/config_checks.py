@@ -14,6 +14,7 @@ from portal import clock
 from portal.catalogue import loader, secrets, values
 from portal.catalogue.mistakes import FileRefused
 from portal.celery import app
+from portal.serving import deploy_checks
 from portal.worker import readiness
 
 
@@ -27,7 +28,15 @@ class Result:
 
 
 def run() -> list[Result]:
-    return [database(), *clocks(), broker(), *config_file()]
+    return [database(), *clocks(), broker(), *config_file(), *production()]
+
+
+def production() -> list[Result]:
+    """What is wrong for production, though it works."""
+    return [
+        Result(str(one.id), not one.is_serious(), f"{one.msg} {one.hint or ''}".strip(), warning=True)
+        for one in deploy_checks.findings()
+    ]
 
 
 def database() -> Result:

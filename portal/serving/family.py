@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from portal.serving import supervisor
+from portal.serving import child_env, supervisor
 
 CONNECTIONS = 4096  # of the web server at once; one that waits costs it a few kilobytes
 HEADERS_WITHIN = 10  # seconds, also for the next request of a connection that is kept
@@ -28,7 +28,7 @@ STILL = {"web": 30.0, "worker": 30.0, "beat": 120.0}
 
 
 def portal_children(*, host: str, port: int, alive: Path, logs: Path | None = None, after: Iterable[str] = ()) -> Plan:
-    """Web, worker and beat as entries of the supervisor's plan.
+    """Web, worker and beat as entries of the supervisor's plan, each with the environment it needs.
 
     alive: folder of the files by which they say that they live (portal.heartbeat). logs: folder for one log file each;
     without it they write to our own output. after: jobs they wait for.
@@ -40,11 +40,13 @@ def portal_children(*, host: str, port: int, alive: Path, logs: Path | None = No
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # beat is a process of its own: inside the worker (-B) nobody would notice its end
     beat = ["celery", "-A", "portal.serving.beat", "beat", "--loglevel", "WARNING", "--pidfile", ""]
+    runner = child_env.runner_variables()
     commands = {"web": [*web, "portal.serving.web:application"], "worker": worker, "beat": beat}
     return [
         {
             "name": name,
             "argv": [sys.executable, "-m", *command],
+            "env": child_env.names_for(name, os.environ, runner=runner),
             "after": list(after),
             "log": str(logs / f"{name}.log") if logs else "",
             "alive": str(alive),

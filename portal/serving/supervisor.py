@@ -40,7 +40,8 @@ class Child:
 
     job: runs once and has to end with 0. after: names of jobs that must be done first. log: file for its output
     (default: ours). grace: seconds it has for ending when asked to. alive: folder in which it touches a file with the
-    name that PROCESS_ID gives it. still: seconds without that, once it has begun, after which it is killed.
+    name that PROCESS_ID gives it. still: seconds without that, once it has begun, after which it is killed. env: names
+    of the variables it gets (default: all of ours).
     """
 
     name: str
@@ -48,6 +49,7 @@ class Child:
     job: bool = False
     after: list[str] = field(default_factory=list)
     log: str = ""
+    env: list[str] | None = None
     grace: float = 4.0
     alive: str = ""
     still: float = 30.0
@@ -144,7 +146,9 @@ class Supervisor:
                 child.process.kill()
 
     def _start(self, child: Child) -> None:
-        environment = {**os.environ, MARK: f"{self.id}/{child.name}"}
+        wanted = os.environ if child.env is None else child.env
+        environment = {name: value for name, value in os.environ.items() if name in wanted}
+        environment[MARK] = f"{self.id}/{child.name}"
         # some programs (Airflow) rename their process; they shall not write over the mark while doing so
         environment["SPT_NOENV"] = "1"
         child.id, child.touched, child.missed = uuid.uuid4().hex, 0, 0

@@ -8,6 +8,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_shutdown
 from django.core.management import call_command
 
+from portal import private
 from portal.operations import outbox, processes
 from portal.worker import engine
 
@@ -29,6 +30,7 @@ def keep_up() -> None:
 @worker_init.connect
 def begin(**_: Any) -> None:
     """Before the worker has its broker, which may be away for as long as it likes."""
+    private.stay_down_where_loose()
     engine.start()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal import heartbeat
+from portal import heartbeat, private
 from portal.serving import family
 
 
@@ -23,6 +23,7 @@ class Command(BaseCommand):
             family.check_free(host, port)
         except family.PortBusy as error:
             raise CommandError(f"{error} Choose another one with --port, or end that program.") from error
+        private.stay_down_where_loose()
         call_command("check", databases=["default"])
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -1,0 +1,91 @@
+"""What is wrong for production, though it works: for `check --deploy` and `check_config`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+
+from portal import private
+
+AUDIT_TABLES = ("audit_auditevent", "audit_audithead")
+
+
+def findings() -> list[checks.CheckMessage]:
+    return [*_settings(), *_files(), *_audit_role()]
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def check(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
+    """For Django's registry."""
+    return findings()
+
+
+def _settings() -> Iterator[checks.CheckMessage]:
+    if any(host.startswith("*") for host in settings.ALLOWED_HOSTS):
+        yield checks.Warning(
+            "GATEHOUSE_ALLOWED_HOSTS takes any host name (*): links in answers could lead to somebody else's server.",
+            hint="Name the hosts by which people reach the portal.",
+            id="gatehouse.W002",
+        )
+    if settings.DEMO:
+        yield checks.Warning(
+            "GATEHOUSE_DEMO is true: the sign-in page offers the demo's people and their password to everybody.",
+            hint="Leave it out.",
+            id="gatehouse.W003",
+        )
+    if settings.PUBLIC_URL.startswith("https://") and not settings.TRUSTED_PROXIES:
+        yield checks.Warning(
+            "GATEHOUSE_PUBLIC_URL is https, so a proxy stands in front, but GATEHOUSE_TRUSTED_PROXIES names none: "
+            "everybody has the proxy's address, in the trail and for the limits on signing in.",
+            hint="Set it to the proxy's address.",
+            id="gatehouse.W004",
+        )
+
+
+def _files() -> Iterator[checks.CheckMessage]:
+    for one in private.loose():
+        yield checks.Error(str(one), id="gatehouse.E001")
+
+
+def _audit_role() -> Iterator[checks.CheckMessage]:
+    """On PostgreSQL: whether the portal's role could change the trail past its guards."""
+    if connection.vendor != "postgresql":
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+            superuser, bypass, creates = cursor.fetchone()
+            cursor.execute(
+                "SELECT c.relname, pg_has_role(current_user, c.relowner, 'MEMBER') FROM pg_class c "
+                "WHERE c.oid IN (SELECT to_regclass(name) FROM unnest(%s) AS name)",
+                [list(AUDIT_TABLES)],
+            )
+            owned = sorted(name for name, owns in cursor.fetchall() if owns)
+            cursor.execute(
+                "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+                "WHERE c.relname = ANY(%s) AND NOT t.tgisinternal AND t.tgenabled NOT IN ('O', 'A')",
+                [list(AUDIT_TABLES)],
+            )
+            disabled = sorted(name for (name,) in cursor.fetchall())
+    except (DatabaseError, ImproperlyConfigured, OSError):  # what is wrong with it, others say
+        return
+    may = [words for holds, words in ((superuser, "a superuser"), (bypass, "one that bypasses row security")) if holds]
+    may += ["one that may create roles"] if creates and not superuser else []
+    may += [f"the owner of {' and '.join(owned)}"] if owned and not superuser else []
+    if may:
+        yield checks.Warning(
+            f"The portal's role in PostgreSQL is {', and '.join(may)}: it can switch off the audit trail's guards.",
+            hint="Let another role own these tables; docs/audit.md has the statements.",
+            id="gatehouse.W005",
+        )
+    if disabled:
+        yield checks.Error(
+            f"Guards of the audit trail are switched off in PostgreSQL: {', '.join(disabled)}.",
+            hint="Find out who did it, then ALTER TABLE ... ENABLE TRIGGER as the owner of the table.",
+            id="gatehouse.E002",
+        )

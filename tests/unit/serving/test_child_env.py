@@ -1,0 +1,48 @@
+"""Each process gets the environment it needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.serving import child_env, family
+
+GIVEN = {
+    "PATH": "/bin",
+    "LC_ALL": "C.UTF-8",
+    "https_proxy": "http://proxy:3128",
+    "PGPASSWORD": "x",
+    "GATEHOUSE_SECRET_KEY": "x",
+    "AIRFLOW_DEMO_ACCESS": "hunter2",
+    "AIRFLOW_DEMO_RUNS": "hunter3",
+    "AWS_SECRET_ACCESS_KEY": "hunter4",
+    "SOMETHING_ELSE": "hunter5",
+}
+SHARED = {"PATH", "LC_ALL", "https_proxy", "PGPASSWORD", "GATEHOUSE_SECRET_KEY"}
+
+
+@pytest.mark.parametrize(("child", "more"), [("web", {"AIRFLOW_DEMO_RUNS", "AWS_SECRET_ACCESS_KEY"}), ("beat", set())])
+def test_web_and_beat_have_no_secret_of_the_account_for_access(child, more):
+    names = child_env.names_for(child, GIVEN, runner=["AIRFLOW_DEMO_RUNS", "NOT_SET"])
+    assert set(names) == SHARED | more
+
+
+def test_the_worker_has_everything():
+    assert child_env.names_for("worker", GIVEN, runner=[]) is None
+
+
+@pytest.mark.django_db
+def test_the_plan_gives_each_process_its_own(catalogue, tmp_path, monkeypatch, settings):
+    settings.CONFIG_FILE = tmp_path / "none.toml"
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    plan = {one["name"]: one["env"] for one in family.portal_children(host="h", port=1, alive=tmp_path)}
+    assert {"AIRFLOW_DEMO_ACCESS", "AIRFLOW_DEMO_RUNS"} & set(plan["web"]) == {"AIRFLOW_DEMO_RUNS"}
+    assert not {"AIRFLOW_DEMO_ACCESS", "AIRFLOW_DEMO_RUNS"} & set(plan["beat"])
+    assert plan["worker"] is None
+
+
+def test_a_file_that_is_not_applied_yet_counts(db, tmp_path, settings):
+    settings.CONFIG_FILE = tmp_path / "gatehouse.toml"
+    assert child_env.runner_variables() == set()
+    settings.CONFIG_FILE = settings.BASE_DIR / "demo" / "gatehouse.toml"
+    assert child_env.runner_variables() == {"AIRFLOW_DEMO_RUNS"}

@@ -1,0 +1,90 @@
+"""What `check --deploy` and `check_config` say of settings and files."""
+
+from __future__ import annotations
+
+import pytest
+from django.core import checks
+
+from portal import private
+from portal.peers import Proxies
+from portal.serving import config_checks, deploy_checks
+
+
+@pytest.fixture
+def data(tmp_path, settings, monkeypatch):
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    settings.DATA_DIR = folder
+    settings.STATIC_ROOT = folder / "static"
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", folder / "gatehouse.sqlite3")
+    return folder
+
+
+def ids():
+    return [one.id for one in deploy_checks.findings()]
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, []),
+        ({"ALLOWED_HOSTS": ["*"]}, ["gatehouse.W002"]),
+        ({"DEMO": True}, ["gatehouse.W003"]),
+        ({"PUBLIC_URL": "https://gatehouse.example.com"}, ["gatehouse.W004"]),
+        ({"PUBLIC_URL": "https://gatehouse.example.com", "TRUSTED_PROXIES": Proxies(count=1)}, []),
+    ],
+)
+def test_settings(data, settings, changed, found):
+    for name, value in changed.items():
+        setattr(settings, name, value)
+    assert ids() == found
+    assert [one.name for one in config_checks.production()] == found
+    assert {one.id for one in checks.run_checks(include_deployment_checks=True)} >= set(found)
+
+
+@pytest.mark.parametrize("name", ["gatehouse.sqlite3", "gatehouse.sqlite3-wal", "secret_key", "broker/ready/1.json"])
+def test_what_lies_open_is_said_with_the_way_out(data, name):
+    file = data / name
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.touch()
+    file.chmod(0o640)
+    (found,) = deploy_checks.findings()
+    assert (found.id, found.is_serious()) == ("gatehouse.E001", True)
+    assert f"chmod 600 {file}" in found.msg and "mode 0640" in found.msg
+    assert not config_checks.production()[0].ok
+    assert private.tighten() == []  # it is ours
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_somebody_opened_ends_the_start(data, capsys):
+    data.chmod(0o755)
+    with pytest.raises(SystemExit) as caught:
+        private.stay_down_where_loose()
+    assert caught.value.code == private.STAY_DOWN
+    said = capsys.readouterr().err
+    assert f"chmod 700 {data}" in said and "mode 0755" in said
+
+
+def test_the_folder_of_our_own_choice_is_closed(data, settings):
+    settings.BASE_DIR = data.parent
+    settings.DATA_DIR = data.rename(data.parent / ".data")
+    settings.DATA_DIR.chmod(0o755)
+    private.stay_down_where_loose()
+    assert settings.DATA_DIR.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_database_elsewhere_is_its_owners(data, settings, monkeypatch, tmp_path, capsys):
+    elsewhere = tmp_path / "elsewhere.sqlite3"
+    elsewhere.touch()
+    elsewhere.chmod(0o644)
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", elsewhere)
+    with pytest.raises(SystemExit):
+        private.stay_down_where_loose()
+    assert f"chmod 600 {elsewhere}" in capsys.readouterr().err
+
+
+def test_static_files_are_for_everybody(data, settings):
+    (settings.STATIC_ROOT / "css").mkdir(parents=True)
+    (settings.STATIC_ROOT / "css").chmod(0o755)
+    settings.STATIC_ROOT.chmod(0o755)
+    assert private.loose() == []
