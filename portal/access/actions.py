@@ -14,10 +14,11 @@ from accounts import people
 from accounts.models import User
 from portal import clock, durations, once, refs
 from portal.access import conflicts, due, entry, grants, searching
-from portal.access.models import AccessRequest, Decision, Stage, StageApprover
+from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
 from portal.access.states import REQUEST, STAGE
 from portal.audit.record import Trail, recording
+from portal.audit.refusals import Entry
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import StageSpec
@@ -104,11 +105,13 @@ def submit(
             policy=request.policy,
             policy_version=version.number,
             break_glass=policy.break_glass,
+            starts_at=request.starts_at.isoformat() if request.starts_at else "",
+            lapses_at=request.lapses_at.isoformat(),
         )
         if not policy.stages:
             REQUEST.move(request, to=R.APPROVED, closed_at=now)
-            _record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, break_glass=policy.break_glass)
-            grants.create(request, duration=duration, trail=trail)
+            made = _record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, break_glass=policy.break_glass)
+            _name_grant(made, grants.create(request, duration=duration, trail=trail))
     return request
 
 
@@ -129,31 +132,48 @@ def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta
         if duration is not None and (wrong := entry.duration_problem(duration, longest=longest)):
             raise Invalid(wrong)
         stage = request.stages.get(status=Stage.Status.OPEN)
-        _decide(request, stage, by, Decision.Outcome.APPROVE, entry.clean_text("comment", comment), duration)
-        _record(
+        comment = entry.clean_text("comment", comment)
+        _decide(request, stage, by, Decision.Outcome.APPROVE, comment, duration)
+        made = _record(
             trail,
             Verb.REQUEST_APPROVED,
             by,
             request,
-            comment=comment.strip(),
+            comment=comment,
             stage=stage.number,
             duration=durations.iso(duration or longest),
         )
+        grant = None
         if stage.decisions.filter(outcome=Decision.Outcome.APPROVE).count() >= stage.quorum:
-            _close_stage(request, stage, trail)
+            grant = _close_stage(request, stage, trail)
+        _name_grant(made, grant)
     return request
 
 
-def _close_stage(request: AccessRequest, stage: Stage, trail: Trail) -> None:
-    """The stage has its quorum: open the next one, or approve the request and make its grant."""
+def _name_grant(made: Entry, grant: Grant | None) -> None:
+    """Say in the event of an approval which grant came of it, if any: no grant is right without such an event."""
+    if grant is None:
+        made["detail"]["grant"] = None
+        return
+    made["grant"] = grant.ref
+    made["detail"] |= {
+        "grant": grant.ref,
+        "beneficiary": grant.beneficiary.username,
+        "duration": durations.iso(grant.duration),
+        "starts_at": grant.starts_at.isoformat() if grant.starts_at else "",
+    }
+
+
+def _close_stage(request: AccessRequest, stage: Stage, trail: Trail) -> Grant | None:
+    """The stage has its quorum: open the next one, or approve the request and make its grant, which is returned."""
     STAGE.move(stage, to=Stage.Status.DONE)
     following = request.stages.filter(status=Stage.Status.WAITING).order_by("number").first()
     if following is not None:
         STAGE.move(following, to=Stage.Status.OPEN)
         _record(trail, Verb.REQUEST_STAGE_DONE, None, request, stage=stage.number, next_stage=following.number)
-        return
+        return None
     REQUEST.move(request, to=R.APPROVED, closed_at=clock.now())
-    grants.create(request, duration=approved_duration(request), trail=trail)
+    return grants.create(request, duration=approved_duration(request), trail=trail)
 
 
 def deny(*, request_id: int, by: User, comment: str) -> AccessRequest:
@@ -304,8 +324,8 @@ def _close(request: AccessRequest, to: R) -> None:
         STAGE.move(stage, to=Stage.Status.CLOSED)
 
 
-def _record(trail: Trail, verb: Verb, by: User | None, request: AccessRequest, **detail: object) -> None:
-    trail.add(
+def _record(trail: Trail, verb: Verb, by: User | None, request: AccessRequest, **detail: object) -> Entry:
+    return trail.add(
         verb,
         by=by,
         target=request.ref,

@@ -148,9 +148,8 @@ def confirm_active(grant: Grant, *, operation: Operation, trail: Trail) -> None:
     """Airflow shows the role: the grant's time runs from now. Raises Conflict when it was ended meanwhile."""
     now = clock.now()
     GRANT.move(grant, to=G.ACTIVE, verified_at=now, ends_at=now + grant.duration, failure="")
-    _record(
-        trail, Verb.GRANT_ACTIVATED, None, grant, operation, ends_at=grant.ends_at.isoformat() if grant.ends_at else ""
-    )
+    times: dict[str, Any] = {"verified_at": now.isoformat(), "ends_at": (now + grant.duration).isoformat()}
+    _record(trail, Verb.GRANT_ACTIVATED, None, grant, operation, **times)
 
 
 def confirm_ended(grant: Grant, *, operation: Operation, trail: Trail) -> None:

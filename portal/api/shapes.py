@@ -206,6 +206,7 @@ class Head(BaseModel):
 class Verification(BaseModel):
     ok: bool
     events: int
+    rows: int = Field(description="requests, grants and runs that were compared with their events")
     head: Head
     first_bad: int | None
     problems: list[str]

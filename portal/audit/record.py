@@ -26,6 +26,7 @@ from django.db import models, transaction
 from portal import clock
 from portal.audit import refusals
 from portal.audit.models import AuditEvent, AuditHead
+from portal.audit.refusals import Entry
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
 from portal.errors import GatehouseError
@@ -56,9 +57,9 @@ source: ContextVar[Source] = ContextVar("audit_source", default=Source())  # noq
 class Trail:
     """Events of the transaction at hand, in the order in which they will be appended."""
 
-    entries: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     # those of joined blocks are kept although these are undone; repeated ones become one event
-    refusals: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[Entry] = field(default_factory=list)
 
     def add(
         self,
@@ -73,8 +74,11 @@ class Trail:
         grant: str = "",
         operation: str = "",
         detail: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Add an event. `by=None` is the portal itself. `detail` holds str, int, bool, None, lists and dicts only."""
+    ) -> Entry:
+        """Add an event. `by=None` is the portal itself. `detail` holds str, int, bool, None, lists and dicts only.
+
+        What is returned may be completed until the transaction ends, by what only comes of it later.
+        """
         columns = {
             "actor": by.get_username() if by else SYSTEM,
             "on_behalf_of": on_behalf_of.get_username() if on_behalf_of else "",
@@ -92,6 +96,7 @@ class Trail:
         fitting = {name: _fit(_clean(value), PROJECTIONS[name]) for name, value in columns.items()}
         kept = self.refusals if outcome is AuditEvent.Outcome.REFUSED else self.entries
         kept.append({**fitting, "detail": _clean(dict(detail or {}))})
+        return kept[-1]
 
 
 PROJECTIONS: dict[str, int] = {

@@ -84,7 +84,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.VARIABLE_CHANGE_LEFT_OUT: "A change of {variable} was left out ({operation}): {later} came after it",
     Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
     Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events are as they were written",
-    Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and it was changed: the first wrong event is {first_bad}",
+    Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and found changes: {first_problem}",
 }
 
 # how a piece of the detail is said, with what joins it to the sentence; nothing where the event does not have it
@@ -194,7 +194,13 @@ def _variable(event: Columns, said: Mapping[str, Any]) -> str:
     return f"{key} on {deployment}" if key else event.target
 
 
+def _first_problem(event: Columns, said: Mapping[str, Any]) -> str:
+    problems = said.get("problems")
+    return str(problems[0]) if problems else f"the first wrong event is {said.get('first_bad', 'not known')}"
+
+
 SPECIAL = {
+    "first_problem": _first_problem,
     "actor": _actor,
     "variable": _variable,
     "duration": _duration,

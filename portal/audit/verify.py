@@ -1,4 +1,7 @@
-"""Looking whether the trail is what was written: numbers without gaps, chain, projections, head."""
+"""Looking whether the trail is what was written, and whether requests, grants and runs are what their events made them.
+
+Of the trail: its guards, numbers without gaps, chain, projections, head.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
+from itertools import chain
 
 from django.db import DatabaseError
 from django.db.models import Max
 from django.utils.dateparse import parse_datetime
 
+from portal.audit import compare, guards
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import GENESIS, PROJECTIONS, Actor, canonical, chained, recording
 from portal.audit.searching import search_text
@@ -25,6 +30,7 @@ class Result:
     """What was found. `events` were looked at, up to `head_seq`; `first_bad` is the lowest number with a problem."""
 
     events: int = 0
+    rows: int = 0  # requests, grants and whatever else was compared with its events
     problems: list[str] = field(default_factory=list)
     found: int = 0
     first_bad: int | None = None
@@ -35,16 +41,20 @@ class Result:
     def ok(self) -> bool:
         return self.found == 0
 
-    def wrong(self, seq: int, words: str) -> None:
+    def wrong(self, seq: int | None, words: str) -> None:
+        """seq: the event that is wrong, or that tells what is; None where there is no such event."""
         self.found += 1
-        self.first_bad = seq if self.first_bad is None else min(seq, self.first_bad)
+        if seq is not None:
+            self.first_bad = seq if self.first_bad is None else min(seq, self.first_bad)
         if self.found <= SHOWN:
             self.problems.append(words)
 
 
 def verify() -> Result:
-    """Recompute everything. Reads only; memory stays flat; events appended meanwhile are left for the next time."""
+    """Recompute everything and compare it. Reads only; memory stays flat; what is appended meanwhile waits its turn."""
     result = Result()
+    for words in guards.problems():
+        result.wrong(None, words)
     head = AuditHead.objects.first()
     if head is None:
         result.wrong(0, "The head of the chain is missing: nothing says how long the trail should be.")
@@ -52,13 +62,20 @@ def verify() -> Result:
     else:
         upto, result.head_seq, result.head_hash = head.seq, head.seq, head.hash
     last_seq, last_hash = 0, GENESIS
-    for event in _rows(upto):
-        _check_place(result, event, last_seq, last_hash)
-        _check_itself(result, event)
-        last_seq, last_hash = event.seq, event.hash
-        result.events += 1
+    for batch in _batches(upto):
+        for event in batch:
+            _check_place(result, event, last_seq, last_hash)
+            _check_itself(result, event)
+            last_seq, last_hash = event.seq, event.hash
+            result.events += 1
+        for seq, words in compare.without_row(batch):
+            result.wrong(seq, words)
     if head is not None:
         _check_head(result, head, last_seq, last_hash)
+    for found in chain.from_iterable(map(compare.differing, compare.LEDGERS)):
+        result.rows += 1
+        if found:
+            result.wrong(*found)
     if result.found > SHOWN:
         result.problems.append(f"And {result.found - SHOWN} more.")
     return result
@@ -67,7 +84,7 @@ def verify() -> Result:
 def verify_and_record(*, by: Actor | None) -> Result:
     """`verify`, and an event with what it found. Where not even that can be written, that is one more problem."""
     result = verify()
-    detail = {"events": result.events, "head": result.head_hash, "up_to": result.head_seq}
+    detail = {"events": result.events, "rows": result.rows, "head": result.head_hash, "up_to": result.head_seq}
     try:
         with recording() as trail:
             if result.ok:
@@ -82,10 +99,10 @@ def verify_and_record(*, by: Actor | None) -> Result:
     return result
 
 
-def _rows(upto: int) -> Iterator[AuditEvent]:
+def _batches(upto: int) -> Iterator[list[AuditEvent]]:
     rows = left = AuditEvent.objects.filter(seq__lte=upto).order_by("seq")
     while batch := list(left[:BATCH]):
-        yield from batch
+        yield batch
         left = rows.filter(seq__gt=batch[-1].seq)
 
 

@@ -60,9 +60,11 @@ def audit_verify(request: Request) -> HttpResponse:
     """Recompute the whole chain; what was found is an event, and shown on the trail's page."""
     result = verify_and_record(by=request.user)
     if result.ok:
-        messages.success(request, f"The trail is unbroken: {result.events} events verified, up to {result.head_seq}.")
+        rows = f"{result.rows} requests, grants and runs are as it tells"
+        words = f"The trail is unbroken: {result.events} events verified, up to {result.head_seq}; {rows}."
+        messages.success(request, words)
     else:
-        messages.error(request, f"The trail is not as it was written. {' '.join(result.problems[:3])}")
+        messages.error(request, f"Something was changed behind Gatehouse’s back. {' '.join(result.problems[:3])}")
     return redirect("audit")
 
 

@@ -172,7 +172,7 @@ def test_a_changed_trail_is_found_and_told(client_as, monkeypatch):
     monkeypatch.setattr("portal.audit.verify.chained", lambda prev, payload: "0" * 64)
     response = client_as("auditor").post("/audit/verify", follow=True)
     page = Page(response)
-    assert "The trail is not as it was written. Event 1 was changed" in page.text
+    assert "Something was changed behind Gatehouse’s back. Event 1 was changed" in page.text
     assert "The trail was not as it was written when auditor verified it" in page.text
 
 

@@ -75,6 +75,7 @@ def verify_trail(request: ApiRequest) -> Verification:
     return Verification(
         ok=found.ok,
         events=found.events,
+        rows=found.rows,
         head=Head(seq=found.head_seq, hash=found.head_hash),
         first_bad=found.first_bad,
         problems=found.problems,

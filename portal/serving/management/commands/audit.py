@@ -20,7 +20,11 @@ class Command(SubcommandsCommand):
     help = "Look whether the audit trail is unchanged, or hand it on."
 
     def add_verbs(self, verbs: Any) -> None:
-        looking = self.add_verb(verbs, "verify", "Recompute the whole trail; exits with 1 where something is wrong.")
+        looking = self.add_verb(
+            verbs,
+            "verify",
+            "Recompute the trail, compare requests, grants and runs with it; exits with 1 if anything is wrong.",
+        )
         looking.add_argument("--json", action="store_true")
         giving = self.add_verb(verbs, "export", "Write the events that fit, the oldest first.")
         giving.add_argument("--format", choices=list(export.FORMS), default="jsonl", help="default: jsonl")
@@ -33,14 +37,15 @@ class Command(SubcommandsCommand):
         found = verify.verify_and_record(by=by)
         head = {"seq": found.head_seq, "hash": found.head_hash}
         if options["json"]:
-            answer = {"ok": found.ok, "events": found.events, "head": head, "first_bad": found.first_bad}
-            self.as_json({**answer, "problems": found.problems})
+            answer = {"ok": found.ok, "events": found.events, "rows": found.rows, "head": head}
+            self.as_json({**answer, "first_bad": found.first_bad, "problems": found.problems})
             if not found.ok:
                 sys.exit(1)
             return
         if not found.ok:
-            raise Refusal("\n".join(["The trail was changed.", *found.problems]))
+            raise Refusal("\n".join(["Something was changed behind Gatehouse's back.", *found.problems]))
         self.stdout.write(f"{found.events} of {head['seq']} events are as they were written.")
+        self.stdout.write(f"The guards of the trail stand; {found.rows} requests, grants and runs are as it tells.")
         self.stdout.write(f"Keep this where nobody with rights on the database can write: {head['seq']} {head['hash']}")
 
     def do_export(self, *, by: Operator, options: dict[str, Any]) -> None:

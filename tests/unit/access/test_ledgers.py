@@ -1,0 +1,177 @@
+"""Requests, decisions and grants are compared with the events that made them (`audit verify`)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from portal.access import actions, grants
+from portal.access.ledgers import GRANTS, REQUESTS
+from portal.access.models import AccessRequest, Decision, Grant
+from portal.audit import compare
+from portal.audit.models import AuditEvent, AuditHead
+from portal.audit.record import _append, recording
+from portal.audit.verbs import Verb
+from portal.audit.verify import verify
+from tests import factories, trail
+
+pytestmark = pytest.mark.django_db
+
+
+def problems() -> list[str]:
+    return verify().problems
+
+
+@pytest.fixture
+def active(airflow):
+    return factories.grant_at_status("active", entitlement="demo/role/Op")
+
+
+@pytest.mark.parametrize("status", ["pending", "approved", "denied", "withdrawn", "lapsed"])
+def test_every_request_is_as_its_events_made_it(catalogue, status):
+    factories.request_at_status(status, entitlement="demo/role/Op", reason="한국어 e\u0301 for the month-end close")
+    found = verify()
+    assert (found.problems, found.rows) == ([], 1 + Grant.objects.count())
+
+
+@pytest.mark.parametrize("status", ["scheduled", "applying", "active", "ending", "ended"])
+def test_every_grant_is_as_its_events_made_it(airflow, status):
+    factories.grant_at_status(status, entitlement="demo/role/Op")
+    assert problems() == []
+
+
+def test_a_shortened_approval_and_a_decomposed_comment_are_as_they_were_made(cast, airflow):
+    asked = factories.request_at_status("pending", entitlement="demo/role/Op")
+    actions.approve(request_id=asked.pk, by=cast["lead"], comment=" nur e\u0301\r\nkurz ", duration=timedelta(hours=2))
+    assert problems() == []
+    actions.approve(request_id=asked.pk, by=cast["security"])
+    factories.work_off()
+    assert Grant.objects.get().duration == timedelta(hours=2)
+    grants.hand_back(grant_id=Grant.objects.get().pk, by=cast["employee"])
+    assert problems() == []
+
+
+FORGED = {
+    "a grant that never ends": (
+        lambda grant: Grant.objects.update(ends_at=datetime(2099, 1, 1, tzinfo=UTC)), "ends_at is 2099-01-01T00:00",
+    ),
+    "a longer grant": (lambda grant: Grant.objects.update(duration=timedelta(days=9)), "its duration is P9D"),
+    "a grant of somebody else": (
+        lambda grant: Grant.objects.update(beneficiary=factories.person("colleague")), "its beneficiary is colleague",
+    ),
+    "a grant that is alive again": (lambda grant: Grant.objects.update(status="applying"), "its status is applying"),
+    "another approver": (
+        lambda grant: Decision.objects.filter(by__username="lead").update(by=factories.person("lead2")),
+        "its decisions is lead2 approve step 1",
+    ),
+    "another comment": (lambda grant: Decision.objects.update(comment="I never saw it"), "I never saw it"),
+    "another reason": (lambda grant: AccessRequest.objects.update(reason="because"), "its reason is because"),
+    "another requester": (
+        lambda grant: AccessRequest.objects.update(requester=factories.person("admin")), "its requester is admin",
+    ),
+    "a decision that is gone": (
+        lambda grant: Decision.objects.filter(by__username="security").delete(), "its decisions is lead approve step 1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_a_row_changed_behind_the_portals_back_is_found(active, what):
+    forge, words = FORGED[what]
+    assert problems() == []
+    forge(active)
+    found = problems()
+    assert any(words in problem for problem in found), found
+    assert "which event" in found[0]
+
+
+def test_a_grant_that_no_approval_made_is_found(cast, active):
+    asked = factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
+    actions.approve(request_id=asked.pk, by=cast["lead"])  # the first of two steps
+    assert problems() == []
+    Grant.objects.create(
+        request=asked, entitlement=asked.entitlement, beneficiary=asked.beneficiary, deployment=active.deployment,
+        role=active.role, status="applying", duration=asked.duration,
+    )  # fmt: skip
+    assert problems() == [
+        f"No event began GR-{active.pk + 1}: it was put in behind the portal's back, or its events are gone."
+    ]
+
+
+def test_a_request_without_event_and_an_event_without_request_are_found(active):
+    made = AccessRequest.objects.get()
+    made.pk, made.key = None, None
+    made.save(force_insert=True)
+    assert [problem for problem in problems() if made.ref in problem] == [
+        f"No event began {made.ref}: it was put in behind the portal's back, or its events are gone."
+    ]
+    AccessRequest.objects.filter(pk=made.pk).delete()
+    with recording() as said:
+        said.add(Verb.REQUEST_APPROVED, by=factories.person("lead"), target="REQ-99", request="REQ-99")
+    assert problems() == [f"Event {AuditHead.objects.get().seq} speaks of REQ-99, which is not there."]
+
+
+def test_an_event_forged_with_the_guards_on_is_found(cast, active):
+    asked = factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
+    with recording() as said:  # as somebody with the portal's own rights could write it, chain and head included
+        detail = {"entitlement": "demo/role/Op", "stage": 1, "comment": "", "duration": "PT8H", "grant": None}
+        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, request=asked.ref, detail=detail)
+    seq = AuditHead.objects.get().seq
+    assert problems() == [
+        f"{asked.ref} was changed: its decisions is empty, which event {seq} made lead approve step 1 for PT8H: ."
+    ]
+
+
+def test_trails_of_before_which_do_not_name_the_grant_verify(active):
+    """Events are never changed; what they do not say is not compared."""
+    with trail.triggers_off():
+        entries = []
+        for event in AuditEvent.objects.order_by("seq"):
+            entry = json.loads(event.payload)
+            for name in ("grant", "beneficiary", "verified_at", "starts_at", "lapses_at"):
+                if name != "beneficiary" or event.verb == Verb.REQUEST_APPROVED:
+                    entry["detail"].pop(name, None)
+            if event.verb == Verb.REQUEST_APPROVED:
+                entry["grant"] = ""
+            entries.append({name: value for name, value in entry.items() if name not in ("seq", "at")})
+        AuditEvent.objects.all().delete()
+        AuditHead.objects.update(seq=0, hash="0" * 64)
+        _append(entries)
+    assert problems() == []
+
+
+def test_a_row_that_changes_meanwhile_is_looked_at_again(active, monkeypatch):
+    """The row was read before its grant ended, its events after: that is no forgery."""
+    rows, judge = GRANTS.rows, compare._judge
+
+    def late(ledger, row, events):
+        if ledger is GRANTS and row.status == "active":
+            grants.end(grant_id=row.pk, reason=Grant.EndReason.EXPIRED)
+            events = compare._events(ledger, [row])[row.pk]
+        return judge(ledger, row, events)
+
+    monkeypatch.setattr(compare, "_judge", late)
+    assert problems() == []
+    assert rows().get().status == "ending"
+
+
+@pytest.mark.parametrize("ledger, nouns", [(REQUESTS, ("request",)), (GRANTS, ("grant",))], ids=["requests", "grants"])
+def test_every_verb_and_every_column_is_known(ledger, nouns):
+    """A new event or column belongs into portal/access/ledgers.py: into the table, or with why it is not compared."""
+    changing = {verb for verb in Verb if verb.value.startswith(tuple(f"{noun}." for noun in nouns))}
+    changing = {verb for verb in changing if not verb.value.endswith("_refused")}
+    assert changing - ledger.makes.keys() == set(), "say in the ledger's `makes` what the event makes of a row"
+    columns = {field.name for field in ledger.model._meta.concrete_fields}
+    assert columns - ledger.shown.keys() - ledger.not_compared.keys() == set(), "say in `shown` or `not_compared`"
+    assert not ledger.shown.keys() & ledger.not_compared.keys()
+
+
+def test_comparing_reads_in_batches(airflow, django_assert_max_num_queries, monkeypatch):
+    for name in ("employee", "colleague", "lead"):
+        factories.grant_at_status("active", by=name, entitlement="demo/role/Viewer")
+    with django_assert_max_num_queries(18):
+        assert verify().ok
+    monkeypatch.setattr(compare, "BATCH", 1)
+    assert verify().ok
