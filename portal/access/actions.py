@@ -261,7 +261,8 @@ def _check_somebody_can_decide(stages: list[StageSpec], *, without: set[int]) ->
         if len(able) < stage.quorum or len(everybody) < sum(s.quorum for s in stages[:number]):
             named = ", ".join(subject_words(subject) for subject in stage.approvers)
             raise Refused(
-                f"Nobody could decide this: step {number} needs {stage.quorum} of {named} besides those who ask. "
+                f"Nobody could decide this: step {number} needs {stage.quorum} of {named}, "
+                "not counting the people who ask. "
                 "Please tell a platform admin.",
                 reason="no_approver",
             )

@@ -54,8 +54,7 @@ def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessReque
         if other.entitlement.key in against or entitlement.key in _named_by(other.entitlement, other):
             has = "has asked for" if other.status == AccessRequest.Status.PENDING else "has"
             raise Refused(
-                f"{person.username} {has} {other.entitlement.key}, which must not be held together with "
-                f"{entitlement.key}.",
+                f"{person.username} {has} {other.entitlement.key}, which must not be combined with {entitlement.key}.",
                 reason="conflicting_access",
             )
 

@@ -88,5 +88,5 @@ def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, st
     if duration < SHORTEST:
         return {"duration": f"The shortest time is {durations.words(SHORTEST)}."}
     if duration > longest:
-        return {"duration": f"At most {durations.words(longest)}, not {durations.words(duration)}."}
+        return {"duration": f"At most {durations.words(longest)}; you entered {durations.words(duration)}."}
     return {}

@@ -49,7 +49,9 @@ def check_eligible(person: User, policy: PolicySpec, *, speaks_to: User | None =
     if not people.is_one_of(person, policy.may_request):
         offered = ", ".join(subject_words(subject) for subject in policy.may_request)
         who = "You are" if person == speaks_to else f"{person.username} is"
-        raise Refused(f"{who} not among those who may ask for this: it is offered to {offered}.", reason="not_eligible")
+        raise Refused(
+            f"{who} not among the people who may ask for this: it is offered to {offered}.", reason="not_eligible"
+        )
 
 
 def subject_words(subject: str) -> str:
@@ -72,7 +74,7 @@ def check_can_decide(by: User, request: AccessRequest) -> None:
     if by.pk == request.requester_id:
         raise Refused("You asked for this yourself: someone else must decide.", reason="own_request")
     if by.pk == request.beneficiary_id:
-        raise Refused("This is for your own benefit: someone else must decide.", reason="own_request")
+        raise Refused("This request is for you: someone else must decide.", reason="own_request")
     if request.decisions.filter(by=by).exists():
         raise Refused("You have decided this request already; each person counts once.", reason="already_decided")
     stage = request.stages.filter(status=Stage.Status.OPEN).first()
@@ -84,7 +86,7 @@ def check_can_decide(by: User, request: AccessRequest) -> None:
 
 def check_can_withdraw(by: User, request: AccessRequest) -> None:
     if not is_own(by, request):
-        raise Refused("Only those who asked, or for whom it is, can withdraw a request.", reason="not_yours")
+        raise Refused("Only the person who asked, or the person it is for, can withdraw a request.", reason="not_yours")
 
 
 def is_named_in(by: User, request: AccessRequest) -> bool:

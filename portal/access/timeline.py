@@ -96,7 +96,7 @@ def _awaited(request: AccessRequest, stage: Stage, state: str, *, missing: int) 
         names = f"{missing} of {', '.join(able)}"
     deadline = f"lapses {durations.until(request.lapses_at)}" if state == "now" else ""
     return Step(
-        f"{names or 'Nobody at present'} decides" if missing < 2 else f"{names} decide", state, expected=deadline
+        f"{names or 'Nobody at the moment'} decides" if missing < 2 else f"{names} decide", state, expected=deadline
     )
 
 

@@ -20,17 +20,17 @@ MEDIA_TYPE = "application/problem+json"
 
 class Unauthenticated(GatehouseError):
     status = 401
-    title = "Who are you?"
+    title = "Unauthorized"
 
 
 class Malformed(GatehouseError):
     status = 400
-    title = "Not readable"
+    title = "Bad Request"
 
 
 class NotSupported(GatehouseError):
     status = 405
-    title = "Not this way"
+    title = "Method Not Allowed"
 
 
 class TooLarge(GatehouseError):
@@ -77,7 +77,7 @@ def mishap(request: HttpRequest, error: Exception) -> HttpResponse:
     reference = secrets.token_hex(4)
     log.error("reference %s: %s %s", reference, request.method, request.path, exc_info=error)
     detail = f"Something went wrong on our side. Tell a platform admin the reference {reference}."
-    return _problem(500, "Our mistake", detail, "internal_error")
+    return _problem(500, "Internal Server Error", detail, "internal_error")
 
 
 def _problem(status: int, title: str, detail: str, reason: str, fields: dict[str, str] | None = None) -> HttpResponse:

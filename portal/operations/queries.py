@@ -39,7 +39,8 @@ def why_waiting(operation: Operation) -> str:
         return ""
     deployment = operation.deployment
     if deployment.status == Deployment.Status.DOWN:
-        return f"Airflow on {deployment.name} is unreachable. It is done as soon as Airflow is back."
+        return f"Airflow on {deployment.name} is unreachable. It will be done as soon as Airflow is back."
     if deployment.refuses(operation.account):
-        return f"Airflow on {deployment.name} refuses Gatehouse's account. It is done once an admin has renewed it."
+        refused = f"Airflow on {deployment.name} refuses Gatehouse's account."
+        return f"{refused} It will be done once an admin has renewed the account."
     return operation.waiting_for

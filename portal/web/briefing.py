@@ -143,7 +143,7 @@ def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     person = request.beneficiary.username
     what = f"“{request.entitlement.title}” on {request.entitlement.deployment.name}"
     if request.status == AccessRequest.Status.DENIED:
-        return f"You denied {request.ref}. {request.requester.username} reads your reason on the request's page."
+        return f"You denied {request.ref}. {request.requester.username} can read your reason on the request's page."
     if request.status == AccessRequest.Status.PENDING:
         return f"Your approval of {request.ref} is recorded. {_waits_for(request)}"
     given = approved_duration(request)

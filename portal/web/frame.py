@@ -90,9 +90,8 @@ def trouble(deployment: D) -> str:
     """What is the matter with a deployment and what that means for the reader; empty when nothing is."""
     since = f" since {words.spoken(deployment.status_since)}" if deployment.status_since else ""
     if deployment.status == D.Status.DOWN:
-        return (
-            f"Airflow on {deployment.name} is unreachable{since}. What you ask for is kept and applied when it is back."
-        )
+        away = f"Airflow on {deployment.name} is unreachable{since}."
+        return f"{away} What you ask for is kept, and applied when Airflow is back."
     if deployment.status == D.Status.NEEDS_REAUTHENTICATION:
         refused = [account for account in deployment.accounts if deployment.refuses(account)]
         which, what = REFUSED.get(refused[0] if len(refused) == 1 else "", ("account", "What you ask for"))

@@ -16,7 +16,7 @@ from portal.ui.templatetags.gatehouse import names
 def deciders(able: Sequence[User], stage: StageSpec) -> str:
     """Who decides a stage, by name: `lead or lead2`, `2 of lead, lead2 and lead3`."""
     if not able:
-        return "nobody at present"
+        return "nobody at the moment"
     if stage.quorum > 1:
         return f"{stage.quorum} of {names(able, 'and')}"
     return names(able)
@@ -40,7 +40,8 @@ def rules(option: Option) -> list[str]:
     if policy.stages:
         steps = "one step" if len(policy.stages) == 1 else f"{len(policy.stages)} steps, one after the other"
         said.append(f"Decided in {steps}; never by the person who asks.")
-        said.append(f"Lapses when nobody has decided within {durations.words(policy.pending_for)}.")
+        within = durations.words(policy.pending_for)
+        said.append(f"Lapses (is closed without a decision) when nobody has decided within {within}.")
     elif policy.break_glass:
         said.append("For emergencies: given at once without a decision, and marked as such in the audit trail.")
     else:
@@ -60,8 +61,11 @@ def next_steps(option: Option) -> list[str]:
         f"{deciders(able, stage).capitalize() if not able else deciders(able, stage)} decides."
         for able, stage in stages
     ]
-    said.append(f"Gatehouse gives you the role in Airflow on {where} and reads it back: a few seconds.")
     said.append(
-        "Your time counts from then. When it is over the role is taken away by itself; you can hand it back earlier."
+        f"Gatehouse gives you the role in Airflow on {where} and checks that Airflow shows it. "
+        "This takes a few seconds."
+    )
+    said.append(
+        "Your time starts then. When it is over, the role is taken away automatically. You can hand it back earlier."
     )
     return said

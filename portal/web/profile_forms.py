@@ -58,7 +58,7 @@ class PreferencesForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         choices = [("", f"the server's ({settings.TIME_ZONE})"), *((name, name.replace("_", " ")) for name in zones())]
         self.fields["timezone"] = forms.ChoiceField(label="Time zone", choices=choices, required=False)
-        self.fields["timezone"].help_text = "All times are shown in this zone, and its name stands beside them."
+        self.fields["timezone"].help_text = "All times are shown in this zone, with its name."
         self.fields["theme"] = forms.ChoiceField(
             label="Colours", choices=THEMES, required=False, widget=forms.RadioSelect
         )

@@ -73,7 +73,7 @@ class RequestForm(forms.Form):
     )
     ticket = forms.CharField(label="Ticket", required=False, widget=forms.TextInput(attrs={"maxlength": MAX_TICKET}))
     confirm = forms.BooleanField(
-        label="This is an emergency. I know that my taking it stands out in the audit trail.",
+        label="This is an emergency. I know that the audit trail marks it as break-glass.",
         error_messages={"required": "Confirm that this is an emergency, or ask for something else."},
     )
 

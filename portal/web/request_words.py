@@ -33,10 +33,10 @@ def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
     if grant is not None:
         return _granted(request, grant, reader)
     if request.status == R.PENDING:
-        now = next((step.title for step in steps if step.state == "now"), "A decision is awaited")
+        now = next((step.title for step in steps if step.state == "now"), "Waiting for a decision")
         return f"{now}. If nobody does, it lapses {words.spoken(request.lapses_at)}."
     return {
-        R.DENIED: "It was denied; the reason stands below. Nothing was changed in Airflow.",
+        R.DENIED: "It was denied; the reason is below. Nothing was changed in Airflow.",
         R.WITHDRAWN: "It was withdrawn. Nothing was changed in Airflow.",
         R.LAPSED: "Nobody decided it in time, so it lapsed. Nothing was changed in Airflow; you can ask again.",
     }.get(R(request.status), "It is approved.")
@@ -54,7 +54,7 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
     if grant.status == G.ENDING:
         return f"It is being taken away in Airflow on {where}."
     if grant.status == G.FAILED:
-        return "It was approved, but Airflow did not take it. A platform admin can try again."
+        return "It was approved, but could not be given in Airflow. A platform admin can try again."
     ended = f" {words.spoken(grant.ended_at)}" if grant.ended_at else ""
     return f"It ended{ended}: {grant.get_end_reason_display()}."
 
@@ -98,11 +98,11 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
     if wrong:
         return Outlook(" ".join(wrong.values()), verb)
     if start:
-        text = f"You will hold {what} from {words.spoken(start)} until {words.spoken(start + span)}."
+        text = f"You will have {what} from {words.spoken(start)} until {words.spoken(start + span)}."
     elif option.policy.stages:
-        text = f"Approved this minute, you hold {what} until {words.spoken(clock.now() + span)}."
+        text = f"If approved now, you will have {what} until {words.spoken(clock.now() + span)}."
     else:
-        text = f"You will hold {what} until {words.spoken(clock.now() + span)}."
+        text = f"You will have {what} until {words.spoken(clock.now() + span)}."
     return Outlook(text, f"{verb} for {durations.words(span)}")
 
 

@@ -39,7 +39,7 @@ class SampleForm(forms.Form):
         error_messages={"invalid": "“OPS-” does not have the form OPS-123."},
     )
     start = forms.CharField(label="Start", required=False)
-    sure = forms.BooleanField(label="This is an emergency. I know that my taking it stands out in the audit trail.")
+    sure = forms.BooleanField(label="This is an emergency. I know that the audit trail marks it as break-glass.")
 
 
 def _runs(now: datetime) -> list[dict[str, Any]]:

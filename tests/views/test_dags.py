@@ -282,7 +282,7 @@ def test_an_airflow_that_is_away_is_said_while_it_waits(client_as):
     client_as("colleague").post(f"{SALES}/pause", {"reason": "bad numbers"})
     Deployment.objects.update(status="down")
     text = Page(client_as("colleague").get(SALES)).text
-    assert "Airflow on demo is unreachable. It is done as soon as Airflow is back." in text
+    assert "Airflow on demo is unreachable. It will be done as soon as Airflow is back." in text
 
 
 def test_a_switch_that_failed_is_said_until_it_is_so(client_as, airflow):

@@ -30,4 +30,4 @@ def test_who_decides_a_stage():
     one, two = StageSpec(approvers=["group:leads"]), StageSpec(approvers=["group:leads"], quorum=2)
     assert policy_words.deciders(cast("lead", "lead2"), one) == "lead or lead2"
     assert policy_words.deciders(cast("a", "b", "c"), two) == "2 of a, b and c"
-    assert policy_words.deciders([], one) == "nobody at present"
+    assert policy_words.deciders([], one) == "nobody at the moment"

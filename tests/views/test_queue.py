@@ -230,7 +230,7 @@ def test_what_one_may_not_see_is_not_there(client_as):
 def test_holding_it_already_is_pointed_out(client_as):
     grant_at_status("active")
     made = asked()
-    assert "This very access already" in Page(client_as("lead").get(f"/queue/{made.ref}")).text
+    assert "Has this access already" in Page(client_as("lead").get(f"/queue/{made.ref}")).text
 
 
 # --- deciding --------------------------------------------------------------------------------------------------------
@@ -305,7 +305,11 @@ def test_other_without_a_time_approves_nothing(client_as):
 
 @pytest.mark.parametrize(
     ("typed", "words"),
-    [("9h", "At most 8 hours, not 9 hours."), ("soon", "is not a length of time"), ("5s", "The shortest time is")],
+    [
+        ("9h", "At most 8 hours; you entered 9 hours."),
+        ("soon", "is not a length of time"),
+        ("5s", "The shortest time is"),
+    ],
 )
 def test_a_wrong_duration_comes_back_as_it_was_typed(client_as, typed, words):
     made = asked()
@@ -329,7 +333,7 @@ def test_denying_needs_a_reason(client_as):
     assert response["HX-Retarget"] == "#queue"
     assert "Say why you deny it: the requester reads this." in Page(response).text
     response = client.post(f"/requests/{made.ref}/deny", {"comment": "ask for Look around"}, follow=True)
-    assert f"You denied {made.ref}. employee reads your reason" in Page(response).text
+    assert f"You denied {made.ref}. employee can read your reason" in Page(response).text
     made.refresh_from_db()
     assert made.status == "denied"
 

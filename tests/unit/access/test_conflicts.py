@@ -27,7 +27,7 @@ def ask(by, what):
 @pytest.mark.parametrize(("first", "second"), [(USER, VIEWER), (VIEWER, USER)])
 def test_either_order_is_refused_whichever_policy_names_the_other(employee, separated_duties, first, second):
     ask(employee, first)
-    with pytest.raises(Refused, match=f"employee has .*{first}, which must not be held together") as refusal:
+    with pytest.raises(Refused, match=f"employee has .*{first}, which must not be combined") as refusal:
         ask(employee, second)
     assert refusal.value.reason == "conflicting_access"
 
@@ -74,7 +74,7 @@ def both(employee, change_catalogue: Change) -> tuple[Grant, Grant]:
 
 def test_neither_of_two_on_their_way_is_given(both):
     for grant in both:
-        with pytest.raises(Refused, match="must not be held together") as refusal:
+        with pytest.raises(Refused, match="must not be combined") as refusal:
             holding.check_may_hold(grant)
         assert refusal.value.reason == "conflicting_access"
 
