@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from portal.demo import deployments, place
@@ -19,7 +20,6 @@ from portal.serving.supervisor import STAY_DOWN
 
 if TYPE_CHECKING:  # Django's settings are not read yet where this module is loaded
     from portal.catalogue.models import Deployment
-    from portal.demo.airflow import AirflowServer
 
 AIRFLOW_ADMIN = ("admin", "gatehouse-demo")
 STILL = 120.0  # seconds in which nothing moves: then it is not the machine that is slow
@@ -42,7 +42,9 @@ def run_airflow(ports: Mapping[str, int]) -> int:
         ) as server:
             place.say(f"{deployment.title} answers at {server.url}")
             waiting = Waiting(still=STILL, say=place.say, moved=lambda: sizes([server.logs]))
-            _ensure_accounts(server, waiting, granter=access, runner=runs, api=release.api)
+            accounts = {"granter": ("gatehouse-access", access), "runner": ("gatehouse-runs", runs)}
+            make = partial(airflow.ensure_service_accounts, server, api=release.api, **accounts)
+            _until_answered(make, waiting=waiting, what=f"Gatehouse's two accounts in {deployment.title}")
             place.say(f"Gatehouse has its two accounts in {deployment.title}")
             deployment.ready.touch()
             while server.pid:
@@ -53,17 +55,15 @@ def run_airflow(ports: Mapping[str, int]) -> int:
         return STAY_DOWN
 
 
-def _ensure_accounts(server: AirflowServer, waiting: Waiting, *, granter: str, runner: str, api: str) -> None:
-    """An Airflow that does not answer in time is asked again: what is there already stays."""
-    from airflow_bridge import RateLimited, Unreachable
-    from portal.demo import airflow
+def _until_answered(act: Callable[[], None], *, waiting: Waiting, what: str) -> None:
+    """Do something in an Airflow; ask again where it does not answer in time. Raises what it said last."""
+    from airflow_bridge import RateLimited, TimedOut, Unexpected, Unreachable
 
-    accounts = {"granter": ("gatehouse-access", granter), "runner": ("gatehouse-runs", runner)}
     while True:
         try:
-            return airflow.ensure_service_accounts(server, api=api, **accounts)
-        except (Unreachable, RateLimited) as error:
-            if not waiting.goes_on(f"Gatehouse's two accounts in Airflow ({error})"):
+            return act()
+        except (Unreachable, TimedOut, RateLimited, Unexpected) as error:
+            if not waiting.goes_on(f"{what} ({error})"):
                 raise
             time.sleep(1)
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_bridge import TimedOut
 from portal.demo import parts, waiting
 from portal.demo.airflow import environment
 from portal.demo.waiting import Waiting, sizes
@@ -101,6 +102,21 @@ def test_an_airflow_that_stays_away_or_refuses_ends_it(monkeypatch):
     refusing = Answers("locked out", "up")
     assert not works(refusing, monkeypatch, Clock())
     assert refusing.looks == 1
+
+
+def test_what_an_airflow_does_not_answer_in_time_is_asked_again(monkeypatch):
+    clock, asked = Clock(), []
+
+    def make_accounts():
+        asked.append(1)
+        if len(asked) < 3:
+            raise TimedOut("was asked for its version and gave no answer within 15 s")
+
+    monkeypatch.setattr(parts.time, "sleep", lambda seconds: setattr(clock, "now", clock.now + 20))
+    parts._until_answered(make_accounts, waiting=wait(clock), what="the accounts")
+    assert len(asked) == 3
+    with pytest.raises(TimedOut):
+        parts._until_answered(lambda: asked.clear() or make_accounts(), waiting=wait(clock), what="the accounts")
 
 
 def test_an_installation_says_that_it_goes_on(monkeypatch):

@@ -46,7 +46,7 @@ def test_a_form_cannot_change_anything_else_of_a_person(client_as, employee):
 def test_a_token_is_shown_once_and_works(client_as):
     client = client_as("employee")
     response = client.post("/profile/tokens", {"name": "export", "scopes": ["read"], "days": "7"})
-    code = Page(response).text.partition("shown this once. ")[2].partition(" ")[0]
+    code = Page(response).text.partition("shown only once. ")[2].partition(" ")[0]
     assert tokens.authenticate(code) == Token.objects.get()
     assert "no-store" in response["Cache-Control"]
     assert code not in client.get("/profile").content.decode()

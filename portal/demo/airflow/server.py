@@ -194,7 +194,8 @@ class AirflowServer:
         except urllib.error.HTTPError as error:
             return f"{error.url} answers {error.code}"
         except (OSError, ValueError) as error:
-            return f"{self.url} does not answer ({error})"
+            why = "nothing listens there yet" if refused(error) else error
+            return f"{self.url} does not answer ({why})"
         return f"DAGs not parsed yet: {', '.join(sorted(dags - found))}" if dags - found else ""
 
     def _authorization(self) -> str:
@@ -259,3 +260,8 @@ class AirflowServer:
         file = self.home / name
         file.touch(mode=0o600)
         file.write_text(json.dumps(values))
+
+
+def refused(error: Exception) -> bool:
+    """Whether nobody listens on the port: the process is still loading."""
+    return isinstance(getattr(error, "reason", error), ConnectionRefusedError)
