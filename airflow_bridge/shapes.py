@@ -70,6 +70,9 @@ class Shapes:
             stale=body["is_stale"],
             has_import_errors=body["has_import_errors"],
             manual_runs_allowed=allowed is None or "manual" in allowed,
+            file=body.get("relative_fileloc") or "",
+            start_date=moment(body.get("start_date")),
+            end_date=moment(body.get("end_date")),
             params=self.params(body),
         )
 
@@ -92,7 +95,8 @@ class Shapes:
             dag_run_id=body["dag_run_id"],
             state=body["state"],
             logical_date=moment(body["logical_date"]),
-            conf=dict(body["conf"] or {}),
+            # an old run may have a list there, which is nothing a run of ours has
+            conf=dict(body["conf"]) if isinstance(body["conf"], Mapping) else {},
             note=body["note"] or "",
             queued_at=moment(body.get("queued_at")),  # Airflow 2 does not tell
             started_at=moment(body["start_date"]),
@@ -105,6 +109,7 @@ class Shapes:
             task_id=body["task_id"],
             state=body["state"],
             map_index=body["map_index"],
+            label=str(body.get("rendered_map_index") or ""),
             try_number=body["try_number"],
             max_tries=body.get("max_tries") or 0,
             operator=body.get("operator") or "",

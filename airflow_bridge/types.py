@@ -44,10 +44,29 @@ class Param:
 
     @property
     def required(self) -> bool:
-        """Whether a run must give it: it has no default, and its type does not take null for one."""
-        kinds = self.schema.get("type")
-        takes_null = kinds is None or "null" in ([kinds] if isinstance(kinds, str) else kinds)
-        return self.value is None and not takes_null
+        """Whether a run must give it: it has no default, and null is none that its schema is for.
+
+        Airflow writes "no default" and a default of null alike. A schema without a type takes null only where its
+        enum or const has it; one that has other rules for the value (bounds, a pattern) is written for a value.
+        """
+        return self.value is None and not _is_for_null(self.schema)
+
+
+DESCRIBES = {"title", "description", "description_md", "section", "examples", "values_display", "$comment", "default"}
+"""Keys of a parameter's schema that are no rules for its value."""
+
+
+def _is_for_null(schema: Mapping[str, Any]) -> bool:
+    if "const" in schema:
+        return schema["const"] is None
+    if isinstance(schema.get("enum"), list | tuple):
+        return None in schema["enum"]
+    if kinds := schema.get("type"):
+        return "null" in ([kinds] if isinstance(kinds, str) else kinds)
+    for name in ("anyOf", "oneOf"):
+        if isinstance(schema.get(name), list | tuple):
+            return any(isinstance(one, Mapping) and _is_for_null(one) for one in schema[name])
+    return not schema.keys() - DESCRIBES
 
 
 @dataclass(frozen=True)
@@ -64,15 +83,19 @@ class Dag:
     stale: bool = False
     has_import_errors: bool = False
     manual_runs_allowed: bool = True
-    params: Mapping[str, Param] = field(default_factory=dict)  # filled by `dag()`, empty in lists
+    file: str = ""
+    """As `ImportError_.file` spells it."""
+    start_date: datetime | None = None  # this and what follows is filled by `dag()`, empty in lists
+    end_date: datetime | None = None
+    params: Mapping[str, Param] = field(default_factory=dict)
 
     @property
     def problem(self) -> str:
         """Why it cannot be started, in words; empty when it can."""
+        if self.has_import_errors:  # said first: Airflow takes such a DAG out of service, and calls it stale too
+            return "The file of this DAG has import errors in Airflow."
         if self.stale:
             return "Airflow no longer finds this DAG in its files."
-        if self.has_import_errors:
-            return "The file of this DAG has import errors in Airflow."
         if not self.manual_runs_allowed:
             return "This DAG does not allow manual runs."
         return ""
@@ -110,11 +133,15 @@ class Run:
 
 @dataclass(frozen=True)
 class TaskInstance:
-    """One task of a run. `state` is Airflow's word, None before it is scheduled; an unknown word means "on its way"."""
+    """One task of a run. `state` is Airflow's word, None before it is scheduled; an unknown word means "on its way".
+
+    label: of one of a mapped task, what the DAG calls it instead of its number; empty where it does not.
+    """
 
     task_id: str
     state: str | None
     map_index: int = -1
+    label: str = ""
     try_number: int = 0
     max_tries: int = 0
     operator: str = ""

@@ -54,6 +54,9 @@ class ShapesV1(Shapes):
             last_parsed=moment(body["last_parsed_time"]),
             stale=body["is_active"] is False,
             has_import_errors=body["has_import_errors"] is True,
+            file=body.get("fileloc") or "",
+            start_date=moment(body.get("start_date")),
+            end_date=moment(body.get("end_date")),
             params=self.params(body),
         )
 
@@ -145,10 +148,18 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         return (event for event in found if dag_run_id in ("", event.dag_run_id))
 
     def _read_dag(self, dag_id: str) -> Dag:
-        """The details alone have the parameters, and leave the owners out."""
-        dag, what, needs = super()._read_dag(dag_id), f"for the owners of {dag_id}", "can_read on the DAG"
+        """The details alone have the parameters, and leave the owners out.
+
+        Of a DAG that Airflow 2 has taken out of service, as one with import errors, there are no details any more.
+        """
+        what, needs = f"for the owners of {dag_id}", "can_read on the DAG"
         plain = self._http.call("GET", self._dag_path(dag_id), what=what, needs=needs, shape=self._shapes.dag)
-        return replace(dag, owners=plain.owners)
+        try:
+            return replace(super()._read_dag(dag_id), owners=plain.owners)
+        except NotFound:
+            if plain.stale:
+                return plain
+            raise
 
     def runs(self, dag_id: str | None = None, *, state: str = "") -> Iterator[Run]:
         """Of a DAG that is not there Airflow 2 gives none, instead of saying so."""

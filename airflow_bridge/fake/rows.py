@@ -61,6 +61,9 @@ class FakeDag:
     """False: the file is there, but nobody has looked at it; the DAG does not exist yet."""
     file: str = ""
     last_parsed: datetime = field(default_factory=_now)
+    end_date: datetime | None = None
+    mapped: dict[str, int] = field(default_factory=dict)
+    """Of tasks that are mapped: how many instances each has."""
 
     @property
     def filename(self) -> str:
@@ -88,7 +91,7 @@ class FakeRun:
     """Of tasks that were cleared."""
     run_after: datetime | None = None
     task_states: dict[str, str] = field(default_factory=dict)
-    """Of tasks that are in another state than the run's suggests."""
+    """Of tasks that are in another state than the run's suggests; of a mapped one, "task[3]" is its fourth."""
     logs: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     """(task, try) -> lines; there are some by default."""
 

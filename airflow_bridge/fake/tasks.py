@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_bridge.fake.rows import FakeDag, FakeRun
@@ -18,6 +18,8 @@ class TaskInstance:
     tries: int
     started_at: datetime | None
     ended_at: datetime | None
+    map_index: int = -1
+    label: str | None = None
 
 
 def task_instances(run: FakeRun, dag: FakeDag) -> list[TaskInstance]:
@@ -26,9 +28,17 @@ def task_instances(run: FakeRun, dag: FakeDag) -> list[TaskInstance]:
     if run.state == "failed":
         states[:-1] = ["success"] * (len(dag.tasks) - 1)
     elif run.state == "running":
-        states[0] = "running"
+        states[:1] = ["running"] * len(states[:1])
     kept = {task: state for task, state in run.task_states.items() if not (run.ended_at and state in WAITING)}
-    return [_task(run, task_id, kept.get(task_id, usual)) for task_id, usual in zip(dag.tasks, states, strict=True)]
+    found = []
+    for task_id, usual in zip(dag.tasks, states, strict=True):
+        task = _task(run, task_id, kept.get(task_id, usual))
+        if task_id not in dag.mapped:
+            found.append(task)
+        for index in range(dag.mapped.get(task_id, 0)):
+            of_its_own = _task(run, task_id, kept.get(f"{task_id}[{index}]", task.state))
+            found.append(replace(of_its_own, map_index=index, label=f"no {index}"))
+    return found
 
 
 def _task(run: FakeRun, task_id: str, state: str | None) -> TaskInstance:

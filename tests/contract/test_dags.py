@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,30 @@ def test_a_parameter_without_a_schema(runner: Airflow) -> None:
     assert not dag.params["optional_text"].required
 
 
+@pytest.mark.parametrize(
+    ("schema", "required"),
+    [
+        ({}, False),
+        ({"title": "Anything", "section": "Rarely needed"}, False),
+        ({"type": "string"}, True),
+        ({"type": ["null", "string"]}, False),
+        ({"type": ["null", "string"], "minLength": 3}, False),
+        ({"enum": ["EU", "US"]}, True),
+        ({"enum": ["EU", None]}, False),
+        ({"type": ["null", "string"], "enum": ["EU"]}, True),
+        ({"minimum": 1}, True),
+        ({"const": "x"}, True),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, False),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, True),
+    ],
+)
+def test_a_parameter_without_a_default(runner: Airflow, fake: FakeAirflow, schema: dict, required: bool) -> None:
+    fake.state.dags["given"] = FakeDag("given", params={"x": {"value": None, "schema": schema}})
+    dag = runner.dag("given")
+    assert dag is not None
+    assert dag.params["x"].required is required
+
+
 def test_a_schedule_is_told_as_people_write_it(runner: Airflow) -> None:
     for dag in (runner.dag("contract_daily"), {dag.dag_id: dag for dag in runner.dags()}["contract_daily"]):
         assert dag is not None
@@ -70,12 +95,10 @@ def test_both_versions_tell_the_same_of_a_dag(real_airflows: RealAirflows, clien
     real = real_airflows.get(release)
     airflow = clients.get(real.url, real.api, real.admin)
     dags = {name: airflow.dag(name) for name in DEMO}
-    told = {name: asdict(replace(dag, last_parsed=None, paused=False)) for name, dag in dags.items() if dag}
+    without = {"last_parsed": None, "paused": False, "file": "", "start_date": None, "end_date": None}
+    told = {name: asdict(replace(dag, **without)) for name, dag in dags.items() if dag}
     found = json.loads(re.sub(r"\d{4}-\d\d(-\d\d)?", "a day", json.dumps(told)))
-    expected = {
-        name: {"dag_id": name, "last_parsed": None, "paused": False, **fields}
-        for name, fields in json.loads(TOLD.read_text()).items()
-    }
+    expected = {name: {"dag_id": name, **without, **fields} for name, fields in json.loads(TOLD.read_text()).items()}
     assert found == expected
 
 
@@ -108,9 +131,10 @@ def test_a_switch_that_does_not_move(runner: Airflow, fake: FakeAirflow) -> None
 def test_a_dag_that_is_there_and_cannot_be_started(runner: Airflow, fake: FakeAirflow) -> None:
     fake.state.dags["old"] = FakeDag("old", stale=True)
     fake.state.dags["wrong"] = FakeDag("wrong", import_errors=True)
+    fake.state.dags["both"] = FakeDag("both", stale=True, import_errors=True)  # as Airflow has it a little later
     dags = {dag.dag_id: dag for dag in runner.dags(include_stale=True)}
     assert "old" not in {dag.dag_id for dag in runner.dags()}
-    for name, words in (("old", "no longer finds"), ("wrong", "import errors")):
+    for name, words in (("old", "no longer finds"), ("wrong", "import errors"), ("both", "import errors")):
         dag = runner.dag(name)
         assert dag is not None
         assert words in dag.problem
@@ -126,6 +150,16 @@ def test_a_dag_that_nobody_may_start(runner: Airflow, fake: FakeAirflow) -> None
     dag = runner.dag("by_clock")
     assert dag is not None
     assert dag.problem == "This DAG does not allow manual runs."
+
+
+def test_where_its_file_is_and_between_which_dates_it_runs(runner: Airflow, fake: FakeAirflow) -> None:
+    ended = now() - timedelta(days=1)
+    fake.state.dags["ended"] = FakeDag("ended", end_date=ended, file="both.py")
+    dag = runner.dag("ended")
+    assert dag is not None
+    assert dag.start_date is not None
+    assert dag.end_date is not None and abs(dag.end_date - ended) < timedelta(seconds=1)
+    assert dag.file.endswith("both.py")
 
 
 def test_more_dags_than_airflow_gives_at_once(runner: Airflow, fake: FakeAirflow) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_bridge import Airflow, Conflict, NotApplied, NotFinished, NotFound, Run, Unreachable
-from airflow_bridge.fake import FakeAirflow
+from airflow_bridge.fake import FakeAirflow, FakeDag
 from tests.contract.conftest import now
 from tests.contract.servers import IDLE, Server, wait_until
 from tests.real_airflow import unique
@@ -146,6 +146,23 @@ def test_the_tasks_of_a_waiting_run(runner: Airflow) -> None:
     assert (found.state, found.started_at) == ("queued", None)
     with pytest.raises(NotFound):
         runner.log(IDLE, run.dag_run_id, "show")
+
+
+def test_a_mapped_task_has_an_instance_for_each_value(runner: Airflow, fake: FakeAirflow) -> None:
+    fake.state.dags["mapped"] = FakeDag("mapped", tasks=("first", "work"), mapped={"work": 3})
+    run = start(runner, "mapped")
+    tasks = runner.task_instances("mapped", run.dag_run_id)
+    assert {(task.task_id, task.map_index, task.label) for task in tasks} == {
+        ("first", -1, ""), ("work", 0, "no 0"), ("work", 1, "no 1"), ("work", 2, "no 2"),
+    }  # fmt: skip
+
+
+def test_a_run_whose_parameters_are_a_list_is_read_all_the_same(runner: Airflow, fake: FakeAirflow) -> None:
+    """As an older Airflow took them; one such run must not hide the others of its DAG."""
+    run = start(runner, IDLE)
+    fake.state.runs[-1].conf = [{"job": "1"}]  # type: ignore[assignment]
+    found = {found.dag_run_id: found for found in runner.recent_runs(IDLE)}
+    assert (found[run.dag_run_id].state, found[run.dag_run_id].conf) == ("queued", {})
 
 
 def test_a_cancelled_run_that_goes_on(runner: Airflow, fake: FakeAirflow) -> None:

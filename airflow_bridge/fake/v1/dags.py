@@ -69,7 +69,10 @@ def dag(call: Call, dag_id: str) -> Any:
 @router("GET", "/dags/*/details", query={"fields": str})
 def details(call: Call, dag_id: str) -> Any:
     call.need_dag("can_read", dag_id)
-    return shapes.dag_details(_dag(call, dag_id))
+    dag = _dag(call, dag_id)
+    if dag.stale:  # what they are read from is gone
+        raise problem(404, f"The DAG with dag_id: {dag_id} was not found", title="DAG not found")
+    return shapes.dag_details(dag)
 
 
 @router("PATCH", "/dags/*", query={"update_mask": str}, body=BODY)
