@@ -16,8 +16,9 @@ from portal.api import shapes
 from portal.audit.models import AuditEvent
 from portal.audit.sentences import sentence
 from portal.catalogue.models import Deployment
-from portal.dags.models import Run
-from portal.dags.queries import DagOption
+from portal.dags.models import DagState, Run
+from portal.dags.params import Known
+from portal.dags.queries import DagOption, switched
 from portal.dags.secrets import mask_locked
 from portal.operations import queries as operations
 from portal.operations.models import Operation
@@ -177,9 +178,18 @@ def dag(option: DagOption) -> shapes.DagOut:
     return shapes.DagOut(**_dag(option))
 
 
-def dag_detail(option: DagOption, params: dict[str, shapes.Parameter] | None, because: str = "") -> shapes.DagDetail:
-    locked = mask_locked(option.dag)
-    return shapes.DagDetail(**_dag(option), locked=locked, params=params, params_unknown_because=because or None)
+def dag_detail(option: DagOption, known: Known) -> shapes.DagDetail:
+    params = {
+        name: shapes.Parameter(default=param["value"], json_schema=param["schema"], required=param["required"])
+        for name, param in known.params.items()
+    }
+    return shapes.DagDetail(
+        **_dag(option),
+        locked=mask_locked(option.dag),
+        params=None if known.problem else params,
+        params_as_of=known.as_of,
+        params_unknown_because=known.problem or None,
+    )
 
 
 def _dag(option: DagOption) -> dict[str, Any]:
@@ -193,11 +203,19 @@ def _dag(option: DagOption) -> dict[str, Any]:
         "why_not": option.why_not or None,
         "reason": option.reason or None,
         "problem": (state.problem if state else "") or None,
+        "warning": (state.warning if state else "") or None,
         "paused": state.paused if state else None,
+        "switched": _switched(state),
         "last_runs": [_last_run(run) for run in (state.last_runs if state else [])],
+        "last_runs_problem": (state.runs_problem if state else "") or None,
         "seen_at": state.seen_at if state else None,
         "url": _url(f"/dags/{row}"),
     }
+
+
+def _switched(state: DagState | None) -> shapes.SwitchedOut | None:
+    found = switched(state)
+    return shapes.SwitchedOut(by=found.by or None, at=found.at, reason=found.reason or None) if found else None
 
 
 def _last_run(run: dict[str, Any]) -> shapes.LastRun:
@@ -217,9 +235,12 @@ def run(row: Run) -> shapes.RunOut:
         requested_by=row.requested_by.username,
         operation=row.operation.ref if row.operation else None,
         error=row.error or None,
+        remark=row.remark or None,
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        deleted_at=row.gone_at,
+        seen_at=row.seen_at,
         url=_url(f"/runs/{row.ref}"),
     )
 

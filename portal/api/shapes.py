@@ -136,6 +136,12 @@ class LastRun(BaseModel):
     ended_at: Moment | None
 
 
+class SwitchedOut(BaseModel):
+    by: str | None = Field(description="who asked for it here; null where it was done in Airflow")
+    at: Moment
+    reason: str | None
+
+
 class DagOut(BaseModel):
     id: str = Field(examples=["demo/sales_report"])
     deployment: str
@@ -145,8 +151,11 @@ class DagOut(BaseModel):
     why_not: str | None = Field(description="why you may not run it at once")
     reason: str | None = Field(description="the stable word for why_not")
     problem: str | None = Field(description="why Airflow cannot run it")
+    warning: str | None = Field(description="what a run would end in, though Airflow would start it")
     paused: bool | None
+    switched: SwitchedOut | None = Field(description="who had it paused or unpaused, when and why, where it is known")
     last_runs: list[LastRun]
+    last_runs_problem: str | None = Field(description="why they could not be read the last time")
     seen_at: Moment | None
     url: str
 
@@ -154,11 +163,13 @@ class DagOut(BaseModel):
 class Parameter(BaseModel):
     default: JsonValue
     json_schema: dict[str, Any] = Field(serialization_alias="schema")
+    required: bool = Field(description="it has no default: a run must give it")
 
 
 class DagDetail(DagOut):
     locked: dict[str, JsonValue] = Field(description="parameters nobody may change")
-    params: dict[str, Parameter] | None = Field(description="as Airflow has them now; null when it cannot be asked")
+    params: dict[str, Parameter] | None = Field(description="as Airflow has them; null when it never told")
+    params_as_of: Moment | None
     params_unknown_because: str | None
 
 
@@ -172,10 +183,13 @@ class RunOut(BaseModel):
     note: str | None
     requested_by: str
     operation: str | None
-    error: str | None
+    error: str | None = Field(description="why it never started, or that it was deleted")
+    remark: str | None = Field(description="what its end does not tell, as that nothing was run")
     created_at: Moment
     started_at: Moment | None
     ended_at: Moment | None
+    deleted_at: Moment | None = Field(description="when Airflow was found to have it no more")
+    seen_at: Moment | None = Field(description="when Airflow was last asked")
     url: str
 
 

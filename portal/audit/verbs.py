@@ -70,6 +70,8 @@ class Verb(StrEnum):
     RUN_STARTED = "run.started"
     RUN_START_FAILED = "run.start_failed"
     RUN_FINISHED = "run.finished"
+    RUN_CHANGED = "run.changed"
+    RUN_DELETED = "run.deleted"
     DAG_PAUSE_REQUESTED = "dag.pause_requested"
     DAG_UNPAUSE_REQUESTED = "dag.unpause_requested"
     DAG_PAUSE_REFUSED = "dag.pause_refused"

@@ -1,89 +1,178 @@
-"""Keeping what Airflow says of runs and DAGs."""
+"""Keeping what Airflow says of runs. A run is followed to its end and, less and less often, for a time after it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from portal import clock
 from portal.audit.models import AuditEvent
-from portal.audit.record import recording
+from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
-from portal.dags import secrets
-from portal.dags.models import DagState, Run
+from portal.dags import dates, tasks
+from portal.dags.models import Run, RunTasks
 from portal.dags.states import FOLLOWED, RUN
 from portal.errors import Conflict
 
 if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
-    from airflow_bridge.types import Dag as AirflowDag
     from airflow_bridge.types import Run as AirflowRun
-    from portal.catalogue.models import Dag
+    from airflow_bridge.types import TaskInstance
 
 S = Run.Status
+FRESH = timedelta(minutes=5)  # a younger run is asked for at every look, an older one every SLOWLY
+SLOWLY = timedelta(seconds=15)
+AFTERWARDS = timedelta(days=7)  # for so long a run is asked for after its end: about fifty times
+PERHAPS = timedelta(minutes=10)  # for so long one that could not be started, as far as Gatehouse knows
+WANTED = timedelta(seconds=20)  # a page that is open says so more often
+GONE = "Airflow no longer has this run: it was deleted there."
 
 
-def observe(run: Run, seen: AirflowRun | None) -> None:
-    """Write down what Airflow said of a followed run (None: it has no such run any more). Its end is an event."""
-    if run.status not in FOLLOWED:
-        return
+def want(run_id: int) -> None:
+    """Somebody looks at this run: ask for it and its tasks soon. Asked for a moment ago, it is not asked for again."""
     now = clock.now()
-    if seen is None:
-        _finish(run, S.FAILED, error="Airflow no longer has this run: it was deleted there.", ended_at=now, seen_at=now)
+    rows = Run.objects.filter(pk=run_id).exclude(status=S.REQUESTED)
+    rows.update(wanted_until=now + WANTED)
+    rows.filter(next_look__gt=now, seen_at__lt=now - timedelta(seconds=5)).update(next_look=now)
+    rows.filter(next_look=None, seen_at__isnull=False, seen_at__lt=now - timedelta(seconds=5)).update(next_look=now)
+
+
+def observe(run: Run, seen: AirflowRun | None, instances: Iterable[TaskInstance] | None = None) -> None:
+    """Write down what Airflow said of a run (None: it has no such run) and, where they were asked for, of its tasks.
+
+    Its end is an event, and so is every change after it. A run that another process has moved since `run` was read is
+    left as that one saw it.
+    """
+    if run.status == S.REQUESTED:
         return
-    times = {"started_at": seen.started_at, "ended_at": seen.ended_at, "seen_at": now}
-    if seen.state in (S.SUCCESS, S.FAILED):
-        _finish(run, seen.state, **times)
-    elif seen.state != run.status and seen.state in FOLLOWED:
-        _quietly(run, seen.state, **times)
-    else:
-        Run.objects.filter(pk=run.pk).update(**times)
-        for name, value in times.items():
-            setattr(run, name, value)
-
-
-def _quietly(run: Run, to: str, **changes: Any) -> None:
+    rows = None if instances is None else tasks.summary(instances)
     try:
-        RUN.move(run, to=to, **changes)
-    except Conflict:  # another process saw it first
-        run.refresh_from_db()
-
-
-def _finish(run: Run, to: str, **changes: Any) -> None:
-    try:
-        with recording() as trail:
-            RUN.move(run, to=to, **changes)
-            trail.add(
-                Verb.RUN_FINISHED,
-                by=None,
-                target=run.ref,
-                outcome=AuditEvent.Outcome.SUCCESS if to == S.SUCCESS else AuditEvent.Outcome.FAILED,
-                deployment=run.dag.deployment.name,
-                detail={"dag": run.dag.dag_id, "dag_run_id": run.dag_run_id, "state": to, "error": run.error},
-            )
+        if seen is None:
+            _gone(run)
+        elif run.status in FOLLOWED and seen.state in FOLLOWED:
+            _goes_on(run, seen)
+        elif run.status in FOLLOWED:
+            _ended(run, seen, rows)
+        else:
+            _afterwards(run, seen, rows)
     except Conflict:
         run.refresh_from_db()
+    if rows is not None and seen is not None:
+        values = {"rows": rows, "problem": "", "seen_at": clock.now()}
+        RunTasks.objects.update_or_create(run=run, defaults=values)
 
 
-def observe_dag(dag: Dag, seen: AirflowDag | None, recent: list[AirflowRun] | None) -> None:
-    """Write down what Airflow said of an operable DAG; `recent` (newest first) where it was asked for runs too."""
-    values: dict[str, object] = {"seen_at": clock.now()}
-    if seen is None:
-        values |= {"known": False, "problem": "Airflow has no DAG of this name."}
+def unread(run: Run, why: str) -> None:
+    """The run could not be read, though Airflow is there: it is asked for again after a while."""
+    now = clock.now()
+    Run.objects.filter(pk=run.pk).update(next_look=now + SLOWLY if run.status in FOLLOWED else _next_look(run, now))
+    tasks_unread(run, why)
+
+
+def tasks_unread(run: Run, why: str) -> None:
+    """Its tasks could not be read; what was read of them before is kept."""
+    RunTasks.objects.update_or_create(run=run, defaults={"problem": why})
+
+
+def _goes_on(run: Run, seen: AirflowRun) -> None:
+    times = _times(run, seen, over=False)
+    if seen.state != run.status:
+        RUN.move(run, to=seen.state, **times)
     else:
-        values |= {
-            "known": not seen.problem,
-            "problem": seen.problem,
-            "description": seen.description,
-            "paused": seen.paused,
-            "secrets": secrets.kept(seen.params),
-        }
-    if recent is not None:
-        values["last_runs"] = [
-            {
-                "id": run.dag_run_id,
-                "state": run.state,
-                "started_at": run.started_at.isoformat() if run.started_at else None,
-                "ended_at": run.ended_at.isoformat() if run.ended_at else None,
-            }
-            for run in recent
-        ]
-    DagState.objects.update_or_create(dag=dag, defaults=values)
+        _note(run, **times)
+
+
+def _ended(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> None:
+    remark = _remark(run, seen, rows)
+    with recording() as trail:
+        RUN.move(run, to=seen.state, remark=remark, **_times(run, seen, over=True))
+        _tell_end(trail, run)
+
+
+def _afterwards(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> None:
+    """It had ended, or had never been there, as far as was known."""
+    over = seen.state not in FOLLOWED
+    times = _times(run, seen, over=over)
+    was = "deleted" if run.gone_at else "not started" if run.seen_at is None else run.status
+    ended_again = over and seen.ended_at is not None and run.ended_at is not None and seen.ended_at != run.ended_at
+    if was == seen.state and not ended_again:
+        if rows is not None:
+            times["remark"] = _remark(run, seen, rows)
+        _note(run, **times)
+        return
+    changes = {**times, "gone_at": None, "error": "", "remark": _remark(run, seen, rows) if over else ""}
+    with recording() as trail:
+        if seen.state == run.status:
+            _note(run, where={"ended_at": run.ended_at, "gone_at": run.gone_at}, **changes)
+        else:
+            RUN.move(run, to=seen.state, **changes)
+        detail = _detail(run) | {"was": was, "state": seen.state, "remark": run.remark}
+        trail.add(Verb.RUN_CHANGED, by=None, target=run.ref, deployment=run.dag.deployment.name, detail=detail)
+
+
+def _gone(run: Run) -> None:
+    """It is asked for as before: what is not found may be back, as after Airflow's database was restored."""
+    now = clock.now()
+    if run.status in FOLLOWED:
+        changes: dict[str, Any] = {"error": GONE, "gone_at": now, "ended_at": now, "seen_at": now}
+        with recording() as trail:
+            RUN.move(run, to=S.FAILED, next_look=now + SLOWLY, **changes)
+            _tell_end(trail, run)
+    elif run.gone_at or run.seen_at is None:  # said before; or never there, as was thought
+        _note(run, next_look=_next_look(run, now))
+    else:
+        with recording() as trail:
+            _note(run, where={"gone_at": None}, gone_at=now, seen_at=now, next_look=_next_look(run, now))
+            deployment = run.dag.deployment.name
+            trail.add(Verb.RUN_DELETED, by=None, target=run.ref, deployment=deployment, detail=_detail(run))
+
+
+def _times(run: Run, seen: AirflowRun, *, over: bool) -> dict[str, Any]:
+    now = clock.now()
+    next_look = _next_look(run, now, ended_at=seen.ended_at) if over else _soon(run, now)
+    return {"started_at": seen.started_at, "ended_at": seen.ended_at, "seen_at": now, "next_look": next_look}
+
+
+def _soon(run: Run, now: datetime) -> datetime:
+    is_fresh = run.created_at > now - FRESH or (run.wanted_until is not None and run.wanted_until > now)
+    return now if is_fresh else now + SLOWLY
+
+
+def _next_look(run: Run, now: datetime, *, ended_at: datetime | None = None) -> datetime | None:
+    """The longer ago it ended, the later."""
+    since = now - (ended_at or run.ended_at or run.created_at)
+    longest = PERHAPS if run.seen_at is None and ended_at is None else AFTERWARDS
+    return now + max(SLOWLY, since / 4) if since < longest else None
+
+
+def _note(run: Run, *, where: dict[str, Any] | None = None, **changes: Any) -> None:
+    """Columns beside the status. Raises Conflict where another process has moved or noted the run meanwhile."""
+    if Run.objects.filter(pk=run.pk, status=run.status, **(where or {})).update(**changes) != 1:
+        raise Conflict(f"{run.ref} was changed by another process at the same moment.")
+    for name, value in changes.items():
+        setattr(run, name, value)
+
+
+def _remark(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> str:
+    if seen.state != S.SUCCESS or rows is None or not (said := tasks.nothing_done(rows)):
+        return ""
+    if tasks.counted(rows):
+        return said
+    state = getattr(run.dag, "state", None)
+    why = dates.outside(run.logical_date, state.start_date, state.end_date) if state else ""
+    return f"{said} {why or 'The DAG has no tasks, or all of them lie outside their start and end dates.'}"
+
+
+def _tell_end(trail: Trail, run: Run) -> None:
+    trail.add(
+        Verb.RUN_FINISHED,
+        by=None,
+        target=run.ref,
+        outcome=AuditEvent.Outcome.SUCCESS if run.status == S.SUCCESS else AuditEvent.Outcome.FAILED,
+        deployment=run.dag.deployment.name,
+        detail=_detail(run) | {"state": run.status, "error": run.error, "remark": run.remark},
+    )
+
+
+def _detail(run: Run) -> dict[str, Any]:
+    return {"dag": run.dag.dag_id, "dag_run_id": run.dag_run_id}

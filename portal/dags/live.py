@@ -13,11 +13,8 @@ from typing import Any, TypeVar
 import airflow_bridge
 from airflow_bridge import BridgeError, Credentials, GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
 from airflow_bridge.types import Dag as AirflowDag
-from airflow_bridge.types import TaskInstance
 from portal.catalogue import secrets
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import following
-from portal.dags.models import Run
 
 Answer = TypeVar("Answer")
 
@@ -46,11 +43,6 @@ def details(dag: Dag) -> AirflowDag | None:
     return _ask(dag.deployment, lambda airflow: airflow.dag(dag.dag_id))
 
 
-def tasks(run: Run) -> list[TaskInstance]:
-    """The run's task instances, in Airflow's order."""
-    return _ask(run.dag.deployment, lambda airflow: airflow.task_instances(run.dag.dag_id, run.dag_run_id))
-
-
 def variable(deployment: Deployment, key: str) -> str | None:
     """A variable's value; None when Airflow has none of that name. `portal.dags.variables` says which may be asked.
 
@@ -58,19 +50,6 @@ def variable(deployment: Deployment, key: str) -> str | None:
     """
     found = _patiently(deployment, lambda airflow: airflow.variable(key))
     return None if found is None else found.value
-
-
-def refresh(run: Run, *, patient: bool = False) -> Run:
-    """Ask Airflow for the run's state and keep it. A run that is final or not yet sent is returned as it is.
-
-    patient: as long as a call may take; for the worker, which keeps nobody waiting.
-    """
-    if run.is_final or run.status == Run.Status.REQUESTED:
-        return run
-    ask = _patiently if patient else _ask
-    seen = ask(run.dag.deployment, lambda airflow: airflow.run(run.dag.dag_id, run.dag_run_id))
-    following.observe(run, seen)
-    return run
 
 
 def _ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from portal import clock, refs
 from portal.catalogue.models import Dag
+from portal.dags import dates
 from portal.operations.models import Operation
 
 
@@ -37,6 +38,12 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True, help_text="when Airflow was last asked")
+    next_look = models.DateTimeField(null=True, help_text="when Airflow is asked again; null: no more by itself")
+    wanted_until = models.DateTimeField(
+        null=True, help_text="somebody is looking at it, so its tasks are asked for too"
+    )
+    gone_at = models.DateTimeField(null=True, help_text="when Airflow was found to have it no more")
+    remark = models.TextField(blank=True, default="", help_text="in words, what its end does not tell: nothing was run")
     error = models.TextField(blank=True, default="", help_text="why it never started, where it did not")
     key = models.CharField(
         max_length=64, null=True, help_text="of the form it was asked with: a double click is one run"
@@ -46,7 +53,7 @@ class Run(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
         indexes = [
-            models.Index(fields=["seen_at"], condition=Q(status__in=["queued", "running"]), name="dags_runs_to_follow"),
+            models.Index(fields=["next_look"], condition=Q(next_look__isnull=False), name="dags_runs_to_look_at"),
             models.Index(fields=["dag", "-created_at"]),
             models.Index(fields=["requested_by", "-created_at"]),
         ]
@@ -64,6 +71,18 @@ class Run(models.Model):
         return self.status in self.FINAL
 
 
+class RunTasks(models.Model):
+    """What Airflow last said of a run's tasks: one row for each task, however many instances a mapped one has."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="tasks")
+    rows = models.JSONField(default=list, help_text="as portal.dags.tasks.summary makes them")
+    problem = models.TextField(blank=True, default="", help_text="in words, why they could not be read the last time")
+    seen_at = models.DateTimeField(null=True, help_text="when they were read")
+
+    def __str__(self) -> str:
+        return f"tasks of {self.run}"
+
+
 class DagState(models.Model):
     """What Airflow last said of an operable DAG. Lists read this, so no list waits for Airflow."""
 
@@ -72,9 +91,26 @@ class DagState(models.Model):
     problem = models.TextField(blank=True, default="", help_text="in words, why it cannot be run")
     description = models.TextField(blank=True, default="")
     paused = models.BooleanField(null=True)
+    switch = models.ForeignKey(
+        Operation, on_delete=models.PROTECT, null=True, related_name="+",
+        help_text="by which it is paused or not; null where that was changed in Airflow, or never",
+    )  # fmt: skip
+    switched_at = models.DateTimeField(null=True, help_text="when it was seen to be so")
+    params = models.JSONField(null=True, help_text="{name: {value, schema}}; null: not told yet")
+    schedule = models.TextField(blank=True, default="")
+    start_date = models.DateTimeField(null=True)
+    end_date = models.DateTimeField(null=True)
     last_runs = models.JSONField(default=list, help_text="newest first: [{id, state, started_at, ended_at}]")
     secrets = models.JSONField(null=True, help_text="where its parameters take secrets; null: Airflow has not told")
+    runs_problem = models.TextField(blank=True, default="", help_text="in words, why its runs could not be read")
     seen_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"state of {self.dag}"
+
+    @property
+    def warning(self) -> str:
+        """In words, what a run started now would end in, though it can be started; empty where nothing is known."""
+        if why := dates.outside(clock.now(), self.start_date, self.end_date):
+            return f"{why} Airflow would end a run started now as a success without running any task."
+        return ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts import roles
 from accounts.models import User
@@ -15,6 +18,7 @@ from portal.catalogue.models import Dag
 from portal.dags.models import DagState, Run
 from portal.dags.permissions import Policies, check_can_operate, may_see
 from portal.errors import Missing, Refused
+from portal.operations.models import Operation
 from portal.text import says, search_words
 
 
@@ -32,7 +36,7 @@ class DagOption:
 
 def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOption]:
     """The DAGs `user` may operate or ask to, by deployment and name. Raises Invalid (`q`)."""
-    rows = catalogue.dags_in_force().select_related("deployment", "state")
+    rows = catalogue.dags_in_force().select_related("deployment", "state__switch")
     if deployment:
         rows = rows.filter(deployment__name=deployment)
     words, policies = search_words(q), catalogue.policies_in_force()
@@ -48,7 +52,7 @@ def _searched(dag: Dag) -> str:
 
 def dag_for(user: User, deployment: str, dag_id: str) -> DagOption:
     """Raises Missing for what is not in the catalogue and for what `user` may not see, with the same words."""
-    rows = catalogue.dags_in_force().select_related("deployment", "state")
+    rows = catalogue.dags_in_force().select_related("deployment", "state__switch")
     dag = rows.filter(deployment__name=deployment, dag_id=dag_id).first()
     policies = catalogue.policies_in_force()
     if dag is None or not may_see(user, dag, policies):
@@ -68,9 +72,16 @@ def _option(user: User, dag: Dag, policies: Policies) -> DagOption:
     return DagOption(dag, getattr(dag, "state", None), tuple(allowed), "trigger" in allowed, why_not, reason)
 
 
+def last_started(dags: Iterable[Dag]) -> dict[int, Run]:
+    """The last run through the portal of each DAG that has one, by the DAG's key."""
+    newest = Run.objects.filter(dag=OuterRef("pk")).order_by("-created_at", "-pk").values("pk")[:1]
+    keys = Dag.objects.filter(pk__in=[dag.pk for dag in dags]).annotate(newest=Subquery(newest)).values("newest")
+    return {run.dag_id: run for run in Run.objects.filter(pk__in=[row["newest"] for row in keys if row["newest"]])}
+
+
 def runs_visible_to(user: User) -> QuerySet[Run]:
     """One's own, those of DAGs one may operate or ask for, or all for who may see all access. Newest first."""
-    rows = Run.objects.select_related("dag__deployment", "dag__state", "operation__deployment", "requested_by")
+    rows = Run.objects.select_related("dag__deployment", "dag__state__switch", "operation__deployment", "requested_by")
     if roles.has(user, Permission.SEE_ALL_ACCESS):
         return rows
     mine = [option.dag.pk for option in operable_by(user)]
@@ -79,7 +90,28 @@ def runs_visible_to(user: User) -> QuerySet[Run]:
 
 def run_for(user: User, pk: int) -> Run:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
-    run = runs_visible_to(user).filter(pk=pk).first()
+    run = runs_visible_to(user).select_related("tasks").filter(pk=pk).first()
     if run is None:
         raise Missing(f"There is no run {refs.ref(refs.RUN, pk)}, or it is not yours to see.")
     return run
+
+
+class Switched(NamedTuple):
+    """Who had it paused or unpaused, when and why. Without `by`: it was done in Airflow, and seen at `at`."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+def switched(state: DagState | None) -> Switched | None:
+    """None where nothing is known of it: it has stood so since Gatehouse knows the DAG."""
+    if state is None or state.switched_at is None:
+        return None
+    operation = state.switch
+    if operation is None:
+        return Switched("", state.switched_at, "")
+    wanted = operation.kind == Operation.Kind.PAUSE_DAG
+    if state.paused is not wanted:
+        return None
+    return Switched(operation.requested_by, state.switched_at, str(operation.payload.get("reason", "")))

@@ -13,8 +13,9 @@ RUN: Machine[Run] = Machine(
         S.REQUESTED: frozenset({S.QUEUED, S.RUNNING, S.SUCCESS, S.FAILED}),
         S.QUEUED: frozenset({S.RUNNING, S.SUCCESS, S.FAILED}),
         S.RUNNING: frozenset({S.QUEUED, S.SUCCESS, S.FAILED}),
-        S.SUCCESS: frozenset(),
-        S.FAILED: frozenset(),
+        # cleared or marked in Airflow
+        S.SUCCESS: frozenset({S.QUEUED, S.RUNNING, S.FAILED}),
+        S.FAILED: frozenset({S.QUEUED, S.RUNNING, S.SUCCESS}),
     },
 )
 FOLLOWED = (S.QUEUED, S.RUNNING)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from portal.catalogue.models import Dag
-from portal.dags import live
+from portal.dags import params
+from portal.dags.params import Kept
+from portal.dags.queries import DagOption
 from portal.secrecy import HIDDEN
-from portal.secret_schema import Place, mask_default, mask_schema, places
+from portal.secret_schema import Place
 
 TYPES = {
     "string": "text",
@@ -47,45 +49,42 @@ class ParamRow:
 
 @dataclass(frozen=True)
 class Live:
-    """What Airflow answered. `problem` says why there is nothing, in words."""
+    """What Airflow told. `problem` says why there is nothing, in words."""
 
     problem: str = ""
     rows: list[ParamRow] = field(default_factory=list)
-    defaults: dict[str, Any] = field(default_factory=dict)  # without those that hide something
-    schedule: str = ""
+    defaults: dict[str, Any] = field(default_factory=dict)  # without those that hide something or have none
+    as_of: datetime | None = None
     places: list[Place] = field(default_factory=list)  # where it takes secrets
 
 
-def ask(dag: Dag) -> Live:
-    """Ask Airflow for the DAG's parameters; never raises for an Airflow that does not answer."""
-    try:
-        found = live.details(dag)
-    except live.Unavailable as error:
-        return Live(problem=str(error))
-    if found is None:
-        return Live(problem=f"Airflow on {dag.deployment.name} has no DAG called {dag.dag_id}.")
+def read(option: DagOption, *, ask: bool) -> Live | None:
+    """The DAG's parameters, from what the worker keeps. None where nothing is kept yet and `ask` is not set.
+
+    Never raises for an Airflow that does not answer.
+    """
+    known = params.known(option.dag, option.state, ask=ask)
+    if known.problem:
+        return Live(problem=known.problem) if ask or (option.state and option.state.problem) else None
     rows, defaults = [], {}
-    for name, param in found.params.items():
-        row = _row(name, param.value, param.schema, locked=name in dag.locked)
-        rows.append(row)
-        if not row.partly:
-            defaults[name] = param.value
-    takes = [place for name, param in found.params.items() for place in places(name, param.value, param.schema)]
-    return Live(rows=rows, defaults=defaults, schedule=found.schedule, places=takes)
+    for name, param in known.params.items():
+        rows.append(_row(name, param, locked=name in option.dag.locked))
+        if not (param["hidden"] or param["required"]):
+            defaults[name] = param["value"]
+    return Live(rows=rows, defaults=defaults, as_of=known.as_of, places=known.places)
 
 
-def _row(name: str, value: Any, schema: Mapping[str, Any], *, locked: bool) -> ParamRow:
-    required = value is None and bool(schema.get("type")) and "null" not in _types(schema)
-    shown = mask_default(name, value, schema)
+def _row(name: str, param: Kept, *, locked: bool) -> ParamRow:
+    schema, is_hidden = param["schema"], param["value"] == HIDDEN and param["hidden"]
     return ParamRow(
         name=name,
         title=_text(schema.get("title")),
-        words=in_words(mask_schema(name, schema)),
+        words=in_words(schema),
         description=_text(schema.get("description") or schema.get("description_md")),
-        default="" if required or shown == HIDDEN else json.dumps(shown, ensure_ascii=False),
-        required=required,
-        secret=shown == HIDDEN,
-        partly=shown != value,
+        default="" if param["required"] or is_hidden else json.dumps(param["value"], ensure_ascii=False),
+        required=param["required"],
+        secret=is_hidden,
+        partly=param["hidden"],
         locked=locked,
     )
 

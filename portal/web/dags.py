@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
@@ -19,6 +18,7 @@ from accounts.models import User
 from accounts.permissions import Permission
 from portal.access.permissions import why_not
 from portal.dags import actions, conf, queries, secrets
+from portal.dags.models import Run
 from portal.dags.permissions import check_can_operate
 from portal.dags.queries import DagOption
 from portal.errors import Conflict, Invalid, Refused
@@ -27,9 +27,10 @@ from portal.operations.models import Operation
 from portal.ui import words
 from portal.ui.htmx import render
 from portal.ui.request import Request
+from portal.web import dag_words, run_again
 from portal.web.acting import acts_from
 from portal.web.dag_forms import RunForm, SwitchForm
-from portal.web.dag_params import Live, ask
+from portal.web.dag_params import Live, read
 
 RUNS = 10
 PARTS = ("run", "params", "switch")
@@ -39,7 +40,9 @@ PARTS = ("run", "params", "switch")
 @requires(Permission.OPERATE)
 def dag_list(request: Request) -> HttpResponse:
     q = request.GET.get("q", "").strip()
-    rows = [_row(request.user, option) for option in queries.operable_by(request.user, q=q)]
+    options = queries.operable_by(request.user, q=q)
+    started = queries.last_started(option.dag for option in options)
+    rows = [_row(request.user, option, started.get(option.dag.pk)) for option in options]
     as_of = min((row["state"].seen_at for row in rows if row["state"]), default=None)
     return render(request, "dags/dag_list.html", {"rows": rows, "q": q, "as_of": as_of}, part="dags")
 
@@ -47,9 +50,9 @@ def dag_list(request: Request) -> HttpResponse:
 @require_safe
 @requires(Permission.OPERATE)
 def dag_detail(request: Request, deployment: str, dag_id: str) -> HttpResponse:
-    """The page. Airflow is asked only with `?live=1`: by htmx for a part, or by a link without JavaScript."""
+    """The page, from what the worker keeps. With `?live=1` Airflow is asked where that is nothing, or old."""
     option = queries.dag_for(request.user, deployment, dag_id)
-    live = ask(option.dag) if request.GET.get("live") else None
+    live = read(option, ask=bool(request.GET.get("live")))
     part = request.htmx.target if request.htmx.target in PARTS else ""
     return render(request, "dags/dag_detail.html", _page(request, option, live=live), part=part)
 
@@ -102,17 +105,16 @@ def _switch(request: Request, deployment: str, dag_id: str, act: Callable[..., O
     return redirect("dag_detail", deployment=deployment, dag_id=dag_id)
 
 
-def _row(user: User, option: DagOption) -> dict[str, Any]:
-    """A DAG with the words for what one may not do with it."""
+def _row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:
+    """A DAG with the words for what one may not do with it. `started`: its last run through the portal."""
     why_not_switch = why_not(lambda by, dag: check_can_operate(by, dag, "pause"), user, option.dag)
     state = option.state
-    last = state.last_runs[0] if state and state.last_runs else None
-    began = parse_datetime(last.get("started_at") or "") if last else None
     return {
         "option": option,
         "dag": option.dag,
         "state": state,
-        "last_run": {"state": last["state"], "at": began} if last else None,
+        "last_run": dag_words.last_run(state, started),
+        "switched": queries.switched(state),
         "why_not_switch": why_not_switch,
     }
 
@@ -133,20 +135,31 @@ def _pretty(values: dict[str, Any]) -> str:
 def _page(request: Request, option: DagOption, *, live: Live | None = None, **forms: Any) -> dict[str, Any]:
     locked = secrets.mask_locked(option.dag)
     fixed = {name: value for name, value in option.dag.locked.items() if locked[name] == value}
-    defaults = {**(live.defaults if live else {}), **fixed}
+    again = run_again.asked_for(request, option.dag)
+    values = run_again.conf(again) if again else live.defaults if live else {}
+    values = {name: value for name, value in values.items() if name not in option.dag.locked}
     places = live.places if live and not live.problem else secrets.places_of(option.dag)
     places = [place for place in places if place.path[0] not in option.dag.locked]
     switching = operations.switches_of(str(option.dag)).filter(status__in=operations.OPEN).last()
+    runs = list(queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS])
     return {
-        **_row(request.user, option),
+        **_row(request.user, option, runs[0] if runs else None),
         "live": live,
+        "again": again,
         "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in locked.items()],
-        "runs": queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS],
+        "runs": runs,
         "switching": switching,
         "switch_failed": None if switching else _switch_failed(option),
         "switching_waits": operations.why_waiting(switching) if switching else "",
-        "runs_wait": not option.dag.deployment.can_be_worked_on("runner"),
-        "run_form": RunForm(initial={"conf": _pretty(defaults), "key": uuid.uuid4().hex}, places=places),
+        "starts": dag_words.starts(option),
+        "run_form": RunForm(
+            initial={
+                "conf": _pretty({**values, **fixed}),
+                "note": again.note if again else "",
+                "key": uuid.uuid4().hex,
+            },
+            places=places,
+        ),
         "switch_form": SwitchForm(),
         **forms,
     }

@@ -1,26 +1,23 @@
-"""What a run's page shows: the last known state, the tasks where Airflow answers, and how soon to look again."""
+"""What a run's page shows: the last known state and tasks, and how soon to look again. Airflow is not asked."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from django.utils.dateparse import parse_datetime
 
 from portal import clock
 from portal.catalogue.models import Deployment
-from portal.dags import live
-from portal.dags.models import Run
+from portal.dags import tasks
+from portal.dags.models import Run, RunTasks
+from portal.dags.queries import Switched, switched
+from portal.dags.tasks import TaskRow
 from portal.operations import queries as operations
 from portal.ui import tones
-
-if TYPE_CHECKING:  # the shape alone; live asks Airflow
-    from airflow_bridge.types import TaskInstance
 
 WIDTH = 600  # of the bar, in its own units
 ORDER = ("success", "skipped", "failed", "upstream_failed", "running", "queued")
@@ -42,10 +39,30 @@ class Segment:
 
 @dataclass(frozen=True)
 class RunView:
+    """A run as the worker last saw it."""
+
     run: Run
-    tasks: list[TaskInstance] = field(default_factory=list)
-    asked: bool = False  # whether Airflow was asked for this answer
-    problem: str = ""  # why it did not answer
+
+    @property
+    def known(self) -> RunTasks | None:
+        """Its tasks, where they have been read."""
+        tasks: RunTasks | None = getattr(self.run, "tasks", None)
+        return tasks if tasks is not None and tasks.seen_at is not None else None
+
+    @property
+    def rows(self) -> list[TaskRow]:
+        return self.known.rows if self.known else []
+
+    @property
+    def tasks_problem(self) -> str:
+        """Why they could not be read the last time."""
+        tasks: RunTasks | None = getattr(self.run, "tasks", None)
+        return tasks.problem if tasks is not None else ""
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether there are tasks to ask for: the run is, or was, in Airflow."""
+        return self.run.seen_at is not None
 
     @property
     def elapsed(self) -> timedelta | None:
@@ -61,21 +78,38 @@ class RunView:
         return timedelta(seconds=median(took)) if len(took) >= 3 else None
 
     @property
-    def done(self) -> int:
-        return sum(task.ended_at is not None for task in self.tasks)
+    def progress(self) -> str:
+        """`3 of 4 succeeded, 1 failed`."""
+        counts = tasks.counted(self.rows)
+        others = {state: number for state, number in counts.items() if state != "success"}
+        said = f"{counts['success']} of {counts.total()} succeeded"
+        return f"{said}, {tasks.in_words(others)}" if others else said
 
     @property
-    def failed(self) -> list[TaskInstance]:
-        return [task for task in self.tasks if task.state == "failed"]
+    def failed(self) -> str:
+        return tasks.failures(self.rows)
 
     @property
     def segments(self) -> list[Segment]:
-        return _segments(self.tasks)
+        return _segments(tasks.counted(self.rows))
 
     @property
-    def waits_for_unpause(self) -> bool:
+    def paused(self) -> bool:
+        """Whether the DAG is, while the run is on its way."""
         state = getattr(self.run.dag, "state", None)
         return not self.run.is_final and state is not None and bool(state.paused)
+
+    @property
+    def switched(self) -> Switched | None:
+        return switched(getattr(self.run.dag, "state", None))
+
+    @property
+    def problem(self) -> str:
+        """Why Airflow cannot be asked now."""
+        deployment = self.run.dag.deployment
+        if deployment.status == Deployment.Status.DOWN:
+            return f"Airflow on {deployment.name} is unreachable."
+        return f"Airflow on {deployment.name} refuses Gatehouse's account." if deployment.refuses("runner") else ""
 
     @property
     def waiting(self) -> str:
@@ -99,26 +133,12 @@ class RunView:
     def look_again(self) -> int:
         """Seconds until the page should ask again; 0 when there is nothing more to come."""
         if self.run.is_final:
-            return 0
+            is_awaited = self.has_tasks and self.known is None and not self.run.gone_at
+            return 5 if is_awaited else 30 if self.run.next_look else 0
         age = clock.now() - self.run.created_at
         if self.problem:
             return 10
         return 2 if age < timedelta(minutes=1) else 5 if age < timedelta(minutes=10) else 15
-
-
-def last_known(run: Run) -> RunView:
-    """Without asking Airflow."""
-    return RunView(run)
-
-
-def look(run: Run) -> RunView:
-    """Ask Airflow for the run's state and its tasks; where it does not answer, the last known state with the words."""
-    try:
-        run = live.refresh(run)
-        there = run.status != Run.Status.REQUESTED and not run.error
-        return RunView(run, tasks=live.tasks(run) if there else [], asked=True)
-    except live.Unavailable as error:
-        return RunView(run, asked=True, problem=str(error))
 
 
 def _seconds(run: dict[str, str | None]) -> float | None:
@@ -126,8 +146,7 @@ def _seconds(run: dict[str, str | None]) -> float | None:
     return (end - start).total_seconds() if start and end and run.get("state") == "success" else None
 
 
-def _segments(tasks: Iterable[TaskInstance]) -> list[Segment]:
-    counts = Counter(task.state or "not started" for task in tasks)
+def _segments(counts: Counter[str]) -> list[Segment]:
     states = sorted(counts, key=lambda state: (ORDER.index(state) if state in ORDER else len(ORDER), state))
     total, at, found = sum(counts.values()), 0, []
     for state in states:

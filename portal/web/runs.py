@@ -1,4 +1,4 @@
-"""A run's page: its state as Airflow has it, followed for as long as it lasts."""
+"""A run's page: its state as Airflow has it, followed for as long as the page is open."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal import refs
-from portal.dags import queries
-from portal.ui.htmx import render, wants_part
+from portal.dags import queries, wanted
+from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import run_view
 
@@ -20,15 +20,15 @@ from portal.web import run_view
 @require_safe
 @requires(Permission.OPERATE)
 def run_detail(request: Request, ref: str) -> HttpResponse:
-    """The last known state at once; Airflow is asked by the page's own polling, or by a link without JavaScript."""
+    """The last known state. That somebody looks lets the worker ask Airflow sooner; the page asks for what it found."""
     run = queries.run_for(request.user, refs.parse(refs.RUN, ref))
-    ask = wants_part(request) or bool(request.GET.get("live"))
-    view = run_view.look(run) if ask else run_view.last_known(run)
+    if run.seen_at is not None:
+        wanted.tell(run)
     context = {
-        "view": view,
-        "run": view.run,
-        "conf": json.dumps(view.run.conf, indent=2, ensure_ascii=False) if view.run.conf else "",
-        "changed": view.run.status != request.GET.get("was", view.run.status),
+        "view": run_view.RunView(run),
+        "run": run,
+        "conf": json.dumps(run.conf, indent=2, ensure_ascii=False) if run.conf else "",
+        "changed": run.status != request.GET.get("was", run.status),
     }
     return render(request, "runs/run_detail.html", context, part="live")
 

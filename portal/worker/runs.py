@@ -1,52 +1,89 @@
-"""Following the runs that have not ended, and the state of the DAGs people may operate."""
+"""Asking for the runs that are followed, and for the DAGs people may operate."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 
 from django.db.models import F, Q, QuerySet
 
-from airflow_bridge import BridgeError
+from airflow_bridge import Airflow, BridgeError, RateLimited, TimedOut, Unauthorised, Unreachable
+from airflow_bridge.types import Run as AirflowRun
+from airflow_bridge.types import TaskInstance
 from portal import clock
+from portal.catalogue import secrets
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.dags import live
-from portal.dags.following import observe_dag
-from portal.dags.models import Run
+from portal.dags.following import observe, tasks_unread, unread
+from portal.dags.models import Run, RunTasks
+from portal.dags.observing import observe_dag, observe_runs
 from portal.dags.states import FOLLOWED
+from portal.dags.tasks import counted
+from portal.worker.causes import why_not
 
-FRESH = timedelta(minutes=5)  # a younger run is asked for at every look, an older one every SLOWLY
-SLOWLY = timedelta(seconds=15)
 DAGS_EVERY = timedelta(seconds=30)
 LAST_RUNS = 20
+NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # nothing was learnt of what was asked for
+INSTANCES_A_SECOND = 50  # the tasks of a run with many are asked for less often
 
 
 def to_follow() -> QuerySet[Run]:
-    """The runs that are to be asked for now, those not asked for longest first."""
-    now = clock.now()
-    rows = Run.objects.filter(status__in=FOLLOWED, dag__deployment__status=Deployment.Status.UP)
-    rows = rows.filter(Q(created_at__gt=now - FRESH) | Q(seen_at__lte=now - SLOWLY) | Q(seen_at=None))
-    return rows.select_related("dag__deployment").order_by(F("seen_at").asc(nulls_first=True), "pk")
+    """The runs that are to be asked for now, those that are due for longest first."""
+    due = Q(next_look__lte=clock.now()) | Q(next_look=None, status__in=FOLLOWED)
+    rows = Run.objects.filter(due, dag__deployment__status=Deployment.Status.UP)
+    return rows.select_related("dag__deployment", "dag__state", "tasks").order_by(
+        F("next_look").asc(nulls_first=True), "pk"
+    )
 
 
 def follow() -> None:
-    """Ask for each run on its way. What cannot be asked now is asked later."""
+    """Ask for each run that is due. What cannot be asked now is asked later."""
     for run in to_follow()[:100]:
         follow_one(run)
 
 
 def follow_one(run: Run) -> None:
-    with suppress(live.Unavailable):
-        live.refresh(run, patient=True)
+    """Ask for a run and, where somebody looks at it or it has just ended, for its tasks."""
+    try:
+        airflow = live.runner(run.dag.deployment)
+        seen = airflow.run(run.dag.dag_id, run.dag_run_id)
+    except (*NO_ANSWER, secrets.SecretMissing):
+        return
+    except BridgeError as error:
+        unread(run, str(error))
+        return
+    instances: list[TaskInstance] | None = None
+    if seen is not None and _tasks_are_due(run, seen):
+        instances = _tasks(airflow, run)
+    observe(run, seen, instances)
+
+
+def _tasks_are_due(run: Run, seen: AirflowRun) -> bool:
+    """With every change of the run; after its end once; else while somebody looks, less often where there are many."""
+    tasks: RunTasks | None = getattr(run, "tasks", None)
+    read_at = tasks.seen_at if tasks is not None else None
+    if seen.state != run.status or (seen.is_final and (read_at is None or seen.ended_at != run.ended_at)):
+        return True
+    now = clock.now()
+    if run.wanted_until is None or run.wanted_until < now:
+        return False
+    many = counted(tasks.rows).total() if tasks is not None else 0
+    return read_at is None or read_at < now - timedelta(seconds=1 + many / INSTANCES_A_SECOND)
+
+
+def _tasks(airflow: Airflow, run: Run) -> list[TaskInstance] | None:
+    try:
+        return airflow.task_instances(run.dag.dag_id, run.dag_run_id)
+    except BridgeError as error:
+        tasks_unread(run, str(error))
+        return None
 
 
 def dags_to_look_at() -> QuerySet[Dag]:
     """The operable DAGs that are to be asked for now, those not asked for longest first."""
-    due = clock.now() - DAGS_EVERY
     rows = dags_in_force().filter(deployment__status=Deployment.Status.UP)
-    rows = rows.filter(Q(state=None) | Q(state__seen_at__lte=due)).select_related("deployment")
-    return rows.order_by(F("state__seen_at").asc(nulls_first=True), "pk")
+    rows = rows.filter(Q(state=None) | Q(state__seen_at__lte=clock.now() - DAGS_EVERY))
+    return rows.select_related("deployment", "state").order_by(F("state__seen_at").asc(nulls_first=True), "pk")
 
 
 def look_at_dags() -> None:
@@ -56,10 +93,26 @@ def look_at_dags() -> None:
 
 
 def look_at_dag(dag: Dag) -> None:
-    """Ask for one DAG and its last runs; an Airflow that does not answer leaves what is known as it is."""
+    """Ask for one DAG and for its last runs; what is not answered stays as it was, what is answered is kept."""
     try:
         airflow = live.runner(dag.deployment)
-        seen = airflow.dag(dag.dag_id)
-        observe_dag(dag, seen, airflow.recent_runs(dag.dag_id, limit=LAST_RUNS) if seen else [])
-    except BridgeError:
+        is_there = _look_at_itself(airflow, dag)
+    except (*NO_ANSWER, secrets.SecretMissing):
         return
+    except BridgeError:  # of this DAG nothing can be said; its runs may be told all the same
+        is_there = True
+    if not is_there:
+        observe_runs(dag, [])
+        return
+    try:
+        observe_runs(dag, airflow.recent_runs(dag.dag_id, limit=LAST_RUNS))
+    except BridgeError as error:
+        observe_runs(dag, None, problem=f"Its last runs could not be read: {error}")
+
+
+def _look_at_itself(airflow: Airflow, dag: Dag) -> bool:
+    """Whether Airflow has it."""
+    asked_at = clock.now()
+    seen = airflow.dag(dag.dag_id)
+    observe_dag(dag, seen, asked_at=asked_at, problem=why_not(airflow, dag, seen))
+    return seen is not None

@@ -1,4 +1,4 @@
-"""What Celery calls: a hint that an operation waits, and the upkeep that beat asks for."""
+"""What Celery calls: hints that an operation waits or somebody looks at a run, and the upkeep that beat asks for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from celery.signals import worker_init, worker_shutdown
 from django.core.management import call_command
 
 from portal import private
+from portal.dags import following, wanted
 from portal.operations import outbox, processes
 from portal.worker import engine
 
@@ -18,6 +19,12 @@ def run_operation(operation_id: int) -> None:
     """An operation waits. Without the engine, as in a forked child of a worker, others find it within a second."""
     if engine.running is not None:
         engine.running.runner.wake()
+
+
+@shared_task(name=wanted.TASK)
+def want_run(run_id: int) -> None:
+    """Somebody looks at a run: it is polled for sooner."""
+    following.want(run_id)
 
 
 @shared_task(name="portal.worker.tasks.keep_up")

@@ -9,8 +9,9 @@ from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import variables
-from portal.dags.models import Run
+from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
+from portal.worker import runs
 from tests.api.conftest import refused
 from tests.factories import grant_at_status, work_off
 
@@ -36,6 +37,7 @@ def test_read_with_parameters(as_) -> None:
     told = as_("colleague").get(REPORT).json()
     assert told["params"]["region"] == {
         "default": "KR", "schema": {"type": "string", "enum": ["KR", "APAC", "EU"], "title": "Region"},
+        "required": False,
     }  # fmt: skip
     assert (told["params_unknown_because"], told["locked"]) == (None, {})
 
@@ -46,17 +48,35 @@ def test_secret_defaults_are_not_told(as_, airflow) -> None:
         "pin": {"value": "hunter3", "schema": {"type": "string", "format": "password", "default": "hunter3"}},
         "conn": {"value": {"host": "db1", "password": "hunter4"}, "schema": {"type": "object"}},
     }
+    runs.look_at_dag(Dag.objects.get(dag_id="sales_report"))
     told = as_("colleague").get(REPORT).json()["params"]
     assert "hunter" not in json.dumps(told)
-    assert told["api_token"] == {"default": "***", "schema": {"type": "string"}}
-    assert told["pin"] == {"default": "***", "schema": {"type": "string", "format": "password"}}
+    assert told["api_token"] == {"default": "***", "schema": {"type": "string"}, "required": False}
+    assert told["pin"]["schema"] == {"type": "string", "format": "password"}
+    assert told["pin"]["default"] == "***"
     assert told["conn"]["default"] == {"host": "db1", "password": "***"}
 
 
 def test_read_while_airflow_is_away(as_) -> None:
     Deployment.objects.update(status=Deployment.Status.DOWN)
     told = as_("colleague").get(REPORT).json()
+    assert told["params"]["region"]["default"] == "KR", "what is known is told, and of when it is"
+    assert told["params_as_of"] == told["seen_at"]
+    DagState.objects.all().delete()
+    told = as_("colleague").get(REPORT).json()
     assert (told["params"], told["params_unknown_because"]) == (None, "Airflow on demo is unreachable.")
+
+
+def test_a_pause_says_by_whom_and_why(as_, airflow) -> None:
+    as_("colleague").post(f"{REPORT}/pause", {"reason": "bad numbers"})
+    work_off()
+    told = as_("colleague").get(REPORT).json()
+    assert told["paused"] is True
+    assert (told["switched"]["by"], told["switched"]["reason"]) == ("colleague", "bad numbers")
+    airflow.state.dags["sales_report"].paused = False
+    runs.look_at_dag(Dag.objects.get(dag_id="sales_report"))
+    told = as_("colleague").get(REPORT).json()
+    assert (told["paused"], told["switched"]["by"], told["switched"]["reason"]) == (False, None, None)
 
 
 @pytest.mark.parametrize("path", [REPORT, "/dags/demo/nothing", "/dags/nowhere/sales_report"])
@@ -84,6 +104,7 @@ def test_run(as_) -> None:
         "requested_by": "colleague",
         "operation": run.operation.ref,
         "error": None,
+        "remark": None,
         "url": f"http://127.0.0.1:8000/runs/{run.ref}",
     }
     work_off()

@@ -100,6 +100,7 @@ LIVES = {
     "access.Grant": "states",
     "dags.Run": "states",
     "dags.DagState": "seen",
+    "dags.RunTasks": "seen",
     "api.IdempotencyKey": "answers",
 }
 OURS = {config.label for config in apps.get_app_configs() if config.name.split(".")[0] in ROOMS}

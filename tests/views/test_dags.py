@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag, Deployment
+from portal.dags import actions
 from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
 from portal.worker import runs
-from tests.factories import work_off
+from tests.factories import person, work_off
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -88,15 +89,53 @@ def test_the_form_comes_with_the_dags_own_defaults(client_as):
     assert f"{SALES}/runs" in page.actions
 
 
-def test_without_javascript_the_form_is_there_at_once(client_as):
-    response = client_as("colleague").get(SALES)
-    page = Page(response)
-    assert f"{SALES}/runs" in page.actions
+def test_the_form_comes_from_what_the_worker_keeps(client_as, airflow):
+    before = len(airflow.requests)
+    page = Page(client_as("colleague").get(SALES))
+    assert '"region": "KR"' in page.text and "one of KR, APAC, EU" in page.text
+    assert "hx-get" not in page.all("div", id="run")[0]
+    assert len(airflow.requests) == before
+
+
+def test_airflow_itself_is_asked_only_for_what_is_not_kept_or_old(client_as, airflow):
+    client, before = client_as("colleague"), len(airflow.requests)
+    client.get(SALES, {"live": "1"})
+    assert len(airflow.requests) == before
+    DagState.objects.filter(dag=dag()).update(seen_at=timezone.now() - timedelta(minutes=3))
+    airflow.state.dags["sales_report"].params["region"]["value"] = "EU"
+    assert '"region": "EU"' in Page(client.get(SALES, {"live": "1"})).text
+    assert len(airflow.requests) > before
+
+
+def test_a_dag_nobody_has_looked_at_yet_is_asked_for_by_the_page(client_as):
+    DagState.objects.all().delete()
+    page = Page(client_as("colleague").get(SALES))
+    assert f"{SALES}/runs" in page.actions  # without JavaScript, the form is there at once
     assert f"{SALES}?live=1#run" in page.links
     assert page.all("div", id="run")[0]["hx-get"] == f"{SALES}?live=1"
 
 
+@pytest.mark.parametrize(
+    ("param", "told"),
+    [
+        ({"value": None, "schema": {"enum": ["EU", "US"]}}, True),
+        ({"value": None, "schema": {"minimum": 1}}, True),
+        ({"value": None, "schema": {"type": "string"}}, True),
+        ({"value": None, "schema": {}}, False),
+        ({"value": None, "schema": {"type": ["null", "string"]}}, False),
+    ],
+)
+def test_what_has_no_default_is_not_filled_in(client_as, airflow, param, told):
+    airflow.state.dags["sales_report"].params["extra"] = param
+    runs.look_at_dag(dag())
+    response = client_as("colleague").get(SALES)
+    assert ("needs a value" in Page(response).text) is told
+    begun = json.loads(response.context["run_form"]["conf"].value())
+    assert begun.get("extra", "left out") == ("left out" if told else None)
+
+
 def test_htmx_loads_the_form_alone(client_as):
+    DagState.objects.all().delete()
     response = client_as("colleague").get(SALES, {"live": "1"}, headers={**HTMX, "HX-Target": "run"})
     assert b"<html" not in response.content
     assert b'id="run"' in response.content
@@ -104,7 +143,15 @@ def test_htmx_loads_the_form_alone(client_as):
     assert b"hx-trigger" not in response.content  # or it would load itself for ever
 
 
-def test_an_airflow_that_is_away_leaves_the_plain_editor(client_as, airflow):
+def test_an_airflow_that_is_away_leaves_what_it_told_last(client_as, airflow):
+    airflow.stop()
+    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    assert "one of KR, APAC, EU" in page.text
+    assert "As Airflow had them just now" in page.text
+
+
+def test_an_airflow_that_was_never_there_leaves_the_plain_editor(client_as, airflow):
+    DagState.objects.all().delete()
     airflow.stop()
     page = Page(client_as("colleague").get(SALES, {"live": "1"}))
     assert "cannot be shown now; you can still write them yourself" in page.text
@@ -121,6 +168,7 @@ SECRET_PARAMS = {
 
 def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
     airflow.state.dags["sales_report"].params |= SECRET_PARAMS
+    runs.look_at_dag(dag())
     response = client_as("colleague").get(SALES, {"live": "1"})
     assert b"hunter" not in response.content
     assert "kept in Airflow, not shown" in Page(response).text
@@ -260,6 +308,93 @@ def test_unpausing(client_as, airflow):
     client_as("colleague").post(f"{SALES}/unpause", {"reason": ""})
     work_off()
     assert not airflow.state.dags["sales_report"].paused
+
+
+def test_who_paused_it_when_and_why_stands_beside_the_switch_and_in_the_list(client_as, airflow):
+    client = client_as("colleague")
+    client.post(f"{SALES}/pause", {"reason": "bad numbers <b>"})
+    work_off()
+    for address, words in (
+        (SALES, "Paused for colleague today,"),
+        ("/dags", "Paused by colleague just now"),
+    ):
+        text = Page(client.get(address)).text
+        assert words in text and "bad numbers <b>" in text
+    client.post(f"{SALES}/unpause", {"reason": "numbers are right"})
+    work_off()
+    assert "Unpaused for colleague today," in Page(client.get(SALES)).text
+    assert "numbers are right" in Page(client.get(SALES)).text
+
+    airflow.state.dags["sales_report"].paused = True  # by somebody in Airflow
+    runs.look_at_dag(dag())
+    text = Page(client.get(SALES)).text
+    assert "That was changed in Airflow itself; Gatehouse saw it today," in text
+    assert "numbers are right" not in text
+
+
+def test_a_run_of_a_paused_dag_is_not_said_to_start_within_seconds(client_as, airflow):
+    airflow.state.dags["sales_report"].paused = True
+    runs.look_at_dag(dag())
+    text = Page(client_as("colleague").get(SALES)).text
+    assert "starts when the DAG is unpaused" in text
+    assert "within seconds" not in text
+
+
+def test_the_list_knows_a_run_that_was_just_asked_for(client_as, airflow):
+    client = client_as("colleague")
+    start(client)
+    run = Run.objects.get()
+    assert f"{run.ref} being sent to Airflow just now" in Page(client.get("/dags", {"q": "sales"})).text
+    work_off()
+    assert f"{run.ref} queued just now" in Page(client.get("/dags", {"q": "sales"})).text
+    airflow.set_run_states("success")
+    runs.look_at_dag(dag())
+    text = Page(client.get("/dags", {"q": "sales"})).text
+    assert "success" in text and run.ref not in text and "No runs yet" not in text
+
+
+def test_a_dag_whose_end_date_has_passed_warns_before_it_is_run(client_as, airflow):
+    airflow.state.dags["sales_report"].end_date = datetime(2026, 2, 1, tzinfo=UTC)
+    runs.look_at_dag(dag())
+    for address in (SALES, "/dags"):
+        text = Page(client_as("colleague").get(address)).text
+        assert "The DAG's end date, 2026-02-01, has passed." in text
+        assert "a success without running any task" in text
+
+
+def test_runs_that_cannot_be_listed_leave_all_else_as_it_is(client_as, airflow):
+    airflow.state.dags["sales_report"].paused = True
+    airflow.fail_next("GET .*/dags/sales_report/dagRuns", "500", times=9)
+    runs.look_at_dag(dag())
+    text = Page(client_as("colleague").get(SALES)).text
+    assert "Paused in Airflow" in text
+    assert "Its last runs could not be read" in text
+
+
+# --- running again ---------------------------------------------------------------------------------------------------
+def test_a_run_that_never_started_is_asked_for_again_with_its_parameters(client_as, airflow):
+    client = client_as("colleague")
+    start(client, '{"region": "XX", "password": "hunter9"}', "for the board")
+    work_off()
+    run = Run.objects.get()
+    assert run.status == "failed"
+    (link,) = (link for link in Page(client.get(f"/runs/{run.ref}")).links if "again=" in link)
+    response = client.get(link)
+    assert json.loads(response.context["run_form"]["conf"].value()) == {"region": "XX"}
+    page = Page(response)
+    assert page.all("input", name="note")[0]["value"] == "for the board"
+    assert f"With the parameters and the note of {run.ref}" in page.text
+
+
+@pytest.mark.parametrize("name", ["RUN-999", "x", ""])
+def test_a_run_that_is_not_there_is_not_run_again(client_as, name):
+    response = client_as("colleague").get(SALES, {"again": name})
+    assert '"region": "KR"' in Page(response).text
+
+
+def test_a_run_of_another_dag_gives_no_parameters(client_as, airflow):
+    run = actions.trigger(by=person("colleague"), dag=dag("flaky_import"), conf={"secret plan": 1})
+    assert "secret plan" not in Page(client_as("colleague").get(SALES, {"again": run.ref})).text
 
 
 @pytest.mark.parametrize(

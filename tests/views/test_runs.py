@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import actions
-from portal.dags.models import Run
+from portal.celery import app as celery
+from portal.dags import actions, wanted
+from portal.dags.models import Run, RunTasks
 from portal.web import run_view
 from portal.worker import health, runs
 from tests.factories import person, work_off
@@ -47,7 +49,7 @@ def test_the_page_says_all_of_the_run(client_as, run):
 
 def test_airflow_2_has_other_addresses(run):
     run.dag.deployment.api = "v1"
-    address = run_view.last_known(run).airflow_url
+    address = run_view.RunView(run).airflow_url
     assert address == f"{run.dag.deployment.url}/dags/sales_report/grid?dag_run_id={run.dag_run_id}"
 
 
@@ -61,18 +63,57 @@ def test_what_is_not_there_is_a_404(client_as, name):
     assert client_as("colleague").get(f"/runs/{name}").status_code == 404
 
 
-def test_the_page_itself_does_not_wait_for_airflow(client_as, airflow, run):
-    before = len(airflow.requests)
-    response = client_as("colleague").get(f"/runs/{run.ref}")
-    assert len(airflow.requests) == before
-    assert every(response) == "load, every 2s"
+def look(run: Run) -> Run:
+    """As the worker does while somebody looks at the run."""
+    Run.objects.filter(pk=run.pk).update(next_look=timezone.now(), wanted_until=timezone.now() + timedelta(minutes=1))
+    RunTasks.objects.filter(run=run).update(seen_at=timezone.now() - timedelta(minutes=1))
+    runs.follow()
+    run.refresh_from_db()
+    return run
 
 
-def test_it_is_followed_until_it_is_over(client_as, airflow, run):
+@pytest.mark.parametrize("how", [{}, {"headers": HTMX}, {"data": {"live": "1"}}])
+def test_the_page_does_not_wait_for_airflow_and_writes_nothing(client_as, airflow, run, how):
+    asked, before = len(airflow.requests), Run.objects.values().get()
+    events = AuditEvent.objects.count()
+    airflow.set_run_states("success")
+    response = client_as("colleague").get(f"/runs/{run.ref}", **how)
+    assert "queued" in Page(response).text
+    assert len(airflow.requests) == asked
+    assert (Run.objects.values().get(), AuditEvent.objects.count()) == (before, events)
+    assert every(response) == "every 2s"
+
+
+def test_who_looks_lets_the_worker_know_once_in_a_while(client_as, run, monkeypatch):
+    told: list[list[int]] = []
+    monkeypatch.setattr(celery, "send_task", lambda name, args, **options: told.append(args))
+    wanted._next.clear()
+    for _ in range(5):
+        client_as("colleague").get(f"/runs/{run.ref}", headers=HTMX)
+    assert told == [[run.pk]]
+
+
+def test_a_broker_that_is_away_costs_a_page_nothing(client_as, run, monkeypatch):
+    tried: list[str] = []
+
+    def refuse(name: str, **options: object) -> None:
+        tried.append(name)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(celery, "send_task", refuse)
+    monkeypatch.setattr(wanted, "_silent_until", 0.0)
+    for _ in range(3):
+        wanted._next.clear()
+        assert client_as("colleague").get(f"/runs/{run.ref}").status_code == 200
+    assert len(tried) == 1
+
+
+def test_it_is_followed_until_it_is_over_and_for_a_time_after(client_as, airflow, run):
     client, address = client_as("colleague"), f"/runs/{run.ref}?was=queued"
     assert every(client.get(address, headers=HTMX)) == "every 2s"
 
     airflow.set_run_states("running")
+    look(run)
     response = client.get(address, headers=HTMX)
     assert b"<html" not in response.content
     assert "running" in Page(response).text
@@ -81,13 +122,14 @@ def test_it_is_followed_until_it_is_over(client_as, airflow, run):
     assert Page(response).inputs_inside("live") == []
 
     airflow.set_run_states("success")
+    look(run)
     response = client.get(f"/runs/{run.ref}?was=running", headers=HTMX)
-    assert every(response) == ""
-    assert "2 of 2 done" in Page(response).text
+    assert every(response) == "every 30s"
+    assert "2 of 2 succeeded" in Page(response).text
     assert "succeeded – Gatehouse" in response.content.decode()
     assert "Run it again" in Page(response).text
-    run.refresh_from_db()
-    assert run.status == "success"
+    Run.objects.update(next_look=None)
+    assert every(client.get(f"/runs/{run.ref}")) == ""
 
 
 def test_nothing_is_announced_while_nothing_changes(client_as, run):
@@ -97,20 +139,72 @@ def test_nothing_is_announced_while_nothing_changes(client_as, run):
 
 def test_a_failure_names_the_task(client_as, airflow, run):
     airflow.set_run_states("running")
-    runs.follow()
+    look(run)
     airflow.set_run_states("failed")
-    response = client_as("colleague").get(f"/runs/{run.ref}", {"live": "1"})
+    look(run)
+    response = client_as("colleague").get(f"/runs/{run.ref}")
     assert "publish failed." in Page(response).text
+    assert "1 of 2 succeeded, 1 failed" in Page(response).text
     assert "Run it again" in Page(response).text
     picture = Page(response).all("svg", **{"class": "task-bar space-above"})[0]
     assert picture["aria-label"] == "Tasks: 1 success, 1 failed"
 
 
-def test_a_paused_dag_is_pointed_out(client_as, airflow, run):
-    airflow.state.dags["sales_report"].paused = True
-    runs.look_at_dag(run.dag)
+def test_failed_instances_of_a_mapped_task_are_one_row_and_named(client_as, airflow, run):
+    dag = airflow.state.dags["sales_report"]
+    dag.mapped = {"publish": 25}
+    airflow.state.runs[0].task_states = {"publish[3]": "success"}
+    airflow.set_run_states("failed")
+    look(run)
+    response = client_as("colleague").get(f"/runs/{run.ref}")
+    text = Page(response).text
+    assert "24 of 25 instances of publish failed: [0] no 0, [1] no 1," in text
+    assert "[10] no 10 and 14 more. Its log" in text
+    assert text.count("publish") == 2, "in the notice and in one row"
+
+
+def test_a_success_without_any_task_says_so(client_as, airflow, run):
+    airflow.state.dags["sales_report"].tasks = ()
+    airflow.set_run_states("success")
+    look(run)
+    assert (
+        "Nothing was run: Airflow ended this run as a success"
+        in Page(client_as("auditor").get(f"/runs/{run.ref}")).text
+    )
+
+
+def test_a_run_that_was_deleted_in_airflow_says_so(client_as, airflow, run):
+    airflow.set_run_states("success")
+    look(run)
+    airflow.state.runs.clear()
+    look(run)
     text = Page(client_as("colleague").get(f"/runs/{run.ref}")).text
+    assert "This run was deleted in Airflow" in text and "never started" not in text
+    assert "2 of 2 succeeded" in text
+
+
+def test_a_run_that_was_put_right_in_airflow_is_what_it_is_there(client_as, airflow, run):
+    airflow.set_run_states("failed")
+    look(run)
+    airflow.state.set_state(airflow.state.runs[0], "success")
+    look(run)
+    text = Page(client_as("colleague").get(f"/runs/{run.ref}")).text
+    assert "succeeded" in text and "publish failed" not in text
+
+
+def test_a_paused_dag_is_pointed_out_with_who_paused_it_and_why(client_as, airflow, run):
+    actions.pause(by=person("colleague"), dag=run.dag, reason="bad numbers")
+    work_off()
+    client = client_as("colleague")
+    text = Page(client.get(f"/runs/{run.ref}")).text
     assert "The DAG is paused: the run stays queued until it is unpaused." in text
+    assert "colleague asked for that just now : “bad numbers”" in text
+    airflow.state.set_state(airflow.state.runs[0], "running")
+    airflow.state.runs[0].ended_at = None
+    look(run)
+    text = Page(client.get(f"/runs/{run.ref}")).text
+    assert "stays queued" not in text
+    assert "the tasks that run now finish, and the others wait until it is unpaused" in text
 
 
 def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow, run):
@@ -135,19 +229,20 @@ def test_a_run_that_waits_for_airflow_says_so(client_as, airflow):
 
 def test_without_javascript_there_is_a_link_and_the_page_comes_again(client_as, airflow, run):
     page = Page(client_as("colleague").get(f"/runs/{run.ref}"))
-    assert f"/runs/{run.ref}?live=1" in page.links
-    assert page.all("meta", **{"http-equiv": "refresh"})[0]["content"] == f"5; url=/runs/{run.ref}?live=1"
+    assert f"/runs/{run.ref}" in page.links
+    assert page.all("meta", **{"http-equiv": "refresh"})[0]["content"] == f"2; url=/runs/{run.ref}"
     airflow.set_run_states("success")
-    page = Page(client_as("colleague").get(f"/runs/{run.ref}", {"live": "1"}))
+    look(run)
+    page = Page(client_as("colleague").get(f"/runs/{run.ref}"))
     assert "succeeded" in page.text
-    assert page.all("meta", **{"http-equiv": "refresh"}) == []
+    assert page.all("meta", **{"http-equiv": "refresh"})[0]["content"] == f"30; url=/runs/{run.ref}"
 
 
 @pytest.mark.parametrize(("age", "seconds"), [(30, 2), (120, 5), (3600, 15)])
 def test_old_runs_are_asked_for_less_often(run, age, seconds):
     Run.objects.filter(pk=run.pk).update(created_at=timezone.now() - timedelta(seconds=age))
     run.refresh_from_db()
-    assert run_view.last_known(run).look_again == seconds
+    assert run_view.RunView(run).look_again == seconds
 
 
 def test_the_usual_time_is_the_middle_of_the_successful_runs(run):
@@ -162,6 +257,6 @@ def test_the_usual_time_is_the_middle_of_the_successful_runs(run):
         }
         for took, state in times
     ]
-    assert run_view.last_known(run).usual == timedelta(seconds=20)
+    assert run_view.RunView(run).usual == timedelta(seconds=20)
     run.dag.state.last_runs = run.dag.state.last_runs[:2]
-    assert run_view.last_known(run).usual is None
+    assert run_view.RunView(run).usual is None

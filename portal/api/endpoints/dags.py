@@ -11,10 +11,9 @@ from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_name
 from portal.api.parsing import Body
-from portal.api.shapes import DagDetail, DagOut, OperationOut, Parameter, RunOut
-from portal.dags import actions, live, queries
+from portal.api.shapes import DagDetail, DagOut, OperationOut, RunOut
+from portal.dags import actions, params, queries, wanted
 from portal.dags.models import Run
-from portal.secret_schema import mask_default, mask_schema
 
 router = Router(tags=["dags"])
 
@@ -42,21 +41,9 @@ def list_dags(request: ApiRequest, params: Query[DagParams]) -> Page[DagOut]:
 
 @router.get("/dags/{deployment}/{dag_id}", auth=Bearer("read"), response=DagDetail, by_alias=True, summary="One DAG")
 def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
-    """With its parameters as Airflow has them now, where it can be asked."""
+    """With its parameters as Airflow was last seen to have them."""
     option = queries.dag_for(request.auth.user, deployment, dag_id)
-    try:
-        found = live.details(option.dag)
-    except live.Unavailable as error:
-        return present.dag_detail(option, None, str(error))
-    if found is None:
-        return present.dag_detail(option, None, f"Airflow on {deployment} has no DAG of this name.")
-    params = {
-        name: Parameter(
-            default=mask_default(name, param.value, param.schema), json_schema=mask_schema(name, param.schema)
-        )
-        for name, param in found.params.items()
-    }
-    return present.dag_detail(option, params)
+    return present.dag_detail(option, params.known(option.dag, option.state, ask=True))
 
 
 @router.post("/dags/{deployment}/{dag_id}/runs", auth=Bearer("operate"), response={201: RunOut}, summary="Run a DAG")
@@ -82,4 +69,6 @@ def unpause_dag(request: ApiRequest, deployment: str, dag_id: str, body: PauseIn
 @router.get("/runs/{id}", auth=Bearer("operate"), response=RunOut, summary="One run")
 def read_run(request: ApiRequest, id: str) -> RunOut:
     run: Run = queries.run_for(request.auth.user, refs.parse(refs.RUN, id))
+    if run.seen_at is not None:
+        wanted.tell(run)
     return present.run(run)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow_bridge import NotFound, Rejected
+from airflow_bridge import Airflow, BridgeError, NotFound, Rejected
 from portal import clock, sealing
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags import secrets
-from portal.dags.following import observe_dag
 from portal.dags.live import runner
 from portal.dags.models import Run
+from portal.dags.observing import observe_dag
 from portal.dags.states import RUN
 from portal.operations import outbox
 from portal.operations.models import Operation
+from portal.worker.causes import why_not
 from portal.worker.handlers import PATIENCE, Done, GivenUp, record
 
 TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked
@@ -30,7 +31,9 @@ class TriggerRun:
     overtaken: Verb | None = None
 
     def carry_out(self, operation: Operation) -> Done:
-        run = Run.objects.select_related("dag__deployment", "requested_by").get(pk=operation.payload["run"])
+        run = Run.objects.select_related("dag__deployment", "dag__state", "requested_by").get(
+            pk=operation.payload["run"]
+        )
         airflow = runner(run.dag.deployment)
         if operation.created_at < clock.now() - TOO_LATE:
             seen = airflow.run(run.dag.dag_id, run.dag_run_id)
@@ -48,20 +51,25 @@ class TriggerRun:
                         logical_date=run.logical_date,
                         note=_note(run),
                     )
-            except (Rejected, NotFound) as error:
+            except NotFound as error:
+                raise GivenUp(_why_not(airflow, run) or str(error)) from error
+            except Rejected as error:
                 raise GivenUp(str(error)) from error
         return Done({}, {"dag_run_id": seen.dag_run_id, "state": seen.state}, found=seen)
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
         seen = done.found
-        RUN.move(run, to=seen.state, started_at=seen.started_at, ended_at=seen.ended_at, seen_at=clock.now(), sealed="")
+        now = clock.now()
+        times = {"started_at": seen.started_at, "ended_at": seen.ended_at, "seen_at": now, "next_look": now}
+        RUN.move(run, to=seen.state, sealed="", **times)
         detail = {"dag": run.dag.dag_id, "dag_run_id": run.dag_run_id, "state": seen.state}
         record(trail, Verb.RUN_STARTED, operation, **detail)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
-        RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=clock.now(), sealed="")
+        now = clock.now()  # it is looked for all the same: an answer that was lost may have left the run there
+        RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=now, next_look=now, sealed="")
         record(trail, Verb.RUN_START_FAILED, operation, AuditEvent.Outcome.FAILED, dag=run.dag.dag_id, why=why)
 
 
@@ -72,6 +80,15 @@ def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise GivenUp(
             "Its secret parameters were encrypted with another GATEHOUSE_SECRET_KEY and cannot be read; run it again."
         ) from error
+
+
+def _why_not(airflow: Airflow, run: Run) -> str:
+    """Airflow says the same of a DAG that is gone, and of one that it has taken out of service."""
+    try:
+        why = why_not(airflow, run.dag, airflow.dag(run.dag.dag_id))
+    except BridgeError:
+        return ""
+    return f"{run.dag.dag_id} cannot be run. {why}" if why else ""
 
 
 def _note(run: Run) -> str:
@@ -104,7 +121,7 @@ class SetPaused:
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         dag = _dag(operation)
-        observe_dag(dag, done.found, None)
+        observe_dag(dag, done.found, switch=operation)
         asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
         record(trail, self.done, operation, dag=dag.dag_id, **asked)
 

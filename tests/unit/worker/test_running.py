@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import itertools
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
+from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import actions, live
-from portal.dags.models import DagState, Run
+from portal.dags import actions, following, live
+from portal.dags.models import DagState, Run, RunTasks
+from portal.dags.observing import observe_dag
 from portal.operations.models import Operation
 from portal.worker import health, runs
 from tests import factories
@@ -79,6 +82,16 @@ def test_what_airflow_refuses_fails_with_its_words(airflow, dag, cast):
     assert airflow.state.runs == []
 
 
+def test_a_run_of_a_dag_with_import_errors_says_so(airflow, run):
+    sales = airflow.state.dags["sales_report"]
+    sales.stale = sales.import_errors = True
+    factories.work_off()
+    run.refresh_from_db()
+    assert run.status == "failed"
+    assert "sales_report cannot be run. The file of this DAG has import errors" in run.error
+    assert "not found" not in run.error
+
+
 def test_a_dag_that_is_gone_fails_the_run(airflow, run):
     del airflow.state.dags["sales_report"]
     factories.work_off()
@@ -127,19 +140,198 @@ def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
     factories.work_off()
     airflow.set_run_states("failed")
     first, second = Run.objects.get(), Run.objects.get()
-    live.refresh(first)
-    live.refresh(second)
+    runs.follow_one(first)
+    runs.follow_one(second)
     assert first.status == second.status == "failed"
     assert verbs().count(Verb.RUN_FINISHED) == 1
     assert AuditEvent.objects.get(verb=Verb.RUN_FINISHED).outcome == "failed"
 
 
-def test_a_run_deleted_in_airflow_is_not_followed_for_ever(airflow, run):
+def test_a_run_deleted_in_airflow_while_it_goes_on_has_failed(airflow, run):
     factories.work_off()
     airflow.state.runs.clear()
     runs.follow()
     run.refresh_from_db()
     assert run.status == "failed" and "deleted" in run.error
+    assert run.gone_at is not None
+
+
+# --- after its end ---------------------------------------------------------------------------------------------------
+def ended(airflow, run, state):
+    """`run` at its end, seen to be there, and due to be looked at again."""
+    factories.work_off()
+    airflow.set_run_states(state)
+    runs.follow()
+    run.refresh_from_db()
+    assert run.status == state
+    due_again()
+
+
+def mark(airflow, state):
+    """As somebody does in Airflow, whatever state the run is in; "queued" clears it."""
+    (there,) = airflow.state.runs
+    airflow.state.set_state(there, state)
+
+
+def due_again():
+    Run.objects.update(next_look=timezone.now())
+
+
+def seen(run):
+    runs.follow()
+    run.refresh_from_db()
+    return run
+
+
+@pytest.mark.parametrize(("was", "now"), [("failed", "success"), ("success", "failed")])
+def test_a_run_that_is_marked_in_airflow_is_seen_and_is_an_event(airflow, run, was, now):
+    ended(airflow, run, was)
+    mark(airflow, now)
+    assert seen(run).status == now
+    event = AuditEvent.objects.latest("seq")
+    assert (event.verb, event.target) == (Verb.RUN_CHANGED, run.ref)
+    assert f"was changed in Airflow ({run.ref}): from {was} to {now}" in sentence(event)
+    due_again()
+    runs.follow()
+    assert verbs().count(Verb.RUN_CHANGED) == 1
+
+
+def test_a_run_that_is_cleared_in_airflow_is_followed_to_its_new_end(airflow, run):
+    ended(airflow, run, "failed")
+    mark(airflow, "queued")
+    assert (seen(run).status, run.ended_at) == ("queued", None)
+    airflow.set_run_states("running")
+    assert seen(run).status == "running"
+    airflow.set_run_states("success")
+    assert (seen(run).status, run.error) == ("success", "")
+    assert verbs()[-2:] == [Verb.RUN_CHANGED, Verb.RUN_FINISHED]
+
+
+def test_a_run_that_failed_again_between_two_looks_is_seen(airflow, run):
+    ended(airflow, run, "failed")
+    first = run.ended_at
+    mark(airflow, "queued")
+    mark(airflow, "failed")
+    assert seen(run).ended_at > first
+    assert verbs()[-1] == Verb.RUN_CHANGED
+
+
+def test_a_run_deleted_after_its_end_stays_what_it_was_and_that_is_an_event(airflow, run):
+    ended(airflow, run, "success")
+    there = list(airflow.state.runs)
+    airflow.state.runs.clear()
+    assert seen(run).status == "success"
+    assert run.gone_at is not None
+    due_again()
+    runs.follow()
+    assert verbs().count(Verb.RUN_DELETED) == 1
+    airflow.state.runs.extend(there)  # as after Airflow's database was restored
+    due_again()
+    assert seen(run).gone_at is None
+    assert verbs()[-1] == Verb.RUN_CHANGED
+
+
+def test_after_its_end_a_run_is_asked_for_less_and_less_often_and_then_no_more(airflow, run):
+    ended(airflow, run, "success")
+    begun, looks = timezone.now(), []
+    for _ in range(200):
+        seen(run)
+        if run.next_look is None:
+            break
+        looks.append(run.next_look)
+        with time_machine.travel(run.next_look + timedelta(seconds=1), tick=False):
+            seen(run)
+    pauses = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(looks)]
+    assert run.next_look is None and len(looks) < 80
+    assert sum(look < begun + timedelta(minutes=1) for look in looks) >= 3
+    assert looks[-1] > begun + timedelta(days=5)
+    assert pauses[-1] > pauses[0]
+
+
+def test_somebody_who_looks_has_it_asked_for_soon_however_old_it_is(airflow, run):
+    ended(airflow, run, "failed")
+    Run.objects.update(next_look=None, seen_at=timezone.now() - timedelta(days=30))
+    mark(airflow, "success")
+    assert seen(run).status == "failed"
+    following.want(run.pk)
+    assert seen(run).status == "success"
+    asked = len(airflow.requests)
+    following.want(run.pk)  # seen a moment ago
+    runs.follow()
+    assert len(airflow.requests) == asked
+
+
+def test_the_tasks_of_a_run_that_goes_on_are_asked_for_while_somebody_looks(airflow, run):
+    factories.work_off()
+    runs.follow()
+    asked = len(airflow.calls("GET .*/taskInstances"))
+    runs.follow()
+    assert len(airflow.calls("GET .*/taskInstances")) == asked
+    following.want(run.pk)
+    runs.follow()
+    assert len(airflow.calls("GET .*/taskInstances")) == asked + 1
+    assert {row["task"] for row in RunTasks.objects.get().rows} == {"collect", "publish"}
+
+
+def test_the_state_is_kept_though_the_tasks_cannot_be_read(airflow, run):
+    ended(airflow, run, "failed")
+    RunTasks.objects.all().delete()
+    airflow.fail_next("GET .*/taskInstances", "500", times=9)
+    mark(airflow, "success")
+    assert seen(run).status == "success"
+    assert RunTasks.objects.get().problem
+
+
+def test_a_run_that_airflow_cannot_show_is_not_asked_for_without_end(airflow, run):
+    factories.work_off()
+    airflow.fail_next("GET .*/dagRuns/.*", "500", times=9)
+    runs.follow()
+    asked = len(airflow.requests)
+    runs.follow()
+    assert len(airflow.requests) == asked
+    assert RunTasks.objects.get().problem
+
+
+def test_a_run_that_was_given_up_and_is_there_all_the_same_is_found(airflow, run):
+    """The answer to its start was lost, and so was every look for it."""
+    factories.work_off()
+    Run.objects.update(status="failed", error="no answer", seen_at=None, ended_at=timezone.now())
+    airflow.set_run_states("running")
+    assert (seen(run).status, run.error) == ("running", "")
+    assert "from not started to running" in sentence(AuditEvent.objects.latest("seq"))
+
+
+def test_a_run_that_was_never_there_is_not_said_to_be_deleted(airflow, dag, cast):
+    run = actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "XX"})
+    factories.work_off()
+    assert (seen(run).status, run.gone_at) == ("failed", None)
+    assert verbs()[-1] == Verb.RUN_START_FAILED
+
+
+# --- runs that do nothing --------------------------------------------------------------------------------------------
+def test_a_success_without_any_task_says_so_in_the_trail_too(airflow, run):
+    factories.work_off()
+    airflow.state.dags["sales_report"].tasks = ()
+    airflow.state.dags["sales_report"].end_date = datetime(2026, 2, 1, tzinfo=UTC)
+    runs.look_at_dag(run.dag)
+    airflow.set_run_states("success")
+    assert seen(run).status == "success"
+    assert run.remark.startswith("Nothing was run") and "end date, 2026-02-01, has passed" in run.remark
+    assert "Nothing was run" in sentence(AuditEvent.objects.latest("seq"))
+
+
+def test_a_success_whose_tasks_were_all_skipped_says_so(airflow, run):
+    factories.work_off()
+    airflow.state.runs[0].task_states = {"collect": "skipped", "publish": "skipped"}
+    airflow.set_run_states("success")
+    assert seen(run).remark == "Nothing was done: no task succeeded (2 skipped)."
+
+
+def test_a_success_that_did_something_needs_no_word(airflow, run):
+    factories.work_off()
+    airflow.state.runs[0].task_states = {"publish": "skipped"}
+    airflow.set_run_states("success")
+    assert seen(run).remark == ""
 
 
 def test_an_airflow_that_is_away_leaves_a_run_as_it_was_seen(airflow, run):
@@ -148,8 +340,6 @@ def test_an_airflow_that_is_away_leaves_a_run_as_it_was_seen(airflow, run):
     runs.follow()
     run.refresh_from_db()
     assert run.status == "queued"
-    with pytest.raises(live.Unavailable):
-        live.refresh(run)
 
 
 def test_pause_and_unpause_are_read_back_and_shown_at_once(airflow, dag, cast):
@@ -215,6 +405,65 @@ def test_lists_know_each_dag_without_asking_airflow(airflow, dag, run):
     asked = len(airflow.requests)
     runs.look_at_dags()
     assert len(airflow.requests) == asked  # fresh enough
+
+
+def state_of(dag):
+    runs.look_at_dag(Dag.objects.select_related("deployment", "state").get(pk=dag.pk))
+    return DagState.objects.get(dag=dag)
+
+
+def test_what_is_known_of_a_dag_with_import_errors(airflow, dag):
+    sales = airflow.state.dags["sales_report"]
+    sales.stale = sales.import_errors = True
+    airflow.state.import_errors["sales_report.py"] = "Traceback ...\nModuleNotFoundError: No module named 'x'\n"
+    state = state_of(dag)
+    assert state.problem.startswith("The file of this DAG has import errors in Airflow.")
+    assert "may not read them" in state.problem, "the account has no permission for more"
+    assert state.params, "what it takes is known from before"
+    airflow.state.roles["gatehouse-runs"].permissions.add(("can_read", "ImportError"))
+    assert state_of(dag).problem.endswith("It says: ModuleNotFoundError: No module named 'x'")
+    airflow.state.import_errors["sales_report.py"] = "could not connect to postgres://u:hunter2hunter2@db/x"
+    assert "hunter2" not in state_of(dag).problem
+
+
+def test_a_dag_that_is_gone_is_not_one_that_never_was(airflow, dag):
+    del airflow.state.dags["sales_report"]
+    assert "no longer has" in state_of(dag).problem
+    DagState.objects.all().delete()
+    assert "has not read the DAG's file yet, or there is none" in state_of(dag).problem
+    airflow.state.roles["gatehouse-runs"].permissions.add(("can_read", "ImportError"))
+    airflow.state.import_errors["sales_report.py"] = "SyntaxError: invalid syntax"
+    assert "The file sales_report.py has import errors: SyntaxError" in state_of(dag).problem
+    airflow.state.import_errors = {"other.py": "SyntaxError: invalid syntax"}
+    problem = state_of(dag).problem
+    assert "1 file of DAGs there cannot be imported" in problem and "other.py" not in problem
+
+
+def test_what_was_learnt_of_a_dag_is_kept_though_its_runs_cannot_be_listed(airflow, dag):
+    before = DagState.objects.get(dag=dag).last_runs
+    airflow.state.dags["sales_report"].paused = True
+    airflow.fail_next("GET .*/dags/sales_report/dagRuns", "500", times=9)
+    state = state_of(dag)
+    assert (state.paused, state.last_runs) == (True, before)
+    assert "could not be read" in state.runs_problem
+    airflow._failures.clear()
+    assert state_of(dag).runs_problem == ""
+
+
+def test_its_runs_are_kept_though_the_dag_itself_cannot_be_shown(airflow, dag, run):
+    factories.work_off()
+    airflow.fail_next("GET .*/dags/sales_report(/details)?", "500", times=9)
+    state = state_of(dag)
+    assert [one["id"] for one in state.last_runs] == [run.dag_run_id]
+
+
+def test_an_answer_that_is_older_than_what_is_known_is_dropped(airflow, dag):
+    asked_at = timezone.now() - timedelta(seconds=1)
+    old = live.runner(dag.deployment).dag("sales_report")
+    airflow.state.dags["sales_report"].paused = True
+    state_of(dag)
+    observe_dag(dag, old, asked_at=asked_at)
+    assert DagState.objects.get(dag=dag).paused is True
 
 
 def test_a_deployment_is_asked_again_only_when_due(airflow, dag):

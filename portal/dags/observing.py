@@ -1,0 +1,72 @@
+"""Keeping what Airflow says of the DAGs that people may operate: each answer by itself, so that none loses another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from portal import clock
+from portal.dags import params, secrets
+from portal.dags.models import DagState
+from portal.operations.models import Operation
+
+if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
+    from airflow_bridge.types import Dag as AirflowDag
+    from airflow_bridge.types import Run as AirflowRun
+    from portal.catalogue.models import Dag
+
+
+def observe_dag(
+    dag: Dag,
+    seen: AirflowDag | None,
+    *,
+    asked_at: datetime | None = None,
+    problem: str = "",
+    switch: Operation | None = None,
+) -> None:
+    """Write down what Airflow said of an operable DAG (None: it has none of this name).
+
+    asked_at: when it was asked; an answer older than what is known is dropped. problem: why it cannot be run, where
+    more is known of that than the answer says. switch: the operation that has just moved, or confirmed, its switch.
+    """
+    known = DagState.objects.filter(dag=dag).first()
+    if known is not None and asked_at is not None and known.seen_at > asked_at:
+        return
+    now = clock.now()
+    values: dict[str, object] = {"seen_at": now}
+    if seen is None:
+        values |= {"known": False, "problem": problem or "Airflow has no DAG of this name."}
+    else:
+        values |= {
+            "known": not seen.problem,
+            "problem": seen.problem and (problem or seen.problem),
+            "description": seen.description,
+            "paused": seen.paused,
+            "schedule": seen.schedule,
+            "start_date": seen.start_date,
+            "end_date": seen.end_date,
+        }
+        if seen.params or not seen.problem:  # Airflow 2 tells no parameters of a DAG that is out of service
+            values |= {"params": params.kept(seen.params), "secrets": secrets.kept(seen.params)}
+        if switch is not None:
+            values |= {"switch": switch, "switched_at": now}
+        elif known is not None and known.paused is not None and known.paused != seen.paused:
+            values |= {"switch": None, "switched_at": now}  # in Airflow, by somebody there
+    DagState.objects.update_or_create(dag=dag, defaults=values)
+
+
+def observe_runs(dag: Dag, recent: Iterable[AirflowRun] | None, *, problem: str = "") -> None:
+    """Write down a DAG's last runs, newest first; None: they could not be read, for `problem`, and stay."""
+    values: dict[str, object] = {"runs_problem": problem}
+    if recent is not None:
+        values["last_runs"] = [
+            {
+                "id": run.dag_run_id,
+                "state": run.state,
+                "started_at": run.started_at.isoformat() if run.started_at else None,
+                "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+            }
+            for run in recent
+        ]
+    DagState.objects.filter(dag=dag).update(**values)

@@ -1,0 +1,99 @@
+"""A run's tasks as they are kept and shown: one row for each task, however many instances a mapped one has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:  # the shape alone: nothing here speaks to Airflow
+    from airflow_bridge.types import TaskInstance
+
+NAMED = 10  # failed instances that are named; of the others the number is told
+NOT_STARTED = "not started"
+FAILED = ("failed", "upstream_failed")
+WORDS = {"success": "succeeded", "up_for_retry": "to be tried again", "up_for_reschedule": "to be looked at again"}
+
+
+class TaskRow(TypedDict):
+    """counts: instances by state. failed: of a mapped task, the names of the first that failed. took: seconds."""
+
+    task: str
+    mapped: bool
+    counts: dict[str, int]
+    failed: list[str]
+    tries: int
+    took: float | None
+
+
+def summary(instances: Iterable[TaskInstance]) -> list[TaskRow]:
+    """In the order in which Airflow tells of the tasks."""
+    by_task: dict[str, list[TaskInstance]] = {}
+    for instance in instances:
+        by_task.setdefault(instance.task_id, []).append(instance)
+    return [_row(task, found) for task, found in by_task.items()]
+
+
+def _row(task: str, found: list[TaskInstance]) -> TaskRow:
+    mapped = any(instance.map_index >= 0 for instance in found)
+    failed = [instance for instance in found if instance.state == "failed"] if mapped else []
+    return {
+        "task": task,
+        "mapped": mapped,
+        "counts": dict(Counter(instance.state or NOT_STARTED for instance in found)),
+        "failed": [_name(instance) for instance in failed[:NAMED]],
+        "tries": max(instance.try_number for instance in found),
+        "took": _took(found),
+    }
+
+
+def _name(instance: TaskInstance) -> str:
+    return f"[{instance.map_index}]" + (f" {instance.label[:80]}" if instance.label else "")
+
+
+def _took(found: list[TaskInstance]) -> float | None:
+    """Of a mapped task, from the beginning of the first instance to the end of the last one."""
+    if len(found) == 1:
+        return found[0].duration
+    began = [instance.started_at for instance in found if instance.started_at]
+    ended = [instance.ended_at for instance in found if instance.ended_at]
+    return (max(ended) - min(began)).total_seconds() if began and len(ended) == len(found) else None
+
+
+def counted(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """All instances by state."""
+    total: Counter[str] = Counter()
+    for row in rows:
+        total.update(row["counts"])
+    return total
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """`2 succeeded, 1 failed`."""
+    return ", ".join(f"{number} {WORDS.get(state, state.replace('_', ' '))}" for state, number in counts.items())
+
+
+def failures(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Which tasks failed, as the beginning of a sentence; each task once, a mapped one with its instances."""
+    said = []
+    for row in rows:
+        if not (number := row["counts"].get("failed", 0)):
+            continue
+        if not row["mapped"]:
+            tries = f" after {row['tries']} tries" if row["tries"] > 1 else ""
+            said.append(f"{row['task']} failed{tries}")
+            continue
+        more = number - len(row["failed"])
+        named = ", ".join(row["failed"]) + (f" and {more} more" if more > 0 else "")
+        said.append(f"{number} of {sum(row['counts'].values())} instances of {row['task']} failed: {named}")
+    return "; ".join(said)
+
+
+def nothing_done(rows: list[TaskRow]) -> str:
+    """A sentence where a run that Airflow calls a success has done nothing; else empty."""
+    counts = counted(rows)
+    if not counts:
+        return "Nothing was run: Airflow ended this run as a success without running any task."
+    if counts.get("success"):
+        return ""
+    return f"Nothing was done: no task succeeded ({in_words(counts)})."

@@ -1,0 +1,28 @@
+"""“Run it again”: the form of a DAG with the parameters and the note of a run that was asked for before."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from portal import refs
+from portal.catalogue.models import Dag
+from portal.dags import queries
+from portal.dags.models import Run
+from portal.errors import Missing
+from portal.secrecy import HIDDEN
+from portal.ui.request import Request
+
+
+def asked_for(request: Request, dag: Dag) -> Run | None:
+    """The run that `?again=RUN-5` names, if it is one of this DAG that the reader may see."""
+    try:
+        run = queries.run_for(request.user, refs.parse(refs.RUN, request.GET.get("again", "")))
+    except Missing:
+        return None
+    return run if run.dag_id == dag.pk else None
+
+
+def conf(run: Run) -> dict[str, Any]:
+    """Its parameters, without those of which a part is hidden: they are to be given anew."""
+    return {name: value for name, value in run.conf.items() if HIDDEN not in json.dumps(value, ensure_ascii=False)}

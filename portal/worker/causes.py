@@ -1,0 +1,64 @@
+"""Why a DAG cannot be run, as far as Airflow and the permissions of Gatehouse's account let it be known."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from airflow_bridge import Airflow, BridgeError, Forbidden, ImportError_
+from airflow_bridge.types import Dag as AirflowDag
+from portal import secrecy
+from portal.catalogue.models import Dag
+
+LOOKED_THROUGH = 200  # import errors
+LONGEST = 200  # characters of what Python said
+
+
+def why_not(airflow: Airflow, dag: Dag, seen: AirflowDag | None) -> str:
+    """In words, why `dag`, which Airflow shows as `seen`, cannot be run; empty where it can."""
+    if seen is not None and not seen.has_import_errors:
+        return seen.problem
+    errors = _import_errors(airflow)
+    if seen is not None:
+        return f"{seen.problem} {_about(seen, errors)}"
+    state = getattr(dag, "state", None)
+    if state is not None and state.params is not None:
+        return f"Airflow no longer has a DAG of this name; there is no DAG to run.{_perhaps(dag, errors)}"
+    return (
+        f"Airflow has no DAG of this name: it has not read the DAG's file yet, or there is none.{_perhaps(dag, errors)}"
+    )
+
+
+def _import_errors(airflow: Airflow) -> list[ImportError_] | str:
+    """Or why they cannot be read."""
+    try:
+        return list(islice(airflow.import_errors(), LOOKED_THROUGH))
+    except Forbidden:
+        return "Gatehouse's account for runs may not read them (can_read on ImportError)."
+    except BridgeError:
+        return "They could not be read."
+
+
+def _about(seen: AirflowDag, errors: list[ImportError_] | str) -> str:
+    if isinstance(errors, str):
+        return errors
+    found = next((error for error in errors if error.file == seen.file), None)
+    return f"It says: {_last_line(found)}" if found else "No run of it starts until they are mended."
+
+
+def _perhaps(dag: Dag, errors: list[ImportError_] | str) -> str:
+    """Of a DAG that is not there, no file is known either."""
+    if isinstance(errors, str) or not errors:
+        return ""
+    for error in errors:
+        if dag.dag_id in error.file or dag.dag_id in error.message:
+            return f" The file {error.file.rpartition('/')[2]} has import errors: {_last_line(error)}"
+    files = f"{len(errors)} file{'s' if len(errors) > 1 else ''} of DAGs"
+    return f" {files} there cannot be imported; it may be in one of them."
+
+
+def _last_line(error: ImportError_) -> str:
+    lines = error.message.strip().splitlines()
+    said = lines[-1].strip() if lines else ""
+    if not said or secrecy.holds_secret(said):
+        return "the reason stands in Airflow."
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
