@@ -14,6 +14,7 @@ from django.test import RequestFactory
 
 from portal import bounds
 from portal.access.entry import clean_text
+from portal.api import parsing
 from portal.api.parsing import StrictParser
 from portal.dags import conf
 from portal.errors import Invalid
@@ -77,6 +78,27 @@ def test_twice_as_much_costs_twice_as_many_steps(name: str) -> None:
 @pytest.mark.parametrize(("names", "twin"), [("", None), ("a b c", None), ("a b a b", "a"), ("a b c b", "b")])
 def test_the_first_twin(names: str, twin: str | None) -> None:
     assert bounds.first_twin(names.split()) == twin
+
+
+class Name(str):
+    """A name that counts how often it is looked at."""
+
+    looks = 0
+
+    def __eq__(self, other: object) -> bool:
+        Name.looks += 1
+        return str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        Name.looks += 1
+        return str.__hash__(self)
+
+
+@pytest.mark.parametrize("read", [conf._refuse_twins, parsing._no_twins])
+def test_each_name_is_looked_at_a_few_times_however_many_there_are(read: Callable[[Any], Any]) -> None:
+    Name.looks = 0
+    read([(Name(f"n{number}"), 1) for number in range(1000)])
+    assert Name.looks < 10 * 1000
 
 
 def test_a_name_that_is_there_twice_is_named() -> None:
