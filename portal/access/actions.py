@@ -107,10 +107,13 @@ def submit(
             break_glass=policy.break_glass,
             starts_at=request.starts_at.isoformat() if request.starts_at else "",
             lapses_at=request.lapses_at.isoformat(),
+            **_marked(request),
         )
         if not policy.stages:
             REQUEST.move(request, to=R.APPROVED, closed_at=now)
-            made = _record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, break_glass=policy.break_glass)
+            made = _record(
+                trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, break_glass=policy.break_glass, **_marked(request)
+            )
             _name_grant(made, grants.create(request, duration=duration, trail=trail))
     return request
 
@@ -148,6 +151,11 @@ def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta
             grant = _close_stage(request, stage, trail)
         _name_grant(made, grant)
     return request
+
+
+def _marked(request: AccessRequest) -> dict[str, str]:
+    """The words by which break-glass is found in the trail."""
+    return {"marked": "break-glass"} if request.break_glass else {}
 
 
 def _name_grant(made: Entry, grant: Grant | None) -> None:

@@ -34,7 +34,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.DEPLOYMENT_BOOTSTRAP_BEGUN: "{actor} began to prepare Airflow on {target} for Gatehouse",
     Verb.DEPLOYMENT_BOOTSTRAPPED: "{actor} prepared Airflow on {target} for Gatehouse{done}",
     Verb.DEPLOYMENT_BOOTSTRAP_FAILED: "{actor} could not prepare Airflow on {target} for Gatehouse{said}{also_done}",
-    Verb.REQUEST_SUBMITTED: "{actor} asked for {entitlement}{beneficiary}{duration} ({target}){reason}",
+    Verb.REQUEST_SUBMITTED: "{actor} asked for {entitlement}{beneficiary}{duration}{by_break_glass} ({target}){reason}",
     Verb.REQUEST_SUBMIT_REFUSED: "{actor} could not ask for {target}{said}",
     Verb.REQUEST_APPROVED: "{actor} approved {target}{duration}{comment}",
     Verb.REQUEST_APPROVE_REFUSED: "{actor} could not approve {target}{said}",
@@ -180,6 +180,10 @@ def _break_glass(event: Columns, said: Mapping[str, Any]) -> str:
     return ": break-glass" if said.get("break_glass") else ""
 
 
+def _by_break_glass(event: Columns, said: Mapping[str, Any]) -> str:
+    return " by break-glass" if said.get("break_glass") else ""
+
+
 def _before_after(event: Columns, said: Mapping[str, Any]) -> str:
     if "before" not in said or "after" not in said:
         return ""
@@ -210,6 +214,7 @@ SPECIAL = {
     "variable": _variable,
     "duration": _duration,
     "break_glass": _break_glass,
+    "by_break_glass": _by_break_glass,
     "before_after": _before_after,
     "roles_before_after": _roles_before_after,
 }

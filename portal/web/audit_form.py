@@ -6,21 +6,19 @@ from django import forms
 from django.http import QueryDict
 from django.utils.dateparse import parse_date
 
+from portal.audit import labels
 from portal.audit.models import AuditEvent
-from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.errors import Invalid
 
 
 def _verbs() -> list[tuple[str, str | list[tuple[str, str]]]]:
-    """Every verb, under the noun it is about."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for verb in sorted(Verb):
-        noun, _, past = verb.value.partition(".")
-        words = noun.replace("_", " ")
-        groups.setdefault(words, [(f"{noun}.*", f"{words}: anything")])
-        groups[words].append((verb.value, f"{words} {past.replace('_', ' ')}"))
-    return [("", "anything"), *groups.items()]
+    """Every verb as people call it, under what it is about."""
+    groups: list[tuple[str, str | list[tuple[str, str]]]] = [("", "anything")]
+    for noun, verbs in labels.grouped().items():
+        name = labels.GROUPS.get(noun, noun)
+        groups.append((name, [(f"{noun}.*", f"{name}: all"), *((verb.value, labels.label(verb)) for verb in verbs)]))
+    return groups
 
 
 def _deployments() -> list[tuple[str, str]]:

@@ -12,12 +12,15 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 
+from portal import refs
+from portal.access.models import AccessRequest
 from portal.audit import queries
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters
 from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.errors import Missing
+from portal.web.audit_facts import facts
 
 SIZE = 50
 CHECKS = (Verb.AUDIT_VERIFIED, Verb.AUDIT_VERIFY_FAILED)
@@ -27,6 +30,11 @@ CHECKS = (Verb.AUDIT_VERIFIED, Verb.AUDIT_VERIFY_FAILED)
 class Row:
     event: AuditEvent
     words: str
+    break_glass: bool = False
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        return facts(self.event)
 
     @property
     def pretty(self) -> str:
@@ -64,7 +72,16 @@ def page(filters: Filters, params: QueryDict) -> TrailPage:
 def _by_day(events: list[AuditEvent]) -> list[tuple[date, list[Row]]]:
     """In the reader's own time zone."""
     days = groupby(events, key=lambda event: timezone.localtime(event.at).date())
-    return [(day, [Row(event, sentence(event)) for event in group]) for day, group in days]
+    marked = _of_break_glass(events)
+    return [(day, [Row(event, sentence(event), event.request in marked) for event in group]) for day, group in days]
+
+
+def _of_break_glass(events: list[AuditEvent]) -> set[str]:
+    """The requests among those of `events` that broke the glass: every event of theirs is marked."""
+    named = {event.request.removeprefix(f"{refs.REQUEST}-") for event in events}
+    numbers = [int(number) for number in named if number.isdecimal() and len(number) <= 18]
+    rows = AccessRequest.objects.filter(pk__in=numbers, break_glass=True)
+    return {refs.ref(refs.REQUEST, pk) for pk in rows.values_list("pk", flat=True)}
 
 
 def _place(params: QueryDict, name: str) -> int | None:

@@ -23,7 +23,7 @@ def test_read_narrowed_exported_and_verified(airflow, enter, tmp_path):
     search = auditor.get_by_role("textbox", name="Words in the trail")
     search.fill(grant.request.ref)
     search.press("Enter")
-    trail = auditor.get_by_role("region", name="Events that fit")
+    trail = auditor.get_by_role("region", name="Matching events")
     expect(trail).to_contain_text("employee")
     expect(trail).not_to_contain_text("colleague")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -13,6 +13,8 @@ import time_machine
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
+from portal.catalogue.models import Dag
+from portal.dags.actions import trigger
 from tests.factories import person, request_at_status
 from tests.views.pages import Page
 
@@ -60,6 +62,42 @@ def test_an_event_opens_to_all_it_holds(client_as):
     assert f"/requests/{made.ref}" in page.links
 
 
+def test_break_glass_is_marked_on_every_event_of_its_request_and_found(client_as, catalogue):
+    hour = timedelta(hours=1)
+    why = "the scheduler hangs for everybody"
+    broken = request_at_status("approved", by="lead", entitlement="demo/role/Admin", duration=hour, reason=why)
+    request_at_status("pending", by="employee", entitlement="demo/role/User")
+    client = client_as("auditor")
+    page = client.get("/audit")
+    rows = [row for _, rows in page.context["page"].days for row in rows if row.event.request]
+    assert {row.event.request for row in rows if row.break_glass} == {broken.ref}
+    assert all(row.break_glass == (row.event.request == broken.ref) for row in rows)
+    assert "by break-glass" in Page(page).text
+    assert len(seqs(Page(client.get("/audit", {"q": "break-glass", "verb": "request.*"})))) == 2
+
+
+def test_details_are_readable_before_they_are_json(client_as, cast, airflow):
+    dag = Dag.objects.select_related("deployment").get(dag_id="sales_report")
+    trigger(by=cast["colleague"], dag=dag, conf={"region": "부산"})
+    page = Page(client_as("auditor").get("/audit", {"verb": "run.requested"}))
+    assert "By colleague Deployment demo Parameters" in page.text
+    assert 'Parameters { "region": "부산" }' in page.text
+    assert page.text.index("Parameters") < page.text.index("as JSON, with its hash")
+
+
+def test_verbs_are_offered_in_groups_by_their_words(client_as):
+    page = Page(client_as("auditor").get("/audit"))
+    assert [given["label"] for given in page.all("optgroup")][:3] == ["Signing in", "People", "Tokens"]
+    for words in (
+        "Signing in: all",
+        "Signed in",
+        "Sign-in refused",
+        "Request approve: refused",
+        "Grant verified in Airflow",
+    ):
+        assert words in page.text
+
+
 def test_the_filters_narrow_and_come_back_as_they_were_typed(client_as):
     note(2)
     note(3, by="security", target="REQ-2")
@@ -68,7 +106,7 @@ def test_the_filters_narrow_and_come_back_as_they_were_typed(client_as):
     assert len(seqs(page)) == 3
     assert page.all("input", name="actor")[0]["value"] == "security"
     assert any(given.get("value") == "session.*" and "selected" in given for given in page.all("option"))
-    assert "No event fits" in Page(client.get("/audit", {"actor": "nobody"})).text
+    assert "No matching events" in Page(client.get("/audit", {"actor": "nobody"})).text
     assert len(seqs(Page(client.get("/audit", {"q": "REQ-2"})))) == 3
     assert len(seqs(Page(client.get("/audit", {"outcome": "refused", "actor": "lead"})))) == 0
 
@@ -173,7 +211,7 @@ def test_a_changed_trail_is_found_and_told(client_as, monkeypatch):
     response = client_as("auditor").post("/audit/verify", follow=True)
     page = Page(response)
     assert "Something was changed behind Gatehouse’s back. Event 1 was changed" in page.text
-    assert "The trail was not as it was written when auditor verified it" in page.text
+    assert "Changes behind Gatehouse’s back were found when auditor verified the trail" in page.text
 
 
 def test_verifying_is_not_done_by_following_a_link(client_as):
