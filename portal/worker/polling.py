@@ -64,6 +64,7 @@ class Poller:
             except Exception:
                 log.exception("polling: looking for what is due failed in an unforeseen way")
             self._stopping.wait(EVERY)
+        connection.close()
 
     def _due(self) -> list[Deployment]:
         """The deployments of which something is to be asked."""

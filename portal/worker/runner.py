@@ -47,7 +47,7 @@ class Runner:
         self._stopping.set()
         self._wake.set()
         deadline = time.monotonic() + within
-        for thread in self._everybody():
+        for thread in [self._looking, *self._everybody()]:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _look_out(self) -> None:
@@ -61,6 +61,7 @@ class Runner:
             except Exception:
                 log.exception("operations: looking for what is due failed in an unforeseen way")
             self._wake.wait(EVERY)
+        connection.close()
 
     def _muster(self) -> None:
         """Give each deployment with due operations as many threads as it may have and can use."""

@@ -32,7 +32,7 @@ def hanging(monkeypatch):
         done.append((operation.deployment.name, operation.kind))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
-    yield begun, done
+    yield let_go, begun, done
     let_go.set()
 
 
@@ -46,7 +46,7 @@ def put(on, lane, kind=Operation.Kind.GRANT_ROLE):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_slow_airflow_keeps_its_own_threads_and_no_others(hanging):
-    begun, done = hanging
+    let_go, begun, done = hanging
     slow, well = deployment("slow"), deployment("well")
     for lane in range(20):
         put(slow, lane)
@@ -61,12 +61,13 @@ def test_a_slow_airflow_keeps_its_own_threads_and_no_others(hanging):
         assert not begun.acquire(blocking=False), "the slow one has no more threads than its own"
         assert {name for name, _ in done} == {"well"}
     finally:
-        threads.stop(within=0)
+        let_go.set()
+        threads.stop(within=PATIENCE)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_without_any_message_a_worker_finds_what_is_due_and_takes_removals_first(hanging, monkeypatch):
-    _, done = hanging
+    _, _, done = hanging
     monkeypatch.setattr(runner, "THREADS", 1)
     well = deployment("well")
     for lane in range(30):
