@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from portal.access.models import Grant
@@ -70,14 +70,17 @@ def test_without_any_message_a_worker_finds_what_is_due_and_takes_removals_first
     _, _, done = hanging
     monkeypatch.setattr(runner, "THREADS", 1)
     well = deployment("well")
-    for lane in range(30):
-        put(well, lane)
-    put(well, "removal", Operation.Kind.REVOKE_ROLE)
+    put(well, "first")
     threads = runner.Runner()
     threads.start()
     try:
-        wait_until(lambda: len(done) == 31)
-        assert done[0] == ("well", "revoke_role")
+        wait_until(lambda: len(done) == 1)
+        with transaction.atomic():
+            for lane in range(30):
+                put(well, lane)
+            put(well, "removal", Operation.Kind.REVOKE_ROLE)
+        wait_until(lambda: len(done) == 32)
+        assert done[1] == ("well", "revoke_role")
     finally:
         threads.stop(within=PATIENCE)
 
