@@ -8,15 +8,18 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils.crypto import salted_hmac
 
 from accounts.models import RateCount
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 SWEPT = 100  # old rows removed with each new window
@@ -75,14 +78,17 @@ def network_of(address: str) -> str:
     return str(found if found.version == 4 else ipaddress.ip_network(f"{found}/64", strict=False))
 
 
-@contextmanager
-def best_effort(what: str) -> Iterator[None]:
-    """A write that nobody depends on: it waits for the database only briefly, and its failure is logged, not raised."""
+def best_effort(what: str, write: Callable[[], Answer]) -> Answer | None:
+    """What `write` answers, None where the database takes no write: it waits only briefly, and the failure is logged.
+
+    For what nobody depends on. The beginning of the transaction may be what fails.
+    """
     try:
         with _short_wait(), transaction.atomic():
-            yield
+            return write()
     except DatabaseError as error:
         log.warning("%s could not be written: %s", what, error)
+        return None
 
 
 @contextmanager

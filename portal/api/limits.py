@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
@@ -18,9 +20,8 @@ def count(request: HttpRequest, token: Token) -> None:
     Where the database takes no writes the call is not counted: what only reads shall work all the same.
     """
     limit = Limit("api-calls", settings.API_CALLS_PER_MINUTE, WINDOW)
-    calls, reset = 1, WINDOW
-    with best_effort("the count of a token's calls"):
-        calls, reset = limit.count(token.pk)
+    counted = best_effort("the count of a token's calls", partial(limit.count, token.pk))
+    calls, reset = counted or (1, WINDOW)
     request.api_rate = (limit.most, max(limit.most - calls, 0), reset)  # type: ignore[attr-defined]
     if calls > limit.most:
         raise TooMany(

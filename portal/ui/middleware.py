@@ -14,7 +14,6 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone
 
-from portal import faults
 from portal.audit.doors import note_refused
 from portal.audit.record import Source, source
 from portal.errors import GatehouseError
@@ -107,9 +106,6 @@ class ErrorsMiddleware:
             if request.user.is_authenticated:
                 note_refused(by=request.user, method=request.method or "", path=request.path, error=error)
             return answers.refused(request, error)
-        if faults.is_of_the_database(error):
-            log.error("the database failed on %s %s: %s", request.method, request.path, error)
-            return answers.unavailable(request, error)
         if isinstance(error, ImproperlyConfigured):
             log.error("%s", error)
         request.reference = secrets.token_hex(4)  # type: ignore[attr-defined]
