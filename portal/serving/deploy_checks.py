@@ -62,13 +62,13 @@ def _audit_role() -> Iterator[checks.CheckMessage]:
             superuser, bypass, creates = cursor.fetchone()
             cursor.execute(
                 "SELECT c.relname, pg_has_role(current_user, c.relowner, 'MEMBER') FROM pg_class c "
-                "WHERE c.oid IN (SELECT to_regclass(name) FROM unnest(%s) AS name)",
+                "WHERE c.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
                 [list(AUDIT_TABLES)],
             )
             owned = sorted(name for name, owns in cursor.fetchall() if owns)
             cursor.execute(
                 "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-                "WHERE c.relname = ANY(%s) AND NOT t.tgisinternal AND t.tgenabled NOT IN ('O', 'A')",
+                "WHERE c.relname = ANY(%s::text[]) AND NOT t.tgisinternal AND t.tgenabled NOT IN ('O', 'A')",
                 [list(AUDIT_TABLES)],
             )
             disabled = sorted(name for (name,) in cursor.fetchall())
