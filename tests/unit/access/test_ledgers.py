@@ -8,13 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from portal.access import actions, grants
-from portal.access.ledgers import GRANTS, REQUESTS
+from portal.access.ledgers import GRANTS
 from portal.access.models import AccessRequest, Decision, Grant
 from portal.audit import compare
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import _append, recording
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
+from portal.catalogue.models import Dag
+from portal.dags.actions import trigger
+from portal.dags.models import Run
 from tests import factories, trail
 
 pytestmark = pytest.mark.django_db
@@ -157,15 +160,26 @@ def test_a_row_that_changes_meanwhile_is_looked_at_again(active, monkeypatch):
     assert rows().get().status == "ending"
 
 
-@pytest.mark.parametrize("ledger, nouns", [(REQUESTS, ("request",)), (GRANTS, ("grant",))], ids=["requests", "grants"])
-def test_every_verb_and_every_column_is_known(ledger, nouns):
-    """A new event or column belongs into portal/access/ledgers.py: into the table, or with why it is not compared."""
-    changing = {verb for verb in Verb if verb.value.startswith(tuple(f"{noun}." for noun in nouns))}
-    changing = {verb for verb in changing if not verb.value.endswith("_refused")}
+@pytest.mark.parametrize("ledger", compare.LEDGERS, ids=lambda ledger: ledger.model.__name__)
+def test_every_verb_and_every_column_is_known(ledger):
+    """A new event or column belongs into its room's ledgers.py: into the table, or with why it is not compared."""
+    noun = {AccessRequest: "request.", Grant: "grant.", Run: "run."}[ledger.model]
+    changing = {verb for verb in Verb if verb.startswith(noun) and not verb.endswith("_refused")}
     assert changing - ledger.makes.keys() == set(), "say in the ledger's `makes` what the event makes of a row"
     columns = {field.name for field in ledger.model._meta.concrete_fields}
     assert columns - ledger.shown.keys() - ledger.not_compared.keys() == set(), "say in `shown` or `not_compared`"
     assert not ledger.shown.keys() & ledger.not_compared.keys()
+
+
+def test_runs_are_compared_with_what_was_asked_for(cast, airflow):
+    dag = Dag.objects.select_related("deployment").get(dag_id="sales_report")
+    run = trigger(by=cast["colleague"], dag=dag, conf={"region": "KR", "메모": 1e22}, note="for the board")
+    factories.work_off()
+    assert problems() == []
+    Run.objects.update(conf={"region": "EU"})
+    assert "its conf is {'region': 'EU'}, which event" in problems()[0]
+    Run.objects.update(conf=run.conf, requested_by=cast["admin"])
+    assert "its requested_by is admin" in problems()[0]
 
 
 def test_comparing_reads_in_batches(airflow, django_assert_max_num_queries, monkeypatch):

@@ -1,0 +1,68 @@
+"""What the trail says of runs: who asked for which run, with what. What became of it Airflow says, again and again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from portal import refs
+from portal.audit.compare import UNSAID, Columns, Ledger, Told, nothing
+from portal.audit.verbs import Verb
+from portal.dags.models import Run
+
+
+def _requested(told: Told) -> Columns:
+    said = {name: told.said(name) for name in ("dag", "dag_run_id", "note")}
+    return {
+        **said,
+        "conf": _parameters(told.said("conf")),
+        "requested_by": told.event.actor,
+        "deployment": told.event.deployment,
+    }
+
+
+def _parameters(text: Any) -> Any:
+    return json.loads(text) if isinstance(text, str) else UNSAID
+
+
+RUNS = Ledger(
+    model=Run,
+    rows=lambda: Run.objects.select_related("dag__deployment", "requested_by"),
+    named_by={"target": lambda row: row.ref},
+    prefix=refs.RUN,
+    shown={
+        "dag": lambda row: row.dag.dag_id,
+        "deployment": lambda row: row.dag.deployment.name,
+        "dag_run_id": lambda row: row.dag_run_id,
+        "requested_by": lambda row: row.requested_by.username,
+        "note": lambda row: row.note,
+        "conf": lambda row: row.conf,
+    },
+    makes={
+        Verb.RUN_REQUESTED: _requested,
+        Verb.RUN_STARTED: nothing,
+        Verb.RUN_START_FAILED: nothing,
+        Verb.RUN_FINISHED: nothing,
+        Verb.RUN_CHANGED: nothing,
+        Verb.RUN_DELETED: nothing,
+    },
+    begins=frozenset({Verb.RUN_REQUESTED}),
+    not_compared={
+        "id": "names the row",
+        "operation": "found by it",
+        "logical_date": "the time of its event, but for a moment",
+        "created_at": "the time of its event, but for a moment",
+        "sealed": "encrypted, and gone once the run is started",
+        "digest": "of secrets, which the trail does not hold",
+        "key": "of the form it was asked with",
+        "status": "as Airflow says",
+        "started_at": "as Airflow says",
+        "ended_at": "as Airflow says",
+        "seen_at": "of the worker",
+        "next_look": "of the worker",
+        "wanted_until": "of the worker",
+        "gone_at": "as Airflow says",
+        "remark": "as Airflow says",
+        "error": "as Airflow says",
+    },
+)
