@@ -8,4 +8,3 @@ class ServingConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.serving import deploy_checks  # noqa: F401 - registers them
-        from portal.serving.front import checks  # noqa: F401 - registers them

@@ -15,14 +15,22 @@ from portal import private
 AUDIT_TABLES = ("audit_auditevent", "audit_audithead")
 
 
+PROXY = checks.Info(
+    "The proxy in front should buffer requests and bound the connections of each address.",
+    hint="nginx: proxy_request_buffering on, limit_conn. Gatehouse reads bodies within 20 s, up to 512 KiB, but cannot "
+    "see who opens connections to the proxy. See docs/configuration.md.",
+    id="gatehouse.I001",
+)
+
+
 def findings() -> list[checks.CheckMessage]:
     return [*_settings(), *_files(), *_audit_role()]
 
 
 @checks.register(checks.Tags.security, deploy=True)
 def check(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
-    """For Django's registry."""
-    return findings()
+    """For Django's registry. What to look after elsewhere is said here alone: nothing is wrong."""
+    return [*findings(), PROXY]
 
 
 def _settings() -> Iterator[checks.CheckMessage]:
@@ -44,6 +52,14 @@ def _settings() -> Iterator[checks.CheckMessage]:
             "everybody has the proxy's address, in the trail and for the limits on signing in.",
             hint="Set it to the proxy's address.",
             id="gatehouse.W004",
+        )
+
+    if settings.TRUSTED_PROXIES.count:
+        yield checks.Warning(
+            f"GATEHOUSE_TRUSTED_PROXIES is {settings.TRUSTED_PROXIES.count}, a number: any machine of a private "
+            "network that reaches the portal can choose the address that the trail records.",
+            hint="Name the proxies by their addresses or networks, like 10.0.0.5, 192.168.7.0/24.",
+            id="gatehouse.W001",
         )
 
 

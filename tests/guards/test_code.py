@@ -83,6 +83,7 @@ LIVES = {
     "accounts.User": "directory",
     "accounts.RoleAssignment": "file",
     "accounts.Token": "states",
+    "accounts.RateCount": "counter",
     "audit.AuditEvent": "never",
     "audit.AuditHead": "trail",
     "catalogue.CatalogueVersion": "never",

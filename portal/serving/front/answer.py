@@ -19,7 +19,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Answer:
     """One answer. `begin` and `more` are called one after the other, in any thread."""
 
-    status = 500
+    code = 500
     headers: list[tuple[bytes, bytes]] = []
 
     def __init__(self, application: Application, environ: dict[str, Any]) -> None:
@@ -29,7 +29,7 @@ class Answer:
         self._close: Callable[[], None] = lambda: None
 
     def begin(self) -> tuple[bytes, bool]:
-        """Call the application; the first piece, and whether more may follow. `status` and `headers` are there then."""
+        """Call the application; the first piece, and whether more may follow. `code` and `headers` are there then."""
         result = self._application(self._environ, self._started)
         self._close = getattr(result, "close", self._close)
         self._parts = iter(result)
@@ -62,7 +62,7 @@ class Answer:
         return b"".join(gathered), False
 
     def _started(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
-        self.status = int(status.split(" ", 1)[0])
+        self.code = int(status.split(" ", 1)[0])
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         return _write_is_not_supported
 

@@ -96,9 +96,9 @@ class Front:
         async with asyncio.timeout(self._limits.answer):
             piece, more = await pool.run(answer.begin, wait=self._limits.thread)
         if not more:
-            await _send_whole(send, answer.status, answer.headers, piece)
+            await _send_whole(send, answer.code, answer.headers, piece)
             return
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.start", "status": answer.code, "headers": answer.headers})
         await self._stream(answer, piece, receive, send)
 
     async def _body(self, scope: dict[str, Any], receive: Receive, environ: dict[str, Any]) -> bytes:

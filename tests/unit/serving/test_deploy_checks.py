@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 from django.core import checks
 
@@ -20,6 +22,14 @@ def data(tmp_path, settings, monkeypatch):
     return folder
 
 
+NAMED = Proxies(networks=(ipaddress.ip_network("10.0.0.5"),))
+
+
+def test_what_the_proxy_in_front_has_to_do_is_said_where_it_is_deployed():
+    (found,) = [one for one in checks.run_checks(include_deployment_checks=True) if one.id == "gatehouse.I001"]
+    assert "buffer" in found.msg and "limit_conn" in found.hint
+
+
 def ids():
     return [one.id for one in deploy_checks.findings()]
 
@@ -31,7 +41,8 @@ def ids():
         ({"ALLOWED_HOSTS": ["*"]}, ["gatehouse.W002"]),
         ({"DEMO": True}, ["gatehouse.W003"]),
         ({"PUBLIC_URL": "https://gatehouse.example.com"}, ["gatehouse.W004"]),
-        ({"PUBLIC_URL": "https://gatehouse.example.com", "TRUSTED_PROXIES": Proxies(count=1)}, []),
+        ({"PUBLIC_URL": "https://gatehouse.example.com", "TRUSTED_PROXIES": NAMED}, []),
+        ({"TRUSTED_PROXIES": Proxies(count=1)}, ["gatehouse.W001"]),
     ],
 )
 def test_settings(data, settings, changed, found):
