@@ -12,10 +12,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts import attempts
+from accounts.acting import acting
 from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording, source
 from portal.audit.verbs import Verb
+from portal.errors import Refused
+from portal.text import fold
 
 LONGEST_NAME = User._meta.get_field("username").max_length or 150
 
@@ -48,6 +51,8 @@ class AccountAdapter(DefaultAccountAdapter):
             raise self.validation_error("too_many_login_attempts")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        if (person := _named(credentials)) is not None:  # allauth compares names as the database does
+            credentials["username"] = person.username
         user = super().authenticate(request, **credentials)
         if user is not None:
             attempts.succeeded(self.get_client_ip(request), credentials.get("username", ""))
@@ -60,9 +65,12 @@ class AccountAdapter(DefaultAccountAdapter):
         _refused(credentials, "wrong_name_or_password")
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        with recording() as trail:
+        assert isinstance(user, User)
+        with acting(user, refusal=Verb.SIGN_IN_REFUSED, target=user.username) as (trail, now):
+            if now.password != user.password:
+                raise Refused("Your password was changed at this moment: sign in with the new one.", reason="stale")
             super().login(request, user)
-            trail.add(Verb.SIGNED_IN, by=user, target=user.get_username())
+            trail.add(Verb.SIGNED_IN, by=user, target=user.username)
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user
@@ -84,9 +92,13 @@ class AccountAdapter(DefaultAccountAdapter):
             messages.info(request, "You have signed out.")
 
 
+def _named(credentials: dict[str, Any]) -> User | None:
+    return User.objects.filter(folded=fold(credentials.get("username", ""))).first()
+
+
 def _refused(credentials: dict[str, Any], reason: str) -> None:
     """Record a refused sign-in. The name is kept only if somebody has it: people type passwords into that box."""
-    person = User.objects.filter(username__iexact=credentials.get("username", "")).first()
+    person = _named(credentials)
     with recording() as trail:
         trail.add(
             Verb.SIGN_IN_REFUSED,

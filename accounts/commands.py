@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import operator
 from accounts.operator import Operator
+from accounts.operator import account as operator_account
+from accounts.permissions import Permission
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -28,6 +30,8 @@ class SubcommandsCommand(BaseCommand):
     """`manage.py thing verb ...`: each verb is declared in `add_verbs` and is the method `do_verb`."""
 
     requires_system_checks: list[str] = []
+    needs = Permission.HOME
+    """What `--as` must name a person with: the permission that the portal asks of people for the same."""
 
     def add_verbs(self, verbs: Any) -> None:
         raise NotImplementedError
@@ -44,8 +48,10 @@ class SubcommandsCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with operator.at_the_command_line():
-            by = Operator.current(options["operator"])
+            by = Operator(operator_account())
             try:
+                if options["operator"]:
+                    by = Operator.current(options["operator"], needs=self.needs)
                 getattr(self, f"do_{options['verb']}")(by=by, options=options)
             except GatehouseError as error:
                 self._note(by, options["verb"], error)

@@ -1,4 +1,4 @@
-"""Putting people into the portal: the one writer of accounts and of group membership besides directory sign-in."""
+"""Putting people into the portal: the one writer of their details and of group membership besides directory sign-in."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.contrib.auth.models import Group
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from accounts import passwords, people
+from accounts.acting import acting
+from accounts.groups import named
 from accounts.models import User
+from accounts.names import problem_of_person
 from accounts.operator import Operator
-from portal.audit.record import SYSTEM, Trail, recording
+from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid
+from portal.text import fold
 
 
 @dataclass(frozen=True)
@@ -42,47 +45,69 @@ def enrol(
     """Make sure that there is a person `username` with these details; None leaves a detail as it is.
 
     groups: the groups they are in afterwards, no others; groups that do not exist yet are made.
-    password: for a new person, None makes one up. A new password ends the person's sessions.
+    password: for a new person, None makes one up. A new password ends the person's sessions and tokens.
     Raises Invalid by field, Conflict when the same person is added twice at the same moment.
     """
-    with recording() as trail:
-        user = User.objects.select_for_update().filter(username__iexact=username.strip()).first()
+    username = username.strip()
+    about = User.objects.filter(folded=fold(username)).values_list("pk", flat=True)
+    with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=username[:150], about=about) as (trail, by):
+        user = User.objects.filter(folded=fold(username)).first()
+        if user is not None and user.username != username:
+            raise Invalid(
+                {"username": f"“{username}” is the same name as “{user.username}”, who is here already: write it so."}
+            )
         created = user is None
-        user = user or User(username=username.strip())
+        user = user or User(username=username)
         made_up = secrets.token_urlsafe(15) if created and password is None else ""
-        password = made_up or password
         changed = _set_details(user, email=email, name=name)
-        if password is not None and _set_password(user, password):
-            changed.append("password")
         if created:
+            passwords.give(user, made_up or password or "")
             _insert(user)
             trail.add(Verb.PERSON_ADDED, by=by, target=user.username, detail={"email": user.email, "name": user.name})
+            changed += [] if made_up else ["password"]
         elif changed:
-            user.save(update_fields=["email", "first_name", "last_name", "password"])
+            user.save(update_fields=["email", "first_name", "last_name"])
             trail.add(Verb.PERSON_CHANGED, by=by, target=user.username, detail={"changed": list(changed)})
+        if not created and password is not None and not user.check_password(password):
+            passwords.give(user, password)
+            passwords.keep(user, by=by, trail=trail)
+            changed.append("password")
         if groups is not None and _set_groups(user, groups, by, trail):
             changed.append("groups")
-        now = tuple(user.groups.order_by("name").values_list("name", flat=True))
-    return Enrolled(user, created, tuple(changed), now, made_up)
+    return Enrolled(user, created, tuple(changed), tuple(people.groups_of(user)), made_up)
+
+
+def change_groups(
+    *, by: User | Operator, username: str, add: Collection[str] = (), remove: Collection[str] = (), none: bool = False
+) -> tuple[list[str], list[str]]:
+    """Put a person into groups and take them out of others; `none`: out of all. Gives the names before and after.
+
+    Raises Missing, Invalid (`groups`) for a group to be removed that they are not in.
+    """
+    about = User.objects.filter(folded=fold(username.strip())).values_list("pk", flat=True)
+    with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=username[:150], about=about) as (trail, by):
+        user = people.by_username(username)
+        before = people.groups_of(user)
+        theirs = {fold(name): name for name in before}
+        if missing := [name for name in remove if fold(name.strip()) not in theirs]:
+            raise Invalid({"groups": f"{user.username} is not in the group “{missing[0][:60]}”."})
+        kept = {} if none else theirs
+        gone = {fold(name.strip()) for name in remove}
+        _set_groups(user, [*(name for key, name in kept.items() if key not in gone), *add], by, trail)
+        return before, people.groups_of(user)
 
 
 def _set_details(user: User, *, email: str | None, name: str | None) -> list[str]:
     """Raises Invalid. An e-mail address belongs to one person: accounts in Airflow are found by it."""
     wrong, changed = {}, []
-    if user._state.adding:
-        if user.username.casefold() == SYSTEM:
-            wrong["username"] = f"“{SYSTEM}” is how the trail calls the portal itself; choose another name."
-        try:
-            User.username_validator(user.username)
-            User._meta.get_field("username").run_validators(user.username)
-        except ValidationError as error:
-            wrong["username"] = f"“{user.username[:60]}” cannot be a user name: {' '.join(error.messages)}"
+    if user._state.adding and (said := problem_of_person(user.username)):
+        wrong["username"] = said
     if email is not None and email != user.email:
         try:
             validate_email(email)
         except ValidationError:
             wrong["email"] = f"“{email[:100]}” is not an e-mail address."
-        if (other := User.objects.filter(email__iexact=email).exclude(pk=user.pk).first()) is not None:
+        if (other := User.objects.filter(email_folded=fold(email)).exclude(pk=user.pk).first()) is not None:
             wrong["email"] = f"{email} is the e-mail address of {other.username}; two people cannot share one."
         user.email = email
         changed.append("email")
@@ -97,18 +122,6 @@ def _set_details(user: User, *, email: str | None, name: str | None) -> list[str
     return changed
 
 
-def _set_password(user: User, password: str) -> bool:
-    """Whether it is another one than before: setting the same again would end the person's sessions for nothing."""
-    if user.pk is not None and user.check_password(password):
-        return False
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise Invalid({"password": " ".join(error.messages)}) from None
-    user.set_password(password)
-    return True
-
-
 def _insert(user: User) -> None:
     try:
         with transaction.atomic():
@@ -118,17 +131,11 @@ def _insert(user: User) -> None:
 
 
 def _set_groups(user: User, names: Collection[str], by: User | Operator, trail: Trail) -> bool:
-    wanted = {name.strip() for name in names}
-    if bad := [name for name in wanted if not name or len(name) > 150 or not name.isprintable()]:
-        raise Invalid({"groups": f"“{bad[0][:60]}” cannot be a group's name: it takes 1 to 150 printable characters."})
-    before = set(user.groups.values_list("name", flat=True))
-    if wanted == before:
+    """Raises Invalid (`groups`), Conflict."""
+    before, wanted = people.groups_of(user), named(names)
+    after = sorted(group.name for group in wanted)
+    if after == before:
         return False
-    user.groups.set([Group.objects.get_or_create(name=name)[0] for name in sorted(wanted)])
-    trail.add(
-        Verb.GROUPS_CHANGED,
-        by=by,
-        target=user.username,
-        detail={"before": sorted(before), "after": sorted(wanted)},
-    )
+    user.groups.set(wanted)
+    trail.add(Verb.GROUPS_CHANGED, by=by, target=user.username, detail={"before": before, "after": after})
     return True

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 
 from accounts import people, roles
+from accounts.acting import credential
+from accounts.credentials import SignedIn
 from accounts.models import User
 from accounts.permissions import MATRIX, Permission, Role
 from portal.audit.record import recording
@@ -40,12 +42,21 @@ def requires(permission: Permission) -> Callable[[View], View]:
             if not roles.has(user, permission):
                 with recording(refusal=Verb.PAGE_REFUSED, by=user, target=request.path[:400]):
                     raise Refused(_words(permission, user), reason="not_permitted")
-            return view(request, *args, **kwargs)
+            reset = credential.set(SignedIn(_session_of(request), permission))
+            try:
+                return view(request, *args, **kwargs)
+            finally:
+                credential.reset(reset)
 
         guarded.permission = permission  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def _session_of(request: HttpRequest) -> str:
+    session = getattr(request, "session", None)
+    return session.session_key or "" if session else ""
 
 
 def public(view: AnyView) -> AnyView:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractUser
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+
+from accounts.fields import DerivedField
+from accounts.lookalikes import looks
+from portal.text import fold
+
+
+class UserManager(DjangoUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Whom `username` names, however it is written."""
+        return self.get(folded=fold(username or ""))
 
 
 class User(AbstractUser):
-    """A person. Group membership lives in Django's groups, so LDAP and OIDC can mirror theirs into it."""
+    """A person. Group membership lives in Django's groups, so LDAP and OIDC can mirror theirs into it.
 
+    `folded` decides who is who; `username` is how the name is written.
+    """
+
+    folded = DerivedField(of="username", by=fold, max_length=150, unique=True)
+    looks = DerivedField(of="username", by=looks, max_length=150, db_index=True)
+    email_folded = DerivedField(of="email", by=fold, max_length=254, db_index=True)
+    sessions_ended = models.PositiveIntegerField(default=0, help_text="how often all of their sessions were ended")
     timezone = models.CharField(max_length=64, blank=True, default="", help_text="IANA name; empty means the server's")
     theme = models.CharField(max_length=5, blank=True, default="", help_text="light, dark or empty for the system's")
     shortcuts = models.BooleanField(default=True, help_text="single-key shortcuts in the queue (WCAG 2.1.4)")
 
-    class Meta(AbstractUser.Meta):
-        constraints = [
-            models.UniqueConstraint(Lower("username"), name="accounts_username_any_case"),
-        ]
+    objects: ClassVar[UserManager] = UserManager()
 
     def __str__(self) -> str:
         return self.username
@@ -27,11 +43,43 @@ class User(AbstractUser):
     def name(self) -> str:
         return self.get_full_name() or self.username
 
+    def save(self, *args: Any, **options: Any) -> None:
+        """Only columns that are named: a whole row, read earlier, would bring back what others changed meanwhile.
+
+        Raises TypeError for a person who is there already, without `update_fields`.
+        """
+        columns = options.get("update_fields")
+        if columns is None and not self._state.adding:
+            raise TypeError("A person is never saved whole: name the columns in update_fields.")
+        if columns is not None:
+            derived = [field for field in self._meta.concrete_fields if isinstance(field, DerivedField)]
+            options["update_fields"] = {*columns, *(field.name for field in derived if field.of in columns)}
+        super().save(*args, **options)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What each session of theirs holds: another password ends it, and so does another `sessions_ended`."""
+        return f"{super()._get_session_auth_hash(secret)}.{self.sessions_ended}"  # type: ignore[misc]
+
+
+class GroupName(models.Model):
+    """What decides which group is which: Django's own table compares names byte by byte."""
+
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, primary_key=True, related_name="identity")
+    folded = DerivedField(of="group.name", by=fold, max_length=150, unique=True)
+    looks = DerivedField(of="group.name", by=looks, max_length=150, db_index=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        return self.group.name
+
 
 class RoleAssignment(models.Model):
     """Who holds which role of the portal: one table, written by `catalogue apply` from the file in force.
 
-    `subject` is `group:<name>` or `user:<name>`. Everybody who can sign in is an employee; that needs no row.
+    `subject` is `group:<name>` or `user:<name>`, folded. Everybody who can sign in is an employee; that needs no row.
     """
 
     role = models.CharField(max_length=16)

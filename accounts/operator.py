@@ -1,44 +1,89 @@
-"""Whoever runs a management command: an actor of the trail who is not necessarily a person of the portal."""
+"""Whoever runs a management command: an account of the operating system, and the person whom `--as` names.
+
+The first person is added by an account alone, because nobody is there yet to be named.
+"""
 
 from __future__ import annotations
 
 import argparse
-import getpass
+import os
+import pwd
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from portal.audit.record import source
+from accounts import people, roles
+from accounts.models import User
+from accounts.permissions import Permission
+from portal.audit.record import SYSTEM, Actor, source
+from portal.errors import Invalid, Missing, Refused
+from portal.text import fold
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Recorded by name; that the name was given on the command line is seen from the event's source."""
+    """An actor of the trail. Without a person its name is `os:<account>`, which cannot be a person's user name."""
 
-    name: str
+    account: str
+    person: User | None = None
 
     def get_username(self) -> str:
-        return self.name
+        return self.person.username if self.person else f"os:{self.account}"
 
     @classmethod
-    def current(cls, name: str = "") -> Operator:
-        """Who `--as` names, else the owner of this process as the operating system knows them."""
-        try:
-            return cls((name.strip() or getpass.getuser())[:150])
-        except (KeyError, OSError):  # a container without a passwd entry for its user
-            return cls("unknown operator")
+    def current(cls, name: str = "", *, needs: Permission = Permission.HOME) -> Operator:
+        """The owner of this process, as the person called `name` where one is given.
+
+        needs: the permission that the portal asks of people for the same.
+        Raises Invalid (`as`) unless `name` is an active person, Refused (`not_permitted`) without the permission.
+        """
+        return cls(account(), _person(name, needs) if name.strip() else None)
+
+
+def person_of(by: Actor | None) -> User | None:
+    """The person who acts; None for the portal itself and for an account of the operating system."""
+    return by if isinstance(by, User) else by.person if isinstance(by, Operator) else None
+
+
+def _person(name: str, needs: Permission) -> User:
+    if fold(name.strip()) == SYSTEM:
+        raise Invalid({"as": f"--as: “{SYSTEM}” is how the trail calls the portal itself; name a person."})
+    try:
+        person = people.by_username(name)
+    except Missing as error:
+        raise Invalid({"as": f"--as: {error.detail} Leave it out to be recorded as os:{account()}."}) from None
+    if not person.is_active:
+        raise Invalid({"as": f"--as: {person.username} is deactivated; name somebody who may sign in."})
+    if not roles.has(person, needs):
+        raise Refused(f"--as: {person.username} may not do this in the portal either.", reason="not_permitted")
+    return person
+
+
+def account() -> str:
+    """The owner of this process, as the operating system knows them."""
+    uid = os.getuid()  # not from the environment, which whoever runs the command sets
+    try:
+        return pwd.getpwuid(uid).pw_name[:40]
+    except KeyError:  # a container without a passwd entry for its user
+        return f"uid {uid}"
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--as", dest="operator", default="", metavar="NAME", help="who to record as having done this; default: you"
+        "--as",
+        dest="operator",
+        default="",
+        metavar="NAME",
+        help="the person of the portal to record as having done this; default: your operating-system account",
     )
 
 
 @contextmanager
 def at_the_command_line() -> Iterator[None]:
-    """Events recorded within say that they came from the command line."""
-    reset = source.set(replace(source.get(), address="command line"))
+    """Events recorded within say that they came from the command line, of which account on which host."""
+    where = f"command line ({account()}@{socket.gethostname().partition('.')[0]})"
+    reset = source.set(replace(source.get(), address=where))
     try:
         yield
     finally:

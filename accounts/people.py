@@ -1,7 +1,8 @@
 """People as everybody else looks them up: subjects, members, names. Nobody outside this room reads Django's groups.
 
-A subject is `group:<name>` or `user:<name>`. Membership is read from the database each time it is asked for, so a
-change counts at once; a page that only reads may ask once for all its rows (`read_once`).
+A subject is `group:<name>` or `user:<name>`; names are compared folded (portal.text). Membership is read from the
+database each time it is asked for, so a change counts at once; a page that only reads may ask once for all its rows
+(`read_once`).
 """
 
 from __future__ import annotations
@@ -15,21 +16,26 @@ from django.db.models import Q
 from accounts.models import User
 from portal import bounds
 from portal.errors import Missing
+from portal.text import fold
 
 Answer = TypeVar("Answer")
 _MEMORY = "_gatehouse_read_once"
 
 
 def subjects_of(user: User | AnonymousUser) -> frozenset[str]:
-    """Every subject that names `user`: `{"user:lead", "group:data", ...}`. Nothing names who cannot sign in."""
+    """Every subject that names `user`, folded: `{"user:lead", "group:data", ...}`. Nothing names who cannot sign in."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
     return remembered(user, "subjects", lambda: _read_subjects(user))
 
 
 def _read_subjects(user: User) -> frozenset[str]:
-    groups = user.groups.values_list("name", flat=True)
-    return frozenset({f"user:{user.username}", *(f"group:{name}" for name in groups)})
+    return frozenset({f"user:{user.folded}", *(f"group:{fold(name)}" for name in groups_of(user))})
+
+
+def groups_of(user: User) -> list[str]:
+    """The names of `user`'s groups as they are written."""
+    return list(user.groups.order_by("name").values_list("name", flat=True))
 
 
 def members(subjects: Iterable[str]) -> list[User]:
@@ -37,24 +43,33 @@ def members(subjects: Iterable[str]) -> list[User]:
     groups: set[str] = set()
     names: set[str] = set()
     for subject in subjects:
-        kind, _, name = subject.partition(":")
+        kind, _, name = fold(subject).partition(":")
         (groups if kind == "group" else names).add(name)
     if not groups and not names:
         return []
-    named = Q(username__in=names) | Q(pk__in=User.groups.through.objects.filter(group__name__in=groups).values("user"))
+    named = Q(folded__in=names) | _in_groups(groups)
     return list(User.objects.filter(named, is_active=True).order_by("username"))
+
+
+def in_group(name: str) -> Q:
+    """Those in the group of that name, to filter people by."""
+    return _in_groups({fold(name.strip())})
+
+
+def _in_groups(folded: set[str]) -> Q:
+    return Q(pk__in=User.groups.through.objects.filter(group__identity__folded__in=folded).values("user"))
 
 
 def is_one_of(user: User | AnonymousUser, subjects: Iterable[str]) -> bool:
     """Whether one of `subjects` names `user`."""
-    return not subjects_of(user).isdisjoint(subjects)
+    return not subjects_of(user).isdisjoint(map(fold, subjects))
 
 
 def by_username(name: str) -> User:
-    """The person of that name, in any case of letters. Raises Missing."""
+    """The person of that name, however it is written. Raises Missing."""
     name = name.strip()
     known = bool(name) and len(name) <= 150 and bounds.is_storable(name)
-    person = User.objects.filter(username__iexact=name).first() if known else None
+    person = User.objects.filter(folded=fold(name)).first() if known else None
     if person is None:
         raise Missing(f"There is nobody with the user name “{name[:150]}”.", reason="unknown_person")
     return person

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Q, Value
+from django.db.models import CharField, Q, Value
 from django.db.models.functions import Concat
 
 from accounts import people
 from accounts.models import RoleAssignment, User
 from accounts.permissions import MATRIX, Permission, Role
+from portal.text import fold
 
 
 def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
@@ -20,8 +21,10 @@ def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
 
 
 def _read_roles(user: User) -> frozenset[Role]:
-    groups = user.groups.annotate(subject=Concat(Value("group:"), "name")).values("subject")
-    rows = RoleAssignment.objects.filter(Q(subject=f"user:{user.username}") | Q(subject__in=groups))
+    groups = user.groups.annotate(subject=Concat(Value("group:"), "identity__folded", output_field=CharField())).values(
+        "subject"
+    )
+    rows = RoleAssignment.objects.filter(Q(subject=f"user:{user.folded}") | Q(subject__in=groups))
     return frozenset({Role.EMPLOYEE, *(Role(name) for name in rows.values_list("role", flat=True))})
 
 
@@ -37,6 +40,7 @@ def permissions_of(user: User | AnonymousUser) -> frozenset[Permission]:
 
 def assign(rows: set[tuple[Role, str]]) -> None:
     """Make the table hold exactly `rows` of (role, subject), inside the caller's transaction, which records why."""
+    rows = {(role, fold(subject)) for role, subject in rows}
     with transaction.atomic():
         there = {(Role(row.role), row.subject): row.pk for row in RoleAssignment.objects.all()}
         RoleAssignment.objects.filter(pk__in=[pk for row, pk in there.items() if row not in rows]).delete()

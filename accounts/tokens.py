@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from accounts import roles
+from accounts import passwords, roles
+from accounts.acting import acting
 from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Permission
@@ -65,17 +66,30 @@ def scopes_in_force(token: Token) -> frozenset[str]:
 
 
 def create(
-    *, by: User | Operator, name: str, scopes: Iterable[str], days: int, owner: User | None = None
+    *,
+    by: User | Operator,
+    name: str,
+    scopes: Iterable[str],
+    days: int,
+    password: str = "",
+    owner: User | None = None,
 ) -> tuple[Token, str]:
     """A new token for `owner` (default: `by`) and its plaintext, which is never to be had again.
 
-    Raises Invalid (`name`, `scopes`, `days`), Refused (`scope`) for a scope the owner's roles do not allow.
+    password: of the person who acts, asked for again: a token outlives the session it is made in. Not of an operator.
+    Raises Invalid (`name`, `scopes`, `days`, `password`), Refused (`scope`) for a scope the owner's roles do not allow.
     """
     person = owner or by
     assert isinstance(person, User), "an operator makes tokens for a person"
     if isinstance(by, User) and by.pk != person.pk:
         raise AssertionError("people make tokens for themselves only")
-    with recording(refusal=Verb.TOKEN_CREATE_REFUSED, by=by, target=person.username) as trail:
+    refusal, proof = Verb.TOKEN_CREATE_REFUSED, ""
+    if isinstance(by, User):
+        proof = passwords.confirm(by, password, refusal=refusal, target=by.username)
+    with acting(by, refusal=refusal, target=person.username, about=[person.pk]) as (trail, by):
+        person = User.objects.get(pk=person.pk)
+        if isinstance(by, User):
+            passwords.check_still(by, proof)
         name, wanted = name.strip(), list(dict.fromkeys(scopes))
         _check_entry(name, wanted, days)
         _check_allowed(by, person, wanted)
@@ -101,7 +115,8 @@ def create(
 
 def revoke(*, by: User | Operator, token_id: int) -> Token:
     """End a token now: people their own, an operator anybody's. Raises Missing, Conflict when it was revoked before."""
-    with recording(refusal=Verb.TOKEN_REVOKE_REFUSED, by=by, target=f"token {token_id}") as trail:
+    owner = Token.objects.filter(pk=token_id).values_list("user", flat=True)
+    with acting(by, refusal=Verb.TOKEN_REVOKE_REFUSED, target=f"token {token_id}", about=owner) as (trail, by):
         mine = Token.objects.select_related("user")
         if isinstance(by, User):
             mine = mine.filter(user=by)

@@ -17,6 +17,8 @@ def fold(text: str) -> str:
     NFKC, casefold, NFKC again: casefold may undo the composition (Unicode 15, section 3.13, NFKC_Casefold).
     Two texts are the same name exactly if their folds are equal.
     """
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 

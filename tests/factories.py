@@ -19,10 +19,10 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import GroupName, User
 from accounts.operator import Operator
 from airflow_bridge.fake import FakeAirflow, FakeRole
-from portal.access import actions, grants
+from portal.access import actions, grants, lapsing
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.access.queries import approvers_of
 from portal.catalogue import queries as catalogue
@@ -62,6 +62,7 @@ def people() -> dict[str, User]:
     users = [User(username=name, email=f"{name}@example.com", password=secret) for name in NAMES]
     cast = {user.username: user for user in User.objects.bulk_create(users)}
     groups = Group.objects.bulk_create(Group(name=name) for name in GROUPS)
+    GroupName.objects.bulk_create(GroupName(group=group) for group in groups)
     membership = User.groups.through
     membership.objects.bulk_create(
         membership(user=cast[name], group=group) for group in groups for name in GROUPS[group.name]
@@ -102,7 +103,7 @@ def request_at_status(
         actions.withdraw(request_id=request.pk, by=request.requester)
     elif status == R.LAPSED:
         with time_machine.travel(request.lapses_at + timedelta(seconds=1), tick=False):
-            actions.lapse_due()
+            lapsing.lapse_due()
     request = AccessRequest.objects.get(pk=request.pk)
     assert request.status == status, f"{request} is {request.status}, not {status}"
     return request

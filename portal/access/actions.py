@@ -11,19 +11,21 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from accounts import people
+from accounts.acting import acting
 from accounts.models import User
 from portal import clock, durations, once, refs
-from portal.access import conflicts, due, entry, grants, searching
+from portal.access import at_once, changes, conflicts, entry, grants, searching
 from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
 from portal.access.states import REQUEST, STAGE
-from portal.audit.record import Trail, recording
+from portal.audit.record import Trail
 from portal.audit.refusals import Entry
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import StageSpec
 from portal.catalogue.models import Entitlement
-from portal.errors import Conflict, Invalid, Missing, Refused
+from portal.errors import Conflict, Invalid, Refused
+from portal.text import fold
 
 R = AccessRequest.Status
 
@@ -43,11 +45,13 @@ def submit(
 
     key: identifies the form it was sent with. The same person's same key and content give the same request, marked
     `sent_again`; the same key with other content is asked anew.
-    Raises Invalid (by field), Refused (`not_eligible`, `not_offered`, `conflicting_access`, `no_approver`), Conflict
-    (`already_open`).
+    Raises Invalid (by field), Refused (`not_eligible`, `not_offered`, `conflicting_access`, `no_approver`,
+    `only_for_oneself`), Conflict (`already_open`).
     """
-    beneficiary = beneficiary or by
-    with recording(refusal=Verb.REQUEST_SUBMIT_REFUSED, by=by, target=entitlement.key) as trail:
+    about = [beneficiary.pk] if beneficiary else []
+    with acting(by, refusal=Verb.REQUEST_SUBMIT_REFUSED, target=entitlement.key, about=about) as (trail, by):
+        beneficiary = User.objects.get(pk=beneficiary.pk) if beneficiary else by
+        entitlement = Entitlement.objects.select_related("deployment").get(pk=entitlement.pk)
         key = once.bound(
             key,
             entitlement=entitlement.key,
@@ -72,7 +76,10 @@ def submit(
         if wrong:
             raise Invalid(wrong)
         conflicts.check_not_asked_or_held(beneficiary, entitlement)
-        _check_somebody_can_decide(policy.stages, without={by.pk, beneficiary.pk})
+        if policy.stages:
+            _check_somebody_can_decide(policy.stages, without={by.pk, beneficiary.pk})
+        else:
+            at_once.check(by, beneficiary, entitlement, duration)
         now = clock.now()
         request = _insert(
             AccessRequest(
@@ -82,7 +89,7 @@ def submit(
                 duration=duration,
                 reason=entry.clean_text("reason", reason),
                 ticket=ticket,
-                starts_at=starts_at if starts_at and starts_at > now else None,
+                starts_at=starts_at if starts_at and starts_at > now and not policy.break_glass else None,
                 policy=entitlement.policy,
                 policy_version=version.number,
                 break_glass=policy.break_glass,
@@ -93,7 +100,7 @@ def submit(
         if request.sent_again:
             return request
         _copy_stages(request, policy.stages)
-        _record(
+        changes.record(
             trail,
             Verb.REQUEST_SUBMITTED,
             by,
@@ -111,7 +118,7 @@ def submit(
         )
         if not policy.stages:
             REQUEST.move(request, to=R.APPROVED, closed_at=now)
-            made = _record(
+            made = changes.record(
                 trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, break_glass=policy.break_glass, **_marked(request)
             )
             _name_grant(made, grants.create(request, duration=duration, trail=trail))
@@ -124,11 +131,12 @@ def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta
     Raises Refused (`own_request`, `not_an_approver`, `already_decided`, ...), Conflict with who was first, Invalid.
     """
     target = refs.ref(refs.REQUEST, request_id)
-    with recording(refusal=Verb.REQUEST_APPROVE_REFUSED, by=by, target=target) as trail:
-        request = _locked(request_id)
+    about = AccessRequest.objects.filter(pk=request_id).values_list("beneficiary", flat=True)
+    with acting(by, refusal=Verb.REQUEST_APPROVE_REFUSED, target=target, about=about) as (trail, by):
+        request = changes.locked(request_id)
         _check_pending(request)
         check_can_decide(by, request)
-        policy = catalogue.policy(request.policy, request.policy_version)
+        policy = catalogue.policy(request.entitlement.policy)  # who may hold it is said by the rules in force
         check_can_receive(request.beneficiary, request.entitlement, policy, speaks_to=by)
         conflicts.check_not_held(request.beneficiary, request.entitlement)
         longest = approved_duration(request)
@@ -137,7 +145,7 @@ def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta
         stage = request.stages.get(status=Stage.Status.OPEN)
         comment = entry.clean_text("comment", comment)
         _decide(request, stage, by, Decision.Outcome.APPROVE, comment, duration)
-        made = _record(
+        made = changes.record(
             trail,
             Verb.REQUEST_APPROVED,
             by,
@@ -178,7 +186,7 @@ def _close_stage(request: AccessRequest, stage: Stage, trail: Trail) -> Grant | 
     following = request.stages.filter(status=Stage.Status.WAITING).order_by("number").first()
     if following is not None:
         STAGE.move(following, to=Stage.Status.OPEN)
-        _record(trail, Verb.REQUEST_STAGE_DONE, None, request, stage=stage.number, next_stage=following.number)
+        changes.record(trail, Verb.REQUEST_STAGE_DONE, None, request, stage=stage.number, next_stage=following.number)
         return None
     REQUEST.move(request, to=R.APPROVED, closed_at=clock.now())
     return grants.create(request, duration=approved_duration(request), trail=trail)
@@ -190,59 +198,34 @@ def deny(*, request_id: int, by: User, comment: str) -> AccessRequest:
     Raises Refused, Conflict with who was first, Invalid without a comment.
     """
     target = refs.ref(refs.REQUEST, request_id)
-    with recording(refusal=Verb.REQUEST_DENY_REFUSED, by=by, target=target) as trail:
-        request = _locked(request_id)
+    with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=target) as (trail, by):
+        request = changes.locked(request_id)
         _check_pending(request)
         check_can_decide(by, request)
         comment = entry.clean_text("comment", comment, required="Say why you deny it: the requester reads this.")
         stage = request.stages.get(status=Stage.Status.OPEN)
         _decide(request, stage, by, Decision.Outcome.DENY, comment, None)
-        _close(request, R.DENIED)
-        _record(trail, Verb.REQUEST_DENIED, by, request, comment=comment, stage=stage.number)
+        changes.close(request, R.DENIED)
+        changes.record(trail, Verb.REQUEST_DENIED, by, request, comment=comment, stage=stage.number)
     return request
 
 
 def withdraw(*, request_id: int, by: User) -> AccessRequest:
     """Take back a pending request. Raises Refused (`not_yours`) or Conflict when it is settled already."""
     target = refs.ref(refs.REQUEST, request_id)
-    with recording(refusal=Verb.REQUEST_WITHDRAW_REFUSED, by=by, target=target) as trail:
-        request = _locked(request_id)
+    with acting(by, refusal=Verb.REQUEST_WITHDRAW_REFUSED, target=target) as (trail, by):
+        request = changes.locked(request_id)
         check_can_withdraw(by, request)
         _check_pending(request)
-        _close(request, R.WITHDRAWN)
-        _record(trail, Verb.REQUEST_WITHDRAWN, by, request)
+        changes.close(request, R.WITHDRAWN)
+        changes.record(trail, Verb.REQUEST_WITHDRAWN, by, request)
     return request
-
-
-def lapse_due() -> int:
-    """End the requests that stayed pending for as long as their policy allows; how many."""
-    late = AccessRequest.objects.filter(status=R.PENDING, lapses_at__lte=clock.now())
-    return due.each(late.order_by("lapses_at", "pk").values_list("pk", flat=True)[:200], _lapse)
-
-
-def _lapse(request_id: int) -> None:
-    """Raises Conflict where it was decided at this very moment: that decision stands."""
-    with recording() as trail:
-        request = _locked(request_id)
-        _close(request, R.LAPSED)
-        _record(trail, Verb.REQUEST_LAPSED, None, request)
 
 
 def approved_duration(request: AccessRequest) -> timedelta:
     """What was asked for, or the shortest time an approver made of it."""
     shortened = [d for d in request.decisions.values_list("duration", flat=True) if d is not None]
     return min([request.duration, *shortened])
-
-
-def _locked(request_id: int) -> AccessRequest:
-    """The request, locked where the database can lock rows (SQLite locks whole transactions instead)."""
-    rows = AccessRequest.objects.select_for_update(of=("self",)).select_related(
-        "requester", "beneficiary", "entitlement__deployment"
-    )
-    try:
-        return rows.get(pk=request_id)
-    except AccessRequest.DoesNotExist:
-        raise Missing(f"There is no request {refs.ref(refs.REQUEST, request_id)}.") from None
 
 
 def _check_pending(request: AccessRequest) -> None:
@@ -255,7 +238,9 @@ def _check_pending(request: AccessRequest) -> None:
     ago = durations.ago(request.closed_at) if request.closed_at else ""
     if request.status == R.WITHDRAWN:
         raise Conflict(f"{request.requester.username} withdrew {request.ref} {ago}.")
-    if request.status == R.LAPSED or last is None:
+    if request.status == R.LAPSED:
+        raise Conflict(f"{request.ref} lapsed {ago}: {request.closed_because} Ask again.", reason="lapsed")
+    if last is None:
         raise Conflict(f"{request.ref} is {request.get_status_display()} since {ago}.")
     raise Conflict(f"{last.by.username} {last.get_outcome_display()} {request.ref} {ago}.")
 
@@ -311,8 +296,13 @@ def _copy_stages(request: AccessRequest, stages: list[StageSpec]) -> None:
         status = Stage.Status.OPEN if number == 1 else Stage.Status.WAITING
         stage = Stage.objects.create(request=request, number=number, quorum=spec.quorum, status=status)
         StageApprover.objects.bulk_create(
-            StageApprover(stage=stage, subject=subject) for subject in dict.fromkeys(spec.approvers)
+            StageApprover(stage=stage, subject=subject) for subject in _once(spec.approvers)
         )
+
+
+def _once(subjects: list[str]) -> list[str]:
+    """Each subject once, as it is written first."""
+    return list({fold(subject): subject for subject in reversed(subjects)}.values())[::-1]
 
 
 def _decide(
@@ -325,20 +315,3 @@ def _decide(
             )
     except IntegrityError:
         raise Conflict(f"You have decided {request.ref} already.", reason="already_decided") from None
-
-
-def _close(request: AccessRequest, to: R) -> None:
-    REQUEST.move(request, to=to, closed_at=clock.now())
-    for stage in request.stages.filter(status__in=[Stage.Status.WAITING, Stage.Status.OPEN]):
-        STAGE.move(stage, to=Stage.Status.CLOSED)
-
-
-def _record(trail: Trail, verb: Verb, by: User | None, request: AccessRequest, **detail: object) -> Entry:
-    return trail.add(
-        verb,
-        by=by,
-        target=request.ref,
-        deployment=request.entitlement.deployment.name,
-        request=request.ref,
-        detail={"entitlement": request.entitlement.key, **detail},
-    )

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import datetime, timedelta
 
 from portal import clock, durations
-from portal.access import tickets
+from portal.access import at_once, tickets
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Invalid
@@ -60,7 +60,7 @@ def problems(
         found.update(tickets.problem(ticket, policy))
     if "reason" not in found and entitlement.risk == Entitlement.Risk.HIGH:
         found.update(reason_problem(reason))
-    found.update(start_problem(starts_at))
+    found.update(start_problem(starts_at) or at_once.start_problem(policy, starts_at))
     return found
 
 

@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from accounts.acting import acting
 from accounts.models import User
+from accounts.operator import person_of
 from portal import clock, durations, refs
 from portal.access import due, entry
 from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
 from portal.access.states import GRANT
 from portal.audit.models import AuditEvent
-from portal.audit.record import Trail, recording
+from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.errors import Conflict, Missing, Refused
@@ -84,7 +86,7 @@ def _expire(grant_id: int) -> None:
 
 def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
     """Take a grant away before its time. Raises Refused, Invalid without a reason, Conflict when it has ended."""
-    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)):
+    with acting(by, refusal=Verb.GRANT_REVOKE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = _locked(grant_id)
         check_can_revoke(by, grant)
         reason = entry.clean_text("reason", reason, required="Say why you revoke it: its holder reads this.")
@@ -93,13 +95,13 @@ def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
 
 def hand_back(*, grant_id: int, by: User) -> Grant:
     """Give one's own access back early. Raises Refused (`not_yours`), Conflict when it has ended."""
-    with recording(refusal=Verb.GRANT_REVOKE_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)):
+    with acting(by, refusal=Verb.GRANT_REVOKE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = _locked(grant_id)
         check_can_hand_back(by, grant)
         return end(grant_id=grant_id, reason=Why.HANDED_BACK, by=by)
 
 
-def end(*, grant_id: int, reason: Grant.EndReason, by: User | None = None, comment: str = "") -> Grant:
+def end(*, grant_id: int, reason: Grant.EndReason, by: Actor | None = None, comment: str = "") -> Grant:
     """Begin a grant's end, whoever wants it; who may is the caller's to check.
 
     A scheduled grant has ended with that; of any other an operation takes away what Airflow has. Writes the event of
@@ -108,7 +110,7 @@ def end(*, grant_id: int, reason: Grant.EndReason, by: User | None = None, comme
     with recording() as trail:
         grant = _locked(grant_id)
         _check_can_end(grant)
-        changes: dict[str, Any] = {"end_reason": reason, "end_comment": comment, "ended_by": by}
+        changes: dict[str, Any] = {"end_reason": reason, "end_comment": comment, "ended_by": person_of(by)}
         if grant.status == G.SCHEDULED:  # nothing is in Airflow yet
             GRANT.move(grant, to=G.ENDED, ended_at=clock.now(), **changes)
         else:
@@ -124,18 +126,19 @@ def mark_read(*, grant_id: int, by: User) -> Grant:
 
     Raises Refused (`not_yours`), Conflict when it has not been ended.
     """
-    grant = _locked(grant_id)
-    if by.pk != grant.beneficiary_id:
-        raise Refused("Only the person who held it can mark this as read.", reason="not_yours")
-    if not grant.end_reason:
-        raise Conflict(f"{grant.ref} has not been ended.", reason="wrong_state")
-    Grant.objects.filter(pk=grant.pk, end_read_at=None).update(end_read_at=clock.now())
+    with acting(by, refusal=Verb.PAGE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
+        grant = _locked(grant_id)
+        if by.pk != grant.beneficiary_id:
+            raise Refused("Only the person who held it can mark this as read.", reason="not_yours")
+        if not grant.end_reason:
+            raise Conflict(f"{grant.ref} has not been ended.", reason="wrong_state")
+        Grant.objects.filter(pk=grant.pk, end_read_at=None).update(end_read_at=clock.now())
     return grant
 
 
 def retry(*, grant_id: int, by: User) -> Grant:
     """Try to apply a failed grant again. Raises Refused, Conflict when it has not failed."""
-    with recording(refusal=Verb.GRANT_RETRY_REFUSED, by=by, target=refs.ref(refs.GRANT, grant_id)) as trail:
+    with acting(by, refusal=Verb.GRANT_RETRY_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (trail, by):
         grant = _locked(grant_id)
         check_can_retry(by, grant)
         GRANT.move(grant, to=G.APPLYING, failure="")
@@ -178,7 +181,7 @@ def _check_can_end(grant: Grant) -> None:
     raise Conflict(f"{grant.ref} is {grant.get_status_display()} already: {how}{who}{when}.")
 
 
-def _put(kind: Operation.Kind, grant: Grant, *, by: User | None) -> Operation:
+def _put(kind: Operation.Kind, grant: Grant, *, by: Actor | None) -> Operation:
     deployment = grant.deployment
     return outbox.put(
         kind,
@@ -203,7 +206,7 @@ def _locked(grant_id: int) -> Grant:
 def _record(
     trail: Trail,
     verb: Verb,
-    by: User | None,
+    by: Actor | None,
     grant: Grant,
     operation: Operation | None = None,
     outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,

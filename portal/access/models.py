@@ -6,8 +6,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.fields import DerivedField
 from portal import clock, refs
 from portal.catalogue.models import Deployment, Entitlement
+from portal.text import fold
 
 PERSON = settings.AUTH_USER_MODEL
 
@@ -36,6 +38,7 @@ class AccessRequest(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     lapses_at = models.DateTimeField(help_text="until when it may stay pending")
     closed_at = models.DateTimeField(null=True)
+    closed_because = models.TextField(blank=True, default="", help_text="why it lapsed, in words")
     key = models.CharField(
         max_length=64, null=True, help_text="of the form it was sent with: a double click is one request"
     )
@@ -97,12 +100,13 @@ class StageApprover(models.Model):
     """A subject (`group:x`, `user:y`) who may decide in a stage. Rows, so that the queue is one indexed query."""
 
     stage = models.ForeignKey(Stage, on_delete=models.CASCADE, related_name="approvers")
-    subject = models.CharField(max_length=160)
+    subject = models.CharField(max_length=160, help_text="as the policy writes it")
+    folded = DerivedField(of="subject", by=fold, max_length=160)
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["subject", "stage"])]
-        constraints = [models.UniqueConstraint("stage", "subject", name="access_approver_once_per_stage")]
+        indexes = [models.Index(fields=["folded", "stage"])]
+        constraints = [models.UniqueConstraint("stage", "folded", name="access_approver_once_per_stage")]
 
     def __str__(self) -> str:
         return self.subject

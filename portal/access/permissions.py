@@ -91,7 +91,7 @@ def check_can_withdraw(by: User, request: AccessRequest) -> None:
 
 def is_named_in(by: User, request: AccessRequest) -> bool:
     """Whether `by` is an approver of any step of this request."""
-    approvers = StageApprover.objects.filter(stage__request=request, subject__in=people.subjects_of(by))
+    approvers = StageApprover.objects.filter(stage__request=request, folded__in=people.subjects_of(by))
     return approvers.exists()
 
 

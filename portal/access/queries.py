@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
-from accounts import people, roles
+from accounts import people
+from accounts.credentials import sees_everybody
 from accounts.models import User
-from accounts.permissions import Permission
 from portal import clock, refs
 from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
 from portal.access.permissions import check_can_receive
@@ -24,9 +24,9 @@ from portal.text import says, search_words
 def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
     """One's own, those one is named to decide (in any step), or all for who may see all access. Newest first."""
     rows = _full()
-    if roles.has(user, Permission.SEE_ALL_ACCESS):
+    if sees_everybody(user):
         return rows
-    named = StageApprover.objects.filter(stage__request=OuterRef("pk"), subject__in=people.subjects_of(user))
+    named = StageApprover.objects.filter(stage__request=OuterRef("pk"), folded__in=people.subjects_of(user))
     return rows.filter(Q(requester=user) | Q(beneficiary=user) | Exists(named))
 
 
@@ -41,7 +41,7 @@ def request_for(user: User, pk: int) -> AccessRequest:
 def decidable_by(user: User) -> QuerySet[AccessRequest]:
     """What waits for this person's decision, the longest waiting first; never their own."""
     named = StageApprover.objects.filter(
-        stage__request=OuterRef("pk"), stage__status=Stage.Status.OPEN, subject__in=people.subjects_of(user)
+        stage__request=OuterRef("pk"), stage__status=Stage.Status.OPEN, folded__in=people.subjects_of(user)
     )
     decided = Decision.objects.filter(request=OuterRef("pk"), by=user)
     rows = _full().filter(status=AccessRequest.Status.PENDING, lapses_at__gt=clock.now())
@@ -59,9 +59,9 @@ def _full() -> QuerySet[AccessRequest]:
 def grants_visible_to(user: User) -> QuerySet[Grant]:
     """One's own, those of requests one is named to decide, or all for who may see all access. Newest first."""
     rows = Grant.objects.select_related("entitlement__deployment", "beneficiary", "request", "ended_by")
-    if roles.has(user, Permission.SEE_ALL_ACCESS):
+    if sees_everybody(user):
         return rows
-    named = StageApprover.objects.filter(stage__request=OuterRef("request"), subject__in=people.subjects_of(user))
+    named = StageApprover.objects.filter(stage__request=OuterRef("request"), folded__in=people.subjects_of(user))
     return rows.filter(Q(beneficiary=user) | Q(request__requester=user) | Exists(named))
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from accounts.models import User
 from portal import durations
 from portal.access.actions import approved_duration
+from portal.access.lapsing import NOT_IN_TIME
 from portal.access.models import AccessRequest, Decision, Grant, Stage
 from portal.access.queries import approvers_of
 from portal.operations import queries as operations
@@ -76,7 +77,8 @@ def _decisions(request: AccessRequest) -> list[Step]:
     if request.status == R.WITHDRAWN:
         steps.append(Step("Withdrawn", "bad", at=request.closed_at, by=request.requester))
     if request.status == R.LAPSED:
-        steps.append(Step("Lapsed", "bad", at=request.closed_at, note="Nobody decided it in time. You can ask again."))
+        why = request.closed_because or NOT_IN_TIME
+        steps.append(Step("Lapsed", "bad", at=request.closed_at, note=f"{why} You can ask again."))
     return steps
 
 

@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from accounts import people, tokens
+from accounts.acting import credential
+from accounts.credentials import ByToken
 from accounts.guard import SAFE
 from accounts.models import Token, User
 from portal.api import limits
@@ -68,6 +70,7 @@ class Bearer(HttpBearer):
         if request.method in SAFE:
             people.read_once(found.user)
         caller = Caller(found.user, found, tokens.scopes_in_force(found))
+        credential.set(ByToken(found.pk, self.scopes, caller.scopes))  # the door forgets it
         if self.scopes:
             need_scope(request, caller, *self.scopes)
         return caller
@@ -76,6 +79,7 @@ class Bearer(HttpBearer):
 def need_scope(request: HttpRequest, caller: Caller, *scopes: str) -> None:
     """Raises Refused (`scope`), which is recorded, unless the token has one of `scopes`."""
     if not caller.scopes.isdisjoint(scopes):
+        credential.set(ByToken(caller.token.pk, scopes, caller.scopes))
         return
     with recording(refusal=Verb.PAGE_REFUSED, by=caller.user, target=f"{request.method} {request.path}"):
         raise Refused(

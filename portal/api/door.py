@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.acting import credential
 from portal import bounds
 from portal.api import limits, problems
 from portal.audit.record import source
@@ -29,6 +30,7 @@ def door(view: View) -> View:
     @wraps(view)
     def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         reset = source.set(source.get())  # whose token it is, is forgotten on the way out
+        forget = credential.set(None)
         try:
             with timezone.override(UTC):
                 _check_sent(request)
@@ -43,6 +45,7 @@ def door(view: View) -> View:
             response = problems.mishap(request, error)
         finally:
             source.reset(reset)
+            credential.reset(forget)
         if response.status_code == 405:
             response = _not_this_way(request, response)
         response.setdefault("Cache-Control", "no-store")

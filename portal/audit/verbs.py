@@ -14,6 +14,11 @@ class Verb(StrEnum):
     SIGNED_OUT = "session.closed"
     PERSON_ADDED = "person.added"
     PERSON_CHANGED = "person.changed"
+    PERSON_CHANGE_REFUSED = "person.change_refused"
+    PERSON_DEACTIVATED = "person.deactivated"
+    PERSON_REACTIVATED = "person.reactivated"
+    PASSWORD_CHANGED = "person.password_changed"  # noqa: S105
+    PASSWORD_CHANGE_REFUSED = "person.password_change_refused"  # noqa: S105
     GROUPS_CHANGED = "person.groups_changed"
     TOKEN_CREATED = "token.created"  # noqa: S105
     TOKEN_CREATE_REFUSED = "token.create_refused"  # noqa: S105

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, transaction
 
 from accounts import roles
+from accounts.acting import acting
 from accounts.permissions import Role
-from portal.audit.record import Actor, recording
+from portal.audit.record import Actor, Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import loader, queries
 from portal.catalogue.document import Document, EntitlementSpec
@@ -24,6 +25,8 @@ from portal.errors import Conflict
 
 Row = TypeVar("Row", Deployment, Entitlement, Dag)
 
+AFTER_APPLY: list[Callable[[Trail], None]] = []
+"""What other rooms do in the transaction that puts a catalogue in force; each room adds its own when it is loaded."""
 FOUND = {"found", "airflow_version", "checked_at"}
 ONLY_SPELLING = "no rule is different: comments, order or spelling only"
 
@@ -42,7 +45,7 @@ def apply(*, by: Actor, path: Path) -> Applied:
     What the file no longer names is retired, never deleted: requests and grants still speak of it.
     Raises FileRefused with every mistake, Conflict when another file was put in force at the same moment.
     """
-    with recording(refusal=Verb.CATALOGUE_REFUSED, by=by, target=path.name) as trail:
+    with acting(by, refusal=Verb.CATALOGUE_REFUSED, target=path.name) as (trail, by):
         loaded = loader.load(path)
         current = queries.version_in_force()
         planned = plan(loaded, current)
@@ -62,6 +65,8 @@ def apply(*, by: Actor, path: Path) -> Applied:
                 "warnings": list(planned.warnings),
             },
         )
+        for follow_up in AFTER_APPLY:
+            follow_up(trail)
     return Applied(version, planned)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from accounts import people
 from accounts.models import User
 from portal.catalogue.document import AccountSpec, Document
+from portal.text import fold
 
 
 def warnings(document: Document) -> Iterator[str]:
@@ -33,10 +34,11 @@ def _unknown_people(document: Document) -> Iterator[str]:
     subjects = {subject for spec in document.dags for subject in spec.who}
     for policy in document.policies.values():
         subjects.update(policy.may_request, *(stage.approvers for stage in policy.stages))
-    names = {subject.removeprefix("user:") for subject in subjects if subject.startswith("user:")}
-    there = set(User.objects.filter(username__in=names).values_list("username", flat=True))
-    for name in sorted(names - there):
-        yield f"user:{name} is nobody in the portal yet; user names count in upper and lower case."
+    names = {fold(subject): subject for subject in subjects if subject.startswith("user:")}
+    there = User.objects.filter(folded__in=[name.removeprefix("user:") for name in names])
+    known = {f"user:{name}" for name in there.values_list("folded", flat=True)}
+    for subject in sorted(names[name] for name in names.keys() - known):
+        yield f"{subject} is nobody in the portal yet."
 
 
 def _shared_accounts(document: Document) -> Iterator[str]:

@@ -10,10 +10,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from accounts.acting import acting
 from accounts.models import User
 from portal import clock, once
 from portal.access.entry import clean_text
-from portal.audit.record import Trail, recording
+from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags import conf as parameters
@@ -35,7 +36,8 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
     What is secret in `conf` is kept encrypted until the run is started, and shown nowhere.
     Raises Refused (`not_eligible`, `needs_approval`, `not_offered`, `too_many_runs`), Invalid (`conf`, `note`).
     """
-    with recording(refusal=Verb.RUN_REQUEST_REFUSED, by=by, target=str(dag)) as trail:
+    with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
+        dag = _now(dag)
         check_can_operate(by, dag, "trigger")
         note = clean_text("note", note)
         if len(note) > MAX_NOTE:
@@ -113,21 +115,27 @@ def _check_rate(dag: Dag) -> None:
         )
 
 
+def _now(dag: Dag) -> Dag:
+    """As the catalogue in force has it, not as the caller read it."""
+    return Dag.objects.select_related("deployment").get(pk=dag.pk)
+
+
 def pause(*, by: User, dag: Dag, reason: str) -> Operation:
     """Ask that no new runs of `dag` start. Raises Refused, Invalid without a reason."""
-    with recording(refusal=Verb.DAG_PAUSE_REFUSED, by=by, target=str(dag)) as trail:
+    with acting(by, refusal=Verb.DAG_PAUSE_REFUSED, target=str(dag)) as (trail, by):
         reason = clean_text("reason", reason, required="Say why you pause it: others will wonder.")
         return _switch(Operation.Kind.PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail)
 
 
 def unpause(*, by: User, dag: Dag, reason: str = "") -> Operation:
     """Ask that runs of `dag` start again, waiting ones included. Raises Refused."""
-    with recording(refusal=Verb.DAG_UNPAUSE_REFUSED, by=by, target=str(dag)) as trail:
+    with acting(by, refusal=Verb.DAG_UNPAUSE_REFUSED, target=str(dag)) as (trail, by):
         reason = clean_text("reason", reason)
         return _switch(Operation.Kind.UNPAUSE_DAG, Verb.DAG_UNPAUSE_REQUESTED, by, dag, reason, trail)
 
 
 def _switch(kind: Operation.Kind, verb: Verb, by: User, dag: Dag, reason: str, trail: Trail) -> Operation:
+    dag = _now(dag)
     check_can_operate(by, dag, "pause")
     operation = outbox.put(
         kind,

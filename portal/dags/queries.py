@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from accounts import roles
+from accounts.credentials import sees_everybody
 from accounts.models import User
-from accounts.permissions import Permission
 from portal import refs
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag
@@ -82,7 +81,7 @@ def last_started(dags: Iterable[Dag]) -> dict[int, Run]:
 def runs_visible_to(user: User) -> QuerySet[Run]:
     """One's own, those of DAGs one may operate or ask for, or all for who may see all access. Newest first."""
     rows = Run.objects.select_related("dag__deployment", "dag__state__switch", "operation__deployment", "requested_by")
-    if roles.has(user, Permission.SEE_ALL_ACCESS):
+    if sees_everybody(user):
         return rows
     mine = [option.dag.pk for option in operable_by(user)]
     return rows.filter(Q(requested_by=user) | Q(dag__in=mine))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 
+from accounts.acting import acting
 from portal import integers
 from portal.access.entry import clean_text
-from portal.audit.record import Actor, recording
+from portal.audit.record import Actor
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.dags import live
@@ -74,7 +75,7 @@ def read(deployment: Deployment, key: str) -> str | None:
 def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: str) -> Operation:
     """Ask that it has this value. Raises Refused, Invalid without a reason or with a value that cannot be taken."""
     about = subject(deployment, key)
-    with recording(refusal=Verb.VARIABLE_CHANGE_REFUSED, by=by, target=about) as trail:
+    with acting(by, refusal=Verb.VARIABLE_CHANGE_REFUSED, target=about) as (trail, by):
         check_offered(deployment, key)
         reason = clean_text("reason", reason, required="Say why you change it: others will wonder.")
         _check_value(value)

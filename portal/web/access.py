@@ -8,7 +8,8 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.views.decorators.http import require_GET
 
-from accounts import people, roles
+from accounts import people
+from accounts.credentials import sees_everybody
 from accounts.guard import requires
 from accounts.models import User
 from accounts.permissions import Permission
@@ -36,7 +37,7 @@ def access(request: Request) -> HttpResponse:
         "whose": whose,
         "own": whose == request.user,
         "past": past,
-        "may_see_all": roles.has(request.user, Permission.SEE_ALL_ACCESS),
+        "may_see_all": sees_everybody(request.user),
         "live": [] if past else [(grant, request_page.held(request.user, grant)) for grant in queries.held_by(whose)],
         "page": None,
     }
@@ -49,7 +50,7 @@ def _whose(request: Request) -> User:
     name = request.GET.get("person", "").strip()
     if not name or name == request.user.username:
         return request.user
-    if not roles.has(request.user, Permission.SEE_ALL_ACCESS):
+    if not sees_everybody(request.user):
         with recording(refusal=Verb.PAGE_REFUSED, by=request.user, target=request.path):
             raise Refused("Only auditors and admins can see what other people hold.", reason="not_permitted")
     return people.by_username(name)

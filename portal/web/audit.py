@@ -10,10 +10,12 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
+from accounts.acting import still
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.audit.export import export
 from portal.audit.queries import Filters
+from portal.audit.verbs import Verb
 from portal.audit.verify import verify_and_record
 from portal.errors import Invalid
 from portal.ui.htmx import render
@@ -47,7 +49,8 @@ def audit_export(request: Request) -> HttpResponseBase:
     """The same events as a file, streamed; that somebody exported them is an event itself."""
     given = request.GET
     bom = given.get("bom", "true") != "false"
-    made = export(by=request.user, filters=Filters.parse(given), form=given.get("format", "csv"), bom=bom)
+    by = still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    made = export(by=by, filters=Filters.parse(given), form=given.get("format", "csv"), bom=bom)
     response = StreamingHttpResponse(made.chunks, content_type=made.content_type)
     response["Content-Disposition"] = f'attachment; filename="{made.filename}"'
     response["X-Accel-Buffering"] = "no"  # a proxy in between streams too
@@ -58,7 +61,7 @@ def audit_export(request: Request) -> HttpResponseBase:
 @acts_from(lambda request: reverse("audit"))
 def audit_verify(request: Request) -> HttpResponse:
     """Recompute the whole chain; what was found is an event, and shown on the trail's page."""
-    result = verify_and_record(by=request.user)
+    result = verify_and_record(by=still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path))
     if result.ok:
         rows = f"{result.rows} requests, grants and runs are as it tells"
         words = f"The trail is unbroken: {result.events} events verified, up to {result.head_seq}; {rows}."

@@ -47,24 +47,28 @@ def zones() -> list[str]:
     ]
 
 
-class PreferencesForm(forms.ModelForm):
-    class Meta:
-        model = User
-        fields = ["timezone", "theme", "shortcuts"]
-
+class PreferencesForm(forms.Form):
     use_required_attribute = False
+
+    timezone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        help_text="All times are shown in this zone, with its name.",
+    )
+    theme = forms.ChoiceField(
+        label="Colours",
+        choices=THEMES,
+        required=False,
+        widget=forms.RadioSelect(attrs={"data-theme-choice": ""}),
+    )
+    shortcuts = forms.BooleanField(
+        label="Single-key shortcuts", required=False, help_text="j, k, a and d in the queue, / for search."
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", f"the server's ({settings.TIME_ZONE})"), *((name, name.replace("_", " ")) for name in zones())]
-        self.fields["timezone"] = forms.ChoiceField(label="Time zone", choices=choices, required=False)
-        self.fields["timezone"].help_text = "All times are shown in this zone, with its name."
-        self.fields["theme"] = forms.ChoiceField(
-            label="Colours", choices=THEMES, required=False, widget=forms.RadioSelect
-        )
-        self.fields["theme"].widget.attrs["data-theme-choice"] = ""
-        self.fields["shortcuts"].label = "Single-key shortcuts"
-        self.fields["shortcuts"].help_text = "j, k, a and d in the queue, / for search."
+        self.fields["timezone"].choices = choices  # type: ignore[attr-defined]
 
 
 class TokenForm(forms.Form):
@@ -86,6 +90,13 @@ class TokenForm(forms.Form):
         error_messages={"required": "Enter for how many days, like 30.", "invalid": "Enter a whole number, like 30."},
         widget=forms.NumberInput(attrs={"class": "short", "inputmode": "numeric"}),
     )
+    password = forms.CharField(
+        label="Your password",
+        required=False,
+        strip=False,
+        help_text="Asked for again, because a token goes on working after you sign out.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,7 +104,46 @@ class TokenForm(forms.Form):
         self.fields["scopes"].choices = scopes  # type: ignore[attr-defined]
 
     def take(self, error: GatehouseError) -> None:
-        """Show what the action found wrong: at the fields it named, or above the form."""
-        found = error.fields if isinstance(error, Invalid) else {None: error.detail}
-        for field, words in found.items():
-            self.add_error(field if field in self.fields else None, words)
+        _take(self, error)
+
+
+class PasswordForm(forms.Form):
+    """Reads what was typed; whether it will do is the action's to say."""
+
+    use_required_attribute = False
+
+    current = forms.CharField(
+        label="Your password now",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new = forms.CharField(
+        label="New password",
+        required=False,
+        strip=False,
+        help_text="At least 12 characters. A few words in a row are easy to remember.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label="New password again",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.pop("again", "") != cleaned.get("new"):
+            self.add_error("again", "The two are not the same.")
+        return cleaned
+
+    def take(self, error: GatehouseError) -> None:
+        _take(self, error)
+
+
+def _take(form: forms.Form, error: GatehouseError) -> None:
+    """Show what the action found wrong: at the fields it named, or above the form."""
+    found = error.fields if isinstance(error, Invalid) else {None: error.detail}
+    for field, words in found.items():
+        form.add_error(field if field in form.fields else None, words)

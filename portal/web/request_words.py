@@ -9,6 +9,7 @@ from typing import NamedTuple
 from accounts.models import User
 from portal import clock, durations
 from portal.access import entry
+from portal.access.lapsing import NOT_IN_TIME
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
@@ -38,7 +39,7 @@ def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
     return {
         R.DENIED: "It was denied; the reason is below. Nothing was changed in Airflow.",
         R.WITHDRAWN: "It was withdrawn. Nothing was changed in Airflow.",
-        R.LAPSED: "Nobody decided it in time, so it lapsed. Nothing was changed in Airflow; you can ask again.",
+        R.LAPSED: f"{request.closed_because or NOT_IN_TIME} So it lapsed. Nothing was changed in Airflow.",
     }.get(R(request.status), "It is approved.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from accounts.acting import still
 from accounts.operator import Operator
 from airflow_bridge import Airflow, BridgeError, PasswordAuth, connect
 from portal.audit.models import AuditEvent
@@ -83,6 +84,7 @@ def have_made(
     if not accounts:
         return
     client = _client(plan, username, password)
+    still(by, refusal=Verb.COMMAND_REFUSED, target=f"deployment bootstrap {plan.name}")
     _record(plan, Verb.DEPLOYMENT_BOOTSTRAP_BEGUN, by=by, admin=username)  # what cannot be recorded is not done
     try:
         bootstrap.ensure(

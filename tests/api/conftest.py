@@ -44,7 +44,9 @@ def as_(catalogue: object) -> Callable[..., Program]:
             return Program(None)
         user = factories.person(name)
         wanted = scopes or tokens.allowed_scopes(user)
-        return Program(tokens.create(by=user, name=f"{name}'s program", scopes=wanted, days=1)[1])
+        return Program(
+            tokens.create(by=user, name=f"{name}'s program", scopes=wanted, days=1, password=factories.PASSWORD)[1]
+        )
 
     return program
 

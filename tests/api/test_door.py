@@ -103,7 +103,7 @@ def test_every_other_scope_is_refused_and_recorded(as_, cast: dict[str, User], c
 def test_a_scope_ends_with_the_role_that_carries_it(as_, cast: dict[str, User], call) -> None:
     program = as_("lead")
     cast["lead"].is_active = False
-    cast["lead"].save()
+    cast["lead"].save(update_fields=["is_active"])
     refused(make(program, call), 401, "invalid_token")
 
 

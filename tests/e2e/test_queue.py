@@ -61,7 +61,7 @@ def test_by_keyboard_alone(catalogue, enter):
 def test_keys_do_nothing_once_they_are_switched_off(catalogue, enter, lead):
     request = request_at_status()
     lead.shortcuts = False
-    lead.save()
+    lead.save(update_fields=["shortcuts"])
     page = enter("lead", "/queue")
     row = page.locator(f"#row-{request.ref}")
     row.focus()

@@ -13,7 +13,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.permissions import MATRIX, Permission, Role
-from tests.factories import NAMES
+from tests.factories import NAMES, PASSWORD
 
 P = Permission
 
@@ -94,7 +94,10 @@ PAGES: dict[str, Address] = {
     "audit_verify": do(P.AUDIT, "", sees=EVERYBODY, may=OVERSIGHT),
     "deployment_list": Address(P.SEE_DEPLOYMENTS),
     "profile": Address(P.HOME, post=EVERYBODY),
-    "token_create": do(P.HOME, "", sees=EVERYBODY, may=EVERYBODY, name="script", scopes="read", days="7"),
+    "password_change": do(P.HOME, "", sees=EVERYBODY, may=EVERYBODY, current="wrong", new="", again=""),
+    "token_create": do(
+        P.HOME, "", sees=EVERYBODY, may=EVERYBODY, name="script", scopes="read", days="7", password=PASSWORD
+    ),
     "token_revoke": do(P.HOME, "token", sees=frozenset({"employee"}), may=frozenset({"employee"})),
     "style": Address(P.HOME),
     "health_live": Address(None),

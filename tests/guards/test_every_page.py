@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.db import transaction
@@ -23,6 +24,7 @@ from portal.dags import live
 from portal.worker import health, runs
 from tests.factories import NAMES, SECRETS, fake_airflow, offer, people, request_at_status
 from tests.guards.addresses import EVERYBODY, PAGES, ROLES, Address, patterns
+from tests.guards.test_acting import rows
 from tests.guards.test_templates import FETCHED, INLINE, SCRIPT
 from tests.guards.world import SECRET, url_of, world
 
@@ -143,6 +145,41 @@ def test_who_may_act(things, client_as, name, page):
             assert SECRET not in response.content.decode() or person in page.sees, f"{person} reads at {name}"
 
 
+class OnItsWay(io.BytesIO):
+    """A form that is still being sent when something happens: `meanwhile` comes before its first byte."""
+
+    def __init__(self, data: dict[str, str], meanwhile: Callable[[], object]) -> None:
+        super().__init__(urlencode(data).encode())
+        self.meanwhile: Callable[[], object] | None = meanwhile
+
+    def read(self, *size: int) -> bytes:
+        if self.meanwhile:
+            self.meanwhile()
+            self.meanwhile = None
+        return super().read(*size)
+
+    def environ(self, url: str) -> dict[str, Any]:
+        sent = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "CONTENT_LENGTH": str(len(self.getvalue()))}
+        return {"REQUEST_METHOD": "POST", "PATH_INFO": url, "wsgi.input": self, **sent}
+
+
+@named(lambda page: page.post is not None and page.permission)
+@pytest.mark.parametrize("change", [{"is_active": False}, {"sessions_ended": 7}], ids=["deactivated", "signed out"])
+def test_a_form_on_its_way_does_nothing_for_somebody_who_is_let_go_meanwhile(things, client_as, name, page, change):
+    who = sorted(page.post)[0]
+    person = User.objects.filter(username=who)
+    form = OnItsWay({"sent": "now", **page.data}, lambda: person.update(**change))
+    with undone():
+        client = client_as(who)
+        before = rows()
+        response = client.request(**form.environ(url_of(name, page.of, things)))
+        assert response.status_code in (302, 403, 409, 422)
+        if form.meanwhile is None:  # some views need no body
+            assert not person.filter(is_active=True, sessions_ended=0), "what was changed meanwhile is changed back"
+            person.update(is_active=True, sessions_ended=0)
+            assert rows() == before
+
+
 @pytest.mark.parametrize("name", ["request_approve", "request_deny"])
 @pytest.mark.parametrize("asked_by, asked_for", [("lead", "lead"), ("lead", "colleague"), ("colleague", "lead")])
 def test_nobody_decides_their_own(airflow, client_as, name, asked_by, asked_for):
@@ -170,7 +207,7 @@ def test_without_signing_in_there_is_only_the_way_to_the_login(things, cast, cli
     if signed_in != "nobody":
         client = client_as("admin")
         cast["admin"].is_active = False
-        cast["admin"].save()
+        cast["admin"].save(update_fields=["is_active"])
     response = ask(client, name, page, things, post=not page.get)
     assert response.status_code == 302
     target = urlsplit(response["Location"])

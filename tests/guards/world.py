@@ -10,7 +10,7 @@ from accounts import tokens
 from accounts.models import User
 from portal.catalogue import queries as catalogue
 from portal.dags import actions as dag_actions
-from tests.factories import grant_at_status, request_at_status, work_off
+from tests.factories import PASSWORD, grant_at_status, request_at_status, work_off
 
 SECRET = "the quiet reason of an employee"
 
@@ -22,7 +22,7 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     dag = catalogue.dags_in_force().get(dag_id="sales_report")
     run = dag_actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "KR"}, note=SECRET)
     work_off()
-    token, _ = tokens.create(by=cast["employee"], name="script", scopes=["read"], days=7)
+    token, _ = tokens.create(by=cast["employee"], name="script", scopes=["read"], days=7, password=PASSWORD)
     return {
         "": [],
         "request": [request.ref],

@@ -41,7 +41,7 @@ def test_auditors_and_admins_alone(client_as, address):
 
 def test_events_stand_as_sentences_by_day_in_the_readers_zone(client_as, auditor):
     auditor.timezone = "Asia/Seoul"
-    auditor.save()
+    auditor.save(update_fields=["timezone"])
     with time_machine.travel(datetime(2026, 11, 20, 14, 59, tzinfo=UTC), tick=False):
         note()
     with time_machine.travel(datetime(2026, 11, 20, 15, 1, tzinfo=UTC), tick=False):  # past midnight in Seoul

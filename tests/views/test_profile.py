@@ -5,6 +5,7 @@ import pytest
 from accounts import tokens
 from accounts.models import Token
 from portal.web.profile_forms import SCOPE_WORDS
+from tests.factories import PASSWORD
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -45,7 +46,7 @@ def test_a_form_cannot_change_anything_else_of_a_person(client_as, employee):
 
 def test_a_token_is_shown_once_and_works(client_as):
     client = client_as("employee")
-    response = client.post("/profile/tokens", {"name": "export", "scopes": ["read"], "days": "7"})
+    response = client.post("/profile/tokens", {"name": "export", "scopes": ["read"], "days": "7", "password": PASSWORD})
     code = Page(response).text.partition("shown only once. ")[2].partition(" ")[0]
     assert tokens.authenticate(code) == Token.objects.get()
     assert "no-store" in response["Cache-Control"]
@@ -57,7 +58,7 @@ def test_a_token_is_shown_once_and_works(client_as):
     [("name", "", 422), ("days", "0", 422), ("days", "soon", 422), ("scopes", [], 422), ("scopes", ["decide"], 422)],
 )
 def test_mistakes_are_said_and_nothing_is_made(client_as, field, value, status):
-    fields = {"name": "export", "scopes": ["read"], "days": "7", field: value}
+    fields = {"name": "export", "scopes": ["read"], "days": "7", "password": PASSWORD, field: value}
     response = client_as("employee").post("/profile/tokens", fields)
     assert response.status_code == status
     assert "Please check what you entered" in Page(response).text
@@ -72,7 +73,7 @@ def test_only_scopes_of_ones_own_roles_are_offered(client_as):
 
 
 def test_revoking_ones_own_and_nobody_elses(client_as, employee):
-    token, plaintext = tokens.create(by=employee, name="export", scopes=["read"], days=7)
+    token, plaintext = tokens.create(by=employee, name="export", scopes=["read"], days=7, password=PASSWORD)
     assert client_as("lead").post(f"/profile/tokens/{token.pk}/revoke").status_code == 404
     assert tokens.authenticate(plaintext)
     response = client_as("employee").post(f"/profile/tokens/{token.pk}/revoke", follow=True)

@@ -400,7 +400,7 @@ def test_the_keys_are_shown_and_can_be_switched_off(client_as, lead):
     assert page.all("body")[0]["data-shortcuts"] == "on"
     assert "approve as asked" in page.text
     lead.shortcuts = False
-    lead.save()
+    lead.save(update_fields=["shortcuts"])
     page = Page(client_as("lead").get("/queue"))
     assert page.all("body")[0]["data-shortcuts"] == "off"
     assert "approve as asked" not in page.text

@@ -142,7 +142,7 @@ def test_a_duration_of_ones_own(client_as):
 
 def test_a_start_is_read_in_the_persons_own_zone(client_as, employee):
     employee.timezone = "Asia/Seoul"
-    employee.save()
+    employee.save(update_fields=["timezone"])
     start = (timezone.now() + timedelta(days=2)).replace(hour=3, minute=0, second=0, microsecond=0)
     local = (start + timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M")
     client_as("employee").post("/requests/new", asked(starts_at=local))

@@ -45,7 +45,7 @@ def test_too_many_attempts_are_stopped_with_a_page_that_says_for_how_long(client
 
 def test_somebody_who_left_is_told_so(client_as, employee):
     employee.is_active = False
-    employee.save()
+    employee.save(update_fields=["is_active"])
     response = client_as("").post("/login", {"login": "employee", "password": PASSWORD}, follow=True)
     assert "_auth_user_id" not in response.client.session
     assert response.status_code == 200

@@ -10,7 +10,7 @@ from accounts.models import Token
 from accounts.operator import Operator
 from portal import clock
 from portal.audit.record import stamp
-from portal.errors import Missing
+from portal.errors import Invalid, Missing
 
 
 class Command(SubcommandsCommand):
@@ -25,7 +25,8 @@ class Command(SubcommandsCommand):
         create.add_argument("--days", type=int, default=90, help=f"valid for so long, at most {tokens.MAX_DAYS}")
         create.add_argument("--name", default="made at the command line", help="what it is for")
         revoke = self.add_verb(verbs, "revoke", "End a token now.")
-        revoke.add_argument("token", help="its public part, gh_<key>, or the whole token")
+        revoke.add_argument("token", help="its id, gh_<key>, as `token list` shows it; or its name, with --user")
+        revoke.add_argument("--user", help="whose token it is, where it is given by name")
         listing = self.add_verb(verbs, "list", "List tokens, newest first.")
         listing.add_argument("--user", help="only this person's")
         listing.add_argument("--json", action="store_true")
@@ -38,11 +39,7 @@ class Command(SubcommandsCommand):
         self.stdout.write(plaintext)
 
     def do_revoke(self, *, by: Operator, options: dict[str, Any]) -> None:
-        key = "_".join(options["token"].split("_")[:2]).removeprefix("gh_")
-        token = Token.objects.filter(key=key).first()
-        if token is None:
-            raise Missing(f"There is no token gh_{key[:20]}.")
-        self.stdout.write(f"{tokens.revoke(by=by, token_id=token.pk)} revoked")
+        self.stdout.write(f"{tokens.revoke(by=by, token_id=_found(options).pk)} revoked")
 
     def do_list(self, *, by: Operator, options: dict[str, Any]) -> None:
         rows = Token.objects.select_related("user").order_by("-created_at")
@@ -59,6 +56,25 @@ class Command(SubcommandsCommand):
                 f"{line['token']}  {line['user']}  {line['status']} until {line['expires_at']}  "
                 f"{scopes}  last used {used}  {line['name']}"
             )
+
+
+def _found(options: dict[str, Any]) -> Token:
+    """Raises Missing, Invalid (`token`) for a secret or for a name that several have."""
+    given, rows = options["token"].strip(), Token.objects.select_related("user")
+    if tokens.PATTERN.fullmatch(given):
+        raise Invalid(
+            {"token": f"This is a whole token: who sees this command could use it. Name it by its id, {given[:15]}."}
+        )
+    if options["user"]:
+        rows = rows.filter(user=people.by_username(options["user"]))
+    named = list(rows.filter(key=given.removeprefix("gh_")) if given.startswith("gh_") else rows.filter(name=given))
+    live = [token for token in named if token.revoked_at is None and token.expires_at > clock.now()] or named
+    if not live:
+        raise Missing(f"There is no token “{given[:80]}”; `token list` shows them all.")
+    if len(live) > 1:
+        ids = ", ".join(f"{token} of {token.user.username}" for token in live[:10])
+        raise Invalid({"token": f"“{given[:80]}” is the name of several: {ids}. Give the id of one."})
+    return live[0]
 
 
 def _line(token: Token) -> dict[str, Any]:

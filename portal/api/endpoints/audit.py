@@ -8,12 +8,14 @@ from django.http import StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
+from accounts.acting import still
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, read_cursor, write_cursor
 from portal.api.parsing import Params
 from portal.api.shapes import EventOut, Head, Verification
 from portal.audit import export, queries, verify
+from portal.audit.verbs import Verb
 
 router = Router(tags=["audit"])
 
@@ -63,7 +65,8 @@ FILES = {form: {"schema": {"type": "string"}} for form in ("text/csv", "applicat
 )
 def export_events(request: ApiRequest, params: Query[ExportParams]) -> StreamingHttpResponse:
     """The oldest first. That it was exported is itself an event."""
-    made = export.export(by=request.auth.user, filters=params.filters(), form=params.format, bom=params.bom)
+    by = still(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    made = export.export(by=by, filters=params.filters(), form=params.format, bom=params.bom)
     headers = {"Content-Disposition": f'attachment; filename="{made.filename}"'}
     return StreamingHttpResponse(made.chunks, content_type=made.content_type, headers=headers)
 
@@ -71,7 +74,8 @@ def export_events(request: ApiRequest, params: Query[ExportParams]) -> Streaming
 @router.get("/audit/verify", auth=Bearer("audit"), response=Verification, summary="Whether the trail is unchanged")
 def verify_trail(request: ApiRequest) -> Verification:
     """Recomputes everything; what was found is itself an event."""
-    found = verify.verify_and_record(by=request.auth.user)
+    by = still(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    found = verify.verify_and_record(by=by)
     return Verification(
         ok=found.ok,
         events=found.events,

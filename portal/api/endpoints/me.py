@@ -15,11 +15,10 @@ router = Router(tags=["me"])
 @router.get("/me", auth=Bearer(), response=Me, summary="Who this token speaks for")
 def read_me(request: ApiRequest) -> Me:
     caller = request.auth
-    groups = (subject.partition(":") for subject in people.subjects_of(caller.user))
     return Me(
         username=caller.user.username,
         name=caller.user.name,
-        groups=sorted(name for kind, _, name in groups if kind == "group"),
+        groups=people.groups_of(caller.user),
         roles=sorted(roles.roles_of(caller.user)),
         scopes=[scope for scope in SCOPES if scope in caller.scopes],
         token=str(caller.token),

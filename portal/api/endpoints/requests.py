@@ -18,6 +18,7 @@ from portal.api.parsing import Body, Duration, Moment
 from portal.api.shapes import RequestDetail, RequestOut
 from portal.catalogue.queries import entitlement
 from portal.errors import Invalid, Missing
+from portal.text import fold
 
 router = Router(tags=["requests"])
 
@@ -87,7 +88,7 @@ def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[Req
     if params.status:
         rows = rows.filter(status=params.status)
     if params.requester:
-        rows = rows.filter(requester__username__iexact=params.requester)
+        rows = rows.filter(requester__folded=fold(params.requester))
     if params.entitlement:
         rows = rows.filter(entitlement__key=params.entitlement)
     rows = searching.matching(rows, params.q)

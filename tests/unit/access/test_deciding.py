@@ -143,7 +143,7 @@ def test_who_left_the_group_a_moment_ago_decides_no_more(request_, cast):
 
 def test_who_is_deactivated_decides_no_more(request_, cast):
     cast["lead"].is_active = False
-    cast["lead"].save()
+    cast["lead"].save(update_fields=["is_active"])
     with pytest.raises(Refused):
         actions.approve(request_id=request_.pk, by=cast["lead"])
 

@@ -40,7 +40,7 @@ def test_members_are_active_ordered_and_named_once(lead2, cast):
         "security",
     ]
     lead2.is_active = False
-    lead2.save()
+    lead2.save(update_fields=["is_active"])
     assert [p.username for p in people.members(["group:data-leads"])] == ["lead"]
     assert people.members([]) == []
     assert people.members(["group:no-such"]) == []

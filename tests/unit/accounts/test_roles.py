@@ -34,7 +34,7 @@ def test_who_cannot_sign_in_has_no_role(assigned, admin):
 
 def test_a_superuser_flag_opens_nothing(assigned, employee):
     employee.is_superuser = employee.is_staff = True
-    employee.save()
+    employee.save(update_fields=["is_superuser"])
     assert roles.roles_of(employee) == {Role.EMPLOYEE}
     assert not roles.has(employee, Permission.AUDIT)
 

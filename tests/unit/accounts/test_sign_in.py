@@ -96,7 +96,7 @@ def test_refused_attempts_are_recorded_but_not_what_may_be_a_password(cast, clie
 
 def test_a_deactivated_account_is_told_so_only_with_its_password(employee, client):
     employee.is_active = False
-    employee.save()
+    employee.save(update_fields=["is_active"])
     assert "has been deactivated" in sign_in(client, "employee").text
     assert "inactive" in last_event().payload
     assert "deactivated" not in sign_in(client, "employee", WRONG).text
@@ -107,14 +107,14 @@ def test_sessions_end_when_the_account_is_deactivated(employee, client):
     sign_in(client, "employee")
     assert signed_in(client)
     employee.is_active = False
-    employee.save()
+    employee.save(update_fields=["is_active"])
     assert not signed_in(client)
 
 
 def test_sessions_end_when_the_password_changes(employee, client):
     sign_in(client, "employee")
     employee.set_password("quite another one")
-    employee.save()
+    employee.save(update_fields=["password"])
     assert not signed_in(client)
 
 

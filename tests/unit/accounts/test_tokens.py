@@ -13,12 +13,13 @@ from accounts.permissions import Role
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
+from tests.factories import PASSWORD
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
 def make(person, *, scopes=("read",), days=90, name="script"):
-    return tokens.create(by=person, name=name, scopes=scopes, days=days)
+    return tokens.create(by=person, name=name, scopes=scopes, days=days, password=PASSWORD)
 
 
 def last_event():
@@ -120,7 +121,7 @@ def test_it_ends_with_its_time(employee):
 def test_it_is_worth_nothing_while_its_owner_is_deactivated(employee):
     _, plaintext = make(employee)
     employee.is_active = False
-    employee.save()
+    employee.save(update_fields=["is_active"])
     assert tokens.authenticate(plaintext) is None
 
 
@@ -182,7 +183,7 @@ def test_scopes_shrink_with_the_owners_roles(lead):
 
 def test_a_deactivated_person_gets_no_token(employee):
     employee.is_active = False
-    employee.save()
+    employee.save(update_fields=["is_active"])
     with pytest.raises(Refused) as refusal:
         tokens.create(by=Operator("root"), owner=employee, name="x", scopes=["read"], days=1)
     assert refusal.value.reason == "inactive"

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.operator import account
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from tests import trail
@@ -25,11 +26,11 @@ def tamper() -> None:
 
 def test_verify_prints_what_to_keep_elsewhere():
     last = AuditEvent.objects.get(seq=10)
-    said = run("verify", "--as", "ops")
+    said = run("verify")
     assert said.startswith("10 of 10 events are as they were written.")
     assert said.endswith(f": 10 {last.hash}\n")
     event = AuditEvent.objects.get(seq=11)
-    assert (event.verb, event.actor, event.source) == (Verb.AUDIT_VERIFIED, "ops", "command line")
+    assert (event.verb, event.actor) == (Verb.AUDIT_VERIFIED, f"os:{account()}")
 
 
 def test_verify_ends_with_1_and_says_what_is_wrong():
@@ -52,10 +53,10 @@ def test_verify_for_programs(capsys):
 
 
 def test_export_to_standard_output():
-    lines = run("export", "--target", "REQ-4", "--as", "ops").splitlines()
+    lines = run("export", "--target", "REQ-4").splitlines()
     assert [json.loads(line)["event"]["target"] for line in lines] == ["REQ-4"]
     event = AuditEvent.objects.get(seq=11)
-    assert (event.verb, event.actor) == (Verb.AUDIT_EXPORTED, "ops")
+    assert (event.verb, event.actor) == (Verb.AUDIT_EXPORTED, f"os:{account()}")
 
 
 def test_export_to_a_file(tmp_path):

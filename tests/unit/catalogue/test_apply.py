@@ -33,7 +33,7 @@ def trail(verb):
 
 def test_the_first_version(staff, apply):
     done = apply()
-    assert (done.version.number, done.version.applied_by) == (1, "root")
+    assert (done.version.number, done.version.applied_by) == (1, "os:root")
     assert done.version.source == GOOD
     assert done.version.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
 
@@ -55,7 +55,7 @@ def test_the_first_version(staff, apply):
 def test_it_is_recorded_with_its_digest_and_what_changed(staff, apply):
     done = apply()
     [event] = trail(Verb.CATALOGUE_APPLIED)
-    assert (event["actor"], event["target"]) == ("root", "gatehouse.toml")
+    assert (event["actor"], event["target"]) == ("os:root", "gatehouse.toml")
     assert event["detail"]["version"] == 1
     assert event["detail"]["sha256"] == done.version.sha256
     assert event["detail"]["changes"] == done.plan.lines
@@ -133,7 +133,7 @@ def test_a_file_with_mistakes_changes_nothing_and_is_recorded(staff, apply):
     assert list(Entitlement.objects.values()) == before
     assert CatalogueVersion.objects.count() == 1
     [event] = trail(Verb.CATALOGUE_REFUSED)
-    assert (event["actor"], event["outcome"], event["detail"]["reason"]) == ("root", "refused", "mistakes_in_file")
+    assert (event["actor"], event["outcome"], event["detail"]["reason"]) == ("os:root", "refused", "mistakes_in_file")
     assert "Did you mean “high”?" in event["detail"]["said"]
 
 

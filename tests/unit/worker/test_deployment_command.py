@@ -16,6 +16,7 @@ import pytest
 from django.core.management import CommandError, call_command, execute_from_command_line
 from django.db import DatabaseError
 
+from accounts.operator import account
 from airflow_bridge.fake import FakeAirflow
 from portal.audit.models import AuditEvent
 from portal.audit.sentences import sentence
@@ -89,7 +90,7 @@ def events():
 # --- bootstrap -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("release", ["2.11.2", "3.3.2"])
 def test_the_accounts_are_made_once_and_written_down(bare, file, release):
-    said, beside = run("bootstrap", "demo", *ADMIN, "--as", "ops")
+    said, beside = run("bootstrap", "demo", *ADMIN)
     assert said.splitlines() == [
         "made the role Gatehouse granter",
         "made the account gatehouse-access with the role Gatehouse granter",
@@ -101,9 +102,11 @@ def test_the_accounts_are_made_once_and_written_down(bare, file, release):
     assert bare.roles_of("gatehouse-access") == {"Gatehouse granter"}
 
     begun, event = events()
-    assert sentence(begun) == "ops began to prepare Airflow on demo for Gatehouse"
-    assert (event.actor, event.source, event.deployment, event.outcome) == ("ops", "command line", "demo", "success")
-    assert sentence(event).startswith("ops prepared Airflow on demo for Gatehouse: made the role Gatehouse granter, ")
+    assert sentence(begun) == f"os:{account()} began to prepare Airflow on demo for Gatehouse"
+    assert (event.actor, event.deployment, event.outcome) == (f"os:{account()}", "demo", "success")
+    assert sentence(event).startswith(
+        f"os:{account()} prepared Airflow on demo for Gatehouse: made the role Gatehouse granter, "
+    )
     for written in (begun, event):
         assert '"airflow_admin":"admin"' in written.payload
         assert f'"url":"{bare.url}"' in written.payload

@@ -11,12 +11,14 @@ from django.core.management.base import CommandError
 
 from accounts.commands import Refusal, SubcommandsCommand
 from accounts.operator import Operator
+from accounts.permissions import Permission
 from portal.audit import export, verify
 from portal.audit.queries import Filters
 from portal.errors import Invalid
 
 
 class Command(SubcommandsCommand):
+    needs = Permission.AUDIT
     help = "Look whether the audit trail is unchanged, or hand it on."
 
     def add_verbs(self, verbs: Any) -> None:

@@ -1,0 +1,77 @@
+"""Who acts: read again, locked, inside the transaction of the action.
+
+Between the moment at which a door let somebody in and the action, the body of a request arrives. Whoever is deactivated
+in between, or loses a role, a group, a token or the session, must not act any more. So every action begins with
+
+    with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=ref) as (trail, by):
+
+and goes on with the `by` that comes out of it. What takes something from a person locks their row too
+(deactivation, password reset, groups, tokens), so either it comes first and the action is refused, or it comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+from accounts.models import User
+from accounts.operator import Operator, person_of
+from portal.audit.record import Actor, Trail, recording
+from portal.audit.verbs import Verb
+from portal.errors import Refused
+
+By = TypeVar("By", bound=Actor)
+
+
+class Credential(Protocol):
+    """By what somebody was let in: a session, a token."""
+
+    def check(self, person: User) -> None:
+        """Raise Refused unless it still lets `person` in, and permits what they were let in for."""
+
+
+credential: ContextVar[Credential | None] = ContextVar("accounts_credential", default=None)
+"""Of the call at hand; set by the doors, read here."""
+
+
+@contextmanager
+def acting(by: By, *, refusal: Verb, target: str, about: Collection[int] = ()) -> Iterator[tuple[Trail, By]]:
+    """`recording`, with its actor read again and locked. Gives the trail and the actor as they are now.
+
+    about: keys of other people whose access the action changes; they are locked too.
+    Raises Refused: `inactive`, `session_ended`, `token_ended`, `not_permitted`, `scope`.
+    """
+    with recording(refusal=refusal, by=by, target=target) as trail:
+        yield trail, _read_again(by, about)
+
+
+def still(by: By, *, refusal: Verb, target: str) -> By:
+    """The actor as they are now, for what changes nothing but is recorded. Raises what `acting` raises."""
+    with acting(by, refusal=refusal, target=target) as (_, by):
+        return by
+
+
+def locked(*keys: int) -> dict[int, User]:
+    """People by key, locked in the order of their keys, so that two transactions cannot wait for each other.
+
+    Not against rows that refer to them (NO KEY UPDATE), which others may insert meanwhile.
+    """
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
+    return {person.pk: person for person in rows}
+
+
+def _read_again(by: By, about: Collection[int]) -> By:
+    person = person_of(by)
+    if person is None:
+        locked(*about)
+        return by
+    now = locked(person.pk, *about)[person.pk]
+    if not now.is_active:
+        raise Refused(f"The account {now.username} is deactivated. Nothing was done.", reason="inactive")
+    if isinstance(by, Operator):
+        return by
+    if (held := credential.get()) is not None:
+        held.check(now)
+    return now  # type: ignore[return-value]

@@ -1,0 +1,53 @@
+"""What the name of a new person or group may be. Names that are there already stay as they are.
+
+Two names are the same when their folds are equal (portal.text.fold); a new name must not look like another one either.
+"""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+
+from accounts.lookalikes import looks, without_unseen
+from accounts.models import GroupName, User
+from portal.audit.record import SYSTEM
+from portal.text import fold
+
+LONGEST = 150
+
+
+def problem_of_person(name: str) -> str:
+    """Why a new person cannot be called so; empty when they can."""
+    if looks(name) == SYSTEM:
+        return f"“{name[:60]}” is, or looks like, how the trail calls the portal itself; choose another name."
+    try:
+        User.username_validator(name)
+        User._meta.get_field("username").run_validators(name)
+    except ValidationError as error:
+        return f"“{name[:60]}” cannot be a user name: {' '.join(error.messages)}"
+    if said := _unusable(name):
+        return said
+    other = User.objects.filter(looks=looks(name)).exclude(folded=fold(name)).first()
+    return _too_alike(name, other.username) if other else ""
+
+
+def problem_of_group(name: str) -> str:
+    """Why a new group cannot be called so; empty when it can."""
+    if not name or len(name) > LONGEST or not name.isprintable():
+        return f"“{name[:60]}” cannot be a group's name: it takes 1 to {LONGEST} printable characters."
+    if said := _unusable(name):
+        return said
+    other = GroupName.objects.filter(looks=looks(name)).exclude(folded=fold(name)).select_related("group").first()
+    return _too_alike(name, other.name) if other else ""
+
+
+def _unusable(name: str) -> str:
+    if without_unseen(name) != name:
+        return f"“{name[:60]}” holds a character that cannot be seen; take it out."
+    if max(len(fold(name)), len(looks(name))) > LONGEST:
+        return f"“{name[:60]}” is too long: written out, it has more than {LONGEST} characters."
+    return ""
+
+
+def _too_alike(name: str, other: str) -> str:
+    written = name.encode("unicode_escape").decode()
+    return f"“{name[:60]}” ({written[:80]}) looks like “{other}”, who or which is there already. Choose another name."

@@ -1,0 +1,15 @@
+"""How the portal looks to a person."""
+
+from __future__ import annotations
+
+from accounts.acting import acting
+from accounts.models import User
+from portal.audit.verbs import Verb
+
+
+def set_preferences(*, by: User, timezone: str, theme: str, shortcuts: bool) -> User:
+    """Keep them. No event: nothing depends on them but the person's own pages."""
+    with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=by.username) as (_, by):
+        by.timezone, by.theme, by.shortcuts = timezone, theme, shortcuts
+        by.save(update_fields=["timezone", "theme", "shortcuts"])
+    return by

@@ -1,0 +1,109 @@
+"""Letting a person go, and taking them back.
+
+Deactivation ends sessions and tokens at once, lets pending requests lapse and ends grants; operations take away what
+Airflow has. What was scheduled never starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from accounts import passwords, people
+from accounts.acting import acting
+from accounts.models import Token, User
+from accounts.operator import Operator
+from portal import clock
+from portal.access import grants, lapsing
+from portal.access.entry import clean_text
+from portal.access.models import AccessRequest, Grant
+from portal.audit.record import Actor
+from portal.audit.verbs import Verb
+from portal.errors import Conflict
+from portal.text import fold
+
+G = Grant.Status
+HELD = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.FAILED)
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What a deactivation ends, by reference: what it will end before, what it did end after."""
+
+    person: User
+    tokens: list[str]
+    requests: list[str]
+    grants: list[str]
+
+
+def consequences(username: str) -> Leaving:
+    """What `deactivate` would end now. Raises Missing."""
+    person = people.by_username(username)
+    tokens = Token.objects.filter(user=person, revoked_at=None, expires_at__gt=clock.now()).order_by("pk")
+    requests = AccessRequest.objects.filter(
+        Q(requester=person) | Q(beneficiary=person), status=AccessRequest.Status.PENDING
+    )
+    return Leaving(
+        person,
+        [str(token) for token in tokens],
+        [request.ref for request in requests.order_by("pk")],
+        [grant.ref for grant in _held(person)],
+    )
+
+
+def deactivate(*, by: Operator, username: str, reason: str = "") -> Leaving:
+    """Let a person go: they cannot sign in any more.
+
+    Raises Missing, Invalid (`reason`), Conflict when they are deactivated already.
+    """
+    with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=username[:150], about=_key(username)) as (trail, by):
+        person = people.by_username(username)
+        reason = clean_text("reason", reason)
+        if not person.is_active:
+            raise Conflict(f"{person.username} is deactivated already.", reason="already_inactive")
+        person.is_active = False
+        person.save(update_fields=["is_active"])
+        tokens = passwords.end_sessions_and_tokens(person, by=by, trail=trail)
+        requests = lapsing.lapse_of(person, by=by, trail=trail)
+        ended = _end_grants(person, by=by)
+        left = Leaving(person, [str(token) for token in tokens], requests, ended)
+        trail.add(
+            Verb.PERSON_DEACTIVATED,
+            by=by,
+            target=person.username,
+            detail={"reason": reason, "tokens": left.tokens, "requests": left.requests, "grants": left.grants},
+        )
+    return left
+
+
+def reactivate(*, by: Operator, username: str, reason: str = "") -> User:
+    """Let a person sign in again, with the password they had. Nothing that ended comes back.
+
+    Raises Missing, Invalid (`reason`), Conflict when they are active.
+    """
+    with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=username[:150], about=_key(username)) as (trail, by):
+        person = people.by_username(username)
+        reason = clean_text("reason", reason)
+        if person.is_active:
+            raise Conflict(f"{person.username} is active.", reason="already_active")
+        person.is_active = True
+        person.save(update_fields=["is_active"])
+        trail.add(Verb.PERSON_REACTIVATED, by=by, target=person.username, detail={"reason": reason})
+    return person
+
+
+def _key(username: str) -> QuerySet[User, int]:
+    return User.objects.filter(folded=fold(username.strip())).values_list("pk", flat=True)
+
+
+def _held(person: User) -> list[Grant]:
+    return list(Grant.objects.filter(beneficiary=person, status__in=HELD).order_by("pk"))
+
+
+def _end_grants(person: User, *, by: Actor) -> list[str]:
+    ended = []
+    for grant in _held(person):
+        grants.end(grant_id=grant.pk, reason=Grant.EndReason.LEAVER, by=by)
+        ended.append(grant.ref)
+    return ended

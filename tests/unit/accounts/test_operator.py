@@ -1,0 +1,97 @@
+"""Who runs a command: the account of the operating system, and an existing person where `--as` names one."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pwd
+import socket
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts import tokens
+from accounts.models import Token, User
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from tests.factories import PASSWORD
+
+ACCOUNT = pwd.getpwuid(os.getuid()).pw_name
+
+
+def run(*args):
+    out = io.StringIO()
+    call_command(*args, stdout=out)
+    return out.getvalue()
+
+
+def last():
+    return AuditEvent.objects.order_by("-seq").first()
+
+
+@pytest.mark.django_db
+def test_by_itself_it_is_the_account_also_for_the_first_person(monkeypatch):
+    monkeypatch.setenv("USER", "somebody-else")
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    run("person", "add", "nina")
+    assert (last().verb, last().actor) == (Verb.PERSON_ADDED, f"os:{ACCOUNT}")
+    host = socket.gethostname().partition(".")[0]
+    assert last().source == f"command line ({ACCOUNT}@{host})"[:64]
+
+
+def test_with_as_it_is_that_person_and_the_account_stands_beside(cast):
+    run("person", "groups", "employee", "--add", "sales", "--as", "ADMIN")
+    assert last().actor == "admin"
+    assert f"({ACCOUNT}@" in last().source
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nobody", "nobody with the user name “nobody”"),
+        ("gatehouse", "how the trail calls the portal itself"),
+        ("GATEHOUSE", "how the trail calls the portal itself"),
+        ("ｇatehouse", "how the trail calls the portal itself"),
+        ("stranger", "stranger is deactivated"),
+        ("os:root", "nobody with the user name"),
+    ],
+)
+def test_as_names_somebody_who_is_there(cast, name, said):
+    User.objects.filter(username="stranger").update(is_active=False)
+    with pytest.raises(CommandError, match=said) as refused:
+        run("person", "groups", "employee", "--add", "sales", "--as", name)
+    assert refused.value.returncode == 1
+    assert (last().verb, last().actor, last().target) == (Verb.COMMAND_REFUSED, f"os:{ACCOUNT}", "person groups")
+    assert AuditEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize("verb", ["verify", "export"])
+def test_what_the_portal_lets_only_some_do_needs_one_of_them(catalogue, verb):
+    with pytest.raises(CommandError, match="lead may not do this in the portal either"):
+        run("audit", verb, "--as", "lead")
+    run("audit", verb, "--as", "auditor")
+    assert last().actor == "auditor"
+
+
+# --- token revoke ----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def two(cast) -> tuple[Token, str]:
+    tokens.create(by=cast["lead"], name="nightly export", scopes=["read"], days=7, password=PASSWORD)
+    return tokens.create(by=cast["employee"], name="nightly export", scopes=["read"], days=7, password=PASSWORD)
+
+
+def test_a_token_is_revoked_by_its_id_or_name_never_by_its_secret(two):
+    token, plaintext = two
+    listed = json.loads(run("token", "list", "--json"))
+    assert str(token) in [line["token"] for line in listed]
+    with pytest.raises(CommandError, match=f"This is a whole token.* by its id, {token}") as refused:
+        run("token", "revoke", plaintext)
+    assert plaintext not in str(refused.value)
+    with pytest.raises(CommandError, match="is the name of several"):
+        run("token", "revoke", "nightly export")
+    with pytest.raises(CommandError, match="There is no token “gh_nothere”"):
+        run("token", "revoke", "gh_nothere")
+    assert run("token", "revoke", "nightly export", "--user", "EMPLOYEE") == f"{token} revoked\n"
+    other = Token.objects.get(user__username="lead")
+    assert run("token", "revoke", str(other)) == f"{other} revoked\n"
