@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
@@ -17,7 +18,7 @@ from portal.audit import labels
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.errors import Invalid
-from portal.text import LONGEST_SEARCH, search_words
+from portal.text import LONGEST_SEARCH, fold, search_words
 
 LOST_PLUS = re.compile(r"(:[\d.:]+) (\d\d:?\d\d)$")  # a plus sign that nobody escaped arrives as a space
 VERB_PATTERN = re.compile(r"[a-z_]+\.([a-z_]+|\*)")
@@ -72,14 +73,15 @@ def events(filters: Filters) -> QuerySet[AuditEvent]:
     """The events that meet `filters`, the newest first."""
     rows = AuditEvent.objects.order_by("-seq")
     if filters.actor:
-        rows = rows.filter(Q(actor=filters.actor) | Q(on_behalf_of=filters.actor))
+        names = _spellings(filters.actor)
+        rows = rows.filter(Q(actor__in=names) | Q(on_behalf_of__in=names))
     if filters.verb.endswith("*"):
         rows = rows.filter(verb__startswith=filters.verb[:-1])
     elif filters.verb:
         rows = rows.filter(verb=filters.verb)
     if filters.target:
-        about = filters.target
-        rows = rows.filter(Q(target=about) | Q(request=about) | Q(grant=about) | Q(operation=about))
+        about = _spellings(filters.target)
+        rows = rows.filter(Q(target__in=about) | Q(request__in=about) | Q(grant__in=about) | Q(operation__in=about))
     if filters.deployment:
         rows = rows.filter(deployment=filters.deployment)
     if filters.outcome:
@@ -104,6 +106,11 @@ def page(filters: Filters, *, before: int | None = None, size: int = 50) -> tupl
 
 def event(seq: int) -> AuditEvent | None:
     return AuditEvent.objects.filter(pk=seq).first()
+
+
+def _spellings(name: str) -> set[str]:
+    """How a name or reference may be kept: as it was typed, composed, folded (user names), in capitals (`REQ-12`)."""
+    return {name, unicodedata.normalize("NFC", name), fold(name), name.upper()}
 
 
 def _text(text: str) -> str:

@@ -76,7 +76,10 @@ def story(db: None) -> None:
         ({}, [7, 6, 5, 4, 3, 2, 1]),
         ({"actor": "employee"}, [2, 1]),
         ({"actor": "colleague"}, [7, 5]),  # in whose name it was done, too
-        ({"actor": "Employee"}, []),
+        ({"actor": "Employee"}, [2, 1]),
+        ({"actor": "ｅｍｐｌｏｙｅｅ"}, [2, 1]),
+        ({"actor": "employe"}, []),
+        ({"target": "req-1"}, [4, 3, 2, 1]),
         ({"verb": "request.submitted"}, [5, 1]),
         ({"verb": "request.*"}, [7, 5, 3, 2, 1]),
         ({"verb": "session.*"}, [6]),
