@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from portal import durations
 from portal.errors import Invalid
-from portal.web.request_forms import CHIPS, COMMON, OTHER
+from portal.web.request_forms import CHIPS, COMMON
 
 
 class DecisionForm(forms.Form):
@@ -55,43 +55,34 @@ class DenyForm(DecisionForm):
 
 
 class ApproveForm(DecisionForm):
-    """For how long: one of the chips (`less`), or typed (`duration`). Neither of them is the time asked for."""
+    """For how long: typed (`duration`), else one of the chips (`less`), else the time that was asked for."""
 
     name = "approve_form"
 
     less = forms.CharField(label="For how long?", required=False, max_length=40, widget=forms.RadioSelect)
     duration = forms.CharField(
-        label="Another length of time",
+        label="For another length of time",
         required=False,
         max_length=80,
         widget=forms.TextInput(attrs={"class": "short", "autocomplete": "off", "spellcheck": "false"}),
     )
     field_order = ["less", "duration", "comment"]
 
-    def __init__(self, data: QueryDict | None = None) -> None:
-        if data is not None and data.get("duration") and not data.get("less"):
-            data = data.copy()
-            data["less"] = OTHER  # so that what was typed is shown again
-        super().__init__(data)
-
     def offer(self, longest: timedelta) -> None:
         """Shorter times to choose from, the longest of them chosen; the full time has a button of its own."""
         shorter = [span for span in COMMON if span < longest][-CHIPS:]
-        chips = [(durations.iso(span), durations.words(span)) for span in shorter]
-        self.fields["less"].widget.choices = [*chips, (OTHER, "other")]
-        self.initial["less"] = chips[-1][0] if chips else OTHER
+        self.fields["less"].widget.choices = [(durations.iso(span), durations.words(span)) for span in shorter]
+        if shorter:
+            self.initial["less"] = durations.iso(shorter[-1])
         example = f"Like 30 minutes or 1 hour 30 minutes; at most {durations.words(longest)}."
-        self.fields["duration"].help_text = example
+        self.fields["duration"].help_text = f"{example} It counts instead of the choice above."
 
     def clean(self) -> dict[str, Any]:
-        """Read what was chosen or typed; whether it is short enough is the action's to say."""
+        """Read what was typed or chosen; whether it is short enough is the action's to say."""
         cleaned: dict[str, Any] = super().clean() or {}
-        chip, typed = cleaned.get("less", ""), cleaned.get("duration", "")
-        text = chip if chip not in ("", OTHER) else typed
+        text = cleaned.get("duration", "") or cleaned.get("less", "")
         cleaned["duration"] = None
-        if chip == OTHER and not typed:
-            self.add_error("duration", "Enter for how long, like 30 minutes.")
-        elif text:
+        if text:
             try:
                 cleaned["duration"] = durations.parse(text)
             except ValueError as error:

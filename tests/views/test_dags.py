@@ -180,7 +180,7 @@ def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
 def test_fixed_parameters_are_noted_and_filled_in(client_as):
     Dag.objects.filter(pk=dag().pk).update(locked={"region": "EU"})
     page = Page(client_as("colleague").get(SALES, {"live": "1"}))
-    assert 'Fixed for everybody, so leave as it is or out: region = "EU"' in page.text
+    assert 'Fixed for everybody; keep these values or leave them out: region = "EU"' in page.text
     assert '"region": "EU"' in page.text
 
 

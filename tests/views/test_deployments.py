@@ -72,7 +72,7 @@ def test_what_was_found_there(client_as):
         "scheduler unhealthy",
         "dag processor not reported",
         "granter: 40 calls left of 100, more in 9 s",
-        "lacks in Airflow can_create on Roles to make the roles for access to single DAGs",
+        "is missing permissions in Airflow can_create on Roles to make the roles for access to single DAGs",
         "has every permission it needs",
         "Changing and deleting roles this FAB provider cannot",
         "task logs",
@@ -109,9 +109,9 @@ def test_which_account_is_refused_is_said(client_as, refused, said):
     page = Page(client_as("admin").get("/deployments"))
     for words in said:
         assert words in page.text
-    assert page.text.count("not let in") == 1
+    assert page.text.count("sign-in refused") == 1
     assert page.text.count("has every permission it needs") == 1
-    place = page.text.index("not let in")
+    place = page.text.index("sign-in refused")
     assert ("Runner" in page.text[:place]) is (refused == "runner")
 
 

@@ -280,7 +280,7 @@ def test_approving_for_less(client_as):
 
 
 @pytest.mark.parametrize(
-    "sent", [{"duration": "1 hour"}, {"less": "PT1H"}, {"less": "other", "duration": "60 minutes"}]
+    "sent", [{"duration": "1 hour"}, {"less": "PT1H"}, {"less": "PT30M", "duration": "60 minutes"}]
 )
 def test_less_is_chosen_or_typed_as_the_portal_writes_it(client_as, sent):
     made = asked()
@@ -291,16 +291,8 @@ def test_less_is_chosen_or_typed_as_the_portal_writes_it(client_as, sent):
 def test_the_chips_offer_less_than_was_asked_for(client_as):
     made = asked(duration=timedelta(hours=2))
     page = Page(client_as("lead").get(f"/queue/{made.ref}"))
-    assert [given["value"] for given in page.all("input", name="less")] == ["PT30M", "PT1H", "other"]
+    assert [given["value"] for given in page.all("input", name="less")] == ["PT30M", "PT1H"]
     assert [given["value"] for given in page.all("input", name="less") if "checked" in given] == ["PT1H"]
-
-
-def test_other_without_a_time_approves_nothing(client_as):
-    made = asked()
-    response = client_as("lead").post(f"/requests/{made.ref}/approve", {"less": "other", "duration": " "})
-    assert response.status_code == 422
-    assert "Enter for how long" in Page(response).text
-    assert Decision.objects.count() == 0
 
 
 @pytest.mark.parametrize(

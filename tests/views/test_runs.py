@@ -213,7 +213,7 @@ def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow,
     response = client_as("colleague").get(f"/runs/{run.ref}", headers=HTMX)
     page = Page(response)
     assert Deployment.objects.get(name="demo").status == "down"
-    assert "It is away since today" in page.text
+    assert "Airflow has been unreachable since today" in page.text
     assert "This is the last known state; nothing is lost" in page.text
     assert "queued" in page.text
     assert every(response) == "every 10s"
