@@ -126,7 +126,11 @@ def test_clocks_that_are_wrong(client_as, airflow, living):
 def test_the_page_shows_the_processes(client_as, airflow, living):
     living("worker", ago=300)
     page = Page(client_as("admin").get("/deployments"))
-    for words in ("Gatehouse itself", "No worker gives a sign of life", "Worker host-1, process 7 silent since 5 minutes ago"):
+    for words in (
+        "Gatehouse itself",
+        "No worker gives a sign of life",
+        "Worker host-1, process 7 silent since 5 minutes ago",
+    ):
         assert words in page.text, page.text
 
 
