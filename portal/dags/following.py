@@ -83,7 +83,7 @@ def _goes_on(run: Run, seen: AirflowRun) -> None:
 
 
 def _ended(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> None:
-    remark = _remark(run, seen, rows)
+    remark = _joined(run.remark, _remark(run, seen, rows))  # that it was started again in Airflow stays said
     with recording() as trail:
         RUN.move(run, to=seen.state, remark=remark, **_times(run, seen, over=True))
         _tell_end(trail, run)
@@ -96,17 +96,19 @@ def _afterwards(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) ->
     was = "deleted" if run.gone_at else "not started" if run.seen_at is None else run.status
     ended_again = over and seen.ended_at is not None and run.ended_at is not None and seen.ended_at != run.ended_at
     if was == seen.state and not ended_again:
-        if rows is not None:
-            times["remark"] = _remark(run, seen, rows)
+        said = _remark(run, seen, rows)
+        if said not in run.remark:
+            times["remark"] = _joined(run.remark, said)
         _note(run, **times)
         return
-    changes = {**times, "gone_at": None, "error": "", "remark": _remark(run, seen, rows) if over else ""}
+    said = _remark(run, seen, rows)
+    changes = {**times, "gone_at": None, "error": "", "remark": _joined(_changed(was, seen.state), said)}
     with recording() as trail:
         if seen.state == run.status:
             _note(run, where={"ended_at": run.ended_at, "gone_at": run.gone_at}, **changes)
         else:
             RUN.move(run, to=seen.state, **changes)
-        detail = _detail(run) | {"was": was, "state": seen.state, "remark": run.remark}
+        detail = _detail(run) | {"was": was, "state": seen.state, "remark": said}
         trail.add(Verb.RUN_CHANGED, by=None, target=run.ref, deployment=run.dag.deployment.name, detail=detail)
 
 
@@ -161,6 +163,21 @@ def _remark(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> str
     state = getattr(run.dag, "state", None)
     why = dates.outside(run.logical_date, state.start_date, state.end_date) if state else ""
     return f"{said} {why or 'The DAG has no tasks, or all of them lie outside their start and end dates.'}"
+
+
+def _changed(was: str, state: str) -> str:
+    """What the page says of a change after the end. How it was made, Airflow does not tell."""
+    seen = f"as was seen on {clock.now():%Y-%m-%d at %H:%M} UTC"
+    if was == "deleted":
+        return f"It had been deleted in Airflow and is there again, {seen}."
+    if was == "not started":
+        return f"It was given up, but Airflow had started it all the same, {seen}: the answer to its start was lost."
+    how = "it was started again" if state in FOLLOWED else "it was marked there, or run again"
+    return f"It had {'succeeded' if was == S.SUCCESS else 'failed'}; that was changed in Airflow, {seen}: {how}."
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _tell_end(trail: Trail, run: Run) -> None:

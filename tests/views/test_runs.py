@@ -190,6 +190,7 @@ def test_a_run_that_was_put_right_in_airflow_is_what_it_is_there(client_as, airf
     look(run)
     text = Page(client_as("colleague").get(f"/runs/{run.ref}")).text
     assert "succeeded" in text and "publish failed" not in text
+    assert "It had failed; that was changed in Airflow, as was seen on" in text
 
 
 def test_a_paused_dag_is_pointed_out_with_who_paused_it_and_why(client_as, airflow, run):

@@ -205,6 +205,7 @@ def test_a_run_that_is_cleared_in_airflow_is_followed_to_its_new_end(airflow, ru
     airflow.set_run_states("success")
     assert (seen(run).status, run.error) == ("success", "")
     assert verbs()[-2:] == [Verb.RUN_CHANGED, Verb.RUN_FINISHED]
+    assert run.remark.startswith("It had failed; that was changed in Airflow") and "started again" in run.remark
 
 
 def test_a_run_that_failed_again_between_two_looks_is_seen(airflow, run):
