@@ -22,7 +22,7 @@ def _moment(value: Any) -> str:
 def _submitted(told: Told) -> Columns:
     names = ("beneficiary", "entitlement", "reason", "duration", "ticket", "policy", "policy_version", "break_glass")
     said = {name: told.said(name) for name in (*names, "starts_at", "lapses_at")}
-    return {**said, "requester": told.event.actor, "status": R.PENDING.value, "decisions": ()}
+    return {**said, "requester": told.event.actor, "status": R.PENDING.value, "decisions": (), "closed_because": ""}
 
 
 def _decided(told: Told, outcome: str) -> tuple[str, ...]:
@@ -79,6 +79,7 @@ REQUESTS = Ledger(
         "policy_version": lambda row: row.policy_version,
         "break_glass": lambda row: row.break_glass,
         "decisions": _decisions,
+        "closed_because": lambda row: row.closed_because,
     },
     makes={
         Verb.REQUEST_SUBMITTED: _submitted,
@@ -87,7 +88,7 @@ REQUESTS = Ledger(
         Verb.REQUEST_STAGE_DONE: nothing,
         Verb.REQUEST_DENIED: _denied,
         Verb.REQUEST_WITHDRAWN: _closed(R.WITHDRAWN),
-        Verb.REQUEST_LAPSED: _closed(R.LAPSED),
+        Verb.REQUEST_LAPSED: lambda told: {"status": R.LAPSED.value, "closed_because": told.said("why")},
     },
     begins=frozenset({Verb.REQUEST_SUBMITTED}),
     not_compared={
