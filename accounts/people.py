@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from portal import bounds
@@ -40,15 +40,20 @@ def groups_of(user: User) -> list[str]:
 
 def members(subjects: Iterable[str]) -> list[User]:
     """The active people whom `subjects` name, each once, by username."""
+    return list(named_by(subjects).order_by("username"))
+
+
+def named_by(subjects: Iterable[str]) -> QuerySet[User]:
+    """The same as rows to ask further."""
     groups: set[str] = set()
     names: set[str] = set()
     for subject in subjects:
         kind, _, name = fold(subject).partition(":")
         (groups if kind == "group" else names).add(name)
     if not groups and not names:
-        return []
+        return User.objects.none()
     named = Q(folded__in=names) | _in_groups(groups)
-    return list(User.objects.filter(named, is_active=True).order_by("username"))
+    return User.objects.filter(named, is_active=True)
 
 
 def in_group(name: str) -> Q:

@@ -84,8 +84,12 @@ class Airflow(Protocol):
     # people
     def users(self) -> Iterator[User]: ...
     def user(self, username: str) -> User | None: ...
-    def find_user(self, *, username: str, email: str) -> User | None:
-        """By stored name first, then by e-mail (any case) through the whole list; never by a constructed name."""
+    def find_user(self, *, username: str, email: str, id: str = "") -> User | None:
+        """By stored name first, then by e-mail (any case) through the whole list; never by a constructed name.
+
+        id: of the user as it was seen before (`User.id`). Whoever has it is the one, also under another name and e-mail
+        address; where nobody has it any more, the name and the e-mail decide.
+        """
 
     def create_user(
         self, *, username: str, email: str, first_name: str, last_name: str, password: str, roles: Iterable[str]
@@ -140,8 +144,11 @@ class Airflow(Protocol):
     def ensure_dag_role(self, name: str, dag_id: str, permissions: Iterable[Permission]) -> Role:
         """The role for access to one DAG (see `dag_permissions`): made complete once, and found complete ever after.
 
-        Raises NotParsed where Airflow has not read the DAG's file yet, Overruled where the role lacks something again,
-        as it does when the file sets access_control, Conflict where it permits more than that.
+        Airflow makes a role permission by permission, each in a transaction of its own. One that is being made at this
+        moment is read again until it is complete; one whose making was broken off is completed.
+        Raises NotParsed where Airflow has not read the DAG's file yet, Overruled where the role lacks what it permits
+        on that DAG, as it does when the file sets access_control, Conflict where it permits more than that, Rejected
+        where it is incomplete and cannot be completed.
         """
 
     # DAGs

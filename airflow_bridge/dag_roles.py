@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
-from airflow_bridge.types import Permission
+from airflow_bridge.types import Permission, Role
+
+GIVEN_BY_AIRFLOW: frozenset[Permission] = frozenset({("can_read", "Website")})
+"""To every role that is not its own, at each start."""
 
 _VIEW: frozenset[Permission] = frozenset(
     {
@@ -27,3 +31,9 @@ def dag_permissions(dag_id: str, level: Literal["view", "operate"] | str) -> fro
     if level == "operate":
         pairs |= {("can_edit", f"DAG:{dag_id}"), ("can_create", f"DAG Run:{dag_id}")}
     return pairs
+
+
+def is_complete(role: Role, permissions: Iterable[Permission]) -> bool:
+    """Whether a role permits what it should, and no more."""
+    wanted = frozenset(permissions)
+    return wanted <= role.permissions <= wanted | GIVEN_BY_AIRFLOW

@@ -100,6 +100,10 @@ class Http:
         """Hide these in the errors that this thread meets meanwhile, as the credentials are hidden in all."""
         return self._redactor.hiding(secrets)
 
+    def pause(self, seconds: float) -> None:
+        """Wait a moment within what is left of the call's time."""
+        _wait(max(0.0, min(seconds, self._deadline() - time.monotonic())))
+
     def whole(self) -> AbstractContextManager[None]:
         """All that this thread asks meanwhile shares one budget: a change and its reading back are one call."""
         return self._until(self._deadline())

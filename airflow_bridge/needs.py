@@ -18,7 +18,10 @@ GRANTER: Mapping[Permission, str] = {
     ("can_read", "Roles"): "know which roles there are",
 }
 CREATING_USERS: Mapping[Permission, str] = {("can_create", "Users"): "create accounts for people who have none"}
-DAG_ROLES: Mapping[Permission, str] = {("can_create", "Roles"): "make the roles for access to single DAGs"}
+DAG_ROLES: Mapping[Permission, str] = {
+    ("can_create", "Roles"): "make the roles for access to single DAGs",
+    ("can_edit", "Roles"): "complete such a role when its making was broken off",
+}
 RUNNER: Mapping[Permission, str] = {
     ("can_read", "DAGs"): "show DAGs",
     ("can_edit", "DAGs"): "run, pause and unpause them",

@@ -45,8 +45,9 @@ class Shapes:
             first_name=body["first_name"] or "",
             last_name=body["last_name"] or "",
             roles=frozenset(role["name"] for role in body["roles"]),
-            active=body["active"] is not False,
+            active=body["active"] is True,
             last_login=moment(body["last_login"]),
+            id=body.get("created_on") or "",
         )
 
     def role(self, body: Any) -> Role:

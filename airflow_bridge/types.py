@@ -25,7 +25,14 @@ class User:
     last_name: str
     roles: frozenset[str]
     active: bool = True
+    """Whether the account can be used. Airflow lets nobody in whose account is deactivated, or null in this."""
     last_login: datetime | None = field(default=None, compare=False)
+    id: str = field(default="", compare=False)
+    """What stays the same when the user gets another name or e-mail address; empty where Airflow does not tell.
+
+    Airflow's API tells no number of a user. It is the moment at which the user was made, to the microsecond on SQLite
+    and PostgreSQL; on MySQL to the second, so that several may share one.
+    """
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ SECRETS = {
 }
 ACCOUNTS = {
     "gatehouse-access": {("can_read", "Users"), ("can_edit", "Users"), ("can_create", "Users")}
-    | {("can_read", "Roles"), ("can_create", "Roles")},
+    | {("can_read", "Roles"), ("can_create", "Roles"), ("can_edit", "Roles")},
     "gatehouse-runs": {("can_read", "DAGs"), ("can_edit", "DAGs"), ("can_read", "Task Instances")}
     | {("can_read", "DAG Runs"), ("can_create", "DAG Runs"), ("can_edit", "DAG Runs"), ("can_read", "Task Logs")},
 }

@@ -37,17 +37,23 @@ class People(Part):
             return None
 
     @whole
-    def find_user(self, *, username: str, email: str) -> User | None:
-        if username and (found := self.user(username)):
+    def find_user(self, *, username: str, email: str, id: str = "") -> User | None:
+        found = self.user(username) if username else None
+        if found is not None and (not id or found.id in ("", id)):
             return found
+        if not email and not id:
+            return found
+        everybody = list(self.users())
+        if id and len(renamed := [user for user in everybody if user.id == id]) == 1:
+            return renamed[0]
         if not email:
-            return None
-        same = [user for user in self.users() if user.email.casefold() == email.casefold()]
+            return found
+        same = [user for user in everybody if user.email.casefold() == email.casefold()]
         exact = [user for user in same if user.email == email]
         if len(same) > 1 and len(exact) != 1:
             names = ", ".join(sorted(user.username for user in same))
             raise Conflict(f"{self._http.name} has several users with the e-mail {email}: {names}. Keep one of them.")
-        return next(iter(exact or same), None)
+        return next(iter(exact or same), found)
 
     @whole
     def create_user(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
 from airflow_bridge.calls.part import Part, Place, addressable, readable, unsupported, whole
-from airflow_bridge.errors import Conflict, NotApplied, NotFound, NotParsed, Overruled, Rejected
+from airflow_bridge.dag_roles import GIVEN_BY_AIRFLOW, is_complete
+from airflow_bridge.errors import Conflict, Forbidden, NotApplied, NotFound, NotParsed, Overruled, Rejected, Unsupported
 from airflow_bridge.types import Permission, Role
 
 ROLE_NAME = 64  # characters; the column in Airflow's database
@@ -15,7 +16,7 @@ ONLY_ADDS = (
     "This Airflow can add permissions to a role, but not take any away. "
     "Make a new role, and give people that one instead."
 )
-GIVEN_BY_AIRFLOW: frozenset[Permission] = frozenset({("can_read", "Website")})  # to every role, at its start
+LOOKS = (0.2, 0.5, 1.0)  # seconds before a role that may be in the making is read again
 
 
 class Roles(Part):
@@ -45,6 +46,12 @@ class Roles(Part):
 
     @whole
     def create_role(self, name: str, permissions: Iterable[Permission]) -> Role:
+        self._create_role(name, sorted(set(permissions)))
+        with self._reading_back(f"the role {name}"):
+            return self._read_role(name)
+
+    def _create_role(self, name: str, permissions: Sequence[Permission]) -> None:
+        """Airflow gives a new role its permissions one by one, in the order in which they stand here."""
         place = self._place("roles")
         self._check_role_name(name)
         self._http.call(
@@ -57,8 +64,6 @@ class Roles(Part):
             again=Again.OVER,
             auth=place.auth,
         )
-        with self._reading_back(f"the role {name}"):
-            return self._read_role(name)
 
     @whole
     def update_role(self, name: str, permissions: Iterable[Permission]) -> Role:
@@ -73,7 +78,7 @@ class Roles(Part):
             what=f"to change the role {name}",
             needs="can_edit on Roles",
             params={"update_mask": "actions"},
-            body={"name": name, "actions": _pairs(wanted)},
+            body={"name": name, "actions": _pairs(sorted(wanted))},
             shape=lambda body: None,
             again=Again.ANY,
             auth=place.auth,
@@ -105,7 +110,7 @@ class Roles(Part):
             what=f"to rename the role {name} to {new_name}",
             needs="can_edit on Roles",
             params={"update_mask": "name"},
-            body={"name": new_name, "actions": _pairs(before.permissions)},
+            body={"name": new_name, "actions": _pairs(sorted(before.permissions))},
             shape=lambda body: None,
             auth=place.auth,
         )
@@ -152,34 +157,62 @@ class Roles(Part):
 
     @whole
     def ensure_dag_role(self, name: str, dag_id: str, permissions: Iterable[Permission]) -> Role:
-        wanted = frozenset(permissions)
+        wanted, on_dag = frozenset(permissions), frozenset({f"DAG:{dag_id}", f"DAG Run:{dag_id}"})
         role = self.role(name)
         if role is None:
-            try:
-                role = self.create_role(name, wanted)
-            except Conflict:  # somebody else was quicker
-                role = self._read_role(name)
-            except Rejected as error:
-                if f"DAG:{dag_id}" in str(error) or f"DAG Run:{dag_id}" in str(error):
-                    raise NotParsed(
-                        f"{self._http.name} has not read the file of the DAG {dag_id} yet, so nobody can be given "
-                        f"access to it: {error}",
-                        field="dag_id",
-                    ) from None
-                raise
-        if lacking := wanted - role.permissions:
-            raise Overruled(
-                f"The role {name} on {self._http.name} lacks {_words(lacking)}. The file of {dag_id} probably sets "
-                "access_control, which overrules what is given from outside.",
-                field="dag_id",
-            )
+            role = self._make_dag_role(name, dag_id, wanted, on_dag)
+        role = self._read_until_complete(role, wanted)
         if more := role.permissions - wanted - GIVEN_BY_AIRFLOW:
             # whoever may create roles could have made it in advance, for whoever is given it
             raise Conflict(
                 f"The role {name} on {self._http.name} permits more than access to {dag_id}: {_words(more)}. Nobody is "
                 "given it. Look who made it, then delete it in Airflow: it is made anew, as it should be."
             )
+        if _broken_off(wanted - role.permissions, on_dag):
+            role = self._complete(role, wanted)
+        if lacking := wanted - role.permissions:
+            raise Overruled(
+                f"The role {name} on {self._http.name} lacks {_words(lacking)}. The file of {dag_id} probably sets "
+                "access_control, which overrules what is given from outside.",
+                field="dag_id",
+            )
         return role
+
+    def _make_dag_role(self, name: str, dag_id: str, wanted: frozenset[Permission], on_dag: frozenset[str]) -> Role:
+        try:
+            self._create_role(name, _in_order(wanted, on_dag))
+        except Conflict:
+            pass  # somebody else was quicker
+        except Rejected as error:
+            if any(resource in str(error) for resource in on_dag):
+                raise NotParsed(
+                    f"{self._http.name} has not read the file of the DAG {dag_id} yet, so nobody can be given access "
+                    f"to it: {error}",
+                    field="dag_id",
+                ) from None
+            raise
+        with self._reading_back(f"the role {name}"):
+            return self._read_role(name)
+
+    def _read_until_complete(self, role: Role, wanted: frozenset[Permission]) -> Role:
+        """What is there, read again a few times where it is not what is wanted: it may be in the making."""
+        for pause in LOOKS:
+            if is_complete(role, wanted):
+                break
+            self._http.pause(pause)
+            role = self._read_role(role.name)
+        return role
+
+    def _complete(self, role: Role, wanted: frozenset[Permission]) -> Role:
+        try:
+            return self.update_role(role.name, wanted)
+        except (Forbidden, Unsupported) as error:
+            raise Rejected(
+                f"The making of the role {role.name} on {self._http.name} was broken off: it lacks "
+                f"{_words(wanted - role.permissions)}. Completing it failed: {error} Delete the role in Airflow: it is "
+                "made anew.",
+                field="dag_id",
+            ) from None
 
     def _read_role(self, name: str) -> Role:
         place = self._place("roles")
@@ -204,8 +237,20 @@ class Roles(Part):
         return unsupported(self._http.name, f"the role {name} keeps {_words(left)}. {ONLY_ADDS}")
 
 
+def _in_order(wanted: Iterable[Permission], on_dag: Set[str]) -> list[Permission]:
+    """What `_broken_off` goes by comes last: what no file and no start of Airflow adds or takes away."""
+    last = {True: 0, False: 2}
+    return sorted(wanted, key=lambda pair: (1 if pair in GIVEN_BY_AIRFLOW else last[pair[1] in on_dag], pair))
+
+
+def _broken_off(lacking: Iterable[Permission], on_dag: Set[str]) -> bool:
+    """Whether a role that lacks this was never complete: `access_control` in a DAG's file takes away what is permitted
+    on that DAG, and nothing else."""
+    return any(resource not in on_dag for _, resource in lacking)
+
+
 def _pairs(permissions: Iterable[Permission]) -> list[dict[str, dict[str, str]]]:
-    return [{"action": {"name": action}, "resource": {"name": on}} for action, on in sorted(set(permissions))]
+    return [{"action": {"name": action}, "resource": {"name": on}} for action, on in permissions]
 
 
 def _words(permissions: Iterable[Permission]) -> str:

@@ -11,7 +11,23 @@ from airflow_bridge.fake.releases import FakeRelease
 from airflow_bridge.fake.replies import HTML, Reply, of_release, problem
 from airflow_bridge.fake.rows import Request
 
-Mode = Literal["500", "502", "503", "504", "429", "401", "html", "garbage", "ignore", "drop", "close", "half", "hang"]
+Mode = Literal[
+    "500",
+    "502",
+    "503",
+    "504",
+    "429",
+    "401",
+    "html",
+    "garbage",
+    "ignore",
+    "drop",
+    "close",
+    "half",
+    "hang",
+    "broken_off",
+    "in_parts",
+]
 STATUSES = {"500", "502", "503", "504", "429"}
 PAGE = "<html><body>Something in front of Airflow</body></html>"
 

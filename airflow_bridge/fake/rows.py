@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_bridge.types import Permission
@@ -19,6 +20,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+_made = itertools.count()
+
+
+def _made_on() -> str:
+    """No two users are made at the same moment; no time zone, and it never moves."""
+    moment = datetime(2026, 11, 21, 4, 36, 30, 955_786, UTC) + timedelta(microseconds=next(_made))
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
 @dataclass
 class FakeUser:
     username: str
@@ -27,10 +37,11 @@ class FakeUser:
     roles: list[str]
     first_name: str = "First"
     last_name: str = "Last"
-    active: bool = True
+    active: bool | None = True
     log_ins: int | None = None
     failed_log_ins: int | None = None
     last_log_in: datetime | None = None
+    created_on: str = field(default_factory=_made_on)
 
 
 @dataclass

@@ -100,6 +100,8 @@ class FakeAirflow:
         half                  do it, then close the connection in the middle of the answer
         close                 close the connection without doing it
         hang                  neither do it nor answer for `seconds`, or until stop()
+        broken_off            of a new role: give it the first of its permissions, then close the connection
+        in_parts              of a new role: give it the first of its permissions, the others `seconds` later
         """
         told = {**({"Retry-After": retry_after} if retry_after else {}), **(headers or {})}
         with self.lock:
@@ -196,10 +198,19 @@ class FakeAirflow:
                 return None
             if failure.mode == "half":
                 return Half(self._told(self._app.answer(self.state, request)))
+            if failure.mode in ("broken_off", "in_parts"):
+                self._app.answer(self.state, _with_part(request))
             if failure.mode == "ignore":
                 return self._told(self._unchanged(request))
-        if failure.mode == "close":
+        if failure.mode in ("close", "broken_off"):
             return None
+        if failure.mode == "in_parts":
+            self._stopping.wait(failure.seconds)
+            with self.lock:
+                role = self.state.roles[request.body["name"]]
+                role.permissions |= {(pair["action"]["name"], pair["resource"]["name"]) for pair in _pairs(request)}
+                path = f"{request.path}/{role.name}"
+                return self._told(self._app.answer(self.state, replace(request, method="GET", path=path, body=None)))
         if failure.mode == "hang":
             self._stopping.wait(failure.seconds)
             return None
@@ -216,3 +227,15 @@ class FakeAirflow:
             raise ValueError("only a PATCH can be ignored: its answer is that of a read")
         path = request.path.removesuffix("/setNote")
         return self._app.answer(self.state, replace(request, method="GET", path=path, query={}, body=None))
+
+
+def _pairs(request: Request) -> list[Mapping[str, Mapping[str, str]]]:
+    return list(request.body["actions"])
+
+
+def _with_part(request: Request) -> Request:
+    """Airflow gives a new role its permissions one by one, in their order, each in a transaction of its own."""
+    if request.method != "POST" or not request.path.endswith("/roles"):
+        raise ValueError("only a new role is made in parts")
+    pairs = _pairs(request)
+    return replace(request, body={**request.body, "actions": pairs[: len(pairs) // 2]})

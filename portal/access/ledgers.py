@@ -120,6 +120,12 @@ def _active(told: Told) -> Columns:
     return {**times, "status": G.ACTIVE.value, "failure": ""}
 
 
+def _tried_again(told: Told) -> Columns:
+    """One that is live is given again while it stays so."""
+    live = told.so_far.get("status") == G.ACTIVE.value
+    return {"status": (G.ACTIVE if live else G.APPLYING).value, "failure": ""}
+
+
 def _ending(reason: str) -> Makes:
     """A grant that had not begun has ended with that; of any other Airflow is told first."""
 
@@ -161,7 +167,18 @@ GRANTS = Ledger(
         Verb.GRANT_STARTED: lambda told: {"status": G.APPLYING.value},
         Verb.GRANT_ACTIVATED: _active,
         Verb.GRANT_FAILED: lambda told: {"status": G.FAILED.value, "failure": told.said("why")},
-        Verb.GRANT_RETRIED: lambda told: {"status": G.APPLYING.value, "failure": ""},
+        Verb.GRANT_RETRIED: _tried_again,
+        Verb.GRANT_GIVEN_UP: lambda told: {"status": G.ENDING.value, "failure": told.said("why")},
+        Verb.GRANT_LEFT_TO_ADMINS: lambda told: {"failure": told.said("why")},
+        Verb.GRANT_GIVEN_AGAIN: lambda told: {"failure": ""},
+        Verb.GRANT_FOUND_AGAIN: lambda told: {"failure": ""},
+        Verb.GRANT_MISSING: nothing,
+        Verb.GRANT_UNUSABLE: nothing,
+        Verb.GRANT_USABLE: nothing,
+        Verb.GRANT_CAME_BACK: nothing,
+        Verb.GRANT_TAKEN_AGAIN: nothing,
+        Verb.GRANT_CAME_BACK_LATE: nothing,
+        Verb.GRANT_GONE_AGAIN: nothing,
         **{verb: _ending(reason) for reason, verb in grants.ENDS.items()},
         Verb.GRANT_ENDED: lambda told: {"status": G.ENDED.value},
         Verb.GRANT_END_FAILED: nothing,
@@ -187,5 +204,6 @@ GRANTS = Ledger(
         "given_again": "of the worker",
         "left_at": "of the worker",
         "back_since": "of the worker",
+        "unusable_since": "of the worker",
     },
 )

@@ -187,6 +187,7 @@ class Grant(models.Model):
     missing_since = models.DateTimeField(null=True, help_text="live, but Airflow does not show the role")
     given_again = models.PositiveSmallIntegerField(default=0, help_text="times that a missing role was given again")
     left_at = models.DateTimeField(null=True, help_text="since when it is left to admins: it was taken away too often")
+    unusable_since = models.DateTimeField(null=True, help_text="live, but the account in Airflow is deactivated")
     back_since = models.DateTimeField(null=True, help_text="ended, but Airflow shows the role again")
 
     class Meta:
@@ -216,3 +217,34 @@ class Grant(models.Model):
     @property
     def ref(self) -> str:
         return refs.ref(refs.GRANT, self.pk)
+
+    @property
+    def can_be_tried_again(self) -> bool:
+        """Whether an admin can have it given again: it failed, or Gatehouse no longer gives it again by itself."""
+        return self.status == self.Status.FAILED or (self.status == self.Status.ACTIVE and self.left_at is not None)
+
+    @property
+    def trouble(self) -> str:
+        """What Airflow shows otherwise than the status says, in a word; empty where it shows what it should."""
+        if self.status == self.Status.ACTIVE:
+            if self.left_at:
+                return "taken away in Airflow"
+            if self.missing_since:
+                return "being given again"
+            return "account deactivated" if self.unusable_since else ""
+        return "back in Airflow" if self.back_since else ""
+
+
+class RoleInMaking(models.Model):
+    """A role for one DAG that an operation is making in Airflow at this moment; see `portal.access.making`."""
+
+    airflow = models.CharField(max_length=200, help_text="the Airflow, by its address")
+    role = models.CharField(max_length=64)
+    held_by = models.CharField(max_length=40, help_text="the operation and its attempt")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("airflow", "role", name="access_role_made_once_at_a_time")]
+
+    def __str__(self) -> str:
+        return f"{self.role} on {self.airflow}"

@@ -16,7 +16,7 @@ from portal.access.permissions import check_can_receive
 from portal.access.states import LIVE
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
-from portal.catalogue.models import Entitlement
+from portal.catalogue.models import Deployment, Entitlement
 from portal.errors import Missing, Refused
 from portal.text import says, search_words
 
@@ -86,6 +86,14 @@ def taken_from(user: User) -> QuerySet[Grant]:
     quiet = (Grant.EndReason.EXPIRED, Grant.EndReason.HANDED_BACK, "")
     rows = Grant.objects.filter(beneficiary=user, end_read_at=None).exclude(end_reason__in=quiet)
     return rows.select_related("entitlement__deployment", "request", "ended_by").order_by("-pk")
+
+
+def differing(deployments: Iterable[Deployment] | None = None) -> QuerySet[Grant]:
+    """The grants of which Airflow shows otherwise than it should, and which are left to admins; the newest first."""
+    live = Q(status=Grant.Status.ACTIVE) & (Q(left_at__isnull=False) | Q(unusable_since__isnull=False))
+    over = Q(status__in=[Grant.Status.ENDED, Grant.Status.FAILED], back_since__isnull=False)
+    rows = Grant.objects.filter(live | over).select_related("entitlement__deployment", "beneficiary", "request")
+    return rows if deployments is None else rows.filter(deployment__in=list(deployments))
 
 
 def approvers_of(stage: Stage, *, request: AccessRequest | None = None) -> list[User]:

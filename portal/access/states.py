@@ -26,7 +26,8 @@ STAGE: Machine[Stage] = Machine(
         T.CLOSED: frozenset(),
     },
 )
-# a grant may be ended while it is still being applied: whatever Airflow has by then is taken away again
+# A grant may be ended while it is still being applied: whatever Airflow has by then is taken away again. One that could
+# not be applied, and may have changed something, is taken away before it is called failed.
 GRANT: Machine[Grant] = Machine(
     Grant,
     {
@@ -34,7 +35,7 @@ GRANT: Machine[Grant] = Machine(
         G.APPLYING: frozenset({G.ACTIVE, G.FAILED, G.ENDING}),
         G.ACTIVE: frozenset({G.ENDING}),
         G.FAILED: frozenset({G.APPLYING, G.ENDING}),
-        G.ENDING: frozenset({G.ENDED}),
+        G.ENDING: frozenset({G.ENDED, G.FAILED}),
         G.ENDED: frozenset(),
     },
 )

@@ -107,19 +107,50 @@ def _applied(grant: Grant) -> list[Step]:
     if grant.status == G.SCHEDULED:
         return [Step(f"Given in Airflow on {where}", "future", at=grant.starts_at)]
     if grant.verified_at is not None:
-        return [
-            Step(
-                f"Verified in Airflow on {where}",
-                "done",
-                at=grant.verified_at,
-                note="Airflow itself shows the role. Whoever is signed in there sees it within half a minute.",
-            )
-        ]
+        verified = Step(
+            f"Verified in Airflow on {where}",
+            "done",
+            at=grant.verified_at,
+            note="Airflow itself showed the role. Whoever is signed in there sees it within half a minute.",
+        )
+        return [verified, *_differs(grant)]
+    if grant.status == G.ENDING and not grant.end_reason:
+        return [Step(f"Could not be given in Airflow on {where}", "bad", note=grant.failure)]
     if grant.status == G.FAILED:
         return [Step(f"Could not be given in Airflow on {where}", "bad", at=_settled_at(grant), note=grant.failure)]
     if grant.status == G.APPLYING:
         return [Step(f"Being given in Airflow on {where}", "now", note=_waiting(grant))]
     return []
+
+
+def _differs(grant: Grant) -> list[Step]:
+    """What Airflow shows otherwise than it should, of a live grant."""
+    where = grant.entitlement.deployment.name
+    if grant.status != G.ACTIVE:
+        return []
+    if grant.left_at is not None:
+        often = f"It was given again {grant.given_again} times. " if grant.given_again else ""
+        note = f"{often}{grant.failure} An admin of Airflow can give it back; a platform admin can have it tried again."
+        return [Step(f"Taken away in Airflow on {where}", "bad", at=grant.missing_since, note=" ".join(note.split()))]
+    if grant.missing_since is not None:
+        title = f"Airflow on {where} no longer shows it; it is being given again"
+        return [Step(title, "now", at=grant.missing_since, note=_waiting(grant))]
+    if grant.unusable_since is not None:
+        note = f"Nobody can sign in with the account “{grant.airflow_user}” until an Airflow admin activates it."
+        return [Step(f"The account is deactivated in Airflow on {where}", "bad", at=grant.unusable_since, note=note)]
+    return []
+
+
+def _came_back(grant: Grant) -> list[Step]:
+    """What Airflow shows again of a grant that is over."""
+    where = grant.entitlement.deployment.name
+    if grant.back_since is None:
+        return []
+    if operations.of_subject(grant.ref).filter(status__in=operations.OPEN).exists():
+        title = f"Came back in Airflow on {where}; it is being taken away again"
+        return [Step(title, "now", at=grant.back_since, note=_waiting(grant))]
+    note = "It may be somebody's decision there, so Gatehouse leaves it. An admin of Airflow can take it away."
+    return [Step(f"Airflow on {where} shows the role again", "bad", at=grant.back_since, note=note)]
 
 
 def _ended(grant: Grant) -> list[Step]:
@@ -130,12 +161,16 @@ def _ended(grant: Grant) -> list[Step]:
                 Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
             ]
         title = f"{how}; Airflow confirms that it is gone"
-        return [Step(title, "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)]
+        over = Step(title, "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
+        return [over, *_came_back(grant)]
+    if grant.status == G.ENDING and not grant.end_reason:
+        note = f"It may have been given in part. {_waiting(grant)}".strip()
+        return [Step("What Airflow may have got is being taken away", "now", note=note)]
     if grant.status == G.ENDING:
         why = f"{grant.get_end_reason_display()}. {_waiting(grant)}".strip()
         return [Step("Being taken away in Airflow", "now", by=grant.ended_by, note=why[:1].upper() + why[1:])]
     if grant.status == G.FAILED:
-        return []
+        return _came_back(grant)
     expected = "" if grant.ends_at else f"{durations.words(grant.duration)} after it was verified"
     return [Step("Ends", "future", at=grant.ends_at, expected=expected)]
 

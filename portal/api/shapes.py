@@ -107,6 +107,12 @@ class GrantOut(BaseModel):
     ends_at: Moment | None
     ended_at: Moment | None
     end_reason: str | None
+    role: str
+    airflow_user: str | None
+    missing_since: Moment | None
+    left_to_admins_at: Moment | None
+    account_deactivated_since: Moment | None
+    back_since: Moment | None
     end_comment: str | None
     ended_by: str | None
     failure: str | None

@@ -53,6 +53,9 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_SCHEDULED: "{target} is to give {entitlement}{beneficiary} later{starts_at}",
     Verb.GRANT_STARTED: "The start of {target} has come: {entitlement} is being given{beneficiary}",
     Verb.GRANT_ACTIVATED: "{target} is active: Airflow on {deployment} shows {entitlement}{beneficiary}",
+    Verb.GRANT_GIVEN_UP: (
+        "{target} could not be applied in Airflow on {deployment}; what it may have changed is taken away{why}"
+    ),
     Verb.GRANT_FAILED: "{target} could not be applied in Airflow on {deployment}{why}",
     Verb.GRANT_RETRIED: "{actor} had {target} tried again",
     Verb.GRANT_RETRY_REFUSED: "{actor} could not have {target} tried again{said}",
@@ -64,9 +67,33 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_NOT_ELIGIBLE: "{target} ends, its holder may no longer have it: {entitlement}{beneficiary}{reason}",
     Verb.GRANT_ENDED: "{target} has ended: Airflow on {deployment} confirms it, {entitlement}{beneficiary}",
     Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
+    Verb.GRANT_MISSING: "Airflow on {deployment} lost {entitlement}{beneficiary} ({target}); it is given again",
+    Verb.GRANT_GIVEN_AGAIN: "{target} was given again in Airflow on {deployment}: {entitlement}{beneficiary}",
+    Verb.GRANT_FOUND_AGAIN: "Airflow on {deployment} shows {entitlement}{beneficiary} again ({target})",
+    Verb.GRANT_LEFT_TO_ADMINS: (
+        "{target} is left to admins: Airflow on {deployment} lost {entitlement}{beneficiary} too often{why}"
+    ),
+    Verb.GRANT_UNUSABLE: (
+        "The account {airflow_user} in Airflow on {deployment} is deactivated: {target} cannot be used{beneficiary}"
+    ),
+    Verb.GRANT_USABLE: "The account {airflow_user} in Airflow on {deployment} is active again ({target})",
+    Verb.GRANT_CAME_BACK: (
+        "{target} has ended, but {entitlement} is back in Airflow on {deployment}{beneficiary}; it is taken away again"
+    ),
+    Verb.GRANT_TAKEN_AGAIN: (
+        "{target} has ended: {entitlement}, which came back in Airflow on {deployment}, was taken away again"
+    ),
+    Verb.GRANT_CAME_BACK_LATE: (
+        "{target} has ended, but Airflow on {deployment} shows {entitlement}{beneficiary} again; "
+        "that is left to an admin"
+    ),
+    Verb.GRANT_GONE_AGAIN: (
+        "Airflow on {deployment} no longer shows {entitlement}{beneficiary}, which had come back after {target} ended"
+    ),
     Verb.ROLES_CHANGED: "Gatehouse changed the roles of {target} in Airflow on {deployment}{roles_before_after}",
     Verb.ROLES_CONFIRMED: "Gatehouse found the roles of {target} in Airflow on {deployment} as they should be",
     Verb.ACCOUNT_MATCHED: "{target} was found in Airflow on {deployment} as {airflow_user}",
+    Verb.ACCOUNT_RENAMED: "The Airflow account of {target} on {deployment} is now called {airflow_user}; it was {was}",
     Verb.ACCOUNT_CREATED: "An Airflow account {airflow_user} was created on {deployment} for {target}",
     Verb.RUN_REQUESTED: "{actor} asked for a run of {dag} on {deployment} ({target}){note}",
     Verb.RUN_REQUEST_REFUSED: "{actor} could not run {target}{said}",

@@ -192,6 +192,12 @@ class PolicySpec(Spec):
     may_request: Annotated[list[Subject], Field(min_length=1)]
     stages: list[StageSpec] = Field(description="the steps of the decision, in order; [] grants at once")
     pending_for: Annotated[Duration, AfterValidator(values.pending_time)] = timedelta(days=7)
+    apply_within: Annotated[Duration, AfterValidator(values.apply_time)] = Field(
+        default=timedelta(hours=1), description="what Airflow could not be given in this time is given up"
+    )
+    grace: Annotated[Duration, AfterValidator(values.grace_time)] | None = Field(
+        default=None, description="for how long access stays when its holder is no longer in may_request"
+    )
     ticket: Annotated[str, AfterValidator(values.ticket_pattern)] = ""
     ticket_example: Text = Field(default="", description="a ticket that matches, shown to who has to enter one")
     ticket_url: Annotated[str, AfterValidator(values.ticket_address)] = Field(

@@ -137,6 +137,9 @@ class AirflowAccount(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="airflow_accounts")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="airflow_accounts")
     username = models.CharField(max_length=512)
+    airflow_id = models.CharField(
+        max_length=40, blank=True, default="", help_text="what stays the same when Airflow's user is renamed"
+    )
     created_by_gatehouse = models.BooleanField(default=False)
     found_at = models.DateTimeField(auto_now_add=True)
 

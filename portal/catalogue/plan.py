@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from portal import durations
-from portal.catalogue import queries, staffing
+from portal.catalogue import airflows, queries, staffing
 from portal.catalogue.document import AccountSpec, Document, SecretSpec, Spec, StageSpec
 from portal.catalogue.loader import Loaded
 from portal.catalogue.models import CatalogueVersion
@@ -84,8 +84,12 @@ def plan(loaded: Loaded, in_force: CatalogueVersion | None) -> Plan:
         in_force=in_force.number if in_force else None,
         same=in_force is not None and in_force.sha256 == loaded.sha256,
         changes=tuple(change for change in changes if change is not None),
-        warnings=tuple(staffing.warnings(loaded.document)),
+        warnings=(*staffing.warnings(loaded.document), *airflows.warnings(_addresses(loaded.document))),
     )
+
+
+def _addresses(document: Document) -> dict[str, str]:
+    return {name: spec.url for name, spec in document.deployments.items()}
 
 
 def _change(key: tuple[int, str, str], before: Fields | None, after: Fields | None) -> Change | None:

@@ -16,6 +16,8 @@ from portal.catalogue import patterns
 OWN_PREFIX = "gatehouse_"
 OWN_ROLES = ("Gatehouse granter", "Gatehouse runner")  # those of its accounts, as airflow_bridge.needs calls them
 SHORTEST_GRANT, LONGEST_GRANT = timedelta(minutes=1), timedelta(days=365)
+LONGEST_GRACE = timedelta(days=30)
+LONGEST_APPLYING = timedelta(days=7)
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=90)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
@@ -77,6 +79,14 @@ def grant_time(value: timedelta) -> timedelta:
 
 def pending_time(value: timedelta) -> timedelta:
     return _within(value, SHORTEST_WAIT, LONGEST_WAIT, "a request may wait")
+
+
+def apply_time(value: timedelta) -> timedelta:
+    return _within(value, SHORTEST_WAIT, LONGEST_APPLYING, "giving access may take")
+
+
+def grace_time(value: timedelta) -> timedelta:
+    return _within(value, SHORTEST_GRANT, LONGEST_GRACE, "a grace lasts")
 
 
 def _within(value: timedelta, shortest: timedelta, longest: timedelta, what: str) -> timedelta:

@@ -17,18 +17,20 @@ class Operation(models.Model):
     class Kind(models.TextChoices):
         GRANT_ROLE = "grant_role", "give a role"
         REVOKE_ROLE = "revoke_role", "take a role away"
+        RESTORE_ROLE = "restore_role", "give a role again"
+        REMOVE_AGAIN = "remove_again", "take a role away again"
         TRIGGER_RUN = "trigger_run", "start a run"
         PAUSE_DAG = "pause_dag", "pause a DAG"
         UNPAUSE_DAG = "unpause_dag", "unpause a DAG"
         SET_VARIABLE = "set_variable", "change a variable"
 
     KINDS_OF = {
-        "granter": (Kind.GRANT_ROLE, Kind.REVOKE_ROLE),
+        "granter": (Kind.GRANT_ROLE, Kind.REVOKE_ROLE, Kind.RESTORE_ROLE, Kind.REMOVE_AGAIN),
         "runner": (Kind.TRIGGER_RUN, Kind.PAUSE_DAG, Kind.UNPAUSE_DAG, Kind.SET_VARIABLE),
     }
     """By the account that does them in Airflow."""
 
-    FIRST = (Kind.REVOKE_ROLE,)
+    FIRST = (Kind.REVOKE_ROLE, Kind.REMOVE_AGAIN)
     """What goes before everything else: removals."""
 
     class Status(models.TextChoices):

@@ -66,6 +66,8 @@ RISKS = {
 
 def of(thing: Any, field: str = "status") -> tuple[Tone, str]:
     """The tone and the word of a model instance's status."""
+    if trouble := getattr(thing, "trouble", ""):
+        return ATTENTION, trouble
     tones = TONES.get(thing._meta.model_name, {})
     word = getattr(thing, f"get_{field}_display")()
     return tones.get(getattr(thing, field), OVER), word

@@ -11,6 +11,8 @@ from django.views.decorators.http import require_safe
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal import clock
+from portal.access import queries as access
+from portal.catalogue import airflows
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
 from portal.operations import processes
@@ -65,6 +67,7 @@ def _row(deployment: Deployment) -> dict[str, object]:
         "limits": _limits(deployment),
         "waiting": list(waiting[:SHOWN]),
         "waiting_count": waiting.count(),
+        "differing": list(access.differing(airflows.same_as(deployment))[:SHOWN]),
     }
 
 

@@ -37,6 +37,7 @@ def home(request: Request) -> HttpResponse:
         "trail": {"check": audit_view.last_check()} if roles.has(user, Permission.AUDIT) else None,
         "deployments": catalogue.deployments_in_force() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "taken": list(access.taken_from(user)[:SHOWN]),
+        "differing": list(access.differing()[:SHOWN]) if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
         "waiting": [(asked, _step(asked)) for asked in waiting[:SHOWN]],
         "more_waiting": len(waiting) > SHOWN,

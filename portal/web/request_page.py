@@ -38,7 +38,7 @@ def _may(user: User, asked: AccessRequest) -> dict[str, bool]:
     may = {name: not permissions.why_not(check, user, asked) for name, check in asking.items()}
     grant = request_words.grant_of(asked)
     if grant is not None:
-        may |= held(user, grant) | {"end": not grant.end_reason}  # set the moment its end begins
+        may |= held(user, grant) | {"end": grant.status not in (Grant.Status.ENDING, Grant.Status.ENDED)}
     return may
 
 

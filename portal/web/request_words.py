@@ -50,8 +50,18 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
         return f"Approved. It begins {words.spoken(grant.starts_at)}."
     if grant.status == G.APPLYING:
         return f"Approved. The role is being given in Airflow on {where}."
+    if grant.status == G.ACTIVE and grant.left_at:
+        return (
+            f"It was taken away in Airflow on {where}, though it was granted. A platform admin can have it tried again."
+        )
+    if grant.status == G.ACTIVE and grant.missing_since:
+        return f"Airflow on {where} no longer shows it. It is being given again."
+    if grant.status == G.ACTIVE and grant.unusable_since:
+        return f"It is given, but cannot be used: the account is deactivated in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.ends_at:
         return f"{holds} it until {words.spoken(grant.ends_at)}: Airflow on {where} confirms it."
+    if grant.status == G.ENDING and not grant.end_reason:
+        return f"It could not be given. What Airflow on {where} may have got is being taken away."
     if grant.status == G.ENDING:
         return f"It is being taken away in Airflow on {where}."
     if grant.status == G.FAILED:

@@ -13,36 +13,80 @@ from django.db import IntegrityError
 from accounts.models import User
 from airflow_bridge import Airflow, Conflict
 from airflow_bridge.types import User as AirflowUser
+from portal.access.models import Grant
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
+from portal.catalogue import airflows
 from portal.catalogue.models import AirflowAccount, Deployment
+from portal.text import fold
 from portal.worker.handlers import GivenUp, NotYet
 
 
 def find(person: User, deployment: Deployment, airflow: Airflow) -> AirflowUser | None:
     """The person's Airflow user, or None when there is none yet. Raises GivenUp when it is not safe to say."""
-    link = AirflowAccount.objects.filter(person=person, deployment=deployment).first()
+    link = _link_of(person, deployment)
     if link is not None:
-        user = airflow.user(link.username)
+        user = airflow.find_user(username=link.username, email=person.email, id=link.airflow_id)
         if user is not None:
+            _keep(link, user)
             return user
         link.delete()  # deleted in Airflow: look again
     user = airflow.find_user(username=person.username, email=person.email)
     if user is None:
         return None
     check_theirs(person, deployment, user)
-    _link(person, deployment, user.username, Verb.ACCOUNT_MATCHED)
+    _link(person, deployment, user, Verb.ACCOUNT_MATCHED)
     return user
+
+
+def find_given(grant: Grant, airflow: Airflow) -> AirflowUser | None:
+    """The account that a grant was given to, whatever it is called by now; None when Airflow has it no more.
+
+    Another account that has taken over its name is not meant, unless it is the same person's.
+    """
+    person, known = grant.beneficiary, grant.airflow_user_id
+    name = grant.airflow_user or person.username
+    user = airflow.find_user(username=name, email=person.email, id=known)
+    if user is None or _is_theirs(person, user):
+        return user
+    if known and user.id:
+        return user if user.id == known else None
+    return user if grant.airflow_user and user.username.casefold() == name.casefold() else None
+
+
+def _link_of(person: User, deployment: Deployment) -> AirflowAccount | None:
+    """What was matched before, under any name that the catalogue has or had for this Airflow; its own first."""
+    links = AirflowAccount.objects.filter(person=person, deployment__in=airflows.same_as(deployment))
+    return min(links, key=lambda link: link.deployment_id != deployment.pk, default=None)
+
+
+def _keep(link: AirflowAccount, user: AirflowUser) -> None:
+    """What the account is called now; the same account under another name is an event."""
+    if (link.username, link.airflow_id) == (user.username, user.id):
+        return
+    was, link.username = link.username, user.username
+    renamed = link.airflow_id == user.id and was != user.username
+    link.airflow_id = user.id
+    with recording() as trail:
+        link.save(update_fields=["username", "airflow_id"])
+        if renamed:
+            detail = {"airflow_user": user.username, "was": was}
+            where = link.deployment.name
+            trail.add(Verb.ACCOUNT_RENAMED, by=None, target=link.person.username, deployment=where, detail=detail)
 
 
 def check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> None:
     """Raise GivenUp unless both sides know the same e-mail address: a name alone, also one found before, may be
     somebody else's by now."""
-    if not person.email or person.email.casefold() != user.email.casefold():
+    if not _is_theirs(person, user):
         raise GivenUp(
             f"Airflow on {deployment.name} has an account “{user.username}” with another e-mail address than "
             f"{person.username} has here. Make the two agree, then an admin can try again."
         )
+
+
+def _is_theirs(person: User, user: AirflowUser) -> bool:
+    return bool(person.email) and fold(person.email) == fold(user.email)
 
 
 def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozenset[str]) -> AirflowUser:
@@ -69,17 +113,23 @@ def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozen
         )
     except Conflict as error:
         raise NotYet(str(error)) from error
-    _link(person, deployment, user.username, Verb.ACCOUNT_CREATED)
+    _link(person, deployment, user, Verb.ACCOUNT_CREATED)
     return user
 
 
-def _link(person: User, deployment: Deployment, username: str, verb: Verb) -> None:
+def _link(person: User, deployment: Deployment, user: AirflowUser, verb: Verb) -> None:
+    username = user.username
+    others = AirflowAccount.objects.exclude(person=person).select_related("person")
+    taken = others.filter(deployment__in=airflows.same_as(deployment), username=username)
+    if (other := taken.first()) is not None:
+        raise _belongs_to(other, deployment)
     try:
         with recording() as trail:
             AirflowAccount.objects.create(
                 person=person,
                 deployment=deployment,
                 username=username,
+                airflow_id=user.id,
                 created_by_gatehouse=verb == Verb.ACCOUNT_CREATED,
             )
             trail.add(
@@ -90,8 +140,11 @@ def _link(person: User, deployment: Deployment, username: str, verb: Verb) -> No
                 detail={"airflow_user": username},
             )
     except IntegrityError:
-        other = AirflowAccount.objects.exclude(person=person).filter(deployment=deployment, username=username).first()
-        if other is not None:
-            raise GivenUp(
-                f"The Airflow account “{username}” on {deployment.name} already belongs to {other.person.username}."
-            ) from None
+        if (other := taken.first()) is not None:
+            raise _belongs_to(other, deployment) from None
+
+
+def _belongs_to(other: AirflowAccount, deployment: Deployment) -> GivenUp:
+    return GivenUp(
+        f"The Airflow account “{other.username}” on {deployment.name} already belongs to {other.person.username}."
+    )

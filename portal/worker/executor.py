@@ -35,7 +35,7 @@ from portal.operations.models import Operation
 from portal.worker import health
 from portal.worker.handlers import Done, GivenUp, Handler, NotNeeded, NotYet, record
 from portal.worker.handlers.dags import SetPaused, TriggerRun
-from portal.worker.handlers.grants import GrantRole, RevokeRole
+from portal.worker.handlers.grants import GrantRole, RemoveAgain, RestoreRole, RevokeRole
 from portal.worker.handlers.variables import SetVariable
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 HANDLERS: dict[str, Handler] = {
     Operation.Kind.GRANT_ROLE: GrantRole(),
     Operation.Kind.REVOKE_ROLE: RevokeRole(),
+    Operation.Kind.RESTORE_ROLE: RestoreRole(),
+    Operation.Kind.REMOVE_AGAIN: RemoveAgain(),
     Operation.Kind.TRIGGER_RUN: TriggerRun(),
     Operation.Kind.PAUSE_DAG: SetPaused(paused=True),
     Operation.Kind.UNPAUSE_DAG: SetPaused(paused=False),

@@ -1,4 +1,5 @@
-"""Asking each Airflow how it, its runs and its DAGs are, beside the operations and never instead of them.
+"""Asking each Airflow how it, its runs, its DAGs and people's access are, beside the operations and never instead of
+them.
 
 The threads for this are others than those of operations. Of one deployment one thing is asked at a time, by one worker
 (portal.operations.turns); a look at it ends after SLICE seconds, so that those that wait for a thread get one.
@@ -17,7 +18,7 @@ from django.db import DatabaseError, connection
 
 from portal.catalogue.models import Deployment
 from portal.operations import turns
-from portal.worker import health, runs
+from portal.worker import health, looks, runs
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ THREADS = 8  # for all deployments together
 SLICE = 5.0
 TURN = 60.0  # seconds after which another worker takes over from one that is not heard of
 AT_ONCE = 50  # runs, and DAGs, of one look
-AGAIN = {"run": 1.5, "dag": 30.0}
+AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0}
 """Seconds until the same thing is asked for again, where nothing came of it."""
 
 Question = tuple[str, Callable[[], None]]
@@ -72,7 +73,10 @@ class Poller:
             del self._asked[name]
         busy = {*runs.to_follow().values_list("dag__deployment", flat=True).order_by()}
         busy |= {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()}
-        return [one for one in health.watched() if one.pk in busy or health.is_due(one)]
+        looking = looks.where_due()
+        busy |= {one.pk for one in looking}
+        known = {one.pk: one for one in [*looking, *health.watched()]}
+        return [one for one in known.values() if one.pk in busy or health.is_due(one)]
 
     def _send(self, deployment: Deployment) -> None:
         with self._changing:
@@ -111,5 +115,7 @@ class Poller:
         """Runs first: somebody waits for them."""
         for run in runs.to_follow().filter(dag__deployment=deployment)[:AT_ONCE]:
             yield f"run/{run.pk}", partial(runs.follow_one, run)
+        for group in looks.due_at(deployment):
+            yield f"look/{group[0].pk}", partial(looks.look_at, group)
         for dag in runs.dags_to_look_at().filter(deployment=deployment)[:AT_ONCE]:
             yield f"dag/{dag.pk}", partial(runs.look_at_dag, dag)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, connection
 
-from portal.access import grants, lapsing
+from portal.access import grants, lapsing, upkeep
 from portal.audit.record import close_refusals
 from portal.operations import outbox
 
@@ -35,6 +35,8 @@ DUTIES: list[Duty] = [
     Duty("start what is due", 1.0, grants.start_due),
     Duty("let requests lapse", 1.0, lapsing.lapse_due),
     Duty("let requests of people who left lapse", 5.0, lapsing.lapse_of_leavers),
+    Duty("give up what is late", 5.0, upkeep.give_up_overdue),
+    Duty("end what may no longer be held", 5.0, upkeep.end_ineligible),
     Duty("free what a dead worker held", 2.0, outbox.release_dead),
     Duty("free what nobody settled", 2.0, outbox.release_expired),
     Duty("write down repeated refusals", 5.0, close_refusals),

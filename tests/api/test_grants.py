@@ -36,6 +36,11 @@ def test_read(as_, held: Grant) -> None:
         "end_comment": None,
         "ended_by": None,
         "failure": None,
+        "role": "User",
+        "airflow_user": "employee",
+        "missing_since": None,
+        "account_deactivated_since": None,
+        "back_since": None,
         "operations": ["OP-1"]
         if len(told["operations"]) == 1 and told["operations"] == ["OP-1"]
         else told["operations"],

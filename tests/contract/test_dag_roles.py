@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_bridge import Airflow, Conflict, Forbidden, NotParsed, Overruled, Rejected, dag_permissions
+from airflow_bridge import Airflow, Conflict, Forbidden, NotParsed, Overruled, Rejected, TimedOut, dag_permissions
+from airflow_bridge.calls.roles import _in_order
 from airflow_bridge.fake import FakeAirflow, FakeDag
 from tests.contract.conftest import now
 from tests.contract.people import create
@@ -110,6 +112,55 @@ def test_a_role_that_somebody_made_in_advance(airflow: Airflow, granter: Airflow
         Conflict, match=f"role {name} .* permits more .*: can_edit on DAGs, can_edit on Users.*delete it"
     ):
         granter.ensure_dag_role(name, IDLE, wanted)
+
+
+@pytest.mark.everywhere
+@pytest.mark.needs("role_edits")
+@pytest.mark.once
+@pytest.mark.parametrize("number", [0, 1, 3, 5])
+def test_a_role_whose_making_was_broken_off_is_completed(airflow: Airflow, granter: Airflow, number: int) -> None:
+    """Airflow gives a new role its permissions one by one; a killed server leaves the first of them."""
+    name, wanted = unique("dag"), dag_permissions(IDLE, "view")
+    airflow.create_role(
+        name, _in_order(wanted, {f"DAG:{IDLE}", f"DAG Run:{IDLE}"})[:number] or [("can_read", "Website")]
+    )
+    assert granter.ensure_dag_role(name, IDLE, wanted).permissions == wanted
+    assert granter.ensure_dag_role(name, IDLE, wanted).permissions == wanted
+
+
+@pytest.mark.once
+def test_one_that_may_not_be_completed_is_said(
+    granter: Airflow, client: Callable[..., Airflow], airflow: Airflow
+) -> None:
+    name, wanted = unique("dag"), dag_permissions(IDLE, "view")
+    allowed, maker = {("can_read", "Roles"), ("can_create", "Roles"), ("can_read", "Users")}, unique("maker")
+    airflow.create_role(maker, allowed)
+    create(airflow, username=maker, email=f"{maker}@example.com", password=maker, roles=[maker])
+    airflow.create_role(name, [("can_read", f"DAG:{IDLE}")])
+    with pytest.raises(
+        Rejected, match=f"role {name} .* was broken off: it lacks .*can_read on Website.*delete the role"
+    ):
+        client(maker, maker).ensure_dag_role(name, IDLE, wanted)
+
+
+def test_a_role_in_the_making_is_read_again(granter: Airflow, fake: FakeAirflow) -> None:
+    """Another program is making it at this moment."""
+    name, wanted = unique("dag"), dag_permissions(IDLE, "operate")
+    fake.fail_next("POST /(auth/fab|api)/v1/roles", "in_parts", seconds=0.4)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: granter.ensure_dag_role(name, IDLE, wanted), range(4)))
+    assert {role.permissions for role in made} == {wanted}
+    assert not fake.calls("PATCH /(auth/fab|api)/v1/roles/.*")
+
+
+@pytest.mark.needs("role_edits")
+def test_a_making_that_airflow_breaks_off_is_completed(granter: Airflow, fake: FakeAirflow) -> None:
+    name, wanted = unique("dag"), dag_permissions(IDLE, "operate")
+    fake.fail_next("POST /(auth/fab|api)/v1/roles", "broken_off")
+    with pytest.raises(TimedOut):
+        granter.ensure_dag_role(name, IDLE, wanted)
+    assert fake.state.roles[name].permissions < wanted
+    assert granter.ensure_dag_role(name, IDLE, wanted).permissions == wanted
 
 
 @pytest.mark.once

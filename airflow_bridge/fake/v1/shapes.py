@@ -13,7 +13,7 @@ def user(row: FakeUser) -> dict[str, Any]:
     return {
         "active": row.active,
         "changed_on": "2026-11-21T04:36:30.955792",  # no time zone, and it never moves
-        "created_on": "2026-11-21T04:36:30.955786",
+        "created_on": row.created_on,
         "email": row.email,
         "fail_login_count": row.failed_log_ins,
         "first_name": row.first_name,

@@ -22,7 +22,7 @@ def user(row: FakeUser) -> dict[str, Any]:
         "last_login": moment_without_zone(row.last_log_in),
         "login_count": row.log_ins,
         "fail_login_count": row.failed_log_ins,
-        "created_on": "2026-11-21T04:36:30.955786",  # no time zone, and it never moves
+        "created_on": row.created_on,
         "changed_on": "2026-11-21T04:36:30.955792",
     }
 

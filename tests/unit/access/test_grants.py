@@ -9,8 +9,9 @@ import time_machine
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from portal.access import grants, queries
+from portal.access import grants, outcomes, queries
 from portal.access.models import Grant
+from portal.access.outcomes import Account
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke, why_not
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
@@ -37,14 +38,14 @@ def confirm(grant):
     """As the worker does once Airflow shows the role."""
     operation = Operation.objects.filter(subject=grant.ref).last()
     with recording() as trail:
-        grants.confirm_active(grant, operation=operation, trail=trail)
+        outcomes.confirm_active(grant, account=Account(grant.beneficiary.username), operation=operation, trail=trail)
     return grant
 
 
 def fail(grant, why="Airflow has no role User."):
     operation = Operation.objects.filter(subject=grant.ref).last()
     with recording() as trail:
-        grants.confirm_failed(grant, why=why, operation=operation, trail=trail)
+        outcomes.give_up(grant, why=why, operation=operation, trail=trail)
     return grant
 
 

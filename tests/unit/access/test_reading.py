@@ -8,7 +8,8 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group
 
-from portal.access import actions, grants, queries
+from portal.access import actions, grants, outcomes, queries
+from portal.access.outcomes import Account
 from portal.access.timeline import timeline
 from portal.audit.record import recording
 from portal.catalogue.models import Deployment
@@ -148,13 +149,13 @@ def test_the_line_from_asked_to_gone(cast):
     grant = factories.grant_at_status("applying")
     operation = Operation.objects.get()
     with recording() as trail:
-        grants.confirm_active(grant, operation=operation, trail=trail)
+        outcomes.confirm_active(grant, account=Account(grant.beneficiary.username), operation=operation, trail=trail)
     assert line(grant.request)[-2:] == [("Verified in Airflow on demo", "done"), ("Ends", "future")]
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     assert line(grant.request)[-1] == ("Being taken away in Airflow", "now")
     grant.refresh_from_db()
     with recording() as trail:
-        grants.confirm_ended(grant, operation=operation, trail=trail)
+        outcomes.confirm_gone(grant, operation=operation, trail=trail)
     assert line(grant.request)[-1] == ("Handed back; Airflow confirms that it is gone", "done")
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from accounts.models import User
 from portal.catalogue import loader, queries
+from portal.catalogue.airflows import identity
 from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
 from portal.catalogue.models import CatalogueVersion
 from portal.catalogue.plan import plan
@@ -23,7 +24,8 @@ def test_everything_is_new_at_first(staff):
         "runner.username gatehouse-runs; runner.password file /run/secrets/runs; create_users never; max_concurrent 8"
     )
     assert "+ entitlement prod/role/Op: title Operator; risk high; max_duration 8 hours; policy one-lead" in lines
-    assert "+ policy one-lead: may_request group:data; stages 1 of group:leads, user:boss; pending_for 3 days" in lines
+    stages = "stages 1 of group:leads, user:boss"
+    assert f"+ policy one-lead: may_request group:data; {stages}; pending_for 3 days; apply_within 1 hour" in lines
     assert "+ group data" in lines
 
 
@@ -173,3 +175,38 @@ def test_one_account_for_both_jobs_is_warned_of(staff, again):
     """Airflow does not tell upper from lower case when somebody signs in."""
     [warning] = planned(with_change("gatehouse-runs", again)).warnings
     assert "granter and runner are the same account" in warning
+
+
+def test_two_names_for_one_airflow_are_said(staff, apply):
+    twin = (
+        GOOD[: GOOD.index("[groups]")]
+        .replace("deployments.prod", "deployments.twin")
+        .replace("https://airflow", "https://AIRFLOW")
+    )
+    assert any(words.startswith("deployments prod and twin are one Airflow") for words in planned(twin + GOOD).warnings)
+
+
+def test_a_new_name_for_an_airflow_is_said(staff, apply):
+    apply()
+    renamed = GOOD.replace("deployments.prod", "deployments.main").replace('"prod', '"main')
+    assert any(
+        "deployment main is the Airflow that was called prod" in words and "goes on until its end" in words
+        for words in planned(renamed).warnings
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://airflow.example.com:443/prod",
+        "https://Airflow.Example.com./prod/",
+        "http://airflow.example.com/prod",
+    ],
+)
+def test_one_address_in_several_spellings(url):
+    assert identity(url) == identity("https://airflow.example.com/prod")
+
+
+@pytest.mark.parametrize("url", ["https://airflow.example.com:8443/prod", "https://airflow.example.com/test"])
+def test_another_airflow_at_the_same_host(url):
+    assert identity(url) != identity("https://airflow.example.com/prod")

@@ -1,0 +1,59 @@
+"""What every change of a grant is made of: the locked row, an operation in Airflow, an event of the trail."""
+
+from __future__ import annotations
+
+from portal import refs
+from portal.access.models import Grant
+from portal.access.requiring import lane
+from portal.audit.models import AuditEvent
+from portal.audit.record import Actor, Trail
+from portal.audit.verbs import Verb
+from portal.catalogue import airflows
+from portal.errors import Missing
+from portal.operations import outbox
+from portal.operations.models import Operation
+
+
+def put(kind: Operation.Kind, grant: Grant, *, by: Actor | None) -> Operation:
+    """An operation for the grant, inside the caller's transaction."""
+    return outbox.put(
+        kind,
+        deployment=airflows.through(grant.deployment),
+        subject=grant.ref,
+        lane=lane(grant.deployment, grant.beneficiary),
+        payload={"grant": grant.pk},
+        by=by,
+    )
+
+
+def locked(grant_id: int) -> Grant:
+    """The grant, locked, inside the caller's transaction. Raises Missing."""
+    rows = Grant.objects.select_for_update(of=("self",)).select_related(
+        "beneficiary", "ended_by", "deployment", "entitlement", "request__requester"
+    )
+    try:
+        return rows.get(pk=grant_id)
+    except Grant.DoesNotExist:
+        raise Missing(f"There is no grant {refs.ref(refs.GRANT, grant_id)}.") from None
+
+
+def record(
+    trail: Trail,
+    verb: Verb,
+    by: Actor | None,
+    grant: Grant,
+    operation: Operation | None = None,
+    outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
+    **detail: object,
+) -> None:
+    trail.add(
+        verb,
+        by=by,
+        target=grant.ref,
+        outcome=outcome,
+        deployment=grant.deployment.name,
+        request=grant.request.ref,
+        grant=grant.ref,
+        operation=operation.ref if operation else "",
+        detail={"entitlement": grant.entitlement.key, "beneficiary": grant.beneficiary.username, **detail},
+    )

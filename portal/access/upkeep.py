@@ -1,0 +1,100 @@
+"""What becomes of grants by themselves while they wait or live: given up when it is too late, ended when their holder
+may no longer have them. Each row is changed on its own, so that one that cannot be does not hold up the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+from django.db.models import Q, QuerySet
+
+from accounts import people
+from portal import clock
+from portal.access import due, grant_changes, grants, outcomes
+from portal.access.models import Grant
+from portal.access.permissions import check_eligible
+from portal.audit.record import recording
+from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
+from portal.errors import Conflict, Missing, Refused
+from portal.operations import outbox
+from portal.operations import queries as operations
+from portal.operations.models import Operation
+
+G = Grant.Status
+AT_ONCE = 200
+
+
+def give_up_overdue() -> int:
+    """Give up what could not be given in time, for example because Airflow is away; how many."""
+    late = Grant.objects.filter(status=G.APPLYING, apply_by__lte=clock.now())
+    return due.each(late.order_by("apply_by", "pk").values_list("pk", flat=True)[:AT_ONCE], _give_up)
+
+
+def _give_up(grant_id: int) -> None:
+    """Raises Conflict when it was ended, or its operation begun, at this moment."""
+    with recording() as trail:
+        grant = grant_changes.locked(grant_id)
+        giving = operations.of_subject(grant.ref).filter(kind=Operation.Kind.GRANT_ROLE, status__in=operations.OPEN)
+        operation = giving.last()
+        waited_for = ""
+        if operation is not None:
+            if operation.status == Operation.Status.RUNNING:
+                raise Conflict(f"{operation.ref} is being carried out and will find that it is too late.")
+            waited_for = operations.why_waiting(operation)
+            outbox.cancel(operation, because="It could not be done in time.")
+        why = outcomes.too_late(grant, waited_for=waited_for)
+        outcomes.give_up(grant, why=why, operation=operation, trail=trail)
+
+
+def end_ineligible() -> int:
+    """End what people hold who left, or are no longer among those whom the policy lets ask; how many.
+
+    Who left loses everything at once, also what has not begun. Otherwise the policy's `grace` passes first.
+    """
+    left = Grant.objects.filter(status__in=[G.SCHEDULED, G.APPLYING, G.ACTIVE], beneficiary__is_active=False)
+    done = due.each(left.order_by("pk").values_list("pk", flat=True)[:AT_ONCE], _end)
+    for policy, rows in _by_policy():
+        named = people.named_by(policy.may_request)
+        rows.filter(ineligible_since__isnull=False, beneficiary__in=named).update(ineligible_since=None)
+        lost = rows.exclude(beneficiary__in=named)
+        lost.filter(ineligible_since=None).update(ineligible_since=clock.now())
+        over = lost.filter(ineligible_since__lte=clock.now() - (policy.grace or timedelta()))
+        done += due.each(over.order_by("pk").values_list("pk", flat=True)[:AT_ONCE], partial(_end, policy=policy))
+    return done
+
+
+def _by_policy() -> Iterator[tuple[PolicySpec, QuerySet[Grant]]]:
+    """The live grants by the policy that counts for them: the one in force, or, of what is offered no more, the one
+    under which it was granted."""
+    live = Grant.objects.filter(status__in=[G.APPLYING, G.ACTIVE], beneficiary__is_active=True)
+    retired = Q(entitlement__retired_at__isnull=False) | Q(deployment__retired_at__isnull=False)
+    for name in live.exclude(retired).values_list("entitlement__policy", flat=True).distinct().order_by():
+        if (policy := _policy(name)) is not None:
+            yield policy, live.exclude(retired).filter(entitlement__policy=name)
+    granted = live.filter(retired).values_list("request__policy", "request__policy_version").distinct().order_by()
+    for name, version in granted:
+        if (policy := _policy(name, version)) is not None:
+            yield policy, live.filter(retired).filter(request__policy=name, request__policy_version=version)
+
+
+def _policy(name: str, version: int | None = None) -> PolicySpec | None:
+    try:
+        return catalogue.policy(name, version)
+    except Missing:
+        return None
+
+
+def _end(grant_id: int, *, policy: PolicySpec | None = None) -> None:
+    """In the words of the rule that it breaks. Raises Conflict where it breaks none any more, or is ending already."""
+    person = Grant.objects.select_related("beneficiary").get(pk=grant_id).beneficiary
+    try:
+        if not person.is_active:
+            raise Refused(f"{person.username} can no longer sign in.", reason="inactive")
+        if policy is not None:
+            check_eligible(person, policy)
+    except Refused as refusal:
+        grants.let_go(grant_id=grant_id, refusal=refusal)
+    else:
+        raise Conflict(f"{person.username} may hold it.")

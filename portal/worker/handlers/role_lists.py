@@ -1,0 +1,127 @@
+"""One person's role list in one Airflow: what it should be, bringing it there, and the proof that it is so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow_bridge import Airflow, NotParsed, dag_permissions, dag_roles
+from airflow_bridge.types import User as AirflowUser
+from portal.access import making, requiring
+from portal.access.models import Grant
+from portal.audit.record import Trail
+from portal.audit.verbs import Verb
+from portal.catalogue import airflows
+from portal.catalogue.roles import dag_role_name
+from portal.operations import outbox
+from portal.operations.models import Operation
+from portal.worker.handlers import Done, GivenUp, NotNeeded, NotYet
+from portal.worker.roles import ADMIN, in_line, wanted
+
+
+def bring_in_line(
+    operation: Operation,
+    grant: Grant,
+    user: AirflowUser,
+    airflow: Airflow,
+    *,
+    giving: bool,
+    before: Callable[[], None] | None = None,
+) -> Done:
+    """Give the grant's role, or take away what ends, unless it is so already. before: called right before a change."""
+    required, ending = requiring.roles_of(grant.beneficiary, grant.deployment)
+    mine, gone = ({grant.role}, ending) if giving else (set(), ending | {grant.role})
+    target = wanted(user.roles, giving=mine, required=required, ending=gone)
+    if target == user.roles:
+        return proved(grant, shown(user), user, giving=giving)
+    if before is not None:
+        before()
+    outbox.keep(operation)
+    return proved(grant, shown(user), airflow.set_roles(user.username, target), giving=giving)
+
+
+def proved(grant: Grant, before: dict[str, Any], user: AirflowUser, *, giving: bool) -> Done:
+    """What Airflow shows afterwards, if it is what the grants ask for.
+
+    A 200 alone proves nothing: Airflow has been seen to answer so without saving.
+    """
+    required, _ = requiring.roles_of(grant.beneficiary, grant.deployment)
+    mine, gone = ({grant.role} & required, set()) if giving else (set(), {grant.role})
+    if not in_line(user.roles, giving=mine, required=required, ending=gone):
+        roles = ", ".join(sorted(user.roles)) or "no role"
+        raise NotYet(f"Airflow accepted the change but still shows {roles} for {user.username}.")
+    return Done(before, shown(user), found=user)
+
+
+def shown(user: AirflowUser | None) -> dict[str, Any]:
+    return {"user": user.username if user else None, "roles": sorted(user.roles) if user else []}
+
+
+def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
+    """Gatehouse's own accounts, and Airflow's Admins outside an entitlement for Admin itself, are never changed."""
+    deployment = grant.deployment
+    own = {
+        account.get("username", "").casefold()
+        for same in airflows.same_as(deployment)
+        for account in same.accounts.values()
+    }
+    if user.username.casefold() in own:
+        raise GivenUp(f"“{user.username}” is an account of Gatehouse itself on {deployment.name}; it is never changed.")
+    if ADMIN in user.roles and grant.role != ADMIN:
+        required, ending = requiring.roles_of(grant.beneficiary, deployment)
+        if ADMIN not in required | ending:
+            why = (
+                f"{user.username} holds Airflow's Admin role on {deployment.name} outside Gatehouse: it is not touched."
+            )
+            raise GivenUp(why) if giving else NotYet(why, retry_in=300)
+
+
+def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
+    """A role for one DAG is made once, complete, and never changed afterwards: older Airflows cannot shrink one.
+
+    Airflow makes it permission by permission, so that others may see it half made; one operation at a time makes it.
+    """
+    if not grant.dag_id:
+        return
+    needed = dag_permissions(grant.dag_id, grant.level)
+    role = airflow.role(grant.role)
+    if role is not None and (dag_roles.is_complete(role, needed) or not _is_of_now(grant)):
+        return
+    if not making.take(grant.deployment, grant.role, operation=operation):
+        raise NotYet(f"The role for {grant.dag_id} is being made in Airflow at this moment.", retry_in=1)
+    try:
+        airflow.ensure_dag_role(grant.role, grant.dag_id, needed)
+    except NotParsed as error:
+        raise NotYet(str(error), retry_in=15) from error
+    finally:
+        making.give_back(grant.deployment, grant.role, operation=operation)
+
+
+def _is_of_now(grant: Grant) -> bool:
+    """Whether a role of this name holds what this release gives; one of an earlier release is left as it was made."""
+    return grant.role == dag_role_name(grant.dag_id, grant.level)
+
+
+def load(operation: Operation, *expected: str, locked: bool = False) -> Grant:
+    """The operation's grant; locked inside the settling transaction. Raises NotNeeded when it is not `expected`."""
+    rows = Grant.objects.select_related("deployment", "entitlement", "beneficiary", "request")
+    if locked:
+        rows = rows.select_for_update(of=("self",))
+    grant = rows.get(pk=operation.payload["grant"])
+    if grant.status not in expected:
+        raise NotNeeded(f"{grant.ref} is {grant.get_status_display()} meanwhile.")
+    return grant
+
+
+def record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) -> None:
+    """What was found as it should be is said so: a worker killed after the change leaves nothing to change."""
+    trail.add(
+        Verb.ROLES_CHANGED if done.before != done.after else Verb.ROLES_CONFIRMED,
+        by=None,
+        target=grant.beneficiary.username,
+        deployment=grant.deployment.name,
+        request=grant.request.ref,
+        grant=grant.ref,
+        operation=operation.ref,
+        detail={"before": dict(done.before), "after": dict(done.after)},
+    )

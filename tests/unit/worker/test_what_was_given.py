@@ -1,0 +1,368 @@
+"""What Airflow has after something went wrong on the way: no role is held without a grant that says so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from accounts.models import User
+from portal.access import grants, outcomes, upkeep
+from portal.access.models import AccessRequest, Grant
+from portal.access.timeline import timeline
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from portal.audit.verify import verify
+from portal.catalogue.models import AirflowAccount, Deployment, Entitlement
+from portal.errors import Conflict, Refused
+from portal.operations.models import Operation
+from portal.worker import executor, health
+from tests import factories
+
+PATCH = "PATCH /auth/fab/v1/users/employee"
+READ = "GET /auth/fab/v1/users/employee"
+HOURS = timedelta(hours=1)
+
+
+@pytest.fixture
+def member(airflow):
+    """employee has an account in Airflow already."""
+    airflow.add_user("employee", roles=["Public"])
+    return airflow
+
+
+def fresh(grant):
+    return Grant.objects.get(pk=grant.pk)
+
+
+def verbs():
+    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
+
+
+def operations_of(grant, kind):
+    return Operation.objects.filter(subject=grant.ref, kind=kind)
+
+
+def work_on():
+    """As if the time to wait were over, until nothing is due."""
+    Operation.objects.filter(status="queued").update(not_before=timezone.now())
+    Deployment.objects.update(status="up")
+    return factories.work_off()
+
+
+def carry_out(operation):
+    Operation.objects.filter(pk=operation.pk).update(not_before=timezone.now())
+    Deployment.objects.update(status="up")
+    executor.run(operation.pk)
+
+
+# --- nothing is failed while the role is held ------------------------------------------------------------------------
+def test_what_was_saved_but_could_not_be_read_back_is_taken_away_before_it_failed(member, cast):
+    grant = factories.grant_at_status("applying")
+    member.fail_next(PATCH, "drop", times=99)
+    operation = operations_of(grant, "grant_role").get()
+    carry_out(operation)
+    assert "User" in member.roles_of("employee")
+    member.fail_next(READ, "500", times=10_000)
+    for _ in range(60):
+        if fresh(grant).status != "applying":
+            break
+        carry_out(operation)
+    given_up = fresh(grant)
+    assert (given_up.status, given_up.end_reason) == ("ending", "")
+    assert verbs()[-1] == Verb.GRANT_GIVEN_UP
+    work_on()
+    assert fresh(grant).status == "ending"  # nothing is known: it is not called failed
+    titles = [step.title for step in timeline(AccessRequest.objects.get())]
+    assert any("taken away" in title for title in titles)
+    member._failures.clear()
+    work_on()
+    assert fresh(grant).status == "failed" and fresh(grant).failure
+    assert member.roles_of("employee") == {"Public"}
+    assert verbs()[-1] == Verb.GRANT_FAILED
+    assert verify().ok, verify().problems
+
+
+@pytest.mark.parametrize("ends_first", [True, False])
+def test_a_role_left_for_a_grant_that_then_fails_is_taken_away(member, cast, ends_first):
+    held = factories.grant_at_status("active")
+    waiting = factories.grant_at_status("applying")
+    grants.revoke(grant_id=held.pk, by=cast["lead"], reason="over")
+    removal, giving = operations_of(held, "revoke_role").get(), operations_of(waiting, "grant_role").get()
+    member.state.users["employee"].email = "elsewhere@example.com"  # nobody's account is given anything now
+    for operation in (removal, giving) if ends_first else (giving, removal):
+        carry_out(operation)
+    work_on()
+    assert (fresh(held).status, fresh(waiting).status) == ("ended", "failed")
+    assert "another e-mail address" in fresh(waiting).failure
+    assert member.roles_of("employee") == {"Public"}
+
+
+def test_a_role_left_for_a_grant_that_is_ended_meanwhile_is_taken_away(member, cast):
+    """The removal has read that the other grant requires the role; that one is given up before it is settled."""
+    held = factories.grant_at_status("active")
+    waiting = factories.grant_at_status("applying")
+    grants.revoke(grant_id=held.pk, by=cast["lead"], reason="over")
+    handler = executor.HANDLERS["revoke_role"]
+    operation = operations_of(held, "revoke_role").get()
+    done = handler.carry_out(operation)
+    assert "User" in done.after["roles"]
+    Grant.objects.filter(pk=waiting.pk).update(apply_by=timezone.now())
+    assert upkeep.give_up_overdue() == 1
+    assert fresh(waiting).status == "failed"
+    with pytest.raises(executor.NotYet):
+        executor._settle(operation, handler, done)
+    work_on()
+    assert fresh(held).status == "ended"
+    assert member.roles_of("employee") == {"Public"}
+
+
+def test_what_was_held_outside_the_portal_stays_when_nothing_was_sent(airflow, cast):
+    airflow.add_user("employee", roles=["User"], email="someone.else@example.com")
+    grant = factories.grant_at_status("applying")
+    work_on()
+    assert fresh(grant).status == "failed"
+    assert not operations_of(grant, "revoke_role").exists()
+    assert airflow.roles_of("employee") == {"User"}
+
+
+def test_a_failed_grant_that_is_tried_again_is_given(member, cast):
+    grant = factories.grant_at_status("applying")
+    member.state.users["employee"].email = "elsewhere@example.com"
+    work_on()
+    member.state.users["employee"].email = "employee@example.com"
+    grants.retry(grant_id=grant.pk, by=cast["admin"])
+    work_on()
+    assert fresh(grant).status == "active" and "User" in member.roles_of("employee")
+
+
+# --- right before the change -----------------------------------------------------------------------------------------
+def leave(cast):
+    User.objects.filter(pk=cast["employee"].pk).update(is_active=False)
+
+
+def lose_the_group(cast):
+    cast["employee"].groups.remove(Group.objects.get(name="data"))
+
+
+def withdraw_the_offer(cast):
+    Entitlement.objects.filter(key="demo/role/User").update(retired_at=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [(leave, "leaver"), (lose_the_group, "not_eligible"), (withdraw_the_offer, "not_eligible")]
+)
+@pytest.mark.parametrize("status", ["applying", "scheduled"])
+def test_whoever_may_not_hold_it_by_then_is_not_given_it(member, cast, change, reason, status):
+    grant = factories.grant_at_status(status, **({"starts_in": HOURS} if status == "scheduled" else {}))
+    change(cast)
+    with time_machine.travel(timezone.now() + (2 * HOURS if status == "scheduled" else timedelta()), tick=False):
+        grants.start_due()
+        work_on()
+    ended = fresh(grant)
+    assert (ended.status, ended.end_reason) == ("ended", reason)
+    assert "employee" in ended.end_comment or "no longer offered" in ended.end_comment
+    assert not member.calls(PATCH)
+    assert {Verb.GRANT_LEAVER, Verb.GRANT_NOT_ELIGIBLE} & set(verbs())
+
+
+def test_the_last_check_is_right_before_the_change(cast, catalogue):
+    """Between the first check and the change, the person left."""
+    grant = factories.grant_at_status("applying")
+    outcomes.check_may_be_given(grant)
+    leave(cast)
+    with pytest.raises(Refused):
+        outcomes.sending(grant, outcomes.Account("employee"))
+    assert fresh(grant).sent_at is None
+
+
+def test_a_grant_that_ended_meanwhile_is_not_sent(member, cast):
+    grant = factories.grant_at_status("applying")
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    with pytest.raises(Conflict):
+        outcomes.sending(grant, outcomes.Account("employee"))
+    assert fresh(grant).sent_at is None
+    work_on()
+    assert fresh(grant).status == "ended" and not member.calls(PATCH)
+
+
+@pytest.mark.parametrize("airflow_is_back", [True, False])
+def test_what_could_not_be_given_in_time_is_given_up(member, cast, airflow_is_back):
+    member.stop()
+    grant = factories.grant_at_status("applying")
+    factories.work_off()
+    with time_machine.travel(timezone.now() + timedelta(minutes=61), tick=False):
+        if airflow_is_back:
+            member.start()
+            health.look_at(Deployment.objects.get())
+            factories.work_off()
+        else:
+            assert upkeep.give_up_overdue() == 1
+            member.start()
+            health.look_at(Deployment.objects.get())
+            factories.work_off()
+    assert fresh(grant).status == "failed"
+    assert "could not be given within 1 hour" in fresh(grant).failure
+    assert member.roles_of("employee") == {"Public"}
+    assert not Operation.objects.filter(status__in=["queued", "running"]).exists()
+
+
+def test_what_waits_in_time_is_not_given_up(member, cast):
+    factories.grant_at_status("applying")
+    assert upkeep.give_up_overdue() == 0
+
+
+# --- while it lives --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("change", "reason"), [(leave, "leaver"), (lose_the_group, "not_eligible")])
+def test_whoever_may_not_hold_it_any_more_loses_it(member, cast, change, reason):
+    grant = factories.grant_at_status("active")
+    assert upkeep.end_ineligible() == 0
+    change(cast)
+    assert upkeep.end_ineligible() == 1
+    work_on()
+    assert (fresh(grant).status, fresh(grant).end_reason) == ("ended", reason)
+    assert member.roles_of("employee") == {"Public"}
+
+
+def test_a_grace_lets_it_stay_for_a_while(member, cast, tmp_path):
+    text = factories.CATALOGUE.read_text().replace("[policies.one-lead]\n", '[policies.one-lead]\ngrace = "1d"\n')
+    factories.offer(tmp_path, url=member.url, source=text)
+    grant = factories.grant_at_status("active", duration=72 * HOURS)
+    lose_the_group(cast)
+    assert upkeep.end_ineligible() == 0
+    assert fresh(grant).ineligible_since is not None
+    cast["employee"].groups.add(Group.objects.get(name="data"))
+    assert upkeep.end_ineligible() == 0
+    assert fresh(grant).ineligible_since is None
+    lose_the_group(cast)
+    upkeep.end_ineligible()
+    with time_machine.travel(timezone.now() + 25 * HOURS, tick=False):
+        assert upkeep.end_ineligible() == 1
+    assert fresh(grant).end_reason == "not_eligible"
+
+
+def test_what_is_offered_no_more_lives_on_by_the_policy_it_was_granted_under(member, cast):
+    grant = factories.grant_at_status("active")
+    withdraw_the_offer(cast)
+    assert upkeep.end_ineligible() == 0
+    lose_the_group(cast)
+    assert upkeep.end_ineligible() == 1
+    assert fresh(grant).status == "ending"
+
+
+# --- the account -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("active", [False, None])
+def test_a_deactivated_account_is_not_given_anything_until_it_is_active(member, cast, active):
+    member.state.users["employee"].active = active
+    grant = factories.grant_at_status("applying")
+    work_on()
+    assert fresh(grant).status == "applying" and not member.calls(PATCH)
+    notes = " ".join(step.note for step in timeline(AccessRequest.objects.get()))
+    assert "is deactivated" in notes
+    member.state.users["employee"].active = True
+    work_on()
+    assert fresh(grant).status == "active"
+
+
+def rename(airflow, name="e.mployee", email="new@example.com"):
+    user = airflow.state.users["employee"]
+    airflow.state.rename_user(user, name)
+    user.email = email
+
+
+def test_a_renamed_account_loses_the_role_under_its_new_name(member, cast):
+    grant = factories.grant_at_status("active")
+    rename(member)
+    member.add_user("employee", roles=["User"], email="another@example.com")  # somebody else has the old name now
+    grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
+    work_on()
+    assert fresh(grant).status == "ended"
+    assert member.roles_of("e.mployee") == {"Public"}
+    assert member.roles_of("employee") == {"User"}
+
+
+def test_a_renamed_account_is_given_the_next_role(member, cast):
+    factories.grant_at_status("active")
+    rename(member, email="employee@example.com")
+    factories.grant_at_status("active", entitlement="demo/role/Viewer")
+    assert {"User", "Viewer"} <= member.roles_of("e.mployee")
+    assert AirflowAccount.objects.get().username == "e.mployee"
+    assert Verb.ACCOUNT_RENAMED in verbs()
+
+
+def test_without_an_id_the_email_finds_a_renamed_account(member, cast):
+    grant = factories.grant_at_status("active")
+    Grant.objects.update(airflow_user_id="")
+    AirflowAccount.objects.update(airflow_id="")
+    rename(member, email="Employee@example.com")
+    grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
+    work_on()
+    assert member.roles_of("e.mployee") == {"Public"}
+
+
+def test_an_account_that_is_gone_holds_nothing(member, cast):
+    grant = factories.grant_at_status("active")
+    del member.state.users["employee"]
+    member.add_user("employee", roles=["User"], email="another@example.com")
+    grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
+    work_on()
+    assert fresh(grant).status == "ended"
+    assert member.roles_of("employee") == {"User"}
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+def test_what_is_taken_away_is_what_was_given(member, cast):
+    grant = factories.grant_at_status("active")
+    Entitlement.objects.filter(pk=grant.entitlement_id).update(role="Op")  # a later catalogue
+    grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
+    work_on()
+    assert fresh(grant).status == "ended"
+    assert member.roles_of("employee") == {"Public"}
+
+
+def test_a_scheduled_grant_gives_what_is_offered_when_it_starts(member, cast):
+    grant = factories.grant_at_status("scheduled", starts_in=HOURS)
+    Entitlement.objects.filter(pk=grant.entitlement_id).update(role="Op")
+    with time_machine.travel(timezone.now() + 2 * HOURS, tick=False):
+        grants.start_due()
+        work_on()
+    assert fresh(grant).role == "Op" and "Op" in member.roles_of("employee")
+
+
+@pytest.fixture
+def renamed(member, tmp_path):
+    """The deployment `demo` is called `main` from now on, at the same address."""
+
+    def rename():
+        text = factories.CATALOGUE.read_text().replace("deployments.demo", "deployments.main").replace('"demo', '"main')
+        return factories.offer(tmp_path, url=member.url.upper().replace("HTTP", "http"), source=text)
+
+    return rename
+
+
+def test_one_airflow_under_two_names_keeps_what_either_requires(member, cast, renamed):
+    old = factories.grant_at_status("active")
+    renamed()
+    health.look_at_all()
+    new = factories.grant_at_status("active", entitlement="main/role/User")
+    assert Operation.objects.values("lane").distinct().count() == 1
+    grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
+    work_on()
+    assert (fresh(old).status, fresh(new).status) == ("ended", "active")
+    assert "User" in member.roles_of("employee")
+    grants.revoke(grant_id=new.pk, by=cast["lead"], reason="over")
+    work_on()
+    assert member.roles_of("employee") == {"Public"}
+
+
+def test_a_renamed_deployment_is_spoken_to_as_it_is_described_now(member, cast, renamed, monkeypatch):
+    old = factories.grant_at_status("active")
+    renamed()
+    Deployment.objects.filter(name="demo").update(accounts={})  # its secrets may be gone
+    health.look_at_all()
+    grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
+    work_on()
+    assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
