@@ -30,7 +30,7 @@ from portal.dags import live
 from portal.logs import Line
 from portal.ui.input import utf8_alone
 from portal.worker import health, runs
-from tests.factories import SECRETS, fake_airflow, offer, people
+from tests.factories import PASSWORD, SECRETS, fake_airflow, offer, people
 from tests.guards.addresses import PAGES, patterns
 from tests.guards.world import world
 
@@ -186,7 +186,8 @@ bodies = st.sampled_from(
 
 
 def token_of(person: User) -> str:
-    return tokens.create(by=person, name="script", scopes=tokens.allowed_scopes(person), days=1)[1]
+    scopes = tokens.allowed_scopes(person)
+    return tokens.create(by=person, name="script", scopes=scopes, days=1, password=PASSWORD)[1]
 
 
 @pytest.fixture(scope="module")

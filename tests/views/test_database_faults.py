@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from accounts import tokens
-from tests.factories import request_at_status
+from tests.factories import PASSWORD, request_at_status
 from tests.views.pages import Page
 
 LOCKED, FULL, AWAY = "database is locked", "database or disk is full", "connection refused"
@@ -27,7 +27,7 @@ def failing(said, *, only=("",)):
 
 @pytest.fixture
 def token(catalogue, cast):
-    return tokens.create(by=cast["employee"], name="program", scopes=["read", "request"], days=1)[1]
+    return tokens.create(by=cast["employee"], name="program", scopes=["read", "request"], days=1, password=PASSWORD)[1]
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_a_long_reason_can_be_unfolded_and_is_whole_in_the_page(client_as):
 
 def test_nothing_a_decision_rests_on_is_left_out(client_as, lead, lead2):
     lead2.first_name, lead2.last_name = "Liam", "Novak"
-    lead2.save()
+    lead2.save(update_fields=["first_name", "last_name"])
     grant_at_status("active", by="lead2", entitlement="demo/role/Op")
     for number in range(7):
         with time_machine.travel(timezone.now() - timedelta(days=9 - number), tick=True):
@@ -166,7 +166,7 @@ def test_nothing_a_decision_rests_on_is_left_out(client_as, lead, lead2):
 
 def test_names_and_groups_stand_beside_user_names(client_as, employee):
     employee.first_name, employee.last_name = "Emma", "Reyes"
-    employee.save()
+    employee.save(update_fields=["first_name", "last_name"])
     made = asked(beneficiary="colleague")
     text = Page(client_as("lead").get(f"/queue/{made.ref}")).text
     assert "employee is Emma Reyes (group data)" in text
