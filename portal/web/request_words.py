@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from accounts.models import User
 from portal import clock, durations
-from portal.access import entry
+from portal.access import at_once, entry
 from portal.access.lapsing import NOT_IN_TIME
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
+from portal.errors import Invalid
 from portal.ui import words
 from portal.web.request_forms import RequestForm
 
@@ -104,9 +105,7 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
     start = form.cleaned_data.get("starts_at") if form.is_bound else None
     if form.is_bound and "starts_at" in form.errors:
         return Outlook(str(form.errors["starts_at"][0]), verb)
-    # what sending it would refuse is not promised here
-    wrong = entry.duration_problem(span, longest=form.longest) | entry.start_problem(start)
-    if wrong:
+    if wrong := _refused(option, span, start):
         return Outlook(" ".join(wrong.values()), verb)
     if start:
         text = f"You will have {what} from {words.spoken(start)} until {words.spoken(start + span)}."
@@ -115,6 +114,19 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
     else:
         text = f"You will have {what} until {words.spoken(clock.now() + span)}."
     return Outlook(text, f"{verb} for {durations.words(span)}")
+
+
+def _refused(option: Option, span: timedelta, start: datetime | None) -> dict[str, str]:
+    """What sending it would refuse, so that it is not promised either."""
+    wrong = entry.duration_problem(span, longest=option.entitlement.max_duration)
+    wrong |= entry.start_problem(start) or at_once.start_problem(option.policy, start)
+    if not wrong and option.held and not option.policy.stages:
+        person = option.held.beneficiary
+        try:
+            at_once.check(person, person, option.entitlement, span)
+        except Invalid as error:
+            wrong |= error.fields
+    return wrong
 
 
 def grant_of(request: AccessRequest) -> Grant | None:

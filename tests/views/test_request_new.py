@@ -285,3 +285,15 @@ def test_the_preview_promises_nothing_that_sending_refuses(client_as, sent):
     assert refused.status_code == 422
     preview = Page(client.get(NEW, {**form, "preview": "1"}, headers={"HX-Request": "true"})).text
     assert "ou will have" not in preview
+
+
+@pytest.mark.parametrize("sent", [{"duration": "PT8H"}, {"duration": "PT30M", "starts_at": "in three days"}])
+def test_the_preview_knows_the_limits_of_what_nobody_decides(client_as, sent):
+    request_at_status("approved", entitlement="demo/role/Viewer")  # for all of its 8 hours
+    client = client_as("employee")
+    form = {"entitlement": "demo/role/Viewer", "reason": "look", **sent}
+    if "starts_at" in sent:
+        form["starts_at"] = (timezone.localtime() + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M")
+    assert client.post(NEW, form).status_code == 422
+    preview = Page(client.get(NEW, {**form, "preview": "1"}, headers={"HX-Request": "true"})).text
+    assert "ou will have" not in preview
