@@ -32,10 +32,9 @@ NAMES = {
     "sha256": "SHA-256",
     "up_to": "Up to event",
     "first_bad": "First wrong event",
-    "marked": "Marked",
 }
 MOMENTS = {"ends_at", "starts_at", "verified_at", "lapses_at", "first", "last"}
-BY_A_MARK = {"break_glass"}  # which stands beside the sentence
+BY_A_MARK = {"break_glass", "marked"}  # which stands beside the sentence
 
 
 def facts(event: AuditEvent) -> list[tuple[str, str]]:
