@@ -117,7 +117,7 @@ def test_it_is_followed_until_it_is_over_and_for_a_time_after(client_as, airflow
     response = client.get(address, headers=HTMX)
     assert b"<html" not in response.content
     assert "running" in Page(response).text
-    assert "The run is now running." in Page(response).text
+    assert "The run is running." in Page(response).text
     assert f'hx-get="/runs/{run.ref}?was=running"' in response.content.decode()
     assert Page(response).inputs_inside("live") == []
 
@@ -159,7 +159,7 @@ def test_failed_instances_of_a_mapped_task_are_one_row_and_named(client_as, airf
     response = client_as("colleague").get(f"/runs/{run.ref}")
     text = Page(response).text
     assert "24 of 25 instances of publish failed: [0] no 0, [1] no 1," in text
-    assert "[10] no 10 and 14 more. Its log" in text
+    assert "[10] no 10 and 14 more. The log" in text
     assert text.count("publish") == 2, "in the notice and in one row"
 
 
