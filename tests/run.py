@@ -74,6 +74,7 @@ def steps(folder: Path) -> list[Step]:
         "GATEHOUSE_DATA_DIR": str(folder / "production"),
         "GATEHOUSE_PUBLIC_URL": "https://gatehouse.example.com",
         "GATEHOUSE_ALLOWED_HOSTS": "gatehouse.example.com",
+        "GATEHOUSE_TRUSTED_PROXIES": "10.0.0.5",
         "GATEHOUSE_SECRET_KEY": "".join(os.urandom(40).hex()),
     }
     door = [f"tests/api/test_{name}.py" for name in ("requests", "grants", "dags", "paging", "idempotency")]
