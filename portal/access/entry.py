@@ -12,7 +12,7 @@ from portal.catalogue.models import Entitlement
 from portal.errors import Invalid
 
 MAX_TEXT = 2000
-SHORTEST_REASON = 10  # characters, for access of high risk
+SHORTEST_REASON = 5  # letters and digits, for access of high risk
 SHORTEST = timedelta(minutes=1)
 FURTHEST_START = timedelta(days=90)
 CLOCK_SLACK = timedelta(minutes=2)  # a start "now" from a slightly slow clock is not in the past
@@ -66,8 +66,8 @@ def problems(
 
 def reason_problem(reason: str) -> dict[str, str]:
     """Whether the reason for access of high risk says anything: somebody has to decide by it."""
-    said = [word for word in reason.split() if any(character.isalnum() for character in word)]
-    if len(said) < 2 or len(" ".join(said)) < SHORTEST_REASON:
+    said = [character for character in reason if character.isalnum()]
+    if len(said) < SHORTEST_REASON or len(set(said)) < 3:
         why = "this access is of high risk, and the approver decides by what you write"
         return {"reason": f"Say in a few words what you will do with it: {why}."}
     return {}

@@ -158,25 +158,6 @@ def test_an_airflow_that_was_never_there_leaves_the_plain_editor(client_as, airf
     assert f"{SALES}/runs" in page.actions
 
 
-SECRET_PARAMS = {
-    "api_token": {"value": "hunter2", "schema": {"type": "string", "enum": ["hunter2", "hunter3"]}},
-    "pin": {"value": "hunter4", "schema": {"type": "string", "format": "password", "default": "hunter4"}},
-    "conn": {"value": {"host": "db1", "password": "hunter5"}, "schema": {"type": "object"}},
-    "target": {"value": "postgres://reader:hunter6@db1/sales", "schema": {"type": "string"}},
-}
-
-
-def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
-    airflow.state.dags["sales_report"].params |= SECRET_PARAMS
-    runs.look_at_dag(dag())
-    response = client_as("colleague").get(SALES, {"live": "1"})
-    assert b"hunter" not in response.content
-    assert "kept in Airflow, not shown" in Page(response).text
-    assert '{"host": "db1", "password": "***"}' in Page(response).text
-    begun = response.context["run_form"]["conf"].value()
-    assert json.loads(begun).keys() == {"region", "dry_run", "date"}
-
-
 def test_fixed_parameters_are_noted_and_filled_in(client_as):
     Dag.objects.filter(pk=dag().pk).update(locked={"region": "EU"})
     page = Page(client_as("colleague").get(SALES, {"live": "1"}))
@@ -472,65 +453,3 @@ def test_a_dag_airflow_never_told_about_cannot_be_switched(client_as):
 def test_nothing_is_done_by_following_a_link(client_as):
     for name in ("runs", "pause", "unpause"):
         assert client_as("colleague").get(f"{SALES}/{name}")["Location"].partition("#")[0] == SALES
-
-
-# --- secret parameters -----------------------------------------------------------------------------------------------
-@pytest.fixture
-def secret_params(airflow):
-    airflow.state.dags["sales_report"].params |= SECRET_PARAMS
-    airflow.state.dags["sales_report"].params["code"] = {
-        "value": None, "schema": {"type": ["null", "integer"], "writeOnly": True},
-    }  # fmt: skip
-    runs.look_at_dag(dag())
-
-
-FIELDS = {"secret:text:/api_token", "secret:text:/pin", "secret:text:/conn/password", "secret:json:/code"}
-
-
-@pytest.mark.parametrize("live", [{}, {"live": "1"}])
-def test_secrets_are_entered_in_fields_of_their_own(client_as, secret_params, live):
-    page = Page(client_as("colleague").get(SALES, live))
-    fields = page.all("input", type="password")
-    assert {field["name"] for field in fields} == FIELDS
-    assert all(not field.get("value") and field["autocomplete"] == "new-password" for field in fields)
-
-
-def test_secrets_that_were_entered_reach_airflow_and_no_page(client_as, airflow, secret_params):
-    client = client_as("colleague")
-    entered = {"secret:text:/pin": " hunter7 ", "secret:json:/code": "4711", "secret:text:/conn/password": "hunter8"}
-    form = {"conf": '{"region": "EU", "conn": {"host": "db2"}}', "key": "secret", **entered}
-    response = client.post(f"{SALES}/runs", form)
-    work_off()
-    run = Run.objects.get()
-    there = {"region": "EU", "conn": {"host": "db2", "password": "hunter8"}, "pin": " hunter7 ", "code": 4711}
-    assert airflow.state.runs[0].conf == there
-    assert run.conf == {**there, "conn": {"host": "db2", "password": "***"}, "pin": "***", "code": "***"}
-    for address in (response["Location"], SALES, "/audit"):
-        shown = client_as("auditor" if address == "/audit" else "colleague").get(address).content.decode()
-        assert "hunter" not in shown and "4711" not in shown
-
-
-@pytest.mark.parametrize(
-    ("name", "entered", "said"),
-    [
-        ("secret:json:/code", "hunter", "Not valid JSON"),
-        ("secret:text:/conn/password", "hunter7", "Write “conn” into the parameters too"),
-    ],
-)
-def test_a_secret_that_cannot_be_taken_is_said_at_its_field(client_as, secret_params, name, entered, said):
-    response = client_as("colleague").post(f"{SALES}/runs", {"conf": "{}", "key": "one", name: entered})
-    assert response.status_code == 422
-    assert said in Page(response).text
-    assert said in response.context["run_form"][name].errors[0]
-    assert entered not in response.content.decode()
-    assert not Run.objects.exists()
-
-
-def test_a_fixed_secret_is_neither_shown_nor_asked_for(client_as, secret_params):
-    Dag.objects.filter(pk=dag().pk).update(locked={"api_token": "hunter9"})
-    response = client_as("colleague").get(SALES, {"live": "1"})
-    assert b"hunter" not in response.content
-    assert 'api_token = "***"' in Page(response).text
-    assert {field["name"] for field in Page(response).all("input", type="password")} == FIELDS - {
-        "secret:text:/api_token"
-    }
