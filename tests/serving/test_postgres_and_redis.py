@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.factories import CATALOGUE, SECRETS, WRITTEN_URL, fake_airflow
-from tests.services import free_port
+from tests.services import free_port, new_database
 from tests.serving.test_serve import REPOSITORY, environment, manage
 from tests.serving.waiting import end, until
 
@@ -39,7 +39,7 @@ def test_asked_for_and_given(tmp_path: Path, postgres_url: str, redis_url: str) 
         (tmp_path / "gatehouse.toml").write_text(CATALOGUE.read_text().replace(WRITTEN_URL, airflow.url))
         port = free_port()
         more = {
-            "GATEHOUSE_DATABASE_URL": postgres_url,
+            "GATEHOUSE_DATABASE_URL": new_database(postgres_url, "serving"),
             "GATEHOUSE_BROKER_URL": redis_url,
             "GATEHOUSE_PUBLIC_URL": f"http://127.0.0.1:{port}",
             **SECRETS,

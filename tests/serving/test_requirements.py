@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import free_port
+from tests.services import free_port, new_database
 from tests.serving.test_postgres_and_redis import answers
 from tests.serving.test_serve import REPOSITORY, environment
 from tests.serving.waiting import end, until
@@ -43,7 +43,9 @@ def starts(python: Path, folder: Path, **more: str) -> None:
         )
     try:
         # readiness asks for signs of life of web, worker and beat
-        until(lambda: answers(f"http://127.0.0.1:{port}/health/ready"), what="the portal answers", within=180)
+        ready = f"http://127.0.0.1:{port}/health/ready"
+        until(lambda: answers(ready) or process.poll() is not None, what="the portal answers", within=180)
+        assert process.poll() is None, log.read_text()[-4000:]
         until(lambda: "ready." in log.read_text(), what="the worker has its broker", within=60)
         process.terminate()
         assert process.wait(60) == 0
@@ -61,7 +63,8 @@ def test_base_is_enough_on_sqlite(alone: Path, tmp_path: Path) -> None:
 def test_server_is_enough_on_postgresql_and_redis(
     alone: Path, tmp_path: Path, postgres_url: str, redis_url: str
 ) -> None:
-    starts(alone, tmp_path, GATEHOUSE_DATABASE_URL=postgres_url, GATEHOUSE_BROKER_URL=redis_url)
+    database = new_database(postgres_url, "requirements")
+    starts(alone, tmp_path, GATEHOUSE_DATABASE_URL=database, GATEHOUSE_BROKER_URL=redis_url)
 
 
 def test_every_file_of_requirements_is_tried() -> None:
