@@ -49,7 +49,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.REQUEST_DENY_REFUSED: "{actor} could not deny {target}{said}",
     Verb.REQUEST_WITHDRAWN: "{actor} withdrew {target}",
     Verb.REQUEST_WITHDRAW_REFUSED: "{actor} could not withdraw {target}{said}",
-    Verb.REQUEST_LAPSED: "{target} lapsed{why}",
+    Verb.REQUEST_LAPSED: "{target} lapsed: {lapsed_because}",
     Verb.GRANT_SCHEDULED: "{target} is to give {entitlement}{beneficiary} later{starts_at}",
     Verb.GRANT_STARTED: "The start of {target} has come: {entitlement} is being given{beneficiary}",
     Verb.GRANT_ACTIVATED: "{target} is active: Airflow on {deployment} shows {entitlement}{beneficiary}",
@@ -235,6 +235,11 @@ def _variable(event: Columns, said: Mapping[str, Any]) -> str:
     return f"{key} on {deployment}" if key else event.target
 
 
+def _lapsed_because(event: Columns, said: Mapping[str, Any]) -> str:
+    """Early events have no reason: at that time a request lapsed only when nobody decided it."""
+    return _plain(said.get("why")) or "nobody decided it in time"
+
+
 def _first_problem(event: Columns, said: Mapping[str, Any]) -> str:
     problems = said.get("problems")
     return str(problems[0]) if problems else f"the first wrong event is {said.get('first_bad', 'not known')}"
@@ -242,6 +247,7 @@ def _first_problem(event: Columns, said: Mapping[str, Any]) -> str:
 
 SPECIAL = {
     "first_problem": _first_problem,
+    "lapsed_because": _lapsed_because,
     "actor": _actor,
     "variable": _variable,
     "duration": _duration,

@@ -103,7 +103,8 @@ def test_looks_while_grants_begin_and_end(airflow):
     done = threading.Event()
 
     def turn(number):
-        grant = grant_at_status("applying", entitlement="demo/role/Viewer" if number % 2 else "demo/role/User")
+        role = "Viewer" if number % 2 else "User"
+        grant = grant_at_status("applying", entitlement=f"demo/role/{role}", duration=HOUR)
         if number % 3:
             grants.hand_back(grant_id=grant.pk, by=employee)
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from portal.access.lapsing import NOT_IN_TIME
 from portal.audit.models import AuditEvent
 from portal.audit.record import canonical
 from portal.audit.sentences import CLAUSES, SENTENCES, SPECIAL, sentence
@@ -32,7 +33,7 @@ def test_every_sentence_can_be_said_with_nothing_but_the_columns(verb: Verb) -> 
 @pytest.mark.parametrize("verb", Verb)
 def test_refusals_and_failures_say_why(verb: Verb) -> None:
     words = said(verb, detail={"said": "the reason", "why": "the reason", "first_bad": "the reason"})
-    failed = verb.endswith(("_refused", "_failed", ".lost"))
+    failed = verb.endswith(("_refused", "_failed", ".lost", ".lapsed"))
     assert ("the reason" in words) == failed, words
 
 
@@ -62,6 +63,16 @@ def test_no_piece_is_there_that_no_sentence_uses() -> None:
             "employee could not approve REQ-12: You asked for this yourself.",
         ),
         (Verb.REQUEST_LAPSED, {"actor": "gatehouse"}, "REQ-12 lapsed: nobody decided it in time"),
+        (
+            Verb.REQUEST_LAPSED,
+            {"actor": "gatehouse", "detail": {"why": NOT_IN_TIME}},
+            "REQ-12 lapsed: Nobody decided it in time.",
+        ),
+        (
+            Verb.REQUEST_LAPSED,
+            {"actor": "gatehouse", "detail": {"why": "demo/role/Op is no longer offered."}},
+            "REQ-12 lapsed: demo/role/Op is no longer offered.",
+        ),
         (
             Verb.REQUEST_DENIED,
             {"detail": {"comment": "two\nlines"}},

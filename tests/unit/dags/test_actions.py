@@ -135,14 +135,14 @@ def test_an_action_the_catalogue_does_not_offer(cast, sales_report):
 
 
 def test_locked_parameters_reach_the_run(cast, sales_report):
-    sales_report.locked = {"dry_run": True}
+    Dag.objects.filter(pk=sales_report.pk).update(locked={"dry_run": True})
     assert actions.trigger(by=cast["colleague"], dag=sales_report, conf={"n": 1}).conf == {"n": 1, "dry_run": True}
     with pytest.raises(Invalid):
         actions.trigger(by=cast["colleague"], dag=sales_report, conf={"dry_run": False})
 
 
 def test_the_hourly_limit_counts_a_moving_hour(cast, sales_report):
-    sales_report.max_runs_per_hour = 2
+    Dag.objects.filter(pk=sales_report.pk).update(max_runs_per_hour=2)
     for _ in range(2):
         actions.trigger(by=cast["colleague"], dag=sales_report, conf={})
     with pytest.raises(Refused) as refusal:

@@ -68,7 +68,7 @@ def test_it_is_never_named_like_a_dag(airflow, deployment):
     assert operation.subject == "demo/variable/sales_report"
     event = AuditEvent.objects.get(verb=Verb.VARIABLE_CHANGE_REQUESTED)
     assert event.target == "demo/variable/sales_report"
-    assert sentence(event) == "tests asked to change the variable sales_report on demo: “quarter end”"
+    assert sentence(event) == "os:tests asked to change the variable sales_report on demo: “quarter end”"
 
 
 def postponed(airflow, deployment, **asked):
