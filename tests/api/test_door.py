@@ -201,7 +201,7 @@ def test_what_nobody_expected_has_a_reference_and_no_details(as_, monkeypatch, c
         raise ZeroDivisionError("secret of the inside")
 
     program = as_("employee")
-    monkeypatch.setattr("portal.api.endpoints.me.people.subjects_of", fall_over)
+    monkeypatch.setattr("portal.api.endpoints.me.people.groups_of", fall_over)
     problem = refused(program.get("/me"), 500, "internal_error")
     reference = problem["detail"].rstrip(".").split()[-1]
     assert "secret" not in json.dumps(problem)

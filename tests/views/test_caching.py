@@ -37,3 +37,4 @@ def test_static_files_are(client):
     response = client.get("/static/css/app.css")
     assert response.status_code == 200
     assert "no-store" not in response.headers.get("Cache-Control", "")
+    response.close()  # it streams the open file

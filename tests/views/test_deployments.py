@@ -90,7 +90,7 @@ def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
     page = Page(client_as("admin").get("/deployments"))
     assert "refuses Gatehouse's account" in page.text
     assert "demo was asked to sign in" in page.text
-    assert "Give the account its password back in Airflow" in page.text
+    assert "Restore the account's password in Airflow" in page.text
     assert 'data-count="deployment_list"' not in client_as("employee").get("/").content.decode()
     assert "refuses Gatehouse's account" in Page(client_as("employee").get("/")).text
 
