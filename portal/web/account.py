@@ -1,12 +1,27 @@
 """Signing in and out: allauth's views under the portal's addresses. Nothing else of allauth is reachable."""
 
+from typing import Any
+
 from allauth.account import views as allauth_views
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.http import HttpResponse
 from django.urls import path
 
 from accounts.guard import public
 
+
+class SignIn(allauth_views.LoginView):
+    """allauth's form, which answers 200 to whatever it refuses; after too many attempts this one answers 429."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, "too_many_login_attempts"):
+            response.status_code = 429
+        return response
+
+
 urlpatterns = [
-    path("login", public(allauth_views.login), name="account_login"),
+    path("login", public(SignIn.as_view()), name="account_login"),
     path("logout", public(allauth_views.logout), name="account_logout"),
     path("login/closed", public(allauth_views.account_inactive), name="account_inactive"),
 ]

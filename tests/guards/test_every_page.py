@@ -221,7 +221,7 @@ def test_without_signing_in_there_is_only_the_way_to_the_login(things, cast, cli
 
 @named(lambda page: not page.permission and page.get)
 def test_what_is_public_answers_everybody(things, client_as, name, page):
-    # no worker runs here, so Gatehouse is rightly not ready: it answers so, and in the same words to everybody
+    # no worker runs here, so Gatehouse is rightly not ready, and says so to everybody
     expected = (503,) if name == "health_ready" else (200, 302)
     for person in ["", "stranger"]:
         assert ask(client_as(person), name, page, things).status_code in expected
