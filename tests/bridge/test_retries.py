@@ -100,7 +100,7 @@ def test_waiting_for_a_place_counts(fake: FakeAirflow, make: Callable[..., Airfl
         patience.append(told["patience"])
         raise Lost(silent=True)
 
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later, sleep=time.sleep)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later, sleep=time.sleep, time=time.time)
     later, turn = 0.0, threading.Event()
     monkeypatch.setattr(http._wire, "send", send)
     monkeypatch.setattr("airflow_bridge.http.time", clock)

@@ -98,17 +98,20 @@ def test_what_is_not_as_it_should_be_is_put_right_or_said(bootstrap: Bootstrap, 
     user = bootstrap.admin.user(granter.username)
     assert user and user.roles == {granter.role, "Viewer"}
     if target.can("role_edits"):
-        assert f"gave the role {granter.role} can_create on Roles" in report.done
+        assert f"gave the role {granter.role} can_create on Roles, can_edit on Roles" in report.done
         assert report.wrong == []
     else:
-        assert report.wrong == ["the granter lacks can_create on Roles (to make the roles for access to single DAGs)"]
+        assert report.wrong == [
+            "the granter lacks can_create on Roles (to make the roles for access to single DAGs)",
+            "the granter lacks can_edit on Roles (to complete such a role when its making was broken off)",
+        ]
         return
 
     report = bootstrap(wanted, shrink=True)
     role = bootstrap.admin.role(granter.role)
     assert role
     if target.can("role_shrinking"):
-        assert report.done == [f"took can_create on Roles from the role {granter.role}"]
+        assert report.done == [f"took can_create on Roles, can_edit on Roles from the role {granter.role}"]
         assert role.permissions - {GIVEN_BY_AIRFLOW} == set(granter.permissions)
     else:
         assert report.done == []

@@ -99,6 +99,8 @@ def test_a_role_that_lost_something(airflow: Airflow, granter: Airflow) -> None:
     airflow.update_role(name, wanted - {("can_edit", f"DAG:{IDLE}")})
     with pytest.raises(Overruled, match=f"lacks can_edit on DAG:{IDLE}"):
         granter.ensure_dag_role(name, IDLE, wanted)
+    role = airflow.role(name)
+    assert role and ("can_edit", f"DAG:{IDLE}") not in role.permissions, "it is not edited"
 
 
 @pytest.mark.everywhere
@@ -107,11 +109,14 @@ def test_a_role_that_lost_something(airflow: Airflow, granter: Airflow) -> None:
 def test_a_role_that_somebody_made_in_advance(airflow: Airflow, granter: Airflow, level: str) -> None:
     """Its name can be known, and creating roles takes less than what such a role may permit."""
     name, wanted = unique("dag"), dag_permissions(IDLE, level)
-    airflow.create_role(name, wanted | {("can_edit", "Users"), ("can_edit", "DAGs")})
+    made = airflow.create_role(
+        name, wanted - {("can_read", "Task Logs")} | {("can_edit", "Users"), ("can_edit", "DAGs")}
+    )
     with pytest.raises(
         Conflict, match=f"role {name} .* permits more .*: can_edit on DAGs, can_edit on Users.*delete it"
     ):
         granter.ensure_dag_role(name, IDLE, wanted)
+    assert airflow.role(name) == made, "it is not edited"
 
 
 @pytest.mark.everywhere
@@ -138,7 +143,7 @@ def test_one_that_may_not_be_completed_is_said(
     create(airflow, username=maker, email=f"{maker}@example.com", password=maker, roles=[maker])
     airflow.create_role(name, [("can_read", f"DAG:{IDLE}")])
     with pytest.raises(
-        Rejected, match=f"role {name} .* was broken off: it lacks .*can_read on Website.*delete the role"
+        Rejected, match=f"role {name} .* was broken off: it lacks .*can_read on Website.*Delete the role"
     ):
         client(maker, maker).ensure_dag_role(name, IDLE, wanted)
 

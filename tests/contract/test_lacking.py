@@ -33,7 +33,7 @@ OTHERS: frozenset[Permission] = frozenset(
 @pytest.mark.needs("users")
 def test_the_granter_has_what_it_needs_and_no_more(granter: Airflow) -> None:
     assert granter.lacking(GRANTER) == frozenset()
-    more = {("can_delete", "Users"), ("can_edit", "Roles"), ("can_read", "DAGs"), ("can_read", "HITL Detail")}
+    more = {("can_delete", "Users"), ("can_delete", "Roles"), ("can_read", "DAGs"), ("can_read", "HITL Detail")}
     assert granter.lacking([*GRANTER, *more]) == more
 
 

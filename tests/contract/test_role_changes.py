@@ -115,11 +115,20 @@ def test_a_role_that_is_deleted_is_taken_from_everybody(airflow: Airflow, role: 
 
 @pytest.mark.everywhere
 @pytest.mark.separate
-def test_the_granter_changes_no_role(granter: Airflow, role: str) -> None:
+def test_the_granter_completes_roles_and_deletes_none(granter: Airflow, role: str) -> None:
+    assert granter.update_role(role, [READ, EDIT, RUNS]).permissions == {READ, EDIT, RUNS}
+    with pytest.raises(Forbidden, match="can_delete on Roles"):
+        granter.delete_role(role)
+    assert granter.role(role) is not None
+
+
+@pytest.mark.everywhere
+@pytest.mark.separate
+def test_the_runner_changes_no_role(runner: Airflow, role: str) -> None:
     for call in (
-        lambda: granter.update_role(role, [READ, EDIT, RUNS]),
-        lambda: granter.rename_role(role, unique("role")),
-        lambda: granter.delete_role(role),
+        lambda: runner.update_role(role, [READ, EDIT, RUNS]),
+        lambda: runner.rename_role(role, unique("role")),
+        lambda: runner.delete_role(role),
     ):
         with pytest.raises(Forbidden, match="on Roles"):
             call()

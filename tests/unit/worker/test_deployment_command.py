@@ -334,8 +334,7 @@ def test_what_is_printed_is_a_script(file, tmp_path):
     assert code == 0
     assert said == [
         "[roles][create][Gatehouse granter][Gatehouse runner]",
-        "[roles][add-perms][Gatehouse granter][--resource][Roles][--action][can_create][can_read]",
-        "[roles][add-perms][Gatehouse granter][--resource][Users][--action][can_create][can_edit][can_read]",
+        "[roles][add-perms][Gatehouse granter][--resource][Roles][Users][--action][can_create][can_edit][can_read]",
         "[users][create][--role][Gatehouse granter][--username][gatehouse-access]"
         "[--email][gatehouse-access@gatehouse.invalid][--firstname][Gatehouse][--lastname][Granter]",
         "gran'ter $1",
