@@ -6,7 +6,7 @@ policy under which it was granted still counts for as long as it is held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db.models import Q, QuerySet
 
@@ -14,6 +14,7 @@ from accounts.models import User
 from portal.access.models import AccessRequest, Grant
 from portal.access.states import LIVE
 from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Refused
 
@@ -49,9 +50,10 @@ def check_before_change(grant: Grant) -> None:
 def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessRequest]) -> None:
     """others: what was asked for, or what the grants held come from."""
     others = [other for other in others if other.entitlement_id != entitlement.pk]
-    against = _named_by(entitlement) if others else []
+    in_force = catalogue.policies_in_force() if others else {}  # read once, however much the person holds
+    against = _named_by(entitlement, in_force)
     for other in others:
-        if other.entitlement.key in against or entitlement.key in _named_by(other.entitlement, other):
+        if other.entitlement.key in against or entitlement.key in _named_by(other.entitlement, in_force, other):
             has = "has asked for" if other.status == AccessRequest.Status.PENDING else "has"
             raise Refused(
                 f"{person.username} {has} {other.entitlement.key}, which must not be combined with {entitlement.key}.",
@@ -59,10 +61,12 @@ def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessReque
             )
 
 
-def _named_by(entitlement: Entitlement, request: AccessRequest | None = None) -> list[str]:
+def _named_by(
+    entitlement: Entitlement, in_force: Mapping[str, PolicySpec], request: AccessRequest | None = None
+) -> list[str]:
     """The keys that its policy names in the catalogue in force; where it is offered no more, those of its request."""
     if entitlement.retired_at is None:
-        return catalogue.policy(entitlement.policy).conflicts_with
+        return in_force[entitlement.policy].conflicts_with if entitlement.policy in in_force else []
     return catalogue.policy(request.policy, request.policy_version).conflicts_with if request else []
 
 

@@ -102,3 +102,12 @@ def test_whoever_may_no_longer_hold_it_is_seen_as_things_are_now(catalogue, chan
     with pytest.raises(Refused) as refusal:
         holding.check_may_hold(grant)  # with the person and the entitlement as they were read before
     assert refusal.value.reason == reason
+
+
+def test_the_check_costs_no_more_queries_the_more_somebody_holds(
+    employee, separated_duties, django_assert_max_num_queries
+):
+    ask(employee, VIEW)
+    ask(employee, USER)
+    with django_assert_max_num_queries(3):  # what is offered, what the person asked for, the version in force
+        conflicts.check_not_asked_or_held(employee, offered.entitlement("demo/dag/sales_report/operate"))
