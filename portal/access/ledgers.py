@@ -107,7 +107,9 @@ def _made(told: Told) -> Columns:
     if "grant" in told.detail and not told.detail["grant"]:
         return {}
     said = {name: told.said(name) for name in ("entitlement", "beneficiary", "duration", "starts_at")}
-    empty = {"end_reason": "", "end_comment": "", "ended_by": "", "failure": "", "ends_at": "", "verified_at": ""}
+    empty = dict.fromkeys(
+        ("end_reason", "end_comment", "ended_by", "failure", "ends_at", "verified_at", "kept_for"), ""
+    )
     return {**said, **empty, "status": G.APPLYING.value, "deployment": told.event.deployment}
 
 
@@ -157,6 +159,7 @@ GRANTS = Ledger(
         "ends_at": lambda row: _moment(row.ends_at),
         "end_reason": lambda row: row.end_reason,
         "end_comment": lambda row: row.end_comment,
+        "kept_for": lambda row: row.kept_for,
         "ended_by": lambda row: row.ended_by.username if row.ended_by else "",
         "failure": lambda row: row.failure,
     },
@@ -180,7 +183,7 @@ GRANTS = Ledger(
         Verb.GRANT_CAME_BACK_LATE: nothing,
         Verb.GRANT_GONE_AGAIN: nothing,
         **{verb: _ending(reason) for reason, verb in grants.ENDS.items()},
-        Verb.GRANT_ENDED: lambda told: {"status": G.ENDED.value},
+        Verb.GRANT_ENDED: lambda told: {"status": G.ENDED.value, "kept_for": told.detail.get("kept_for", "")},
         Verb.GRANT_END_FAILED: nothing,
     },
     begins=frozenset({Verb.REQUEST_APPROVED, Verb.REQUEST_GRANTED_AT_ONCE}),

@@ -176,6 +176,9 @@ class Grant(models.Model):
     ended_at = models.DateTimeField(null=True, help_text="when Airflow confirmed that it is gone")
     end_reason = models.CharField(max_length=12, choices=EndReason, blank=True, default="")
     end_comment = models.TextField(blank=True, default="")
+    kept_for = models.TextField(
+        blank=True, default="", help_text="the other grants for which Airflow kept the role when this one ended"
+    )
     ended_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, null=True, related_name="grants_ended")
     end_read_at = models.DateTimeField(null=True, help_text="when its holder marked as read that somebody ended it")
     failure = models.TextField(blank=True, default="", help_text="why it could not be given, in words")

@@ -81,28 +81,30 @@ def confirm_active(grant: Grant, *, account: Account, operation: Operation, trai
     record(trail, Verb.GRANT_ACTIVATED, None, grant, operation, **times)
 
 
-def confirm_gone(grant: Grant, *, operation: Operation, trail: Trail) -> None:
-    """Airflow no longer shows the role, or another live grant requires it: what was to end has ended, and what could
-    not be given has failed."""
+def confirm_gone(grant: Grant, *, kept_for: list[Grant], operation: Operation, trail: Trail) -> None:
+    """Airflow no longer shows the role, or keeps it for the grants `kept_for`: what was to end has ended, and what
+    could not be given has failed."""
     now = clock.now()
     watched = looks.begin(now) if grant.sent_at else {"look_at": None}
     if grant.end_reason:
-        GRANT.move(grant, to=G.ENDED, ended_at=now, **watched)
-        record(trail, Verb.GRANT_ENDED, None, grant, operation, end_reason=grant.end_reason)
+        kept = ", ".join(other.ref for other in kept_for)
+        GRANT.move(grant, to=G.ENDED, ended_at=now, kept_for=kept, **watched)
+        detail = {"kept_for": kept} if kept else {}
+        record(trail, Verb.GRANT_ENDED, None, grant, operation, end_reason=grant.end_reason, **detail)
     else:
         GRANT.move(grant, to=G.FAILED, ended_at=now, **watched)
         _record_failure(trail, Verb.GRANT_FAILED, grant, operation)
 
 
-def leave_to_others(grant: Grant) -> bool:
-    """Whether other live grants require the role that this one gave. They have it from now on, also those that were
-    not given yet: when one of them fails, the role is taken away."""
+def leave_to_others(grant: Grant) -> list[Grant]:
+    """The other live grants that require the role that this one gave. They count as sent from now on, so that their
+    end takes the role away."""
     others = requiring.grants_of(grant.beneficiary, grant.deployment).filter(role=grant.role, status__in=REQUIRING)
     live = list(others.exclude(pk=grant.pk).order_by("pk").select_for_update(of=("self",)))
     for other in live:
         if other.sent_at is None:
             _note(other, Account(grant.airflow_user, grant.airflow_user_id))
-    return bool(live)
+    return live
 
 
 def give_up(grant: Grant, *, why: str, operation: Operation | None, trail: Trail) -> None:

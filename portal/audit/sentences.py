@@ -65,7 +65,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_HANDED_BACK: "{actor} handed {target} back, {entitlement}",
     Verb.GRANT_LEAVER: "{target} ends because its holder left: {entitlement}{beneficiary}{reason}",
     Verb.GRANT_NOT_ELIGIBLE: "{target} ends, its holder may no longer have it: {entitlement}{beneficiary}{reason}",
-    Verb.GRANT_ENDED: "{target} has ended: Airflow on {deployment} confirms it, {entitlement}{beneficiary}",
+    Verb.GRANT_ENDED: "{target} has ended, {entitlement}{beneficiary}: Airflow on {deployment} {role_now}",
     Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
     Verb.GRANT_MISSING: "Airflow on {deployment} lost {entitlement}{beneficiary} ({target}); it is given again",
     Verb.GRANT_GIVEN_AGAIN: "{target} was given again in Airflow on {deployment}: {entitlement}{beneficiary}",
@@ -240,6 +240,11 @@ def _lapsed_because(event: Columns, said: Mapping[str, Any]) -> str:
     return _plain(said.get("why")) or "nobody decided it in time"
 
 
+def _role_now(event: Columns, said: Mapping[str, Any]) -> str:
+    kept_for = _plain(said.get("kept_for"))
+    return f"keeps the role for {kept_for}" if kept_for else "no longer shows the role"
+
+
 def _first_problem(event: Columns, said: Mapping[str, Any]) -> str:
     problems = said.get("problems")
     return str(problems[0]) if problems else f"the first wrong event is {said.get('first_bad', 'not known')}"
@@ -248,6 +253,7 @@ def _first_problem(event: Columns, said: Mapping[str, Any]) -> str:
 SPECIAL = {
     "first_problem": _first_problem,
     "lapsed_because": _lapsed_because,
+    "role_now": _role_now,
     "actor": _actor,
     "variable": _variable,
     "duration": _duration,

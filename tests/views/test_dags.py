@@ -296,14 +296,14 @@ def test_who_paused_it_when_and_why_stands_beside_the_switch_and_in_the_list(cli
     client.post(f"{SALES}/pause", {"reason": "bad numbers <b>"})
     work_off()
     for address, words in (
-        (SALES, "Paused for colleague today,"),
+        (SALES, "Paused by colleague today,"),
         ("/dags", "Paused by colleague just now"),
     ):
         text = Page(client.get(address)).text
-        assert words in text and "bad numbers <b>" in text
+        assert words in text and "“bad numbers <b>”" in text and "”." not in text
     client.post(f"{SALES}/unpause", {"reason": "numbers are right"})
     work_off()
-    assert "Unpaused for colleague today," in Page(client.get(SALES)).text
+    assert "Unpaused by colleague today," in Page(client.get(SALES)).text
     assert "numbers are right" in Page(client.get(SALES)).text
 
     airflow.state.dags["sales_report"].paused = True  # by somebody in Airflow

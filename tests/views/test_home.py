@@ -63,7 +63,7 @@ def test_only_dags_one_may_run_at_once_have_a_run_button(client_as):
     assert "/dags/demo/payroll_close" not in page.links
     page = Page(client_as("employee").get("/"))
     assert "/dags/demo/sales_report" not in page.links
-    assert "an approval first" in page.text
+    assert "an approval, which cannot be asked for here yet" in page.text
 
 
 def test_who_oversees_sees_the_trail_and_the_deployments_first(client_as):
@@ -102,4 +102,4 @@ def test_handing_back_asks_once_and_everywhere_the_same(client_as):
         html = client.get(address).content.decode()
         ask = html.partition(f'action="/grants/{held.ref}/hand-back"')[0].rpartition("<details")[2]
         assert 'class="ask"' in ask and "</details>" not in ask, address
-        assert "is taken away in Airflow at once. You can ask again when you need it." in html
+        assert "Gatehouse takes the role away in Airflow, unless other access of yours needs it. You can ask again" in html

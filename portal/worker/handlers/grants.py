@@ -106,13 +106,15 @@ class RevokeRole:
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         grant = load(operation, *self.statuses, locked=True)
-        if grant.role in done.after["roles"] and not outcomes.leave_to_others(grant):
+        shown_still = grant.role in done.after["roles"]
+        kept_for = outcomes.leave_to_others(grant) if shown_still else []
+        if shown_still and not kept_for:
             raise NotYet(f"Airflow still shows {grant.role}, which no other grant requires any more.", retry_in=1)
         record_change(operation, grant, done, trail)
-        self.confirm(operation, grant, done, trail)
+        self.confirm(operation, grant, done, kept_for, trail)
 
-    def confirm(self, operation: Operation, grant: Grant, done: Done, trail: Trail) -> None:
-        outcomes.confirm_gone(grant, operation=operation, trail=trail)
+    def confirm(self, operation: Operation, grant: Grant, done: Done, kept_for: list[Grant], trail: Trail) -> None:
+        outcomes.confirm_gone(grant, kept_for=kept_for, operation=operation, trail=trail)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         raise AssertionError("taking a role away is never given up")
@@ -123,7 +125,7 @@ class RemoveAgain(RevokeRole):
 
     statuses = (G.ENDED, G.FAILED)
 
-    def confirm(self, operation: Operation, grant: Grant, done: Done, trail: Trail) -> None:
+    def confirm(self, operation: Operation, grant: Grant, done: Done, kept_for: list[Grant], trail: Trail) -> None:
         changed = done.before != done.after
         outcomes.confirm_taken_again(grant, changed=changed, operation=operation, trail=trail)
 

@@ -155,7 +155,7 @@ def test_the_line_from_asked_to_gone(cast):
     assert line(grant.request)[-1] == ("Being taken away in Airflow", "now")
     grant.refresh_from_db()
     with recording() as trail:
-        outcomes.confirm_gone(grant, operation=operation, trail=trail)
+        outcomes.confirm_gone(grant, kept_for=[], operation=operation, trail=trail)
     assert line(grant.request)[-1] == ("Handed back; Airflow confirms that it is gone", "done")
 
 

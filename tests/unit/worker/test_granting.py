@@ -12,8 +12,11 @@ from django.utils import timezone
 from airflow_bridge import PasswordAuth, connect, dag_permissions
 from portal.access import grants
 from portal.access.models import Grant
+from portal.access.timeline import timeline
 from portal.audit.models import AuditEvent
+from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
+from portal.audit.verify import verify
 from portal.catalogue.models import AirflowAccount, Deployment
 from portal.errors import Conflict
 from portal.operations import outbox
@@ -178,12 +181,17 @@ def test_overlapping_grants_of_one_role_end_with_the_later(airflow, cast):
         first.refresh_from_db()
         assert first.status == "ended"
         assert roles(airflow) == ["User"]
+        assert timeline(first.request)[-1].title.endswith(f"; the role stays in Airflow for {second.ref}")
+        said = f"{first.ref} has ended, demo/role/User for employee: Airflow on demo keeps the role for {second.ref}"
+        assert sentence(AuditEvent.objects.get(verb=Verb.GRANT_ENDED)) == said
     with time_machine.travel(second.ends_at + timedelta(seconds=1), tick=False):
         grants.expire_due()
         factories.work_off()
     second.refresh_from_db()
     assert second.status == "ended"
     assert roles(airflow) == []
+    assert timeline(second.request)[-1].title.endswith("; Airflow confirms that it is gone")
+    assert verify().ok
 
 
 def test_access_to_one_dag_is_a_role_created_once_and_complete(airflow, cast):
