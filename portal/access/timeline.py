@@ -160,8 +160,8 @@ def _ended(grant: Grant) -> list[Step]:
             return [
                 Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
             ]
-        proof = f"the role stays in Airflow for {grant.kept_for}" if grant.kept_for else "Airflow confirms that it is gone"
-        title = f"{how}; {proof}"
+        kept = f"the role stays in Airflow for {grant.kept_for}" if grant.kept_for else ""
+        title = f"{how}; {kept or 'Airflow confirms that it is gone'}"
         over = Step(title, "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
         return [over, *_came_back(grant)]
     if grant.status == G.ENDING and not grant.end_reason:
