@@ -46,7 +46,7 @@ def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Gran
         status=G.SCHEDULED if later else G.APPLYING,
         duration=duration,
         starts_at=request.starts_at,
-        apply_by=None if later else _apply_by(request),
+        apply_by=None if later else _apply_by(request, since=clock.now()),
         **_names(request.entitlement),
     )
     if later:
@@ -69,7 +69,9 @@ def _start(grant_id: int) -> None:
             grant = locked(grant_id)
             holding.check_may_hold(grant)
             names = _names(grant.entitlement)  # nothing was given yet: it gives what is offered now
-            GRANT.move(grant, to=G.APPLYING, apply_by=_apply_by(grant.request), **names)
+            assert grant.starts_at is not None
+            # from its start, not from now: after an outage of Gatehouse it is given up, not given days late
+            GRANT.move(grant, to=G.APPLYING, apply_by=_apply_by(grant.request, since=grant.starts_at), **names)
             put(Operation.Kind.GRANT_ROLE, grant, by=None)
             record(trail, Verb.GRANT_STARTED, None, grant)
     except Refused as refusal:
@@ -154,7 +156,7 @@ def retry(*, grant_id: int, by: User) -> Grant:
                 "failure": "",
                 "ended_at": None,
                 "look_at": None,
-                "apply_by": _apply_by(grant.request),
+                "apply_by": _apply_by(grant.request, since=clock.now()),
             }
             GRANT.move(grant, to=G.APPLYING, **again)
             put(Operation.Kind.GRANT_ROLE, grant, by=by)
@@ -175,8 +177,8 @@ def _names(entitlement: Entitlement) -> dict[str, Any]:
     return {column: getattr(entitlement, column) for column in columns}
 
 
-def _apply_by(request: AccessRequest) -> datetime:
-    return clock.now() + catalogue.policy(request.policy, request.policy_version).apply_within
+def _apply_by(request: AccessRequest, *, since: datetime) -> datetime:
+    return since + catalogue.policy(request.policy, request.policy_version).apply_within
 
 
 def _check_can_end(grant: Grant) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from portal.access.models import Grant
@@ -19,8 +19,12 @@ def grants_of(person: User, deployment: Deployment) -> QuerySet[Grant]:
 
 
 def roles_of(person: User, deployment: Deployment) -> tuple[frozenset[str], frozenset[str]]:
-    """(roles that live grants require, roles of grants that are being taken away) of a person on one Airflow."""
-    rows = grants_of(person, deployment).filter(status__in=[*REQUIRING, G.ENDING]).values_list("status", "role")
+    """(roles that live grants require, roles of grants that are being taken away) of a person on one Airflow.
+
+    A grant that ends before anything was sent to Airflow gave nothing: the person may hold its role by other means.
+    """
+    counting = Q(status__in=REQUIRING) | Q(status=G.ENDING, sent_at__isnull=False)
+    rows = grants_of(person, deployment).filter(counting).values_list("status", "role")
     required = frozenset(role for status, role in rows if status in REQUIRING)
     return required, frozenset(role for status, role in rows if status == G.ENDING)
 

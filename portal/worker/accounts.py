@@ -28,13 +28,14 @@ def find(person: User, deployment: Deployment, airflow: Airflow) -> AirflowUser 
     if link is not None:
         user = airflow.find_user(username=link.username, email=person.email, id=link.airflow_id)
         if user is not None:
+            _check_theirs(person, deployment, user)  # first: the id of somebody else's account must not be kept
             _keep(link, user)
             return user
         link.delete()  # deleted in Airflow: look again
     user = airflow.find_user(username=person.username, email=person.email)
     if user is None:
         return None
-    check_theirs(person, deployment, user)
+    _check_theirs(person, deployment, user)
     _link(person, deployment, user, Verb.ACCOUNT_MATCHED)
     return user
 
@@ -47,7 +48,7 @@ def find_given(grant: Grant, airflow: Airflow) -> AirflowUser | None:
     person, known = grant.beneficiary, grant.airflow_user_id
     name = grant.airflow_user or person.username
     user = airflow.find_user(username=name, email=person.email, id=known)
-    if user is None or _is_theirs(person, user):
+    if user is None or is_theirs(person, user):
         return user
     if known and user.id:
         return user if user.id == known else None
@@ -75,25 +76,24 @@ def _keep(link: AirflowAccount, user: AirflowUser) -> None:
             trail.add(Verb.ACCOUNT_RENAMED, by=None, target=link.person.username, deployment=where, detail=detail)
 
 
-def check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> None:
+def _check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> None:
     """Raise GivenUp unless both sides know the same e-mail address: a name alone, also one found before, may be
     somebody else's by now."""
-    if not _is_theirs(person, user):
+    if not is_theirs(person, user):
         raise GivenUp(
             f"Airflow on {deployment.name} has an account “{user.username}” with another e-mail address than "
             f"{person.username} has here. Make the two agree, then an admin can try again."
         )
 
 
-def _is_theirs(person: User, user: AirflowUser) -> bool:
+def is_theirs(person: User, user: AirflowUser) -> bool:
+    """Whether both sides know the same e-mail address."""
     return bool(person.email) and fold(person.email) == fold(user.email)
 
 
-def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozenset[str]) -> AirflowUser:
-    """A local Airflow account with these roles (at least one) and a password nobody knows.
-
-    Raises NotYet where the deployment creates none and the person must sign in there first.
-    """
+def check_can_create(person: User, deployment: Deployment) -> None:
+    """Raises NotYet where the deployment creates no accounts and the person must sign in there first, GivenUp where
+    the person has no e-mail address."""
     if deployment.create_users != Deployment.CreateUsers.LOCAL:
         raise NotYet(
             f"{person.username} has no account in Airflow on {deployment.name} yet. "
@@ -102,6 +102,11 @@ def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozen
         )
     if not person.email:
         raise GivenUp(f"{person.username} has no e-mail address here, and Airflow needs one for an account.")
+
+
+def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozenset[str]) -> AirflowUser:
+    """Make a local Airflow account with these roles (at least one) and a password nobody knows; `check_can_create`
+    comes before. Raises NotYet where Airflow has an account of this name or e-mail address by now."""
     try:
         user = airflow.create_user(
             username=person.username,

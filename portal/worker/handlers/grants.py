@@ -135,11 +135,11 @@ def give(operation: Operation, grant: Grant, airflow: Airflow) -> Done:
     person, deployment = grant.beneficiary, operation.deployment
     user = accounts.find(person, deployment, airflow)
     if user is None:
+        accounts.check_can_create(person, deployment)  # first: where nothing can be sent, nothing is noted as sent
         _about_to_send(grant, Account(person.username))
         outbox.keep(operation)
         user = accounts.create(person, deployment, airflow, frozenset({grant.role}))
         return proved(grant, shown(None), user, giving=True)
-    accounts.check_theirs(person, deployment, user)
     check_may_touch(grant, user, giving=True)
     if not user.active:
         raise NotYet(

@@ -118,6 +118,7 @@ def test_somebody_elses_account_of_the_same_name_is_never_given_anything(airflow
 
 def test_a_name_found_before_that_is_somebody_elses_by_now_is_given_nothing(airflow, cast):
     factories.grant_at_status("ended")
+    known = AirflowAccount.objects.get().airflow_id
     del airflow.state.users["employee"]
     airflow.add_user("employee", email="someone.else@example.com", roles=["Public"])
     again = factories.grant_at_status("applying")
@@ -125,6 +126,7 @@ def test_a_name_found_before_that_is_somebody_elses_by_now_is_given_nothing(airf
     again.refresh_from_db()
     assert again.status == "failed" and "another e-mail address" in again.failure
     assert roles(airflow) == ["Public"]
+    assert AirflowAccount.objects.get().airflow_id == known, "the other account's id is not taken for the person's"
 
 
 def test_a_name_without_an_email_on_either_side_proves_nothing(airflow, cast):

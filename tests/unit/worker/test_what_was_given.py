@@ -139,6 +139,31 @@ def test_a_failed_grant_that_is_tried_again_is_given(member, cast):
     assert fresh(grant).status == "active" and "User" in member.roles_of("employee")
 
 
+def test_a_grant_that_ends_before_it_was_sent_takes_away_nothing_held_by_other_means(member, cast):
+    """Its own removal comes first as a rule; here another change of the person's roles does."""
+    member.state.users["employee"].roles.append("User")
+    ending = factories.grant_at_status("applying")
+    other = factories.grant_at_status("applying", entitlement="demo/role/Viewer")
+    grants.hand_back(grant_id=ending.pk, by=cast["employee"])
+    assert fresh(ending).sent_at is None
+    carry_out(operations_of(other, "grant_role").get())
+    assert fresh(other).status == "active"
+    assert member.roles_of("employee") == {"Public", "User", "Viewer"}
+
+
+@pytest.mark.parametrize("lacking", ["an account", "an e-mail address"])
+def test_where_no_account_can_be_made_nothing_counts_as_sent(airflow, cast, lacking):
+    if lacking == "an account":
+        Deployment.objects.update(create_users="never")
+    else:
+        User.objects.filter(pk=cast["employee"].pk).update(email="")
+    grant = factories.grant_at_status("applying")
+    work_on()
+    assert fresh(grant).status == ("applying" if lacking == "an account" else "failed")
+    assert fresh(grant).sent_at is None
+    assert not operations_of(grant, "revoke_role").exists()
+
+
 # --- right before the change -----------------------------------------------------------------------------------------
 def leave(cast):
     User.objects.filter(pk=cast["employee"].pk).update(is_active=False)
@@ -208,6 +233,17 @@ def test_what_could_not_be_given_in_time_is_given_up(member, cast, airflow_is_ba
     assert "could not be given within 1 hour" in fresh(grant).failure
     assert member.roles_of("employee") == {"Public"}
     assert not Operation.objects.filter(status__in=["queued", "running"]).exists()
+
+
+@pytest.mark.parametrize(("late", "status"), [(timedelta(minutes=59), "active"), (48 * HOURS, "failed")])
+def test_what_starts_later_is_given_in_time_after_its_start_or_never(member, cast, late, status):
+    """After an outage of Gatehouse itself."""
+    grant = factories.grant_at_status("scheduled", starts_in=HOURS)
+    with time_machine.travel(grant.starts_at + late, tick=False):
+        assert grants.start_due() == 1
+        work_on()
+    assert fresh(grant).status == status
+    assert ("User" in member.roles_of("employee")) == (status == "active")
 
 
 def test_what_waits_in_time_is_not_given_up(member, cast):
@@ -326,7 +362,7 @@ def test_what_is_taken_away_is_what_was_given(member, cast):
 def test_a_scheduled_grant_gives_what_is_offered_when_it_starts(member, cast):
     grant = factories.grant_at_status("scheduled", starts_in=HOURS)
     Entitlement.objects.filter(pk=grant.entitlement_id).update(role="Op")
-    with time_machine.travel(timezone.now() + 2 * HOURS, tick=False):
+    with time_machine.travel(grant.starts_at, tick=False):
         grants.start_due()
         work_on()
     assert fresh(grant).role == "Op" and "Op" in member.roles_of("employee")
