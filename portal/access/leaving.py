@@ -6,6 +6,7 @@ Airflow has. What was scheduled never starts.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -104,6 +105,7 @@ def _held(person: User) -> list[Grant]:
 def _end_grants(person: User, *, by: Actor) -> list[str]:
     ended = []
     for grant in _held(person):
-        grants.end(grant_id=grant.pk, reason=Grant.EndReason.LEAVER, by=by)
-        ended.append(grant.ref)
+        with suppress(Conflict):  # it ended by itself meanwhile: no reason to keep the person
+            grants.end(grant_id=grant.pk, reason=Grant.EndReason.LEAVER, by=by)
+            ended.append(grant.ref)
     return ended

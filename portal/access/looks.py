@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 
 from portal import clock
 from portal.access import grant_changes, requiring
@@ -67,10 +67,13 @@ def postpone(grant: Grant, *, by: timedelta) -> None:
 
 
 def look(grant_id: int, seen: Seen) -> None:
-    """Compare what Airflow showed with what the grant says, and do what follows from it."""
+    """Compare what Airflow showed with what the grant says, and do what follows from it.
+
+    Whatever changes a grant sets its next look to a later time: an answer from before that is older than the grant.
+    """
     with recording() as trail:
         grant = grant_changes.locked(grant_id)
-        if grant.look_at is None or _has_moved(grant, seen):
+        if grant.look_at is None or grant.look_at > seen.asked_at:
             return
         if grant.status == G.ACTIVE:
             columns = _look_at_live(grant, seen, trail)
@@ -78,22 +81,20 @@ def look(grant_id: int, seen: Seen) -> None:
             columns = _look_at_ended(grant, seen, trail)
         else:
             return
-        Grant.objects.filter(pk=grant.pk).update(**{"looks": grant.looks + 1, **_next(grant), **columns})
-
-
-def _has_moved(grant: Grant, seen: Seen) -> bool:
-    """Whether it changed after Airflow was asked: what was seen may be older than that."""
-    return any(moment is not None and moment >= seen.asked_at for moment in (grant.verified_at, grant.ended_at))
+        Grant.objects.filter(pk=grant.pk).update(**{**_next(grant), **columns})
 
 
 def _next(grant: Grant) -> dict[str, Any]:
+    """The columns after a look. Looks are counted as far as the gaps between them differ, so that the count stays
+    small."""
     now, live = clock.now(), grant.status == G.ACTIVE
     gaps = LIVE_AFTER if live else ENDED_AFTER
-    if grant.looks + 1 < len(gaps):
-        return {"look_at": now + timedelta(seconds=gaps[grant.looks + 1])}
+    looks = min(grant.looks + 1, len(gaps))
+    if looks < len(gaps):
+        return {"looks": looks, "look_at": now + timedelta(seconds=gaps[looks])}
     if not live and grant.ended_at and now - grant.ended_at > ENDED_FOR:
-        return {"look_at": None}
-    return {"look_at": now + (LIVE_EVERY if live else ENDED_EVERY)}
+        return {"looks": looks, "look_at": None}
+    return {"looks": looks, "look_at": now + (LIVE_EVERY if live else ENDED_EVERY)}
 
 
 # --- live ------------------------------------------------------------------------------------------------------------
@@ -105,8 +106,8 @@ def _look_at_live(grant: Grant, seen: Seen, trail: Trail) -> dict[str, Any]:
         return columns | _look_at_account(grant, seen, trail) | _found_again(grant, trail)
     if grant.left_at is not None:
         return columns
-    if _is_worked_on(grant):
-        return columns | {"look_at": clock.now() + SOON}
+    if (since := _worked_on_since(grant)) is not None:
+        return columns | {"look_at": _soon(since)}
     if grant.given_again >= MOST:
         return columns | leave_to_admins(grant, trail)
     grant_changes.put(Operation.Kind.RESTORE_ROLE, grant, by=None)
@@ -144,7 +145,7 @@ def leave_to_admins(grant: Grant, trail: Trail, *, why: str = "") -> dict[str, A
 # --- ended -----------------------------------------------------------------------------------------------------------
 def _look_at_ended(grant: Grant, seen: Seen, trail: Trail) -> dict[str, Any]:
     if not seen.shows(grant.role):
-        if grant.back_since is not None and not _is_worked_on(grant):
+        if grant.back_since is not None and _worked_on_since(grant) is None:
             _say(trail, Verb.GRANT_GONE_AGAIN, grant)
             return {"back_since": None}
         return {}
@@ -153,10 +154,10 @@ def _look_at_ended(grant: Grant, seen: Seen, trail: Trail) -> dict[str, Any]:
         return {"back_since": None}
     if others.filter(ended_at__gt=grant.ended_at, look_at__isnull=False).exists():
         return {"back_since": None, "look_at": None}  # the last one to end is the one to look at
-    if others.filter(status=G.ENDING).exists() or others.filter(ended_at__gte=seen.asked_at).exists():
+    if others.filter(ended_at__gte=seen.asked_at).exists():
         return {"look_at": clock.now() + SOON}
-    if _is_worked_on(grant):
-        return {"look_at": clock.now() + SOON}
+    if (since := _worked_on_since(grant, *others.filter(status=G.ENDING))) is not None:
+        return {"look_at": _soon(since)}
     now = clock.now()
     if grant.ended_at and now - grant.ended_at <= COMES_BACK:
         grant_changes.put(Operation.Kind.REMOVE_AGAIN, grant, by=None)
@@ -168,8 +169,16 @@ def _look_at_ended(grant: Grant, seen: Seen, trail: Trail) -> dict[str, Any]:
     return {}
 
 
-def _is_worked_on(grant: Grant) -> bool:
-    return operations.of_subject(grant.ref).filter(status__in=operations.OPEN).exists()
+def _worked_on_since(*grants: Grant) -> datetime | None:
+    """When the oldest open operation for any of these was put; None where there is none."""
+    rows = Operation.objects.filter(subject__in=[grant.ref for grant in grants], status__in=operations.OPEN)
+    return rows.aggregate(since=Min("created_at"))["since"]
+
+
+def _soon(since: datetime) -> datetime:
+    """When to look again at what an operation that waits `since` is about to change: ever later the longer it waits."""
+    now = clock.now()
+    return now + min(LIVE_EVERY, max(SOON, (now - since) / 2))
 
 
 def _say(

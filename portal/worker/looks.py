@@ -64,4 +64,6 @@ def _ask(grant: Grant, through: Deployment) -> looks.Seen:
     user = accounts.find_given(grant, client(through, "granter"))
     if user is None:
         return looks.Seen(asked_at, None)
-    return looks.Seen(asked_at, user.roles, usable=user.active, name=user.username, id=user.id)
+    # the id of an account that only has the right name may be somebody else's: it is not learnt
+    known = user.id if accounts.is_theirs(grant.beneficiary, user) else ""
+    return looks.Seen(asked_at, user.roles, usable=user.active, name=user.username, id=known)

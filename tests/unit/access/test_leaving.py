@@ -7,6 +7,7 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts import tokens
 from accounts.models import Token, User
@@ -81,6 +82,30 @@ def test_everything_ends_with_words_and_events(airflow, employed, client_as):
     work_off()
     assert airflow.roles_of("employee") == set()
     assert live_grants() == []
+
+
+def test_a_grant_that_ends_at_this_very_moment_keeps_nobody_here(employed):
+    """Another worker ends it after the list of what the person holds was read."""
+    active, scheduled = Grant.objects.order_by("pk")
+    ended = []
+
+    def end_first(execute, sql, params, many, context):
+        if not ended and sql.startswith("SELECT") and '"access_grant"."id" = %s' in sql:
+            ended.append(scheduled.ref)
+            now = factories.timezone.now()
+            Grant.objects.filter(pk=scheduled.pk).update(status="ended", end_reason="revoked", ended_at=now)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(end_first):
+        run("deactivate", "employee")
+    assert ended == [scheduled.ref]
+    assert not person("employee").is_active
+    assert [(g.status, g.end_reason) for g in Grant.objects.order_by("pk")] == [
+        ("ending", "leaver"),
+        ("ended", "revoked"),
+    ]
+    [event] = AuditEvent.objects.filter(verb=Verb.PERSON_DEACTIVATED)
+    assert json.loads(event.payload)["detail"]["grants"] == [active.ref]
 
 
 def test_taken_back_nothing_that_ended_is_there_again(employed, client_as):

@@ -125,6 +125,33 @@ def test_an_airflow_that_is_away_is_asked_later(member, active, clock):
     assert fresh(active).look_at > timezone.now()
 
 
+@pytest.mark.parametrize("waiting", ["restore_role", "remove_again"])
+def test_what_waits_for_an_operation_is_looked_at_less_and_less_often(member, active, clock, cast, waiting):
+    if waiting == "restore_role":
+        take(member, "User")
+    else:
+        grants.hand_back(grant_id=active.pk, by=cast["employee"])
+        factories.work_off()
+        give(member, "User")
+    begun, count = timezone.now(), 0
+    while timezone.now() < begun + 7200 * SECONDS:
+        clock(fresh(active).look_at - timezone.now())
+        look_at_due()
+        count += 1
+    assert Operation.objects.get(kind=waiting).status == "queued"
+    assert 5 < count < 40
+
+
+@pytest.mark.parametrize("name", ["active", "ended"])
+def test_the_count_of_looks_stays_small(member, clock, request, name):
+    """The column holds 32767 at most."""
+    grant = request.getfixturevalue(name)
+    for _ in range(10):
+        clock(fresh(grant).look_at - timezone.now())
+        look()
+    assert fresh(grant).looks <= len(looks.ENDED_AFTER)
+
+
 # --- live ------------------------------------------------------------------------------------------------------------
 def test_a_role_taken_away_by_hand_is_given_again(member, active, clock):
     take(member, "User")
@@ -223,6 +250,19 @@ def test_what_was_seen_before_the_grant_was_given_says_nothing(member, active):
     assert not Operation.objects.filter(kind="restore_role").exists()
 
 
+def test_an_answer_from_before_a_later_look_says_nothing(member, active, clock):
+    """Two workers asked; the slower one's answer is of before the role was given again."""
+    take(member, "User")
+    clock(11)
+    slow = looks.Seen(timezone.now(), frozenset({"Public"}))
+    clock(1)
+    look()
+    looks.look(active.pk, slow)
+    assert fresh(active).given_again == 1 and fresh(active).missing_since is None
+    assert verbs().count(Verb.GRANT_MISSING) == 1
+    assert not Operation.objects.filter(status="queued").exists()
+
+
 def test_an_account_that_is_deactivated_is_said_once(member, active, clock):
     member.state.users["employee"].active = False
     for _ in range(3):
@@ -241,6 +281,14 @@ def test_the_id_of_an_account_is_learnt_by_looking(member, active, clock):
     clock(11)
     look()
     assert fresh(active).airflow_user_id == member.state.users["employee"].created_on
+
+
+def test_the_id_of_an_account_that_is_somebody_elses_by_now_is_not_learnt(member, active, clock):
+    Grant.objects.update(airflow_user_id="")
+    member.state.users["employee"].email = "someone.else@example.com"
+    clock(11)
+    look()
+    assert fresh(active).airflow_user_id == ""
 
 
 # --- ended -----------------------------------------------------------------------------------------------------------
