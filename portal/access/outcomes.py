@@ -89,8 +89,7 @@ def confirm_gone(grant: Grant, *, kept_for: list[Grant], operation: Operation, t
     if grant.end_reason:
         kept = ", ".join(other.ref for other in kept_for)
         GRANT.move(grant, to=G.ENDED, ended_at=now, kept_for=kept, **watched)
-        detail = {"kept_for": kept} if kept else {}
-        record(trail, Verb.GRANT_ENDED, None, grant, operation, end_reason=grant.end_reason, **detail)
+        record(trail, Verb.GRANT_ENDED, None, grant, operation, end_reason=grant.end_reason, kept_for=kept)
     else:
         GRANT.move(grant, to=G.FAILED, ended_at=now, **watched)
         _record_failure(trail, Verb.GRANT_FAILED, grant, operation)
