@@ -54,10 +54,10 @@ def lapse_of(person: User, *, by: Actor | None, trail: Trail) -> list[str]:
 
 def lapse_of_leavers() -> int:
     """End the pending requests of people who cannot sign in any more, however that came about; of how many."""
-    gone = User.objects.filter(is_active=False).filter(
-        Q(requests_made__status=R.PENDING) | Q(requests_received__status=R.PENDING)
-    )
-    return due.each(gone.distinct().order_by("pk").values_list("pk", flat=True)[:50], _left)
+    pending = AccessRequest.objects.filter(status=R.PENDING)  # not joined: that would pair made with received ones
+    concerned = Q(pk__in=pending.values("requester")) | Q(pk__in=pending.values("beneficiary"))
+    gone = User.objects.filter(concerned, is_active=False)
+    return due.each(gone.order_by("pk").values_list("pk", flat=True)[:50], _left)
 
 
 def _left(person_id: int) -> None:

@@ -1,7 +1,6 @@
 """Carrying operations out: claim, do it in Airflow outside any transaction, read back, settle with its events.
 
 Whatever happens in between (a killed worker, a lost answer, a restart of the database), the operation is tried again
-from portal import clock, heartbeat
 from the start, and a handler that finds its work done records that and goes on: nothing is lost, nothing done twice.
 """
 
@@ -9,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from airflow_bridge import (
     BridgeError,
@@ -25,14 +26,13 @@ from airflow_bridge import (
     Unsupported,
 )
 from portal import clock, heartbeat
-from portal.audit.models import AuditEvent
-from portal.audit.record import recording
+from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
 from portal.errors import Conflict
 from portal.operations import outbox, queries
 from portal.operations.models import Operation
-from portal.worker import health
+from portal.worker import alarms, health
 from portal.worker.handlers import Done, GivenUp, Handler, NotNeeded, NotYet, record
 from portal.worker.handlers.dags import SetPaused, TriggerRun
 from portal.worker.handlers.grants import GrantRole, RemoveAgain, RestoreRole, RevokeRole
@@ -52,7 +52,6 @@ HANDLERS: dict[str, Handler] = {
 }
 LONGEST_WAIT = 300.0  # seconds between two attempts
 LONGEST_OUTAGE = 30.0  # the same after what is not the operation's fault: it goes on soon after that is over
-ALARM_AFTER = 6  # failures after which a removal that does not succeed becomes an event of its own
 FINAL = (GivenUp, Rejected, NotFound, Unsupported)
 
 
@@ -67,7 +66,8 @@ def run(operation_id: int) -> None:
 
 
 def carry_out(operation: Operation) -> None:
-    """Try an operation that this process has claimed, once. Raises DatabaseError alone."""
+    """Try an operation that this process has claimed, once. Where its lease was lost meanwhile, nothing is settled:
+    whoever has it now does that. Raises what the database raises, and nothing else."""
     handler = HANDLERS[operation.kind]
     try:
         if handler.overtaken and (later := queries.later(operation)) is not None:
@@ -77,7 +77,7 @@ def carry_out(operation: Operation) -> None:
         _settle(operation, handler, done)
     except NotNeeded as error:
         _cancel(operation, str(error))
-    except Conflict as error:  # the lease was lost: whoever has it now settles it
+    except Conflict as error:  # the lease was lost
         log.info("%s: %s", operation.ref, error)
     except FINAL as error:
         _give_up_or_wait(operation, handler, str(error))
@@ -95,7 +95,7 @@ def carry_out(operation: Operation) -> None:
         _wait(operation, handler, str(error), 0.0, counts=False)  # as soon as the account is let in again
     except BridgeError as error:
         _wait(operation, handler, str(error), error.retry_after)
-    except OperationalError as error:  # of the database, not of the operation
+    except (OperationalError, InterfaceError) as error:  # of the database, not of the operation
         log.warning("%s: the database does not answer: %s", operation.ref, error)
         connection.close()
         _wait(operation, handler, "Gatehouse's database did not answer.", None, counts=False)
@@ -110,6 +110,16 @@ def _settle(operation: Operation, handler: Handler, done: Done) -> None:
         outbox.succeed(operation, before=done.before, after=done.after)
 
 
+@contextmanager
+def _settling(operation: Operation) -> Iterator[Trail]:
+    """The transaction that settles what did not succeed, or gives it back. Nothing is done where the lease was lost."""
+    try:
+        with recording() as trail:
+            yield trail
+    except Conflict as error:
+        log.info("%s: %s", operation.ref, error)
+
+
 def _leave_out(operation: Operation, verb: Verb, later: Operation) -> None:
     """A lane runs one at a time but not in order: what was tried in vain must not undo what was asked after it."""
     with recording() as trail:
@@ -119,7 +129,7 @@ def _leave_out(operation: Operation, verb: Verb, later: Operation) -> None:
 
 
 def _cancel(operation: Operation, because: str) -> None:
-    with recording():
+    with _settling(operation):
         outbox.cancel(operation, because=because)
 
 
@@ -128,7 +138,7 @@ def _give_up_or_wait(operation: Operation, handler: Handler, why: str) -> None:
         _wait(operation, handler, why, None)
         return
     try:
-        with recording() as trail:
+        with _settling(operation) as trail:
             handler.give_up(operation, why, trail)
             outbox.fail(operation, error=why)
     except NotNeeded as error:
@@ -150,30 +160,11 @@ def _wait(operation: Operation, handler: Handler, why: str, seconds: float | Non
         return
     if seconds is None:
         seconds = backoff(failures) if counts else min(LONGEST_OUTAGE, backoff(operation.attempts))
-    alarming = handler.patience is None and failures >= ALARM_AFTER and operation.alarmed_at is None
-    now = clock.now()
-    try:
-        with recording() as trail:
-            if alarming:
-                trail.add(
-                    Verb.GRANT_END_FAILED,
-                    by=None,
-                    target=operation.subject,
-                    outcome=AuditEvent.Outcome.FAILED,
-                    deployment=operation.deployment.name,
-                    grant=operation.subject,
-                    operation=operation.ref,
-                    detail={"attempts": operation.attempts, "why": why},
-                )
-            outbox.postpone(
-                operation,
-                until=now + timedelta(seconds=seconds),
-                waiting_for=why,
-                failures=failures,
-                alarmed_at=now if alarming else operation.alarmed_at,
-            )
-    except Conflict as error:
-        log.info("%s: %s", operation.ref, error)
+    with _settling(operation) as trail:
+        if handler.patience is None and failures >= alarms.AFTER_FAILURES:
+            alarms.tell(operation, why=why, trail=trail)
+        until = clock.now() + timedelta(seconds=seconds)
+        outbox.postpone(operation, until=until, waiting_for=why, failures=failures)
 
 
 def backoff(attempts: int) -> float:

@@ -16,6 +16,7 @@ from portal.access.models import AccessRequest, Grant
 from portal.catalogue.models import Deployment
 from portal.operations import outbox, processes
 from portal.operations.models import Operation, Process
+from portal.operations.queries import OPEN
 
 LATE = timedelta(seconds=15)
 """Before that, nothing is told: the timers look every second, and Airflow takes its time."""
@@ -72,12 +73,14 @@ def look() -> Readiness:
 def overdue() -> list[Overdue]:
     """What time should have brought by now, the kinds in the order of their weight."""
     now = clock.now()
+    told = Operation.objects.filter(status__in=OPEN, alarmed_at__isnull=False)
     removals = outbox.startable().filter(kind__in=Operation.FIRST)
     others = outbox.startable().exclude(kind__in=Operation.FIRST)
     G, R = Grant.Status, AccessRequest.Status
     return [
         *_late("Access past its end", Grant.objects.filter(status=G.ACTIVE), "ends_at", now, TOO_LATE),
         *_late("Removals not begun", removals, "not_before", now, TOO_LATE_TO_REMOVE),
+        *_late("Removals that do not succeed", told, "created_at", now, None),
         *_late("Access not started", Grant.objects.filter(status=G.SCHEDULED), "starts_at", now, TOO_LATE),
         *_late("Requests not lapsed", AccessRequest.objects.filter(status=R.PENDING), "lapses_at", now, TOO_LATE),
         *_late("Operations not begun", others, "not_before", now, None),

@@ -16,7 +16,8 @@ from django.db import DatabaseError, connection
 
 from portal.access import grants, lapsing, upkeep
 from portal.audit.record import close_refusals
-from portal.operations import outbox
+from portal.operations import outbox, renamed
+from portal.worker import alarms
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ DUTIES: list[Duty] = [
     Duty("let requests of people who left lapse", 5.0, lapsing.lapse_of_leavers),
     Duty("give up what is late", 5.0, upkeep.give_up_overdue),
     Duty("end what may no longer be held", 5.0, upkeep.end_ineligible),
+    Duty("tell of removals that do not succeed", 5.0, alarms.tell_of_old),
+    Duty("move what waits for a renamed deployment", 5.0, renamed.move_queued),
     Duty("free what a dead worker held", 2.0, outbox.release_dead),
     Duty("free what nobody settled", 2.0, outbox.release_expired),
     Duty("write down repeated refusals", 5.0, close_refusals),

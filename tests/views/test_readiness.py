@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from portal.access.models import AccessRequest, Grant
 from portal.catalogue.models import Deployment
 from portal.operations.models import Operation, Process
-from portal.worker import readiness
+from portal.worker import alarms, readiness
 from tests import factories
 from tests.views.pages import Page
 
@@ -106,6 +107,19 @@ def test_a_removal_that_nobody_begins(client_as, airflow, well, cast):
     status, said = ready(client_as)
     assert status == 503
     assert said["problems"][0].startswith("Removals not begun: 1")
+
+
+def test_a_removal_that_does_not_succeed(client_as, airflow, well, cast):
+    """An Airflow that is away is not the portal's delay, but who still holds what is over is to be known."""
+    factories.grant_at_status("ending")
+    Deployment.objects.update(status="down")
+    assert ready(client_as)[1]["notes"] == []
+    with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
+        assert alarms.tell_of_old() == 1
+        Process.objects.update(seen_at=timezone.now())
+        status, said = ready(client_as)
+    assert status == 200
+    assert said["notes"] == ["Removals that do not succeed: 1, the oldest due 11 minutes ago"]
 
 
 def test_clocks_that_are_wrong(client_as, airflow, living):

@@ -21,7 +21,7 @@ from portal.catalogue.models import AirflowAccount, Deployment
 from portal.errors import Conflict
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker import executor, health
+from portal.worker import alarms, executor, health
 from portal.worker.handlers import NotNeeded
 from tests import factories
 
@@ -397,6 +397,25 @@ def test_a_worker_that_comes_back_late_settles_nothing(member, cast):
     assert the_grant().status == "active"
 
 
+@pytest.mark.parametrize("finding", ["not needed", "given up", "to be tried later"])
+def test_a_worker_that_lost_its_lease_leaves_all_to_the_one_that_has_it(member, cast, finding, caplog):
+    factories.request_at_status("approved")
+    late = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
+    Operation.objects.update(claimed_by="elsewhere/2/2")
+    if finding == "not needed":
+        grants.hand_back(grant_id=the_grant().pk, by=cast["employee"])
+    elif finding == "given up":
+        member.state.users["employee"].roles = ["Admin"]
+    else:
+        member.state.users["employee"].active = False
+    status = the_grant().status
+    executor.carry_out(late)
+    assert Operation.objects.get(pk=late.pk).status == "running"
+    assert the_grant().status == status
+    assert not {Verb.GRANT_FAILED, Verb.GRANT_ACTIVATED, Verb.GRANT_ENDED} & set(verbs())
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_ended_while_it_was_being_given_leaves_nothing_behind(member, cast):
     factories.request_at_status("approved")
     giving = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
@@ -419,7 +438,7 @@ def test_taking_away_is_never_given_up_and_becomes_an_alarm(member, cast):
     grant = factories.grant_at_status("active")
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     member.fail_next(PATCH, "500", times=100)
-    for _ in range(executor.ALARM_AFTER + 3):
+    for _ in range(alarms.AFTER_FAILURES + 3):
         try_again()
     assert the_grant().status == "ending"
     assert verbs().count(Verb.GRANT_END_FAILED) == 1

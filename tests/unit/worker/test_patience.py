@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from portal.access import grants
@@ -12,8 +13,9 @@ from portal.access.models import Grant
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
+from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker import executor, health
+from portal.worker import alarms, executor, health, timers
 from tests import factories
 
 
@@ -96,7 +98,7 @@ def test_the_alarm_of_a_removal_is_raised_once_however_often_airflow_only_asked_
     grant = factories.grant_at_status("active")
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     member.fail_next("PATCH .*", "500", times=999)
-    for _ in range(executor.ALARM_AFTER - 1):
+    for _ in range(alarms.AFTER_FAILURES - 1):
         try_again()
     assert Verb.GRANT_END_FAILED not in verbs()
     member._failures.clear()
@@ -109,3 +111,37 @@ def test_the_alarm_of_a_removal_is_raised_once_however_often_airflow_only_asked_
     for _ in range(3):
         try_again()
     assert verbs().count(Verb.GRANT_END_FAILED) == 1
+
+
+@pytest.mark.parametrize("trouble", ["no call is answered in time", "it is away", "nothing was tried"])
+def test_a_removal_that_is_old_is_told_once_whatever_it_waits_for(member, cast, trouble):
+    grant = factories.grant_at_status("active")
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    if trouble == "no call is answered in time":
+        member.fail_next("PATCH .*", "close", times=999)
+        for _ in range(alarms.AFTER_FAILURES + 1):
+            try_again()
+        assert the_operation().failures == 0
+    elif trouble == "it is away":
+        Deployment.objects.update(status="down")
+    assert alarms.tell_of_old() == 0
+    with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
+        timers.Timekeeper(timers.DUTIES).do_due()
+        assert alarms.tell_of_old() == 0
+        try_again()
+    assert verbs().count(Verb.GRANT_END_FAILED) == 1
+
+
+def test_a_removal_that_is_told_by_somebody_else_meanwhile_is_not_told_twice(member, cast):
+    """The worker that carries it out has read the row before."""
+    grant = factories.grant_at_status("active")
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    Operation.objects.filter(status="queued").update(failures=alarms.AFTER_FAILURES)
+    member.fail_next("PATCH .*", "500", times=999)
+    claimed = outbox.claim(the_operation().pk, worker="test")
+    with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
+        assert alarms.tell_of_old() == 1
+    told = the_operation().alarmed_at
+    executor.carry_out(claimed)
+    assert verbs().count(Verb.GRANT_END_FAILED) == 1
+    assert (the_operation().status, the_operation().alarmed_at) == ("queued", told)

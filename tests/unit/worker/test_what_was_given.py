@@ -19,7 +19,7 @@ from portal.audit.verify import verify
 from portal.catalogue.models import AirflowAccount, Deployment, Entitlement
 from portal.errors import Conflict, Refused
 from portal.operations.models import Operation
-from portal.worker import executor, health
+from portal.worker import executor, health, timers
 from tests import factories
 
 PATCH = "PATCH /auth/fab/v1/users/employee"
@@ -402,3 +402,21 @@ def test_a_renamed_deployment_is_spoken_to_as_it_is_described_now(member, cast, 
     grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
     work_on()
     assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
+
+
+def test_what_was_queued_before_a_deployment_was_renamed_is_done_under_its_new_name(member, cast, renamed):
+    """The secrets of the old name went with it."""
+    old = factories.grant_at_status("active")
+    grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
+    waiting = factories.grant_at_status("applying", by="colleague")
+    renamed()
+    Deployment.objects.filter(name="demo").update(accounts={}, status="needs_reauthentication")
+    health.look_at_all()
+    Operation.objects.filter(status="queued").update(not_before=timezone.now() + HOURS, waiting_for="a new password")
+    factories.work_off()
+    assert fresh(old).status == "ending"
+    timers.Timekeeper(timers.DUTIES).do_due()
+    factories.work_off()
+    assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
+    assert fresh(waiting).status in ("ending", "ended"), "its entitlement is no longer offered"
+    assert {operation.deployment.name for operation in operations_of(old, "revoke_role")} == {"main"}
