@@ -397,25 +397,6 @@ def test_a_worker_that_comes_back_late_settles_nothing(member, cast):
     assert the_grant().status == "active"
 
 
-@pytest.mark.parametrize("finding", ["not needed", "given up", "to be tried later"])
-def test_a_worker_that_lost_its_lease_leaves_all_to_the_one_that_has_it(member, cast, finding, caplog):
-    factories.request_at_status("approved")
-    late = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
-    Operation.objects.update(claimed_by="elsewhere/2/2")
-    if finding == "not needed":
-        grants.hand_back(grant_id=the_grant().pk, by=cast["employee"])
-    elif finding == "given up":
-        member.state.users["employee"].roles = ["Admin"]
-    else:
-        member.state.users["employee"].active = False
-    status = the_grant().status
-    executor.carry_out(late)
-    assert Operation.objects.get(pk=late.pk).status == "running"
-    assert the_grant().status == status
-    assert not {Verb.GRANT_FAILED, Verb.GRANT_ACTIVATED, Verb.GRANT_ENDED} & set(verbs())
-    assert not [record for record in caplog.records if record.levelname == "ERROR"]
-
-
 def test_ended_while_it_was_being_given_leaves_nothing_behind(member, cast):
     factories.request_at_status("approved")
     giving = outbox.claim(the_operation().pk, worker="elsewhere/1/1")

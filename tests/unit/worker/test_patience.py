@@ -113,6 +113,25 @@ def test_the_alarm_of_a_removal_is_raised_once_however_often_airflow_only_asked_
     assert verbs().count(Verb.GRANT_END_FAILED) == 1
 
 
+@pytest.mark.parametrize("finding", ["not needed", "given up", "to be tried later"])
+def test_a_worker_that_lost_its_lease_leaves_all_to_the_one_that_has_it(member, cast, finding, caplog):
+    factories.request_at_status("approved")
+    late = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
+    Operation.objects.update(claimed_by="elsewhere/2/2")
+    if finding == "not needed":
+        grants.hand_back(grant_id=Grant.objects.get().pk, by=cast["employee"])
+    elif finding == "given up":
+        member.state.users["employee"].roles = ["Admin"]
+    else:
+        member.state.users["employee"].active = False
+    status = Grant.objects.get().status
+    executor.carry_out(late)
+    assert Operation.objects.get(pk=late.pk).status == "running"
+    assert Grant.objects.get().status == status
+    assert not {Verb.GRANT_FAILED, Verb.GRANT_ACTIVATED, Verb.GRANT_ENDED} & set(verbs())
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 @pytest.mark.parametrize("trouble", ["no call is answered in time", "it is away", "nothing was tried"])
 def test_a_removal_that_is_old_is_told_once_whatever_it_waits_for(member, cast, trouble):
     grant = factories.grant_at_status("active")
