@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F
 from django.utils.crypto import salted_hmac
 
@@ -86,7 +86,7 @@ def best_effort(what: str, write: Callable[[], Answer]) -> Answer | None:
     try:
         with _short_wait(), transaction.atomic():
             return write()
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         log.warning("%s could not be written: %s", what, error)
         return None
 

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 EVERY = 30.0
@@ -70,7 +70,7 @@ def measure() -> Reading | None:
             cursor.execute("SELECT clock_timestamp()")  # now() would be the beginning of the transaction
             (moment,) = cursor.fetchone()
         ended = time.monotonic()
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         return None
     finally:
         _asking.release()

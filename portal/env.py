@@ -136,6 +136,18 @@ def secret(name: str, *, generated_in: Path) -> str:
     return generated_in.read_text()
 
 
+NOTICE_A_DEAD_SERVER: dict[str, Any] = {
+    "connect_timeout": 5,  # seconds
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+"""libpq would wait for hours for a server that is gone without a word: a host that lost its power, a firewall that
+forgot the connection. What the address says itself (`?connect_timeout=20`) comes first."""
+
+
 def database(name: str, *, default: str) -> dict[str, Any]:
     """A database address: sqlite:///file or postgres://user:password@host:port/name."""
     value = _read(name, default, secret=True)
@@ -154,7 +166,8 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     elif engine == "django.db.backends.postgresql":
         config["CONN_HEALTH_CHECKS"] = True
-        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 40, "timeout": 10}}
+        pool = {"min_size": 1, "max_size": 40, "timeout": 10}
+        config["OPTIONS"] = {**NOTICE_A_DEAD_SERVER, **config.get("OPTIONS", {}), "pool": pool}
     else:
         raise ImproperlyConfigured(
             f"{name} names no database Gatehouse knows; it takes sqlite:///file or postgres://..."

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from portal import clock
 
@@ -78,7 +78,7 @@ def every(seconds: float, work: Callable[[], object], *, name: str) -> threading
         while True:
             try:
                 work()
-            except DatabaseError as error:
+            except (DatabaseError, InterfaceError) as error:
                 log.warning("%s: the database does not answer: %s", name, error)
                 connection.close()
             except Exception:
@@ -136,5 +136,5 @@ def end() -> None:
         now = connection.ops.adapt_datetimefield_value(clock.now())
         with connection.cursor() as cursor:
             cursor.execute("UPDATE operations_process SET ended_at = %s WHERE id = %s", [now, process_id()])
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         log.warning("the end of this process could not be written down: %s", error)

@@ -1,6 +1,6 @@
 """For whatever watches the portal: is the process alive, and does the portal do its work?"""
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
@@ -25,7 +25,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     """The database answers, a worker lives, and what time should have brought is done; else 503, and why in words."""
     try:
         found = readiness.look()
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
     answer = {"status": "unavailable" if found.problems else "ok", "database": "ok"}
     words = {"problems": found.problems, "notes": found.notes}

@@ -10,15 +10,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from portal.catalogue.models import Deployment
 from portal.operations import turns
 from portal.worker import health, looks, runs
+from portal.worker.rounds import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -37,40 +39,32 @@ class Poller:
     """Begins with `start`, which returns at once."""
 
     def __init__(self) -> None:
-        self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="polling")
         self._changing = threading.Lock()
         self._in_hand: set[int] = set()
         self._asked: dict[str, float] = {}
-        self._looking = threading.Thread(target=self._look_out, name="polling", daemon=True)
+        self._begun: Counter[int] = Counter()  # looks at each deployment
+        self._rounds = Rounds("polling", self._look_out, pause=lambda: EVERY)
 
     def start(self) -> None:
-        self._looking.start()
+        self._rounds.start()
 
     def is_alive(self) -> bool:
-        return self._looking.is_alive()
+        return self._rounds.is_alive()
 
     def stop(self) -> None:
-        self._stopping.set()
+        self._rounds.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _look_out(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                for deployment in self._due():
-                    self._send(deployment)
-            except DatabaseError as error:
-                log.warning("polling: the database does not answer: %s", error)
-                connection.close()
-            except Exception:
-                log.exception("polling: looking for what is due failed in an unforeseen way")
-            self._stopping.wait(EVERY)
-        connection.close()
+        for deployment in self._due():
+            self._send(deployment)
 
     def _due(self) -> list[Deployment]:
         """The deployments of which something is to be asked."""
-        for name in [name for name, until in self._asked.items() if until < time.monotonic()]:
-            del self._asked[name]
+        for name, until in list(self._asked.items()):  # a copy: the threads that ask add to it
+            if until < time.monotonic():
+                del self._asked[name]
         busy = {*runs.to_follow().values_list("dag__deployment", flat=True).order_by()}
         busy |= {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()}
         looking = looks.where_due()
@@ -80,17 +74,17 @@ class Poller:
 
     def _send(self, deployment: Deployment) -> None:
         with self._changing:
-            if deployment.pk in self._in_hand or self._stopping.is_set():
+            if deployment.pk in self._in_hand or self._rounds.is_stopping:
                 return
+            self._pool.submit(self._look, deployment)  # first: what no thread can be had for must not stay in hand
             self._in_hand.add(deployment.pk)
-            self._pool.submit(self._look, deployment)
 
     def _look(self, deployment: Deployment) -> None:
         try:
             if turns.take(f"poll/{deployment.pk}", seconds=TURN):
                 self.look(deployment)
                 turns.give_back(f"poll/{deployment.pk}")
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             log.warning("polling %s: the database does not answer: %s", deployment.name, error)
         except Exception:
             log.exception("polling %s failed in an unforeseen way", deployment.name)
@@ -105,17 +99,33 @@ class Poller:
         if health.is_due(deployment):
             health.look_at(deployment)
         for name, ask in self._questions(deployment):
-            if time.monotonic() >= until or self._stopping.is_set():
+            if time.monotonic() >= until or self._rounds.is_stopping:
                 return
             if name not in self._asked:
                 self._asked[name] = time.monotonic() + AGAIN[name.partition("/")[0]]
                 ask()
 
     def _questions(self, deployment: Deployment) -> Iterator[Question]:
-        """Runs first: somebody waits for them."""
+        """One of each kind after another, and each look begins with the next kind: however slow Airflow is and much
+        there is to ask of one kind, no other is kept waiting."""
+        kinds = deque([self._of_runs(deployment), self._of_looks(deployment), self._of_dags(deployment)])
+        begun = self._begun[deployment.pk]
+        self._begun[deployment.pk] += 1
+        kinds.rotate(-begun)
+        while kinds:
+            kind = kinds.popleft()
+            if (question := next(kind, None)) is not None:
+                kinds.append(kind)
+                yield question
+
+    def _of_runs(self, deployment: Deployment) -> Iterator[Question]:
         for run in runs.to_follow().filter(dag__deployment=deployment)[:AT_ONCE]:
             yield f"run/{run.pk}", partial(runs.follow_one, run)
+
+    def _of_looks(self, deployment: Deployment) -> Iterator[Question]:
         for group in looks.due_at(deployment):
             yield f"look/{group[0].pk}", partial(looks.look_at, group)
+
+    def _of_dags(self, deployment: Deployment) -> Iterator[Question]:
         for dag in runs.dags_to_look_at().filter(deployment=deployment)[:AT_ONCE]:
             yield f"dag/{dag.pk}", partial(runs.look_at_dag, dag)

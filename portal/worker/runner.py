@@ -10,11 +10,12 @@ import logging
 import threading
 import time
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from portal import heartbeat
 from portal.operations import outbox
 from portal.worker import executor
+from portal.worker.rounds import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -26,42 +27,27 @@ class Runner:
     """Begins with `start`, which returns at once."""
 
     def __init__(self) -> None:
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._changing = threading.Lock()
         self._crews: dict[int, set[threading.Thread]] = {}
-        self._looking = threading.Thread(target=self._look_out, name="operations", daemon=True)
+        self._rounds = Rounds("operations", self._muster, pause=lambda: EVERY)
 
     def start(self) -> None:
-        self._looking.start()
+        self._rounds.start()
+
+    def is_alive(self) -> bool:
+        return self._rounds.is_alive()
 
     def wake(self) -> None:
         """Look for due operations now."""
-        self._wake.set()
-
-    def is_alive(self) -> bool:
-        return self._looking.is_alive()
+        self._rounds.wake()
 
     def stop(self, *, within: float) -> None:
         """Begin nothing new, and wait for what is going on, for at most `within` seconds."""
-        self._stopping.set()
-        self._wake.set()
         deadline = time.monotonic() + within
-        for thread in [self._looking, *self._everybody()]:
+        self._rounds.stop()
+        self._rounds.join(within=within)
+        for thread in self._everybody():
             thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _look_out(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                self._muster()
-            except DatabaseError as error:
-                log.warning("operations: the database does not answer: %s", error)
-                connection.close()
-            except Exception:
-                log.exception("operations: looking for what is due failed in an unforeseen way")
-            self._wake.wait(EVERY)
-        connection.close()
 
     def _muster(self) -> None:
         """Give each deployment with due operations as many threads as it may have and can use."""
@@ -70,18 +56,18 @@ class Runner:
                 crew = self._crews.setdefault(deployment_id, set())
                 for _ in range(min(count, THREADS - len(crew))):
                     thread = threading.Thread(target=self._work, args=(deployment_id,), daemon=True)
+                    thread.start()  # first: one that cannot start must not keep a place; it leaves under the lock
                     crew.add(thread)
-                    thread.start()
 
     def _work(self, deployment_id: int) -> None:
         """One operation after another, until nothing is due on the deployment."""
         try:
-            while not self._stopping.is_set():
+            while not self._rounds.is_stopping:
                 operation = outbox.claim_next(deployment_id, worker=heartbeat.process_id())
                 if operation is None:
                     break
                 executor.carry_out(operation)
-        except DatabaseError as error:  # what was claimed is free when its lease is over
+        except (DatabaseError, InterfaceError) as error:  # what was claimed is free when its lease is over
             log.warning("operations: the database does not answer: %s", error)
         except Exception:
             log.exception("operations: carrying one out failed in an unforeseen way")
@@ -89,7 +75,7 @@ class Runner:
             connection.close()
             with self._changing:
                 self._crews[deployment_id].discard(threading.current_thread())
-        self._wake.set()  # what became due after the last look is not to wait for the next one
+        self.wake()  # what became due after the last look is not to wait for the next one
 
     def _everybody(self) -> list[threading.Thread]:
         with self._changing:

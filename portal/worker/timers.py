@@ -7,17 +7,17 @@ so that several workers do no harm, and puts operations where something is to be
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from portal.access import grants, lapsing, upkeep
 from portal.audit.record import close_refusals
 from portal.operations import outbox, renamed
 from portal.worker import alarms
+from portal.worker.rounds import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -53,17 +53,16 @@ class Timekeeper:
     def __init__(self, duties: list[Duty]) -> None:
         self._duties = duties
         self._due = {duty.name: 0.0 for duty in duties}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keep_time, name="timekeeper", daemon=True)
+        self._rounds = Rounds("timekeeper", self.do_due, pause=self._until_due)
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def is_alive(self) -> bool:
-        return self._thread.is_alive()
+        return self._rounds.is_alive()
 
     def stop(self) -> None:
-        self._stopping.set()
+        self._rounds.stop()
 
     def do_due(self) -> None:
         """Every duty whose interval has passed. One that fails keeps none of the others from being done."""
@@ -71,16 +70,14 @@ class Timekeeper:
             if self._due[duty.name] > time.monotonic():
                 continue
             self._due[duty.name] = time.monotonic() + duty.every
+            self._rounds.go_on()
             try:
                 duty.work()
-            except DatabaseError as error:
+            except (DatabaseError, InterfaceError) as error:
                 log.warning("%s: the database does not answer: %s", duty.name, error)
                 connection.close()
             except Exception:
                 log.exception("%s: failed in an unforeseen way", duty.name)
 
-    def _keep_time(self) -> None:
-        while not self._stopping.is_set():
-            self.do_due()
-            self._stopping.wait(max(0.05, min(self._due.values()) - time.monotonic()))
-        connection.close()
+    def _until_due(self) -> float:
+        return max(0.05, min(self._due.values()) - time.monotonic())

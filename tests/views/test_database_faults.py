@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from accounts import tokens
@@ -19,7 +19,7 @@ def failing(said, *, only=("",)):
 
     def fail(execute, sql, params, many, context):
         if sql.lstrip().upper().startswith(only):
-            raise OperationalError(said)
+            raise said if isinstance(said, Exception) else OperationalError(said)
         return execute(sql, params, many, context)
 
     return connection.execute_wrapper(fail)
@@ -79,6 +79,13 @@ def test_a_call_that_writes(call):
     assert (response.status_code, response["Retry-After"]) == (503, "10")
     assert response.json()["reason"] == "database_unavailable"
     assert "busy" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("error", [OperationalError(AWAY), InterfaceError("connection already closed")])
+def test_whatever_watches_the_portal(client_as, catalogue, error):
+    with failing(error):
+        response = client_as("").get("/health/ready")
+    assert (response.status_code, response.json()["database"]) == (503, "does not answer")
 
 
 def test_what_is_not_the_database_s_fault_stays_a_mishap(client_as, catalogue, monkeypatch):

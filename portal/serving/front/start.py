@@ -8,7 +8,7 @@ import resource
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import parse_cookie
 
 from accounts import entrance
@@ -37,7 +37,7 @@ def known(environ: dict[str, Any]) -> bool:
     cookie = parse_cookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME, "")
     try:
         return entrance.is_known(authorization=environ.get("HTTP_AUTHORIZATION", ""), session=cookie)
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         return False
     finally:
         close_old_connections()

@@ -6,11 +6,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from portal.access.models import Grant
 from portal.catalogue.models import Dag, Deployment
+from portal.dags import actions as dag_actions
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker import executor, health, polling, runner, runs, timers
@@ -66,6 +67,24 @@ def test_a_slow_airflow_keeps_its_own_threads_and_no_others(hanging):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_thread_that_cannot_start_keeps_no_place(hanging, monkeypatch):
+    _, _, done = hanging
+    put(deployment("well"), "one")
+    threads, start = runner.Runner(), threading.Thread.start
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(runner.THREADS + 1):
+        with pytest.raises(RuntimeError):
+            threads._muster()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    threads._muster()
+    wait_until(lambda: len(done) == 1 and not threads._everybody())
+
+
+@pytest.mark.django_db(transaction=True)
 def test_without_any_message_a_worker_finds_what_is_due_and_takes_removals_first(hanging, monkeypatch):
     _, _, done = hanging
     monkeypatch.setattr(runner, "THREADS", 1)
@@ -111,17 +130,19 @@ def test_time_ends_a_grant_without_a_message_whatever_else_waits(airflow, monkey
     assert "User" not in airflow.roles_of("employee")
 
 
-@pytest.mark.parametrize("error", [ValueError("unforeseen"), DatabaseError("away")])
-def test_one_duty_that_fails_keeps_no_other_from_being_done(monkeypatch, error):
-    monkeypatch.setattr(connection, "close", lambda: None)
-    done = []
+@pytest.mark.parametrize(
+    ("error", "closes"), [(ValueError("unforeseen"), 0), (DatabaseError("away"), 1), (InterfaceError("closed"), 1)]
+)
+def test_one_duty_that_fails_keeps_no_other_from_being_done(monkeypatch, error, closes):
+    closed, done = [], []
+    monkeypatch.setattr(connection, "close", lambda: closed.append(1))
 
     def fail():
         raise error
 
     duties = [timers.Duty("first", 1, fail), timers.Duty("second", 1, lambda: done.append(1))]
     timers.Timekeeper(duties).do_due()
-    assert done == [1]
+    assert (done, len(closed)) == ([1], closes)
 
 
 def test_a_duty_is_done_at_its_interval(monkeypatch):
@@ -179,6 +200,55 @@ def test_of_one_airflow_one_thing_is_asked_at_a_time(airflow, monkeypatch):
     poller._send(on)
     poller._send(on)
     assert sent == [on]
+
+
+def test_one_that_no_thread_can_be_had_for_is_asked_later(airflow, monkeypatch):
+    on = Deployment.objects.get()
+    poller = polling.Poller()
+    sent = []
+
+    def submit(work, one):
+        sent.append(one)
+        if len(sent) == 1:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(poller._pool, "submit", submit)
+    with pytest.raises(RuntimeError):
+        poller._send(on)
+    poller._send(on)
+    assert sent == [on, on]
+
+
+def test_what_is_asked_meanwhile_does_not_disturb_the_search_for_what_is_due(airflow):
+    """The threads that ask note it while what was asked long ago is forgotten."""
+    poller = polling.Poller()
+
+    class Meanwhile(float):
+        def __lt__(self, other):
+            poller._asked["run/2"] = float("inf")
+            return True
+
+    poller._asked = {"run/1": Meanwhile(0)}
+    assert poller._due() == []
+    assert poller._asked == {"run/2": float("inf")}
+
+
+def test_no_kind_of_question_keeps_another_waiting(airflow, cast):
+    """Where many runs are followed and Airflow is so slow that each look at it has time for one question."""
+    on = Deployment.objects.get()
+    for _ in range(3):
+        dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
+    for name in ("employee", "colleague"):
+        factories.grant_at_status("active", by=name)
+    factories.work_off()
+    Grant.objects.update(look_at=timezone.now())
+    Dag.objects.bulk_create(Dag(deployment=on, dag_id=f"new_{n}", actions=["trigger"]) for n in range(3))
+    poller = polling.Poller()
+    looks = [[name.partition("/")[0] for name, _ in poller._questions(on)] for _ in range(3)]
+    assert {kinds[0] for kinds in looks} == {"run", "look", "dag"}
+    for kinds in looks:
+        assert {*kinds[:3]} == {"run", "look", "dag"}
+        assert sorted(kinds) == ["dag"] * 3 + ["look"] * 2 + ["run"] * 3
 
 
 def test_only_what_is_due_is_polled(airflow):

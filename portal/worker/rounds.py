@@ -1,0 +1,70 @@
+"""A thread of a worker that does one thing again and again, and that counts as alive only while it goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError, connection
+
+log = logging.getLogger(__name__)
+
+HUNG = 120.0
+"""Seconds for one turn; after them the thread counts as dead, as it does nothing any more. A turn asks the database
+alone, and each statement ends sooner."""
+
+
+class Rounds:
+    """Begins with `start`, which returns at once; ends after its turn when told to `stop`.
+
+    turn: what is done. An error of it is logged, and the next turn comes all the same.
+    pause: the seconds until the next turn, asked after each; `wake` ends the pause.
+    """
+
+    def __init__(self, name: str, turn: Callable[[], object], *, pause: Callable[[], float]) -> None:
+        self._name, self._turn, self._pause = name, turn, pause
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._went_on = time.monotonic()
+        self._thread = threading.Thread(target=self._go_round, name=name, daemon=True)
+
+    def start(self) -> None:
+        self.go_on()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Begin the next turn now."""
+        self._wake.set()
+
+    def go_on(self) -> None:
+        """A sign that it is not hung, for a turn of several steps."""
+        self._went_on = time.monotonic()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive() and time.monotonic() - self._went_on < HUNG
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+
+    def join(self, *, within: float) -> None:
+        self._thread.join(within)
+
+    def _go_round(self) -> None:
+        while not self.is_stopping:
+            self._wake.clear()  # before the turn: what wakes it meanwhile is not lost
+            self.go_on()
+            try:
+                self._turn()
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("%s: the database does not answer: %s", self._name, error)
+                connection.close()
+            except Exception:
+                log.exception("%s failed in an unforeseen way", self._name)
+            self._wake.wait(self._pause())
+        connection.close()
