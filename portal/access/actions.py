@@ -232,16 +232,16 @@ def _check_pending(request: AccessRequest) -> None:
     """Raise Conflict that says who settled the request, how and when."""
     if request.status == R.PENDING:
         if request.lapses_at <= clock.now():
-            raise Conflict(f"{request.ref} stayed open for too long and has lapsed. Ask again.", reason="lapsed")
+            raise Conflict(f"{request.ref} was not decided in time and has lapsed.", reason="lapsed")
         return
     last = request.decisions.select_related("by").last()
     ago = durations.ago(request.closed_at) if request.closed_at else ""
     if request.status == R.WITHDRAWN:
         raise Conflict(f"{request.requester.username} withdrew {request.ref} {ago}.")
     if request.status == R.LAPSED:
-        raise Conflict(f"{request.ref} lapsed {ago}: {request.closed_because} Ask again.", reason="lapsed")
+        raise Conflict(f"{request.ref} lapsed {ago}. {request.closed_because}".strip(), reason="lapsed")
     if last is None:
-        raise Conflict(f"{request.ref} is {request.get_status_display()} since {ago}.")
+        raise Conflict(f"{request.ref} was {request.get_status_display()} {ago}.")
     raise Conflict(f"{last.by.username} {last.get_outcome_display()} {request.ref} {ago}.")
 
 

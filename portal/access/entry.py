@@ -49,7 +49,7 @@ def problems(
     found: dict[str, str] = {}
     found.update(duration_problem(duration, longest=entitlement.max_duration))
     for name, text, required in (
-        ("reason", reason, "Say why you need it: the approver reads this."),
+        ("reason", reason, "Say why you need it. The audit trail keeps it."),
         ("ticket", ticket, ""),
     ):
         try:
@@ -68,8 +68,8 @@ def reason_problem(reason: str) -> dict[str, str]:
     """Whether the reason for access of high risk says anything: somebody has to decide by it."""
     said = [character for character in reason if character.isalnum()]
     if len(said) < SHORTEST_REASON or len(set(said)) < 3:
-        why = "this access is of high risk, and the approver decides by what you write"
-        return {"reason": f"Say in a few words what you will do with it: {why}."}
+        rule = f"High-risk access needs at least {SHORTEST_REASON} letters or digits, 3 of them different"
+        return {"reason": f"Say in a few words what you will do with it. {rule}."}
     return {}
 
 

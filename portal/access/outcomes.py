@@ -46,9 +46,9 @@ def check_may_be_given(grant: Grant) -> None:
 def too_late(grant: Grant, *, waited_for: str = "") -> str:
     within = catalogue.policy(grant.request.policy, grant.request.policy_version).apply_within
     words = (
-        f"It could not be given within {durations.words(within)}, so it is given up: ask again if it is still needed."
+        f"It could not be given within {durations.words(within)} and was given up. Ask again if it is still needed."
     )
-    return f"{words} It waited because: {waited_for}" if waited_for else words
+    return f"{words} Why it waited: {waited_for}" if waited_for else words
 
 
 def sending(grant: Grant, account: Account) -> None:
@@ -59,7 +59,7 @@ def sending(grant: Grant, account: Account) -> None:
     with recording():
         row = locked(grant.pk)
         if row.status != G.APPLYING:
-            raise Conflict(f"{row.ref} is {row.get_status_display()} meanwhile.")
+            raise Conflict(f"{row.ref} is {row.get_status_display()} now.")
         check_may_be_given(row)
         _note(row, account)
     grant.sent_at = row.sent_at

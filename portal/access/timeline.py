@@ -48,7 +48,7 @@ def timeline(request: AccessRequest) -> list[Step]:
         start = request.starts_at
         steps.append(
             Step(
-                "Given in Airflow and verified", "future", at=start, expected="" if start else "seconds after approval"
+                "Given in Airflow and verified", "future", at=start, expected="" if start else "after approval"
             )
         )
         steps.append(
@@ -78,7 +78,7 @@ def _decisions(request: AccessRequest) -> list[Step]:
         steps.append(Step("Withdrawn", "bad", at=request.closed_at, by=request.requester))
     if request.status == R.LAPSED:
         why = request.closed_because or NOT_IN_TIME
-        steps.append(Step("Lapsed", "bad", at=request.closed_at, note=f"{why} You can ask again."))
+        steps.append(Step("Lapsed", "bad", at=request.closed_at, note=why))
     return steps
 
 

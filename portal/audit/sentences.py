@@ -117,7 +117,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.VARIABLE_CHANGE_FAILED: "The variable {variable} could not be changed in Airflow{why}",
     Verb.VARIABLE_CHANGE_LEFT_OUT: "A change of {variable} was left out ({operation}): {later} came after it",
     Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
-    Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events are as they were written",
+    Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events, no change found",
     Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and found changes: {first_problem}",
 }
 

@@ -39,8 +39,8 @@ def why_waiting(operation: Operation) -> str:
         return ""
     deployment = operation.deployment
     if deployment.status == Deployment.Status.DOWN:
-        return f"Airflow on {deployment.name} is unreachable. It will be done as soon as Airflow is back."
+        return f"Airflow on {deployment.name} is unreachable. Gatehouse continues when Airflow answers."
     if deployment.refuses(operation.account):
         refused = f"Airflow on {deployment.name} refuses Gatehouse's account."
-        return f"{refused} It will be done once an admin has renewed the account."
+        return f"{refused} Gatehouse continues when an admin has renewed the account."
     return operation.waiting_for

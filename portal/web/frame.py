@@ -82,6 +82,7 @@ DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, documented, and not
 # the four places of the bar on a phone: home, the first two of these that a person has, and what they hold
 BAR = ("queue", "audit", "deployment_list", "request_new", "dag_list")
 
+LIMIT = "A run is given up after 1 hour, access after the time that its policy sets."
 # where it refuses one account, the work of the other goes on
 REFUSED = {"granter": ("account for access", "The access you ask for"), "runner": ("account for runs", "What you run")}
 
@@ -91,13 +92,13 @@ def trouble(deployment: D) -> str:
     since = f" since {words.spoken(deployment.status_since)}" if deployment.status_since else ""
     if deployment.status == D.Status.DOWN:
         away = f"Airflow on {deployment.name} is unreachable{since}."
-        return f"{away} What you ask for is kept, and applied when Airflow is back."
+        return f"{away} What you ask for waits until Airflow answers. {LIMIT}"
     if deployment.status == D.Status.NEEDS_REAUTHENTICATION:
         refused = [account for account in deployment.accounts if deployment.refuses(account)]
         which, what = REFUSED.get(refused[0] if len(refused) == 1 else "", ("account", "What you ask for"))
         return (
             f"Airflow on {deployment.name} refuses Gatehouse's {which}{since}. "
-            f"{what} is kept and applied once an admin has renewed the account."
+            f"{what} waits until an admin has renewed the account. {LIMIT}"
         )
     return ""
 

@@ -63,9 +63,10 @@ def next_steps(option: Option) -> list[str]:
     ]
     said.append(
         f"Gatehouse gives you the role in Airflow on {where} and checks that Airflow shows it. "
-        "This takes a few seconds."
+        "This usually takes a few seconds."
     )
     said.append(
-        "Your time starts then. When it is over, the role is taken away automatically. You can hand it back earlier."
+        "Your time starts then. At its end the role is taken away, unless other access of yours needs it. "
+        "You can hand it back earlier."
     )
     return said

@@ -18,11 +18,11 @@ REGIONS = frozenset(
     ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 )
 SCOPE_WORDS = {
-    "read": "read: requests, grants, runs that you may see",
+    "read": "read: see your requests, your access, and what you may request or operate",
     "request": "request: ask for access, withdraw, hand back",
     "decide": "decide: approve, deny and revoke in your name",
-    "operate": "operate: run and pause the DAGs you may operate",
-    "audit": "audit: read, export and verify the trail",
+    "operate": "operate: run and pause the DAGs you may operate, and see their runs",
+    "audit": "audit: read, export and verify the trail; with read, see other people's access",
 }
 
 

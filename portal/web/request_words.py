@@ -40,7 +40,7 @@ def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
     return {
         R.DENIED: "It was denied; the reason is below. Nothing was changed in Airflow.",
         R.WITHDRAWN: "It was withdrawn. Nothing was changed in Airflow.",
-        R.LAPSED: f"{request.closed_because or NOT_IN_TIME} So it lapsed. Nothing was changed in Airflow.",
+        R.LAPSED: f"It lapsed. {request.closed_because or NOT_IN_TIME} Nothing was changed in Airflow.",
     }.get(R(request.status), "It is approved.")
 
 
@@ -48,25 +48,25 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
     holds = "You hold" if reader.pk == request.beneficiary_id else f"{request.beneficiary.username} holds"
     where = request.entitlement.deployment.name
     if grant.status == G.SCHEDULED and grant.starts_at:
-        return f"Approved. It begins {words.spoken(grant.starts_at)}."
+        return f"It begins {words.spoken(grant.starts_at)}."
     if grant.status == G.APPLYING:
-        return f"Approved. The role is being given in Airflow on {where}."
+        return f"The role is being given in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.left_at:
         return (
-            f"It was taken away in Airflow on {where}, though it was granted. A platform admin can have it tried again."
+            f"The role is missing in Airflow on {where} and is not given again. A platform admin can try again."
         )
     if grant.status == G.ACTIVE and grant.missing_since:
         return f"Airflow on {where} no longer shows it. It is being given again."
     if grant.status == G.ACTIVE and grant.unusable_since:
         return f"It is given, but cannot be used: the account is deactivated in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.ends_at:
-        return f"{holds} it until {words.spoken(grant.ends_at)}: Airflow on {where} confirms it."
+        return f"{holds} it until {words.spoken(grant.ends_at)}. Airflow on {where} shows the role."
     if grant.status == G.ENDING and not grant.end_reason:
         return f"It could not be given. What Airflow on {where} may have got is being taken away."
     if grant.status == G.ENDING:
         return f"It is being taken away in Airflow on {where}."
     if grant.status == G.FAILED:
-        return "It was approved, but could not be given in Airflow. A platform admin can try again."
+        return "It could not be given in Airflow. A platform admin can try again."
     ended = f" {words.spoken(grant.ended_at)}" if grant.ended_at else ""
     return f"It ended{ended}: {grant.get_end_reason_display()}."
 

@@ -125,7 +125,7 @@ def _leave_out(operation: Operation, verb: Verb, later: Operation) -> None:
     with recording() as trail:
         asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
         record(trail, verb, operation, later=later.ref, **asked)
-        outbox.cancel(operation, because=f"{later.ref} asks for the same and came after {operation.ref}.")
+        outbox.cancel(operation, because=f"{later.ref} is newer and replaces {operation.ref}.")
 
 
 def _cancel(operation: Operation, because: str) -> None:

@@ -60,7 +60,7 @@ def test_finding_one(client_as):
     page = Page(client_as("colleague").get("/dags", {"q": "sales"}))
     assert SALES in page.links
     assert "/dags/demo/flaky_import" not in page.links
-    assert "No DAG is called “nothing”" in Page(client_as("colleague").get("/dags", {"q": "nothing"})).text
+    assert "No DAG matches “nothing”" in Page(client_as("colleague").get("/dags", {"q": "nothing"})).text
     part = client_as("colleague").get("/dags", {"q": "sales"}, headers=HTMX)
     assert part.content.decode().strip().startswith('<div id="dags">')
 
@@ -155,7 +155,7 @@ def test_an_airflow_that_was_never_there_leaves_the_plain_editor(client_as, airf
     DagState.objects.all().delete()
     airflow.stop()
     page = Page(client_as("colleague").get(SALES, {"live": "1"}))
-    assert "cannot be shown now; you can still write them yourself" in page.text
+    assert "cannot be shown now. You can still enter them." in page.text
     assert f"{SALES}/runs" in page.actions
 
 
@@ -365,7 +365,7 @@ def test_a_run_that_never_started_is_asked_for_again_with_its_parameters(client_
     assert json.loads(response.context["run_form"]["conf"].value()) == {"region": "XX"}
     page = Page(response)
     assert page.all("input", name="note")[0]["value"] == "for the board"
-    assert f"With the parameters and the note of {run.ref}" in page.text
+    assert f"Filled in from {run.ref}, without its secret parameters." in page.text
 
 
 @pytest.mark.parametrize("name", ["RUN-999", "x", ""])
@@ -399,7 +399,7 @@ def test_an_airflow_that_is_away_is_said_while_it_waits(client_as):
     client_as("colleague").post(f"{SALES}/pause", {"reason": "bad numbers"})
     Deployment.objects.update(status="down")
     text = Page(client_as("colleague").get(SALES)).text
-    assert "Airflow on demo is unreachable. It will be done as soon as Airflow is back." in text
+    assert "Airflow on demo is unreachable. Gatehouse continues when Airflow answers." in text
 
 
 def test_a_switch_that_failed_is_said_until_it_is_so(client_as, airflow):

@@ -90,7 +90,7 @@ def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
     page = Page(client_as("admin").get("/deployments"))
     assert "refuses Gatehouse's account" in page.text
     assert "demo was asked to sign in" in page.text
-    assert "Restore the account's password in Airflow" in page.text
+    assert "Restore the account's password and role in Airflow" in page.text
     assert 'data-count="deployment_list"' not in client_as("employee").get("/").content.decode()
     assert "refuses Gatehouse's account" in Page(client_as("employee").get("/")).text
 
@@ -98,8 +98,8 @@ def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
 @pytest.mark.parametrize(
     ("refused", "said"),
     [
-        ("runner", ("refuses Gatehouse's account for runs since", "What you run is kept and applied")),
-        ("granter", ("refuses Gatehouse's account for access since", "The access you ask for is kept and applied")),
+        ("runner", ("refuses Gatehouse's account for runs since", "What you run waits until an admin")),
+        ("granter", ("refuses Gatehouse's account for access since", "The access you ask for waits until an admin")),
     ],
 )
 def test_which_account_is_refused_is_said(client_as, refused, said):

@@ -71,7 +71,7 @@ def test_what_nobody_expected_has_a_reference_that_is_in_the_log(client_as, capl
     assert len(reference) == 8
     assert f"reference {reference}" in caplog.text
     assert "a very secret detail" not in page.text
-    assert "Nothing that was decided or granted before is lost." in page.text
+    assert "If you sent a form, look first whether it had its effect." in page.text
 
 
 @pytest.mark.urls(__name__)

@@ -116,7 +116,7 @@ def test_an_unreachable_deployment_is_said_with_what_it_means(client_as):
     Deployment.objects.update(status=Deployment.Status.DOWN, status_since=timezone.now() - timedelta(minutes=5))
     page = Page(client_as("employee").get(f"/requests/{made.ref}"))
     assert "Airflow on demo is unreachable since" in page.text
-    assert "It will be done as soon as Airflow is back." in page.text
+    assert "Gatehouse continues when Airflow answers." in page.text
 
 
 # --- doing something -------------------------------------------------------------------------------------------------

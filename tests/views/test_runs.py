@@ -225,7 +225,7 @@ def test_a_run_that_waits_for_airflow_says_so(client_as, airflow):
     made = actions.trigger(by=person("colleague"), dag=Dag.objects.get(dag_id="sales_report"), conf={})
     text = Page(client_as("colleague").get(f"/runs/{made.ref}")).text
     assert "being sent to Airflow" in text
-    assert "It will be done as soon as Airflow is back." in text
+    assert "Gatehouse continues when Airflow answers." in text
 
 
 def test_without_javascript_there_is_a_link_and_the_page_comes_again(client_as, airflow, run):

@@ -38,7 +38,7 @@ class TriggerRun:
         if operation.created_at < clock.now() - TOO_LATE:
             seen = airflow.run(run.dag.dag_id, run.dag_run_id)
             if seen is None:
-                raise GivenUp("Airflow could not be reached for an hour after this was asked for; it was not started.")
+                raise GivenUp("It could not be started within an hour of being asked for, so it was given up.")
         else:
             conf, hidden = _conf(run)
             outbox.keep(operation)

@@ -27,7 +27,7 @@ def tamper() -> None:
 def test_verify_prints_what_to_keep_elsewhere():
     last = AuditEvent.objects.get(seq=10)
     said = run("verify")
-    assert said.startswith("10 of 10 events are as they were written.")
+    assert said.startswith("10 of 10 events verified, no change found.")
     assert said.endswith(f": 10 {last.hash}\n")
     event = AuditEvent.objects.get(seq=11)
     assert (event.verb, event.actor) == (Verb.AUDIT_VERIFIED, f"os:{account()}")

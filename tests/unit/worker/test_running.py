@@ -106,7 +106,7 @@ def test_nothing_starts_by_itself_an_hour_late(airflow, run):
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
         try_again()
     run.refresh_from_db()
-    assert run.status == "failed" and "not started" in run.error
+    assert run.status == "failed" and "was given up" in run.error
     assert airflow.state.runs == []
 
 

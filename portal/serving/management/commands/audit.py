@@ -46,7 +46,7 @@ class Command(SubcommandsCommand):
             return
         if not found.ok:
             raise Refusal("\n".join(["Something was changed behind Gatehouse's back.", *found.problems]))
-        self.stdout.write(f"{found.events} of {head['seq']} events are as they were written.")
+        self.stdout.write(f"{found.events} of {head['seq']} events verified, no change found.")
         self.stdout.write(f"The guards of the trail stand; {found.rows} requests, grants and runs are as it tells.")
         self.stdout.write(f"Keep this where nobody with rights on the database can write: {head['seq']} {head['hash']}")
 
