@@ -47,9 +47,7 @@ def timeline(request: AccessRequest) -> list[Step]:
     elif request.status == R.PENDING:
         start = request.starts_at
         steps.append(
-            Step(
-                "Given in Airflow and verified", "future", at=start, expected="" if start else "after approval"
-            )
+            Step("Given in Airflow and verified", "future", at=start, expected="" if start else "after approval")
         )
         steps.append(
             Step("Ends", "future", expected=f"{durations.words(approved_duration(request))} after it was verified")

@@ -52,9 +52,7 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
     if grant.status == G.APPLYING:
         return f"The role is being given in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.left_at:
-        return (
-            f"The role is missing in Airflow on {where} and is not given again. A platform admin can try again."
-        )
+        return f"The role is missing in Airflow on {where} and is not given again. A platform admin can try again."
     if grant.status == G.ACTIVE and grant.missing_since:
         return f"Airflow on {where} no longer shows it. It is being given again."
     if grant.status == G.ACTIVE and grant.unusable_since:
