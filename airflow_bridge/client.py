@@ -73,7 +73,8 @@ class Airflow(Protocol):
         """Those of `permissions` that an account (by default our own) does not have.
 
         Read from its roles where we may read those; else, for our own account, found by asking for things that do not
-        exist. Raises Forbidden or Unsupported for another account that we may not read, NotFound where there is none.
+        exist: what no call needs, or can use on this Airflow, is not among them then. Raises Forbidden or Unsupported
+        for another account that we may not read, NotFound where there is none.
         """
 
     def events(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_bridge.types import Permission
+from airflow_bridge.types import Capabilities, Permission
 
 GRANTER_ROLE, RUNNER_ROLE = "Gatehouse granter", "Gatehouse runner"
 
@@ -37,3 +37,11 @@ VARIABLES: Mapping[Permission, str] = {
     ("can_edit", "Variables"): "change the variables that the catalogue names",
     ("can_create", "Variables"): "create those of them that are not there yet",
 }
+USED_FOR: Mapping[Permission, str] = {("can_edit", "Roles"): "role_edits"}
+"""What an Airflow must be able to do for a permission to be of use there; see `airflow_bridge.capabilities.WHAT`."""
+
+
+def of_use(permissions: Mapping[Permission, str], can: Capabilities) -> dict[Permission, str]:
+    """Those that an account can use on an Airflow. FAB providers 3.0.3 to 3.1 refuse to change a role to everybody, so
+    there nobody has to be given can_edit on Roles."""
+    return {pair: why for pair, why in permissions.items() if pair not in USED_FOR or can.can(USED_FOR[pair])}

@@ -53,6 +53,7 @@ def _table() -> dict[Permission, Probe]:
         ("can_edit", "Users"): Probe("PATCH", f"/users/{NOBODY}", {**person, "roles": unknown}, group="users"),
         ("can_read", "Roles"): Probe("GET", "/roles", params=one, group="roles"),
         ("can_create", "Roles"): Probe("POST", "/roles", {"name": NOBODY, "actions": pair}, group="roles"),
+        ("can_edit", "Roles"): Probe("PATCH", f"/roles/{NOBODY}", {"name": NOBODY, "actions": pair}, group="roles"),
     }
 
 

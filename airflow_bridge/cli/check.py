@@ -109,5 +109,6 @@ def _lacking(
     """None where this Airflow has nothing that they could be needed for."""
     if not able.can(what):
         return None
+    needed = needs.of_use(needed, able)
     lack = airflow.lacking(needed if able.api == "v1" else needed.keys() - OF_AIRFLOW_2)
     return {pair: why for pair, why in needed.items() if pair in lack}

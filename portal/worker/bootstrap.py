@@ -6,9 +6,9 @@ Plain functions over clients: no database and no settings, so that whoever has a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported, User
+from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported, User, needs
 from portal.worker.bootstrap_script import changing
 from portal.worker.roles import ADMIN
 from portal.worker.service_accounts import FIRST_NAME, GIVEN_BY_AIRFLOW, Account, listed
@@ -48,7 +48,7 @@ def ensure(
         )
         return
     made: list[Account] = []
-    for account in accounts:
+    for account in (replace(account, permissions=needs.of_use(account.permissions, can)) for account in accounts):
         before = admin.user(account.username)
         if before is not None and ADMIN in before.roles:
             report.wrong.append(

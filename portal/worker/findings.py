@@ -22,6 +22,7 @@ from airflow_bridge import (
     Unexpected,
     Unsupported,
     capabilities,
+    needs,
 )
 from portal import clock
 from portal.catalogue.models import Deployment, Entitlement
@@ -49,7 +50,9 @@ def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
         "can": [words for what, words in capabilities.WHAT.items() if can.can(what)],
         "cannot": [[words, can.missing[what]] for what, words in capabilities.WHAT.items() if not can.can(what)],
         "lacking": {
-            "granter": _lacking(needed(deployment, "granter"), granter.lacking) if can.can("users") else [],
+            "granter": (
+                _lacking(needs.of_use(needed(deployment, "granter"), can), granter.lacking) if can.can("users") else []
+            ),
             "runner": _lacking(needed(deployment, "runner"), partial(_runner_lacks, deployment, granter, runner)),
         },
     }

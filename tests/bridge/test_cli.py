@@ -194,9 +194,10 @@ def test_check(run: Run, environ: dict[str, str], release: str) -> None:
     assert "97 of 100 calls left for 20 s" in text
 
 
-@pytest.mark.parametrize("release", ["3.3.2", "2.11.2"])
+@pytest.mark.parametrize("release", ["3.3.2", "3.1.6", "2.11.2"])
 def test_check_names_what_an_account_lacks(run: Run, environ: dict[str, str], release: str) -> None:
     with FakeAirflow(release=release) as other:
+        other.state.roles["Viewer"].permissions |= {("can_read", "Users"), ("can_read", "Roles")}
         other.add_user("boss", password=SECRET, roles=["Viewer"])
         environ["AIRFLOW_URL"] = other.url
         code, text, _ = run("check")
@@ -206,6 +207,7 @@ def test_check_names_what_an_account_lacks(run: Run, environ: dict[str, str], re
     assert "lacks can_edit on Users (to give and take roles)" in text
     assert "runner     lacks can_create on DAG Runs (to start runs)" in text
     assert ["can_edit", "Users"] in found["lacking"]["granter"]
+    assert (["can_edit", "Roles"] in found["lacking"]["granter"]) == (release != "3.1.6"), "there nobody can edit them"
     assert ["can_read", "DAGs"] not in found["lacking"]["runner"]
     assert release == "2.11.2" or ["can_edit", "Task Instances"] not in found["lacking"]["runner"]
 

@@ -88,6 +88,18 @@ def test_a_runner_whose_name_is_not_known_finds_out_by_asking(airflow):
     assert not [run for run in airflow.state.runs if run.dag_id not in airflow.state.dags]
 
 
+@pytest.mark.parametrize(("release", "asked_for"), [("3.3.2", True), ("3.1.6", False)], indirect=["release"])
+@pytest.mark.parametrize("reads_its_roles", [True, False])
+def test_to_edit_roles_is_asked_for_where_roles_can_be_edited(airflow, asked_for, reads_its_roles):
+    permissions = airflow.state.roles["gatehouse-access"].permissions
+    permissions -= {("can_edit", "Roles")} if reads_its_roles else {("can_edit", "Roles"), ("can_read", "Roles")}
+    airflow.state.invalidate_tokens()
+    look_much_later()
+    lacking = [what for what, _ in found()["lacking"]["granter"]]
+    assert ("can_edit on Roles" in lacking) == asked_for
+    assert ("can_read on Roles" in lacking) == (not reads_its_roles)
+
+
 def test_it_is_looked_into_now_and_then_and_its_health_each_time(airflow):
     asked = len(airflow.calls("GET .*/roles/.*"))
     health.look_at(Deployment.objects.get())
