@@ -27,6 +27,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
+from portal.token_text import BEGINNING
 
 SCOPES: dict[str, Permission] = {
     "read": Permission.HOME,
@@ -47,8 +48,8 @@ WHY_NOT = {
 }
 MAX_DAYS = 365
 MAX_LIVE = 50  # tokens of one person at once
-PATTERN = re.compile(r"gh_([a-z0-9]{12})_[A-Za-z0-9]{32}[A-Za-z0-9]{6}", re.ASCII)
-KEY = re.compile(r"gh_([a-z0-9]{12})_", re.ASCII)
+PATTERN = re.compile(rf"{BEGINNING}[A-Za-z0-9]{{32}}[A-Za-z0-9]{{6}}", re.ASCII)
+KEY = re.compile(BEGINNING, re.ASCII)
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _WRITE_USE_EVERY = timedelta(minutes=1)
 _uses: dict[int, datetime] = {}

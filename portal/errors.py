@@ -1,12 +1,15 @@
 """The few ways in which Gatehouse says no.
 
 Actions raise these; the doors (web, API) turn them into an answer. `reason` is a stable word for programs, `detail` one
-or two sentences for people: what was refused, why, and the way out.
+or two sentences for people: what was refused, why, and the way out. They repeat what was typed, so the secret of a
+token is hidden in them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from portal.token_text import hide_tokens
 
 
 class GatehouseError(Exception):
@@ -17,8 +20,8 @@ class GatehouseError(Exception):
     recorded = False  # whether the trail has an event of this refusal
 
     def __init__(self, detail: str, *, reason: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = hide_tokens(detail)
+        super().__init__(self.detail)
         self.reason = reason
 
 
@@ -57,4 +60,4 @@ class Invalid(GatehouseError):
 
     def __init__(self, fields: Mapping[str, str], *, reason: str = "invalid") -> None:
         super().__init__(" ".join(fields.values()), reason=reason)
-        self.fields = dict(fields)
+        self.fields = {name: hide_tokens(said) for name, said in fields.items()}

@@ -7,6 +7,8 @@ import re
 from types import TracebackType
 from typing import TypeAlias
 
+from portal.token_text import hide_tokens
+
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 # control characters, line and paragraph separators, changes of direction, unpaired surrogates
@@ -22,7 +24,7 @@ class Line(logging.Formatter):
     """Every line that does not begin with two spaces and a bar is the beginning of a record."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return escaped(super().formatMessage(record))
+        return hide_tokens(escaped(super().formatMessage(record)))
 
     def formatException(self, ei: ExcInfo) -> str:
         return _marked(super().formatException(ei))

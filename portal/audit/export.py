@@ -25,6 +25,7 @@ from portal.audit.record import Actor, recording
 from portal.audit.sentences import in_words
 from portal.audit.verbs import Verb
 from portal.errors import Invalid
+from portal.token_text import hide_tokens
 
 BATCH = 1000
 COLUMNS = (
@@ -61,7 +62,8 @@ def export(*, by: Actor, filters: Filters, form: str, bom: bool = True) -> Expor
         last = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
         rows = events(filters).filter(seq__lte=last)
         count = rows.count()
-        detail = {"format": form, "filter": filters.as_params(), "rows": count, "up_to": last}
+        sought = {name: hide_tokens(text) for name, text in filters.as_params().items()}
+        detail = {"format": form, "filter": sought, "rows": count, "up_to": last}
         trail.add(Verb.AUDIT_EXPORTED, by=by, target="audit", detail=detail)
     name = f"gatehouse-audit-{clock.now():%Y%m%dT%H%M%SZ}.{form}"
     chunks = lines(rows)

@@ -30,6 +30,7 @@ from portal.audit.refusals import Entry
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
 from portal.errors import GatehouseError
+from portal.token_text import hide_tokens
 
 GENESIS = "0" * 64
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -93,10 +94,14 @@ class Trail:
             "operation": operation,
         }
         # cleaned here, once: the columns must say what the hashed text says, and must fit
-        fitting = {name: _fit(_clean(value), PROJECTIONS[name]) for name, value in columns.items()}
-        kept = self.refusals if outcome is AuditEvent.Outcome.REFUSED else self.entries
-        kept.append({**fitting, "detail": _clean(dict(detail or {}))})
-        return kept[-1]
+        entry = _clean({**columns, "detail": detail or {}})
+        refused = outcome is AuditEvent.Outcome.REFUSED
+        if refused:
+            entry = _without_tokens(entry)
+        entry |= {name: _fit(entry[name], length) for name, length in PROJECTIONS.items()}
+        kept = self.refusals if refused else self.entries
+        kept.append(entry)
+        return entry
 
 
 PROJECTIONS: dict[str, int] = {
@@ -218,6 +223,17 @@ def _clean(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     raise TypeError(f"an audit event cannot hold a {type(value).__name__}: {value!r}")
+
+
+def _without_tokens(value: Any) -> Any:
+    """A refusal repeats what was typed or called, which may be a whole token."""
+    if isinstance(value, str):
+        return hide_tokens(value)
+    if isinstance(value, dict):
+        return {key: _without_tokens(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_tokens(item) for item in value]
+    return value
 
 
 def _fit(text: str, length: int) -> str:

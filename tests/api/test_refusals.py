@@ -61,6 +61,15 @@ def test_too_many_calls_are_recorded_where_they_would_change_something(as_, sett
     assert newest()[:2] == (Verb.CALL_REFUSED, "employee")
 
 
+def test_a_whole_token_in_an_address_is_not_recorded(as_, client_as) -> None:
+    pasted = "gh_abcdefghijkl_" + "s" * 38
+    as_("employee").post(f"/requests/{pasted}/withdraw", {})
+    assert newest()[0] == Verb.CALL_REFUSED
+    client_as("employee").post(f"/profile/tokens/{pasted}/revoke")
+    assert newest() == (Verb.CALL_REFUSED, "employee", "/profile/tokens/gh_abcdefghijkl_***/revoke")
+    assert not AuditEvent.objects.filter(payload__contains="s" * 20).exists()
+
+
 @pytest.mark.parametrize(
     "path, target",
     [

@@ -36,5 +36,10 @@ def test_a_traceback_is_marked_line_by_line() -> None:
     assert "\x1b" not in "".join(rest)
 
 
+def test_a_token_in_an_address_is_not_logged() -> None:
+    said = line("Not Found: /requests/gh_abcdefghijkl_%s/withdraw", "s" * 38)
+    assert said.endswith("Not Found: /requests/gh_abcdefghijkl_***/withdraw")
+
+
 def test_what_is_harmless_stays_as_it_is() -> None:
     assert escaped("“Zoé” 파일 \U0001f600 a\\b") == "“Zoé” 파일 \U0001f600 a\\b"

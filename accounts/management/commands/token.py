@@ -61,10 +61,9 @@ class Command(SubcommandsCommand):
 def _found(options: dict[str, Any]) -> Token:
     """Raises Missing, Invalid (`token`) for a secret or for a name that several have."""
     given, rows = options["token"].strip(), Token.objects.select_related("user")
-    if tokens.PATTERN.fullmatch(given):
-        raise Invalid(
-            {"token": f"This is a whole token: who sees this command could use it. Name it by its id, {given[:15]}."}
-        )
+    if whole := tokens.KEY.search(given):
+        said = "This is a whole token: who sees this command could use it."
+        raise Invalid({"token": f"{said} Name it by its id, gh_{whole[1]}."})
     if options["user"]:
         rows = rows.filter(user=people.by_username(options["user"]))
     named = list(rows.filter(key=given.removeprefix("gh_")) if given.startswith("gh_") else rows.filter(name=given))

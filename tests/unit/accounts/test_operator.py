@@ -88,6 +88,10 @@ def test_a_token_is_revoked_by_its_id_or_name_never_by_its_secret(two):
     with pytest.raises(CommandError, match=f"This is a whole token.* by its id, {token}") as refused:
         run("token", "revoke", plaintext)
     assert plaintext not in str(refused.value)
+    for pasted in (f"{plaintext},", f"Bearer {plaintext}", plaintext[:30], f"{plaintext[:30]} {plaintext[30:]}"):
+        with pytest.raises(CommandError, match=f"This is a whole token.* by its id, {token}") as refused:
+            run("token", "revoke", pasted)
+        assert plaintext[16:30] not in str(refused.value)
     with pytest.raises(CommandError, match="is the name of several"):
         run("token", "revoke", "nightly export")
     with pytest.raises(CommandError, match="There is no token “gh_nothere”"):
@@ -95,3 +99,25 @@ def test_a_token_is_revoked_by_its_id_or_name_never_by_its_secret(two):
     assert run("token", "revoke", "nightly export", "--user", "EMPLOYEE") == f"{token} revoked\n"
     other = Token.objects.get(user__username="lead")
     assert run("token", "revoke", str(other)) == f"{other} revoked\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("person", "show"),
+        ("person", "deactivate"),
+        ("person", "reset"),
+        ("person", "groups", "employee", "--remove"),
+        ("token", "list", "--user"),
+        ("token", "list", "--as"),
+        ("token", "revoke", "nightly export", "--user"),
+    ],
+)
+def test_a_whole_token_in_a_wrong_place_is_neither_recorded_nor_shown(two, command):
+    token, plaintext = two
+    with pytest.raises(CommandError, match=rf"{token}_\*\*\*") as refused:
+        run(*command, f"{plaintext},")
+    secret = plaintext[16:]
+    assert secret not in str(refused.value)
+    assert last().outcome == "refused"
+    assert not AuditEvent.objects.filter(payload__contains=secret).exists()

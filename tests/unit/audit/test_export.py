@@ -169,6 +169,11 @@ def test_what_cannot_be_recorded_is_not_exported(broken_trail: None) -> None:
         export.export(by=AUDITOR, filters=Filters(), form="jsonl")
 
 
+def test_a_token_that_was_searched_for_is_not_recorded() -> None:
+    export.export(by=AUDITOR, filters=Filters(q="gh_abcdefghijkl_" + "s" * 38), form="jsonl")
+    assert AuditEvent.objects.get().detail["filter"] == {"q": "gh_abcdefghijkl_***"}
+
+
 def test_other_formats_are_refused() -> None:
     with pytest.raises(Invalid) as caught:
         export.export(by=AUDITOR, filters=Filters(), form="xlsx")
