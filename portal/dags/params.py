@@ -65,5 +65,5 @@ def known(dag: Dag, state: DagState | None, *, ask: bool) -> Known:
             why = f"Airflow on {dag.deployment.name} has no DAG called {dag.dag_id}."
     if state is not None and stored is not None:
         return Known(params=stored, as_of=state.seen_at, places=secrets.places_of(dag))
-    told = (state.problem if state else "") or "Airflow has not told Gatehouse about this DAG yet."
+    told = (state.problem if state else "") or "Gatehouse has not read this DAG from Airflow yet."
     return Known(problem=why or told)

@@ -34,7 +34,7 @@ def test_asked_approved_verified_handed_back(airflow, enter):
     employee, lead = enter("employee"), enter("lead")
     ask_for(employee, "Work with DAGs", words="work", reason="month-end close")
     request = AccessRequest.objects.get()
-    line = employee.get_by_role("list", name="What happened and what comes")
+    line = employee.get_by_role("list", name="Timeline")
     expect(employee.get_by_role("main").get_by_role("status").first).to_contain_text("lead")
     expect(line).to_contain_text("lead or lead2 decides")
 
@@ -42,7 +42,7 @@ def test_asked_approved_verified_handed_back(airflow, enter):
     expect(lead.get_by_role("heading", level=2, name=re.compile("employee"))).to_be_visible()
     lead.get_by_role("button", name="Approve for 8 hours").click()
     expect(lead.get_by_text(f"You approved {request.ref} for 8 hours.")).to_be_visible()
-    expect(lead.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
+    expect(lead.get_by_role("heading", name="No requests to decide")).to_be_visible()
 
     work_off()
     expect(line).to_contain_text("Verified in Airflow on demo")  # without a reload
@@ -53,7 +53,7 @@ def test_asked_approved_verified_handed_back(airflow, enter):
     employee.get_by_role("button", name="Hand back Work with DAGs").click()
     expect(employee.get_by_text(re.compile("You handed back .*Work with DAGs.* on demo"))).to_be_visible()
     work_off()
-    expect(employee.get_by_role("list", name="What happened and what comes")).to_contain_text("Airflow confirms")
+    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Airflow confirms")
     assert "User" not in airflow.roles_of("employee")
 
 
@@ -74,7 +74,7 @@ def test_two_steps_and_a_ticket(airflow, enter):
         page.get_by_role("button", name=re.compile("^Approve for ")).click()
         expect(page.get_by_text(said)).to_be_visible()
     work_off()
-    expect(employee.get_by_role("list", name="What happened and what comes")).to_contain_text("Verified in Airflow")
+    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Verified in Airflow")
     assert "Op" in airflow.roles_of("employee")
 
 
@@ -82,7 +82,7 @@ def test_granted_at_once(airflow, enter):
     employee = enter("employee")
     ask_for(employee, "Look around", words="viewer", reason="see a log", duration="1 hour")
     work_off()
-    expect(employee.get_by_role("list", name="What happened and what comes")).to_contain_text("Verified in Airflow")
+    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Verified in Airflow")
     assert "Viewer" in airflow.roles_of("employee")
 
 
@@ -129,7 +129,7 @@ def test_revoked_with_a_reason(airflow, enter):
     work_off()
     employee.reload()
     expect(employee.get_by_role("main")).to_contain_text("the close is over")
-    expect(employee.get_by_role("list", name="What happened and what comes")).to_contain_text("Revoked")
+    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Revoked")
     assert "User" not in airflow.roles_of("employee")
 
 
@@ -165,12 +165,12 @@ def test_an_airflow_that_is_away_is_said_and_waited_for(airflow, enter):
     expect(lead.get_by_text(f"You approved {request.ref}")).to_be_visible()
     work_off()
     health.look_at(request.entitlement.deployment)  # one call that fails is not enough to say so
-    expect(employee.get_by_role("list", name="What happened and what comes")).to_contain_text("unreachable")
+    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("unreachable")
     airflow.start()
     health.look_at(request.entitlement.deployment)
     Operation.objects.update(not_before=clock.now())  # its own time has come, too
     work_off()
-    expect(employee.get_by_role("list", name="What happened and what comes")).to_contain_text("Verified in Airflow")
+    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Verified in Airflow")
 
 
 @pytest.mark.parametrize("name", ["employee", "lead"])

@@ -87,5 +87,5 @@ def test_the_page_stands_while_airflow_is_away(airflow, enter):
     main = colleague.get_by_role("main")
     # what it takes is known from before, and of when that is stands beside it
     expect(main.get_by_role("row", name=re.compile("region"))).to_contain_text("KR, APAC, EU")
-    expect(main.get_by_text(re.compile("As Airflow had them"))).to_be_visible()
+    expect(main.get_by_text(re.compile("Read from Airflow"))).to_be_visible()
     expect(main.get_by_role("textbox", name="Parameters")).to_be_visible()

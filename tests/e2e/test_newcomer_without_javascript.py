@@ -48,7 +48,7 @@ def test_the_whole_way(airflow, visit):
     page.get_by_role("navigation", name="Main", exact=True).get_by_role("link", name="Queue").click()
     page.get_by_role("button", name="Approve for 8 hours").click()
     expect(page.get_by_role("main")).to_contain_text(f"You approved {request.ref}")
-    expect(page.get_by_role("main")).to_contain_text("Nothing waits for you")
+    expect(page.get_by_role("main")).to_contain_text("No requests to decide")
     sign_out(page, "lead")
     work_off()
     assert "User" in airflow.roles_of("employee")

@@ -52,7 +52,7 @@ def test_by_keyboard_alone(catalogue, enter):
     expect(row[third.pk]).to_be_focused()
 
     lead.keyboard.press("a")
-    expect(lead.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
+    expect(lead.get_by_role("heading", name="No requests to decide")).to_be_visible()
     for request, status in ((first, "approved"), (second, "denied"), (third, "approved")):
         request.refresh_from_db()
         assert request.status == status
@@ -109,7 +109,7 @@ def test_what_was_withdrawn_meanwhile_is_not_decided(catalogue, enter):
 def test_ones_own_request_is_not_among_them(catalogue, enter):
     own = request_at_status(by="lead")
     lead, lead2 = enter("lead", "/queue"), enter("lead2", "/queue")
-    expect(lead.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
+    expect(lead.get_by_role("heading", name="No requests to decide")).to_be_visible()
     expect(lead2.locator(f"#row-{own.ref}")).to_be_visible()
     lead.goto(f"/queue/{own.ref}")
     expect(lead.get_by_role("main")).to_contain_text("You asked for this yourself")

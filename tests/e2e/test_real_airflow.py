@@ -126,7 +126,7 @@ def signed_in(visit: Callable[..., Page], name: str) -> Page:
 
 def line(page: Page, words: str) -> None:
     """The request's page comes to say this, without a reload."""
-    expect(page.get_by_role("list", name="What happened and what comes")).to_contain_text(words, timeout=SOON)
+    expect(page.get_by_role("list", name="Timeline")).to_contain_text(words, timeout=SOON)
 
 
 def test_asked_approved_verified_run_paused_handed_back_and_all_of_it_in_the_trail(portal, airflow, visit):

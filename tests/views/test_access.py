@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("airflow")
 
 def test_empty_says_what_would_be_here(client_as):
     client = client_as("employee")
-    assert "You hold nothing at the moment" in Page(client.get("/access")).text
+    assert "You have no access at the moment" in Page(client.get("/access")).text
     assert "Nothing has ended yet" in Page(client.get("/access?show=past")).text
 
 

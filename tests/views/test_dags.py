@@ -47,7 +47,7 @@ def test_the_list_says_of_when_it_speaks(client_as):
     seen = timezone.now() - timedelta(minutes=5)
     DagState.objects.filter(dag=dag()).update(seen_at=seen)
     page = Page(client_as("colleague").get("/dags"))
-    assert "As Airflow had it 5 minutes ago" in page.text
+    assert "Read from Airflow 5 minutes ago" in page.text
     assert page.all("time", datetime=seen.isoformat())
 
 
@@ -148,7 +148,7 @@ def test_an_airflow_that_is_away_leaves_what_it_told_last(client_as, airflow):
     airflow.stop()
     page = Page(client_as("colleague").get(SALES, {"live": "1"}))
     assert "one of KR, APAC, EU" in page.text
-    assert "As Airflow had them just now" in page.text
+    assert "Read from Airflow just now" in page.text
 
 
 def test_an_airflow_that_was_never_there_leaves_the_plain_editor(client_as, airflow):
@@ -162,7 +162,7 @@ def test_an_airflow_that_was_never_there_leaves_the_plain_editor(client_as, airf
 def test_fixed_parameters_are_noted_and_filled_in(client_as):
     Dag.objects.filter(pk=dag().pk).update(locked={"region": "EU"})
     page = Page(client_as("colleague").get(SALES, {"live": "1"}))
-    assert 'Fixed for everybody; keep these values or leave them out: region = "EU"' in page.text
+    assert 'Fixed parameters; keep these values or leave them out: region = "EU"' in page.text
     assert '"region": "EU"' in page.text
 
 
@@ -310,7 +310,7 @@ def test_who_paused_it_when_and_why_stands_beside_the_switch_and_in_the_list(cli
     airflow.state.dags["sales_report"].paused = True  # by somebody in Airflow
     runs.look_at_dag(dag())
     text = Page(client.get(SALES)).text
-    assert "That was changed in Airflow itself; Gatehouse saw it today," in text
+    assert "Changed in Airflow itself, seen today," in text
     assert "numbers are right" not in text
 
 
@@ -408,13 +408,13 @@ def test_a_switch_that_failed_is_said_until_it_is_so(client_as, airflow):
     now = timezone.now()
     Operation.objects.update(status="failed", settled_at=now, error="Airflow knows no DAG of that name.")
     text = Page(client.get(SALES)).text
-    assert "Pausing it did not work" in text
+    assert "Pausing failed" in text
     assert "Airflow knows no DAG of that name." in text
     assert f"{SALES}/pause" in Page(client.get(SALES)).actions
 
     airflow.state.dags["sales_report"].paused = True  # by somebody in Airflow
     runs.look_at_dag(dag())
-    assert "Pausing it did not work" not in Page(client.get(SALES)).text
+    assert "Pausing failed" not in Page(client.get(SALES)).text
 
 
 @pytest.mark.parametrize("status", ["queued", "failed"])
@@ -426,7 +426,7 @@ def test_a_variable_called_like_the_dag_is_not_its_switch(client_as, status):
     kind = Operation.Kind.SET_VARIABLE
     Operation.objects.update(kind=kind, status=status, settled_at=settled, error="No such value.")
     text = Page(client.get(SALES)).text
-    assert "did not work" not in text and "Being unpaused" not in text and "No such value." not in text
+    assert "Unpausing failed" not in text and "Being unpaused" not in text and "No such value." not in text
 
 
 def test_only_pausing_needs_a_reason_and_the_form_says_so(client_as, airflow):
@@ -446,7 +446,7 @@ def test_who_may_not_pause_is_refused(client_as):
 def test_a_dag_airflow_never_told_about_cannot_be_switched(client_as):
     DagState.objects.all().delete()
     page = Page(client_as("colleague").get(SALES))
-    assert "Airflow has not told Gatehouse about this DAG yet." in page.text
+    assert "Gatehouse has not read this DAG from Airflow yet." in page.text
     assert f"{SALES}/pause" not in page.actions
     assert client_as("colleague").get("/dags").status_code == 200
 

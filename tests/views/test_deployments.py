@@ -24,7 +24,7 @@ def test_each_by_name_version_and_accounts_but_no_secret(client_as):
     page = Page(response)
     for words in ("demo", "up", "3.3.2", "Airflow 3, API v2", "gatehouse-access", "gatehouse-runs"):
         assert words in page.text
-    assert "Nothing waits to be done here" in page.text
+    assert "No open operations" in page.text
     for name, value in SECRETS.items():
         assert name not in response.content.decode()
         assert value not in response.content.decode()
@@ -36,7 +36,7 @@ def test_what_waits_for_one_that_is_away(client_as):
     page = Page(client_as("admin").get("/deployments"))
     assert "Airflow on demo is unreachable since today" in page.text
     assert "Connection refused" in page.text
-    assert "1 operation to be done here" in page.text
+    assert "1 open operation" in page.text
     assert "give a role" in page.text
     assert made.grant.ref in page.text
 
@@ -60,7 +60,7 @@ FOUND = {
 def test_nothing_is_called_healthy_while_it_is_unreachable(client_as):
     Deployment.objects.update(found=FOUND, status="down", status_since=timezone.now())
     text = Page(client_as("admin").get("/deployments")).text
-    assert "not known while it is unreachable" in text
+    assert "unknown while Airflow is unreachable" in text
     assert "healthy" not in text
 
 

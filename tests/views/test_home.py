@@ -10,9 +10,9 @@ pytestmark = pytest.mark.usefixtures("airflow")
 
 def test_a_newcomer_is_told_what_would_be_here(client_as):
     page = Page(client_as("stranger").get("/"))
-    assert "You hold no access at the moment" in page.text
+    assert "You have no access at the moment" in page.text
     assert "You have no open requests" in page.text
-    assert "There is no DAG you may run at once" in page.text
+    assert "There is no DAG that you may run" in page.text
     assert "Decide" not in page.text
     assert "/requests/new" in page.links
 

@@ -55,7 +55,7 @@ def test_ones_own_requests_are_not_in_the_queue(client_as):
 def test_an_empty_queue_says_so_and_what_was_decided_last(client_as):
     made = request_at_status("denied")
     page = Page(client_as("lead").get("/queue"))
-    assert "Nothing waits for you" in page.text
+    assert "No requests to decide" in page.text
     assert f"{made.ref} You denied Work with DAGs on demo for employee" in page.text
     assert not any("/approve" in action for action in page.actions)
 
@@ -252,7 +252,7 @@ def test_after_the_last_one_the_queue_is_empty(client_as):
     made = asked()
     response = client_as("lead").post(f"/requests/{made.ref}/approve", follow=True)
     assert response.redirect_chain == [("/queue", 302)]
-    assert "Nothing waits for you" in Page(response).text
+    assert "No requests to decide" in Page(response).text
 
 
 def test_with_htmx_the_list_the_next_one_the_count_and_the_message_come_at_once(client_as):

@@ -46,7 +46,7 @@ def test_only_ones_own_even_for_who_may_see_all(client_as):
     request_at_status("pending")
     for who in ("lead", "auditor", "admin"):
         page = Page(client_as(who).get("/requests?show=all"))
-        assert "You have not asked for anything yet" in page.text
+        assert "You have made no requests yet" in page.text
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(client_as, monkeypatch):

@@ -54,7 +54,7 @@ def test_the_search_narrows_as_a_page_and_as_a_part(client_as):
 
 def test_a_search_without_result_says_what_to_do(client_as):
     page = Page(client_as("employee").get("/requests/new", {"q": "<b>unknown"}))
-    assert "Nothing offered matches “<b>unknown”" in page.text
+    assert "No access matches “<b>unknown”" in page.text
     assert "/requests/new" in page.links
 
 

@@ -199,13 +199,13 @@ def test_a_paused_dag_is_pointed_out_with_who_paused_it_and_why(client_as, airfl
     client = client_as("colleague")
     text = Page(client.get(f"/runs/{run.ref}")).text
     assert "The DAG is paused: the run stays queued until it is unpaused." in text
-    assert "colleague asked for that just now : “bad numbers”" in text
+    assert "Paused by colleague just now : “bad numbers”" in text
     airflow.state.set_state(airflow.state.runs[0], "running")
     airflow.state.runs[0].ended_at = None
     look(run)
     text = Page(client.get(f"/runs/{run.ref}")).text
     assert "stays queued" not in text
-    assert "the tasks that run now finish, and the others wait until it is unpaused" in text
+    assert "running tasks finish, and the others wait until it is unpaused" in text
 
 
 def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow, run):
@@ -215,7 +215,7 @@ def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow,
     page = Page(response)
     assert Deployment.objects.get(name="demo").status == "down"
     assert "Airflow has been unreachable since today" in page.text
-    assert "This is the last known state; nothing is lost" in page.text
+    assert "This is the last known state." in page.text
     assert "queued" in page.text
     assert every(response) == "every 10s"
 
