@@ -144,8 +144,8 @@ NOTICE_A_DEAD_SERVER: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds
 }
-"""libpq would wait for hours for a server that is gone without a word: a host that lost its power, a firewall that
-forgot the connection. What the address says itself (`?connect_timeout=20`) comes first."""
+"""libpq's own defaults wait for hours for a server that is gone without a word: a host that lost its power, a firewall
+that dropped the connection. Options in the address (`?connect_timeout=20`) win."""
 
 
 def database(name: str, *, default: str) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from airflow_bridge.fake import FakeAirflow
 from portal import clock
 from portal.catalogue.models import CatalogueVersion
 from portal.dags import live
-from portal.worker import health, runs
 from tests import factories, services, trail
 
 hypothesis.settings.register_profile("gatehouse", deadline=None)
@@ -211,8 +210,8 @@ def catalogue(
 @pytest.fixture
 def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
     """The fake Airflow that `demo` speaks to, found up by the worker's own look, with its DAGs known."""
-    health.look_at_all()
-    runs.look_at_dags()
+    factories.look_at_all()
+    factories.look_at_dags()
     return fake
 
 

@@ -4,7 +4,8 @@ cast = people()                      # also the fixture `cast`; needs a database
 offer()                              # puts tests/catalogue.toml in force
 request = request_at_status("approved", entitlement="demo/role/Op")
 grant = grant_at_status("active")    # needs an Airflow: the fixture `airflow`
-work_off()                           # what the workers would do now
+work_off()                           # what the workers would do now; attempt(pk): the same with one operation
+look_at_all(), look_at_dags(), follow_runs(), look_at_due()   # what they would ask Airflow now
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from django.utils import timezone
 from accounts.models import GroupName, User
 from accounts.operator import Operator
 from airflow_bridge.fake import FakeAirflow, FakeRole
+from portal import heartbeat
 from portal.access import actions, grants, lapsing
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.access.queries import approvers_of
@@ -29,7 +31,8 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.actions import apply
 from portal.catalogue.models import CatalogueVersion
 from portal.operations import outbox
-from portal.worker import executor
+from portal.operations.models import Operation
+from portal.worker import executor, health, looks, runs
 
 PASSWORD = "gatehouse-demo"
 CATALOGUE = Path(__file__).parent.parent / "demo" / "gatehouse.toml"
@@ -161,12 +164,52 @@ def work_off() -> int:
     What is postponed (an Airflow that is away, a person without an account) is due later and is left for then.
     """
     attempts = 0
-    while due := outbox.due():
-        for operation_id in due:
-            executor.run(operation_id)
+    while waiting := due():
+        for operation_id in waiting:
+            attempt(operation_id)
             attempts += 1
-        assert attempts < 1000, f"operations {due} stay due for ever"
+        assert attempts < 1000, f"operations {waiting} stay due for ever"
     return attempts
+
+
+def due() -> list[int]:
+    """The operations that a worker could begin now, in its order."""
+    return list(outbox.startable().values_list("pk", flat=True))
+
+
+def attempt(operation_id: int) -> None:
+    """Try one operation once, as a worker would: nothing where it is not due, or its Airflow is away."""
+    waiting = Operation.objects.select_related("deployment").get(pk=operation_id)
+    if not waiting.deployment.can_be_worked_on(waiting.account):
+        return
+    if (operation := outbox.claim(operation_id, worker=heartbeat.process_id())) is not None:
+        executor.carry_out(operation)
+
+
+def look_at_all() -> None:
+    """Ask every Airflow that is due to be asked how it is."""
+    for deployment in health.watched():
+        if health.is_due(deployment):
+            health.look_at(deployment)
+
+
+def look_at_dags() -> None:
+    """Ask for every operable DAG that is due."""
+    for dag in runs.dags_to_look_at():
+        runs.look_at_dag(dag)
+
+
+def follow_runs() -> None:
+    """Ask for every run that is due."""
+    for run in runs.to_follow():
+        runs.follow_one(run)
+
+
+def look_at_due() -> None:
+    """All second looks that are due."""
+    for through in looks.where_due():
+        for group in looks.due_at(through):
+            looks.look_at(group)
 
 
 def offer(folder: Path, *, url: str = "", api: str = "v2", source: str = "") -> CatalogueVersion:

@@ -1,4 +1,4 @@
-"""Doing what time brings for each of many rows."""
+"""Do something for each row that is due, each in a transaction of its own."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Process(models.Model):
 
 
 class Turn(models.Model):
-    """Whose turn something is that one process at a time does: asking one Airflow how its DAGs and runs are."""
+    """A named lock with a time limit; see `portal.operations.turns`."""
 
     name = models.CharField(max_length=80, primary_key=True)
     held_by = models.CharField(max_length=32, help_text="the id of a process")

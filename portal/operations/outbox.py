@@ -176,25 +176,21 @@ def _release(operation: Operation) -> bool:
     return True
 
 
-def due(limit: int = 200) -> list[int]:
-    """Operations to look at now: removals first, then the oldest."""
-    return list(_in_order(_due()).values_list("pk", flat=True)[:limit])
-
-
 def due_by_deployment() -> dict[int, int]:
     """How many operations could be begun now on each deployment."""
     return dict(startable().order_by().values_list("deployment").annotate(models.Count("pk")))
 
 
 def startable() -> QuerySet[Operation]:
-    """The due operations that nothing keeps from being begun now."""
-    return _due().exclude(lane__in=_busy_lanes())
+    """The due operations that nothing keeps from being begun now: removals first, then the oldest."""
+    removals = models.Case(models.When(kind__in=Operation.FIRST, then=0), default=1)
+    return _due().exclude(lane__in=_busy_lanes()).order_by(removals, "not_before", "pk")
 
 
 def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
     """Take what is to be done next on a deployment; None when nothing is."""
     rows = startable().filter(deployment_id=deployment_id)
-    for operation_id in _in_order(rows).values_list("pk", flat=True)[:20]:
+    for operation_id in rows.values_list("pk", flat=True)[:20]:
         if (operation := claim(operation_id, worker=worker)) is not None:
             return operation
     return None
@@ -212,8 +208,3 @@ def _due() -> QuerySet[Operation]:
 
 def _busy_lanes() -> QuerySet[Operation, str]:
     return Operation.objects.filter(status=S.RUNNING).values_list("lane", flat=True)
-
-
-def _in_order(rows: QuerySet[Operation]) -> QuerySet[Operation]:
-    first = models.Case(models.When(kind__in=Operation.FIRST, then=0), default=1)
-    return rows.order_by(first, "not_before", "pk")

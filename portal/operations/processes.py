@@ -29,11 +29,6 @@ def is_silent(process: Process) -> bool:
     return process.seen_at <= clock.now() - SILENT
 
 
-def is_heard(name: str) -> bool:
-    """Whether a process of that name ("web", "worker", "beat") gives signs of life."""
-    return living().filter(name=name, seen_at__gt=clock.now() - SILENT).exists()
-
-
 def found_dead() -> list[str]:
     """The ids of this host's processes that no longer live. Once what they held is free, `bury` them.
 

@@ -1,6 +1,6 @@
-"""What waits for an Airflow that the catalogue calls by another name now is done through that name.
+"""Queued operations of a renamed deployment move to its new name.
 
-The old name's accounts may be gone with it; what is queued there would wait for ever.
+The old name is retired, and its secrets may be gone: an operation that stayed there could wait for ever.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from portal.operations.models import Operation
 
 
 def move_queued() -> int:
-    """Give the queued changes of people's roles on deployments that left the catalogue to the one that is in it for the
-    same Airflow, to be tried at once; how many. What is being carried out is moved when it comes back to the queue."""
+    """Move queued role changes from each retired deployment to the deployment in the catalogue with the same address.
+
+    They are due at once. Returns how many were moved. A running operation is moved once it is queued again.
+    """
     queued = Operation.objects.filter(status=Operation.Status.QUEUED, kind__in=Operation.KINDS_OF["granter"])
     moved = 0
     for left in Deployment.objects.filter(pk__in=queued.values("deployment"), retired_at__isnull=False):

@@ -1,4 +1,4 @@
-"""Taking turns: of several processes, also on several hosts, one at a time does a thing."""
+"""A named lock across processes and hosts, with a time limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.operations.models import Process, Turn
 
 
 def take(name: str, *, seconds: float) -> bool:
-    """Whether it is this process's turn now, for `seconds` from now or until `give_back`."""
+    """Take the lock `name` for `seconds`, or until `give_back`. Returns whether this process has it."""
     now, me = clock.now(), heartbeat.process_id()
     until = now + timedelta(seconds=seconds)
     rows = Turn.objects.filter(name=name)

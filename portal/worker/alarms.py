@@ -1,4 +1,4 @@
-"""Telling people that a removal does not succeed: one event for each, after so many failures or so long a time."""
+"""The event of a removal that does not succeed: once for each, after AFTER_FAILURES failures or the time AFTER."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from portal.audit.verbs import Verb
 from portal.operations import queries
 from portal.operations.models import Operation
 
-AFTER_FAILURES = 6  # that count: an Airflow that answers, and refuses or does not do it
-AFTER = timedelta(minutes=10)  # whatever it waits for: also an Airflow that is away, or lets nobody in
+AFTER_FAILURES = 6  # failures that count: Airflow answers, and refuses or does not do it
+AFTER = timedelta(minutes=10)  # whatever the removal waits for, an Airflow that is away included
 AT_ONCE = 200
 
 
 def tell(operation: Operation, *, why: str, trail: Trail) -> None:
-    """The event of a removal that does not succeed, unless it has been told or settled. Inside the caller's
-    transaction."""
+    """Write the event, unless the removal is settled or has it already. Inside the caller's transaction."""
     untold = Operation.objects.filter(pk=operation.pk, alarmed_at=None, settled_at=None)
     if untold.update(alarmed_at=clock.now()) != 1:
         return
@@ -36,7 +35,7 @@ def tell(operation: Operation, *, why: str, trail: Trail) -> None:
 
 
 def tell_of_old() -> int:
-    """Tell of the removals that have waited for AFTER; of how many."""
+    """Write the event for each removal that is older than AFTER. Returns how many."""
     old = Operation.objects.filter(kind__in=Operation.FIRST, status__in=queries.OPEN, alarmed_at=None)
     old = old.filter(created_at__lte=clock.now() - AFTER)
     return due.each(old.order_by("pk").values_list("pk", flat=True)[:AT_ONCE], _tell)

@@ -25,7 +25,7 @@ from airflow_bridge import (
     Unreachable,
     Unsupported,
 )
-from portal import clock, heartbeat
+from portal import clock
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
@@ -55,19 +55,11 @@ LONGEST_OUTAGE = 30.0  # the same after what is not the operation's fault: it go
 FINAL = (GivenUp, Rejected, NotFound, Unsupported)
 
 
-def run(operation_id: int) -> None:
-    """Try one operation once. Never raises for what Airflow does; what is left to do stays in the outbox."""
-    waiting = Operation.objects.select_related("deployment").filter(pk=operation_id).first()
-    if waiting is None or not waiting.deployment.can_be_worked_on(waiting.account):
-        return
-    operation = outbox.claim(operation_id, worker=heartbeat.process_id())
-    if operation is not None:
-        carry_out(operation)
-
-
 def carry_out(operation: Operation) -> None:
-    """Try an operation that this process has claimed, once. Where its lease was lost meanwhile, nothing is settled:
-    whoever has it now does that. Raises what the database raises, and nothing else."""
+    """Try an operation that this process has claimed, once. Raises only the database's errors.
+
+    Where the lease was lost meanwhile, nothing is settled: the worker that has it now does that.
+    """
     handler = HANDLERS[operation.kind]
     try:
         if handler.overtaken and (later := queries.later(operation)) is not None:
@@ -112,7 +104,7 @@ def _settle(operation: Operation, handler: Handler, done: Done) -> None:
 
 @contextmanager
 def _settling(operation: Operation) -> Iterator[Trail]:
-    """The transaction that settles what did not succeed, or gives it back. Nothing is done where the lease was lost."""
+    """The transaction that settles a failed attempt or puts it back. Nothing is written where the lease was lost."""
     try:
         with recording() as trail:
             yield trail

@@ -44,13 +44,6 @@ def is_due(deployment: Deployment) -> bool:
     return deployment.checked_at is None or deployment.checked_at <= clock.now() - _every(deployment)
 
 
-def look_at_all() -> None:
-    """Ask every deployment that is due to be asked."""
-    for deployment in watched():
-        if is_due(deployment):
-            look_at(deployment)
-
-
 def _every(deployment: Deployment) -> timedelta:
     """While it refuses us, less and less often."""
     if deployment.status == S.NEEDS_REAUTHENTICATION and deployment.status_since and deployment.checked_at:
@@ -88,9 +81,9 @@ def look_at(deployment: Deployment) -> None:
 
 
 def _sign_in(deployment: Deployment) -> tuple[dict[str, str], dict[str, str]]:
-    """The accounts that are not let in, and those whose call failed, each with why. Raises RateLimited.
+    """The accounts that are refused, and those whose call failed, each with why. Raises RateLimited.
 
-    An account without its role is as good as none.
+    An account that lacks its role (403) counts as refused.
     """
     refused: dict[str, str] = {}
     failed: dict[str, str] = {}

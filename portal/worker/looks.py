@@ -37,13 +37,6 @@ def due_at(through: Deployment) -> Iterator[list[Grant]]:
     yield from islice(groups.values(), AT_ONCE)
 
 
-def look_at_due() -> None:
-    """All looks that are due, in this thread."""
-    for through in where_due():
-        for group in due_at(through):
-            look_at(group)
-
-
 def look_at(group: list[Grant]) -> None:
     """One look at grants that were given to one account."""
     through = airflows.through(group[0].deployment)

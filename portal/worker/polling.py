@@ -1,8 +1,7 @@
-"""Asking each Airflow how it, its runs, its DAGs and people's access are, beside the operations and never instead of
-them.
+"""Polling of each Airflow: its health, its runs, its DAGs and people's access.
 
-The threads for this are others than those of operations. Of one deployment one thing is asked at a time, by one worker
-(portal.operations.turns); a look at it ends after SLICE seconds, so that those that wait for a thread get one.
+It has threads of its own, so it never takes one from operations. Only one worker asks one deployment at a time
+(portal.operations.turns). A look at a deployment ends after SLICE seconds, so that others get a thread.
 """
 
 from __future__ import annotations
@@ -106,8 +105,8 @@ class Poller:
                 ask()
 
     def _questions(self, deployment: Deployment) -> Iterator[Question]:
-        """One of each kind after another, and each look begins with the next kind: however slow Airflow is and much
-        there is to ask of one kind, no other is kept waiting."""
+        """The kinds take turns, and each look begins with the next kind. So no kind waits for another, however slow
+        Airflow is."""
         kinds = deque([self._of_runs(deployment), self._of_looks(deployment), self._of_dags(deployment)])
         begun = self._begun[deployment.pk]
         self._begun[deployment.pk] += 1

@@ -1,4 +1,4 @@
-"""A thread of a worker that does one thing again and again, and that counts as alive only while it goes on."""
+"""A worker thread that repeats one task, and counts as alive only while its turns go on."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from django.db import DatabaseError, InterfaceError, connection
 log = logging.getLogger(__name__)
 
 HUNG = 120.0
-"""Seconds for one turn; after them the thread counts as dead, as it does nothing any more. A turn asks the database
-alone, and each statement ends sooner."""
+"""Longest time of one turn, in seconds; after it the thread counts as dead. A turn asks the database alone."""
 
 
 class Rounds:
     """Begins with `start`, which returns at once; ends after its turn when told to `stop`.
 
-    turn: what is done. An error of it is logged, and the next turn comes all the same.
-    pause: the seconds until the next turn, asked after each; `wake` ends the pause.
+    turn: the task. Its errors are logged, and the next turn comes all the same.
+    pause: called after each turn, gives the seconds until the next one; `wake` ends the pause.
     """
 
     def __init__(self, name: str, turn: Callable[[], object], *, pause: Callable[[], float]) -> None:
@@ -38,7 +37,7 @@ class Rounds:
         self._wake.set()
 
     def go_on(self) -> None:
-        """A sign that it is not hung, for a turn of several steps."""
+        """Say that a turn of several steps is not hung."""
         self._went_on = time.monotonic()
 
     def is_alive(self) -> bool:

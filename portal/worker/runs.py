@@ -36,12 +36,6 @@ def to_follow() -> QuerySet[Run]:
     )
 
 
-def follow() -> None:
-    """Ask for each run that is due. What cannot be asked now is asked later."""
-    for run in to_follow()[:100]:
-        follow_one(run)
-
-
 def follow_one(run: Run) -> None:
     """Ask for a run and, where somebody looks at it or it has just ended, for its tasks."""
     try:
@@ -84,12 +78,6 @@ def dags_to_look_at() -> QuerySet[Dag]:
     rows = dags_in_force().filter(deployment__status=Deployment.Status.UP)
     rows = rows.filter(Q(state=None) | Q(state__seen_at__lte=clock.now() - DAGS_EVERY))
     return rows.select_related("deployment", "state").order_by(F("state__seen_at").asc(nulls_first=True), "pk")
-
-
-def look_at_dags() -> None:
-    """Refresh what lists show of operable DAGs."""
-    for dag in dags_to_look_at():
-        look_at_dag(dag)
 
 
 def look_at_dag(dag: Dag) -> None:

@@ -12,9 +12,8 @@ import pytest
 from django.db import connection
 
 from portal.errors import GatehouseError
-from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker import executor
+from tests.factories import attempt, due
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +67,8 @@ def workers(count: int) -> Iterator[None]:
             while True:
                 last_round = closing.is_set()
                 assert not ended or time.monotonic() < ended[0] + 60, "operations wait that nobody carries out"
-                for operation_id in outbox.due():
-                    executor.run(operation_id)
+                for operation_id in due():
+                    attempt(operation_id)
                 if last_round and not Operation.objects.filter(status__in=["queued", "running"]).exists():
                     return
                 closing.wait(0.01)

@@ -58,7 +58,7 @@ def work(part: int, parts: int) -> None:
 
     django.setup()
     from portal.operations.models import Operation
-    from portal.worker import executor
+    from tests.factories import attempt
 
     ended = time.monotonic() + PATIENCE
     nobody_ends_it = threading.Event()
@@ -66,7 +66,7 @@ def work(part: int, parts: int) -> None:
         assert time.monotonic() < ended, f"operations {waiting} are still waiting"
         mine = [number for number in waiting if number % parts == part]
         if mine:
-            executor.run(mine[0])
+            attempt(mine[0])
         nobody_ends_it.wait(0.002)  # its lane may be busy: the other process has its turn
 
 

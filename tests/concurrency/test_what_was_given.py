@@ -16,11 +16,9 @@ from portal.access.models import Grant, RoleInMaking
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
-from portal.worker import executor
-from portal.worker.looks import look_at_due
 from tests.concurrency import other_process
 from tests.concurrency.conftest import all_at_once, workers
-from tests.factories import SECRETS, grant_at_status, person, work_off
+from tests.factories import SECRETS, attempt, grant_at_status, look_at_due, person, work_off
 
 DAG = "demo/dag/sales_report/{}"
 ROLES = "/auth/fab/v1/roles"
@@ -41,7 +39,7 @@ def test_the_first_grants_of_a_dag_for_several_people_at_once(airflow, level, ma
     airflow.fail_next(f"POST {ROLES}", making, seconds=0.5)
     given = all_at_once(*[lambda name=name: approved(name, DAG.format(level)) for name in NAMES]).answers
     if making == "broken_off":
-        executor.run(Operation.objects.order_by("pk").first().pk)
+        attempt(Operation.objects.order_by("pk").first().pk)
         Deployment.objects.update(status="up")
     with workers(4):
         pass
@@ -88,7 +86,7 @@ def test_grants_end_while_they_are_given_and_others_fail(airflow):
         grants.revoke(grant_id=grant.pk, by=person("lead"), reason="over")
     airflow.state.users["employee"].email = "elsewhere@example.com"
     operations = list(Operation.objects.filter(status="queued").values_list("pk", flat=True))
-    all_at_once(*[lambda pk=pk: executor.run(pk) for pk in operations])
+    all_at_once(*[lambda pk=pk: attempt(pk) for pk in operations])
     with workers(3):
         pass
     assert {Grant.objects.get(pk=grant.pk).status for grant in held} == {"ended"}

@@ -7,8 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from portal.dags.models import Run
-from portal.worker import runs
-from tests.factories import work_off
+from tests.factories import follow_runs, work_off
 
 
 def open_dag(page: Page, dag_id: str) -> None:
@@ -35,10 +34,10 @@ def test_started_with_parameters_and_followed_to_its_failure(airflow, enter):
     live = colleague.get_by_role("main")
     expect(live).to_contain_text("queued")
     airflow.set_run_states("running")
-    runs.follow()
+    follow_runs()
     expect(live.get_by_role("row", name=re.compile("collect"))).to_contain_text("running")
     airflow.set_run_states("failed")
-    runs.follow()
+    follow_runs()
     expect(live.get_by_text(re.compile("publish failed"))).to_be_visible()  # without a reload
     seen = airflow.state.run("sales_report", run.dag_run_id)
     assert seen is not None and seen.conf == {"region": "EU"}

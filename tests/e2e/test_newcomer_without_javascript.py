@@ -7,8 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from portal.access.models import AccessRequest
-from portal.worker import runs
-from tests.factories import PASSWORD, grant_at_status, request_at_status, work_off
+from tests.factories import PASSWORD, follow_runs, grant_at_status, request_at_status, work_off
 
 
 def sign_in(page: Page, name: str) -> None:
@@ -76,7 +75,7 @@ def test_the_whole_way(airflow, visit):
     expect(page).to_have_url(re.compile(r"/runs/RUN-\d+$"))
     work_off()
     airflow.set_run_states("success")
-    runs.follow()
+    follow_runs()
     page.reload()
     expect(page.get_by_role("main")).to_contain_text("succeeded")
     page.goto("/dags/demo/sales_report")

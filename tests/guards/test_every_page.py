@@ -21,8 +21,7 @@ from accounts.models import User
 from airflow_bridge.fake import FakeAirflow
 from portal.audit.models import AuditEvent
 from portal.dags import live
-from portal.worker import health, runs
-from tests.factories import NAMES, SECRETS, fake_airflow, offer, people, request_at_status
+from tests.factories import NAMES, SECRETS, fake_airflow, look_at_all, look_at_dags, offer, people, request_at_status
 from tests.guards.addresses import EVERYBODY, PAGES, ROLES, Address, patterns
 from tests.guards.test_acting import rows
 from tests.guards.test_templates import FETCHED, INLINE, SCRIPT
@@ -50,8 +49,8 @@ def made(
             patch.setenv(name, value)
         cast = people()
         offer(tmp_path_factory.mktemp("catalogue"), url=fake.url)
-        health.look_at_all()
-        runs.look_at_dags()
+        look_at_all()
+        look_at_dags()
         yield fake, world(cast)
         transaction.set_rollback(True)
     live.close_all()

@@ -29,8 +29,7 @@ from portal.api.api import api
 from portal.dags import live
 from portal.logs import Line
 from portal.ui.input import utf8_alone
-from portal.worker import health, runs
-from tests.factories import PASSWORD, SECRETS, fake_airflow, offer, people
+from tests.factories import PASSWORD, SECRETS, fake_airflow, look_at_all, look_at_dags, offer, people
 from tests.guards.addresses import PAGES, patterns
 from tests.guards.world import world
 
@@ -202,8 +201,8 @@ def made(
             patch.setenv(name, value)
         cast = people()
         offer(tmp_path_factory.mktemp("catalogue"), url=fake.url)
-        health.look_at_all()
-        runs.look_at_dags()
+        look_at_all()
+        look_at_dags()
         assert isinstance(fake, FakeAirflow)
         yield world(cast) | {"tokens": [{name: token_of(cast[name]) for name in ("lead", "auditor", "colleague")}]}
         transaction.set_rollback(True)

@@ -14,8 +14,8 @@ from portal.celery import app as celery
 from portal.dags import actions, wanted
 from portal.dags.models import Run, RunTasks
 from portal.web import run_view
-from portal.worker import health, runs
-from tests.factories import person, work_off
+from portal.worker import health
+from tests.factories import follow_runs, person, work_off
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -67,7 +67,7 @@ def look(run: Run) -> Run:
     """As the worker does while somebody looks at the run."""
     Run.objects.filter(pk=run.pk).update(next_look=timezone.now(), wanted_until=timezone.now() + timedelta(minutes=1))
     RunTasks.objects.filter(run=run).update(seen_at=timezone.now() - timedelta(minutes=1))
-    runs.follow()
+    follow_runs()
     run.refresh_from_db()
     return run
 

@@ -17,6 +17,7 @@ from portal.catalogue.models import Deployment
 from portal.errors import Conflict
 from portal.operations import outbox, queries, turns
 from portal.operations.models import Operation, Process
+from tests.factories import due
 
 S = Operation.Status
 K = Operation.Kind
@@ -148,7 +149,7 @@ def test_what_a_dead_process_of_this_host_held_is_free_at_once(airflow, processe
     for name, operation in held.items():
         outbox.claim(operation.pk, worker=name)
     assert outbox.release_dead() == 2
-    assert set(outbox.due()) == {held["dead"].pk, held["ended"].pk}
+    assert set(due()) == {held["dead"].pk, held["ended"].pk}
     assert Process.objects.get(pk="dead").ended_at is not None
     assert Process.objects.get(pk="alive").ended_at is None
     assert not (heartbeat.folder() / "dead").exists()
@@ -171,16 +172,16 @@ def test_a_process_that_ends_in_order_says_so(db, settings, tmp_path, monkeypatc
 
 def test_due_leaves_out_deployments_that_cannot_be_worked_on(airflow):
     operation = put(airflow)
-    assert outbox.due() == [operation.pk]
+    assert due() == [operation.pk]
     for status in ("down", "needs_reauthentication"):
         Deployment.objects.update(status=status)
-        assert outbox.due() == []
+        assert due() == []
 
 
 def test_removals_go_first_however_many_wait(airflow):
     waiting = [put(airflow, lane=f"roles/prod/{number}").pk for number in range(30)]
     removal = put(airflow, lane="roles/prod/99", kind=K.REVOKE_ROLE)
-    assert outbox.due()[0] == removal.pk
+    assert due()[0] == removal.pk
     assert outbox.claim_next(airflow.pk, worker="a").pk == removal.pk
     assert outbox.claim_next(airflow.pk, worker="a").pk == waiting[0]
 
@@ -239,7 +240,7 @@ def test_a_broker_that_is_away_costs_no_operation(airflow, monkeypatch):
     outbox.hint(2)
     assert len(asked) == 1, "a broker that did not answer is left alone for a while: each try holds somebody up"
     operation = put(airflow)
-    assert outbox.due() == [operation.pk]
+    assert due() == [operation.pk]
 
 
 def test_a_worker_needs_no_message_to_tell_itself(airflow, monkeypatch):

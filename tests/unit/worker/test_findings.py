@@ -114,7 +114,7 @@ def test_where_roles_cannot_be_given_nobody_can_ask_for_one(catalogue_in_force, 
     """The simple auth manager has no API for users and roles; running DAGs goes on."""
     for account in ("gatehouse-access", "gatehouse-runs"):
         fake.state.users[account].roles = ["op"]
-    health.look_at_all()
+    factories.look_at_all()
     assert Deployment.objects.get().status == "up"
     assert "users" in found()["missing"]
     entitlement = catalogue.entitlement("demo/role/User")

@@ -86,7 +86,7 @@ def test_while_it_refuses_it_is_asked_less_and_less_often(airflow):
     for seconds in range(0, 3600, 15):
         with time_machine.travel(begun + timedelta(seconds=seconds), tick=False):
             before = deployment().checked_at
-            health.look_at_all()
+            factories.look_at_all()
             if deployment().checked_at != before:
                 looks.append(seconds)
     assert looks[:2] == [15, 30]
@@ -127,10 +127,10 @@ def test_what_was_found_goes_with_what_it_was_found_of(airflow, tmp_path, catalo
 def test_what_ends_on_a_deployment_that_left_the_catalogue_is_taken_away(airflow, cast):
     grant = factories.grant_at_status("active")
     Deployment.objects.update(retired_at=timezone.now(), status="down", checked_at=None)
-    health.look_at_all()
+    factories.look_at_all()
     assert deployment().status == "down", "there is nothing to be done there"
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
-    health.look_at_all()
+    factories.look_at_all()
     factories.work_off()
     assert Grant.objects.get().status == "ended"
 

@@ -17,7 +17,6 @@ from portal.audit.verify import verify
 from portal.catalogue.models import Deployment
 from portal.errors import Conflict
 from portal.operations.models import Operation
-from portal.worker.looks import look_at_due
 from tests import factories
 
 DAG = "demo/dag/sales_report/view"
@@ -64,7 +63,7 @@ def give(airflow, role):
 
 def look():
     """The looks that are due, and what they lead to."""
-    look_at_due()
+    factories.look_at_due()
     return factories.work_off()
 
 
@@ -101,7 +100,7 @@ def test_ended_grants_are_looked_at_often_for_ten_minutes_and_hourly_for_a_week(
 
 def test_nothing_is_asked_before_it_is_due(member, active):
     before = reads(member)
-    look_at_due()
+    factories.look_at_due()
     assert reads(member) == before
 
 
@@ -109,19 +108,19 @@ def test_one_request_for_all_grants_of_one_account(member, active, clock):
     factories.grant_at_status("active", entitlement="demo/role/Viewer")
     clock(11)
     before = reads(member)
-    look_at_due()
+    factories.look_at_due()
     assert reads(member) == before + 1
 
 
 def test_an_airflow_that_is_away_is_asked_later(member, active, clock):
     clock(11)
     member.stop()
-    look_at_due()
+    factories.look_at_due()
     assert fresh(active).missing_since is None
     assert fresh(active).look_at > timezone.now()
     Deployment.objects.update(status="down")
     clock(3600)
-    look_at_due()
+    factories.look_at_due()
     assert fresh(active).look_at > timezone.now()
 
 
@@ -136,7 +135,7 @@ def test_what_waits_for_an_operation_is_looked_at_less_and_less_often(member, ac
     begun, count = timezone.now(), 0
     while timezone.now() < begun + 7200 * SECONDS:
         clock(fresh(active).look_at - timezone.now())
-        look_at_due()
+        factories.look_at_due()
         count += 1
     assert Operation.objects.get(kind=waiting).status == "queued"
     assert 5 < count < 40
@@ -157,7 +156,7 @@ def test_a_role_taken_away_by_hand_is_given_again(member, active, clock):
     take(member, "User")
     clock(11)
     before = len(verbs())
-    look_at_due()
+    factories.look_at_due()
     assert fresh(active).missing_since == timezone.now()
     factories.work_off()
     assert member.roles_of("employee") == {"Public", "User"}
@@ -238,7 +237,7 @@ def test_an_account_that_was_deleted_is_made_again_where_accounts_are_made(membe
 def test_a_grant_that_ends_before_it_is_given_again_is_not_given(member, active, clock, cast):
     take(member, "User")
     clock(11)
-    look_at_due()
+    factories.look_at_due()
     grants.hand_back(grant_id=active.pk, by=cast["employee"])
     factories.work_off()
     assert fresh(active).status == "ended"
@@ -301,7 +300,7 @@ def test_what_comes_back_within_ten_minutes_is_taken_away_again(member, ended, c
     before = len(verbs())
     give(member, "User")
     clock(fresh(ended).look_at - timezone.now())
-    look_at_due()
+    factories.look_at_due()
     assert fresh(ended).back_since == timezone.now()
     factories.work_off()
     assert member.roles_of("employee") == {"Public"}
@@ -365,9 +364,9 @@ def test_a_late_change_of_a_grant_that_failed_is_taken_away_again(member, clock)
 def test_a_removal_that_could_not_be_done_yet_is_not_asked_for_twice(member, ended, clock):
     give(member, "User")
     clock(11)
-    look_at_due()
+    factories.look_at_due()
     clock(11)
-    look_at_due()
+    factories.look_at_due()
     assert Operation.objects.filter(kind="remove_again").count() == 1
 
 

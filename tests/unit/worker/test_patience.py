@@ -48,7 +48,7 @@ def test_one_call_without_an_answer_holds_up_nothing_else(member, cast):
     factories.work_off()
     assert Deployment.objects.get().status == "up"
     assert health.is_due(Deployment.objects.get()), "it is suspected"
-    health.look_at_all()
+    factories.look_at_all()
     assert Deployment.objects.get().status == "up"
     assert Verb.DEPLOYMENT_DOWN not in verbs()
     factories.request_at_status("approved", by="colleague")
@@ -61,7 +61,7 @@ def test_coming_back_leaves_what_was_postponed_its_own_time(member):
     member.stop()
     factories.request_at_status("approved")
     factories.work_off()
-    health.look_at_all()
+    factories.look_at_all()
     later = timezone.now() + timedelta(seconds=20)
     Operation.objects.update(not_before=later)
     member.start()

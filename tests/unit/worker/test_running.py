@@ -17,7 +17,7 @@ from portal.dags import actions, following, live
 from portal.dags.models import DagState, Run, RunTasks
 from portal.dags.observing import observe_dag
 from portal.operations.models import Operation
-from portal.worker import health, runs
+from portal.worker import runs
 from tests import factories
 
 POST = "POST /api/v[12]/dags/sales_report/dagRuns"
@@ -125,12 +125,12 @@ def test_but_a_run_that_did_start_before_the_outage_is_found(airflow, run):
 def test_a_run_is_followed_to_its_end_which_is_recorded_once(airflow, run):
     factories.work_off()
     airflow.set_run_states("running")
-    runs.follow()
+    factories.follow_runs()
     run.refresh_from_db()
     assert run.status == "running" and run.started_at
     airflow.set_run_states("success")
-    runs.follow()
-    runs.follow()
+    factories.follow_runs()
+    factories.follow_runs()
     run.refresh_from_db()
     assert run.status == "success" and run.ended_at
     assert verbs().count(Verb.RUN_FINISHED) == 1
@@ -150,7 +150,7 @@ def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
 def test_a_run_deleted_in_airflow_while_it_goes_on_has_failed(airflow, run):
     factories.work_off()
     airflow.state.runs.clear()
-    runs.follow()
+    factories.follow_runs()
     run.refresh_from_db()
     assert run.status == "failed" and "deleted" in run.error
     assert run.gone_at is not None
@@ -161,7 +161,7 @@ def ended(airflow, run, state):
     """`run` at its end, seen to be there, and due to be looked at again."""
     factories.work_off()
     airflow.set_run_states(state)
-    runs.follow()
+    factories.follow_runs()
     run.refresh_from_db()
     assert run.status == state
     due_again()
@@ -178,7 +178,7 @@ def due_again():
 
 
 def seen(run):
-    runs.follow()
+    factories.follow_runs()
     run.refresh_from_db()
     return run
 
@@ -192,7 +192,7 @@ def test_a_run_that_is_marked_in_airflow_is_seen_and_is_an_event(airflow, run, w
     assert (event.verb, event.target) == (Verb.RUN_CHANGED, run.ref)
     assert f"was changed in Airflow ({run.ref}): from {was} to {now}" in sentence(event)
     due_again()
-    runs.follow()
+    factories.follow_runs()
     assert verbs().count(Verb.RUN_CHANGED) == 1
 
 
@@ -224,7 +224,7 @@ def test_a_run_deleted_after_its_end_stays_what_it_was_and_that_is_an_event(airf
     assert seen(run).status == "success"
     assert run.gone_at is not None
     due_again()
-    runs.follow()
+    factories.follow_runs()
     assert verbs().count(Verb.RUN_DELETED) == 1
     airflow.state.runs.extend(there)  # as after Airflow's database was restored
     due_again()
@@ -258,18 +258,18 @@ def test_somebody_who_looks_has_it_asked_for_soon_however_old_it_is(airflow, run
     assert seen(run).status == "success"
     asked = len(airflow.requests)
     following.want(run.pk)  # seen a moment ago
-    runs.follow()
+    factories.follow_runs()
     assert len(airflow.requests) == asked
 
 
 def test_the_tasks_of_a_run_that_goes_on_are_asked_for_while_somebody_looks(airflow, run):
     factories.work_off()
-    runs.follow()
+    factories.follow_runs()
     asked = len(airflow.calls("GET .*/taskInstances"))
-    runs.follow()
+    factories.follow_runs()
     assert len(airflow.calls("GET .*/taskInstances")) == asked
     following.want(run.pk)
-    runs.follow()
+    factories.follow_runs()
     assert len(airflow.calls("GET .*/taskInstances")) == asked + 1
     assert {row["task"] for row in RunTasks.objects.get().rows} == {"collect", "publish"}
 
@@ -286,9 +286,9 @@ def test_the_state_is_kept_though_the_tasks_cannot_be_read(airflow, run):
 def test_a_run_that_airflow_cannot_show_is_not_asked_for_without_end(airflow, run):
     factories.work_off()
     airflow.fail_next("GET .*/dagRuns/.*", "500", times=9)
-    runs.follow()
+    factories.follow_runs()
     asked = len(airflow.requests)
-    runs.follow()
+    factories.follow_runs()
     assert len(airflow.requests) == asked
     assert RunTasks.objects.get().problem
 
@@ -338,7 +338,7 @@ def test_a_success_that_did_something_needs_no_word(airflow, run):
 def test_an_airflow_that_is_away_leaves_a_run_as_it_was_seen(airflow, run):
     factories.work_off()
     airflow.stop()
-    runs.follow()
+    factories.follow_runs()
     run.refresh_from_db()
     assert run.status == "queued"
 
@@ -398,13 +398,13 @@ def test_lists_know_each_dag_without_asking_airflow(airflow, dag, run):
     del airflow.state.dags["every_param"]
     airflow.state.dags["flaky_import"].import_errors = True
     DagState.objects.all().delete()
-    runs.look_at_dags()
+    factories.look_at_dags()
     states = {state.dag.dag_id: state for state in DagState.objects.select_related("dag")}
     assert states["sales_report"].known and states["sales_report"].last_runs[0]["id"] == run.dag_run_id
     assert not states["every_param"].known and "no DAG" in states["every_param"].problem
     assert "import errors" in states["flaky_import"].problem
     asked = len(airflow.requests)
-    runs.look_at_dags()
+    factories.look_at_dags()
     assert len(airflow.requests) == asked  # fresh enough
 
 
@@ -469,10 +469,10 @@ def test_an_answer_that_is_older_than_what_is_known_is_dropped(airflow, dag):
 
 def test_a_deployment_is_asked_again_only_when_due(airflow, dag):
     Deployment.objects.update(checked_at=None)
-    health.look_at_all()
+    factories.look_at_all()
     asked = len(airflow.requests)
-    health.look_at_all()
+    factories.look_at_all()
     assert len(airflow.requests) == asked
     Deployment.objects.update(status="down", checked_at=timezone.now() - timedelta(seconds=5))
-    health.look_at_all()
+    factories.look_at_all()
     assert Deployment.objects.get().status == "up"

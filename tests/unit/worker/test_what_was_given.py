@@ -56,7 +56,7 @@ def work_on():
 def carry_out(operation):
     Operation.objects.filter(pk=operation.pk).update(not_before=timezone.now())
     Deployment.objects.update(status="up")
-    executor.run(operation.pk)
+    factories.attempt(operation.pk)
 
 
 # --- nothing is failed while the role is held ------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def renamed(member, tmp_path):
 def test_one_airflow_under_two_names_keeps_what_either_requires(member, cast, renamed):
     old = factories.grant_at_status("active")
     renamed()
-    health.look_at_all()
+    factories.look_at_all()
     new = factories.grant_at_status("active", entitlement="main/role/User")
     assert Operation.objects.values("lane").distinct().count() == 1
     grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
@@ -398,7 +398,7 @@ def test_a_renamed_deployment_is_spoken_to_as_it_is_described_now(member, cast, 
     old = factories.grant_at_status("active")
     renamed()
     Deployment.objects.filter(name="demo").update(accounts={})  # its secrets may be gone
-    health.look_at_all()
+    factories.look_at_all()
     grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
     work_on()
     assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
@@ -411,7 +411,7 @@ def test_what_was_queued_before_a_deployment_was_renamed_is_done_under_its_new_n
     waiting = factories.grant_at_status("applying", by="colleague")
     renamed()
     Deployment.objects.filter(name="demo").update(accounts={}, status="needs_reauthentication")
-    health.look_at_all()
+    factories.look_at_all()
     Operation.objects.filter(status="queued").update(not_before=timezone.now() + HOURS, waiting_for="a new password")
     factories.work_off()
     assert fresh(old).status == "ending"
