@@ -32,7 +32,11 @@ class Pool:
         except TimeoutError:
             raise Busy from None
         loop = asyncio.get_running_loop()
-        done = self._executor.submit(work)
+        try:
+            done = self._executor.submit(work)
+        except BaseException:  # no thread can be had: the place must not be lost with it
+            self._free.release()
+            raise
         done.add_done_callback(lambda _: _tell(loop, self._free.release))
         return await asyncio.wrap_future(done)
 
