@@ -12,7 +12,7 @@ LONGEST = timedelta(days=3650)
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _UNITS = "weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s"
 _PART = re.compile(rf"([0-9]{{1,9}}) ?({_UNITS})(?:, and |, | and | |(?=[0-9])|$)")
-_EXAMPLES = "write it like 30m, 8h, 3d, 1d 12h or 1 hour 30 minutes"
+_EXAMPLES = "examples: 30m, 8h, 3d, 1d 12h, 1 hour 30 minutes"
 _ISO = re.compile(r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII)
 _NAMES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
@@ -26,11 +26,11 @@ def parse(text: str) -> timedelta:
     given = " ".join(text[:200].split())
     seconds = _iso(given) if given[:1].upper() == "P" else _spoken(given.lower())
     if seconds is None or len(text) > 200:
-        raise ValueError(f"“{given[:40]}” is not a length of time; {_EXAMPLES}.")
+        raise ValueError(f"“{given[:40]}” is not a duration; {_EXAMPLES}.")
     if seconds == 0:
-        raise ValueError(f"A length of time of nothing is not possible; {_EXAMPLES}.")
+        raise ValueError(f"A duration must be longer than zero; {_EXAMPLES}.")
     if seconds > LONGEST.total_seconds():
-        raise ValueError(f"“{given[:40]}” is too long; the longest time anything takes here is {words(LONGEST)}.")
+        raise ValueError(f"“{given[:40]}” is too long; the longest duration is {words(LONGEST)}.")
     return timedelta(seconds=seconds)
 
 

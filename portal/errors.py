@@ -56,7 +56,7 @@ class Invalid(GatehouseError):
     """What was entered cannot be used (422). `fields` maps a field's name to what is wrong with it, in words."""
 
     status = 422
-    title = "Please check what you entered"
+    title = "Check what you entered"
 
     def __init__(self, fields: Mapping[str, str], *, reason: str = "invalid") -> None:
         super().__init__(" ".join(fields.values()), reason=reason)

@@ -19,10 +19,7 @@ def words(error: BaseException) -> str:
     """What is wrong, and what to do. Nothing of the database's own words, which name files and addresses."""
     said = str(error).casefold()
     if any(sign in said for sign in FULL):
-        return (
-            "The disk of Gatehouse's database is full, so nothing can be written down. Nothing was changed. "
-            "Please tell a platform admin."
-        )
+        return "The disk of Gatehouse's database is full. Nothing was changed. Tell a platform admin."
     if any(sign in said for sign in BUSY):
         return f"Gatehouse's database is busy. Nothing was changed. Try again in {RETRY_AFTER} seconds."
     return f"Gatehouse's database does not answer. Nothing was changed. Try again in {RETRY_AFTER} seconds."

@@ -65,7 +65,7 @@ def submit(
             return sent
         version = catalogue.version_in_force()
         if version is None:
-            raise Refused("No catalogue is in force yet: ask a platform admin.", reason="not_offered")
+            raise Refused("No catalogue is in force yet. Ask a platform admin.", reason="not_offered")
         policy = catalogue.policy(entitlement.policy, version.number)
         check_can_receive(beneficiary, entitlement, policy, speaks_to=by)
         check_can_receive(by, entitlement, policy, speaks_to=by)
@@ -202,7 +202,7 @@ def deny(*, request_id: int, by: User, comment: str) -> AccessRequest:
         request = changes.locked(request_id)
         _check_pending(request)
         check_can_decide(by, request)
-        comment = entry.clean_text("comment", comment, required="Say why you deny it: the requester reads this.")
+        comment = entry.clean_text("comment", comment, required="Say why you deny it. The requester reads this.")
         stage = request.stages.get(status=Stage.Status.OPEN)
         _decide(request, stage, by, Decision.Outcome.DENY, comment, None)
         changes.close(request, R.DENIED)
@@ -254,9 +254,8 @@ def _check_somebody_can_decide(stages: list[StageSpec], *, without: set[int]) ->
         if len(able) < stage.quorum or len(everybody) < sum(s.quorum for s in stages[:number]):
             named = ", ".join(subject_words(subject) for subject in stage.approvers)
             raise Refused(
-                f"Nobody could decide this: step {number} needs {stage.quorum} of {named}, "
-                "not counting the people who ask. "
-                "Please tell a platform admin.",
+                f"Too few people can decide this: step {number} needs {stage.quorum} of {named}, "
+                "not counting the requester and the beneficiary. Tell a platform admin.",
                 reason="no_approver",
             )
 

@@ -25,12 +25,12 @@ def clean_text(field: str, text: str, *, required: str = "") -> str:
     """
     text = text.replace("\r\n", "\n").strip()
     if len(text) > MAX_TEXT:
-        raise Invalid({field: f"The text has {len(text)} characters; at most {MAX_TEXT} are kept."})
+        raise Invalid({field: f"The text has {len(text)} characters; at most {MAX_TEXT} are possible."})
     for character in text:
         category = unicodedata.category(character)
         if category == "Cs" or (category in ("Cc", "Cf") and character not in "\n\t\u200d\u200c\u00ad"):
             code = f"U+{ord(character):04X}"
-            raise Invalid({field: f"The text holds an invisible character ({code}). Please take it out."})
+            raise Invalid({field: f"The text contains an invisible character ({code}). Remove it."})
     if required and not text:
         raise Invalid({field: required})
     return unicodedata.normalize("NFC", text)
@@ -78,15 +78,15 @@ def start_problem(starts_at: datetime | None) -> dict[str, str]:
         return {}
     now = clock.now()
     if starts_at < now - CLOCK_SLACK:
-        return {"starts_at": "The start is in the past. Leave it empty to start as soon as it is approved."}
+        return {"starts_at": "The start is in the past. Leave it empty to start as soon as possible."}
     if starts_at > now + FURTHEST_START:
-        return {"starts_at": f"The start is more than {durations.words(FURTHEST_START)} away."}
+        return {"starts_at": f"The start is more than {durations.words(FURTHEST_START)} away. Choose an earlier one."}
     return {}
 
 
 def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, str]:
     if duration < SHORTEST:
-        return {"duration": f"The shortest time is {durations.words(SHORTEST)}."}
+        return {"duration": f"Enter at least {durations.words(SHORTEST)}."}
     if duration > longest:
-        return {"duration": f"At most {durations.words(longest)}; you entered {durations.words(duration)}."}
+        return {"duration": f"Enter at most {durations.words(longest)}, not {durations.words(duration)}."}
     return {}

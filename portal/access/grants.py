@@ -93,7 +93,7 @@ def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
     with acting(by, refusal=Verb.GRANT_REVOKE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = locked(grant_id)
         check_can_revoke(by, grant)
-        reason = entry.clean_text("reason", reason, required="Say why you revoke it: its holder reads this.")
+        reason = entry.clean_text("reason", reason, required="Say why you revoke it. The holder reads this.")
         return end(grant_id=grant_id, reason=Why.REVOKED, by=by, comment=reason)
 
 

@@ -20,7 +20,7 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 
 R = AccessRequest.Status
-NOT_IN_TIME = "Nobody decided it in time."
+NOT_IN_TIME = "It was not decided in time."
 
 
 def lapse_due() -> int:
@@ -79,7 +79,7 @@ def outdated(request: AccessRequest) -> str:
     if tickets.problem(request.ticket, now):
         return f"{entitlement.key} now needs another ticket."
     if _takes_more(catalogue.policy(request.policy, request.policy_version), now):
-        return f"{entitlement.key} now takes more approvals than when it was asked for."
+        return f"{entitlement.key} now needs more approvals than when it was asked for."
     return ""
 
 

@@ -49,9 +49,7 @@ def check_eligible(person: User, policy: PolicySpec, *, speaks_to: User | None =
     if not people.is_one_of(person, policy.may_request):
         offered = ", ".join(subject_words(subject) for subject in policy.may_request)
         who = "You are" if person == speaks_to else f"{person.username} is"
-        raise Refused(
-            f"{who} not among the people who may ask for this: it is offered to {offered}.", reason="not_eligible"
-        )
+        raise Refused(f"{who} not allowed to request this. It is offered to {offered}.", reason="not_eligible")
 
 
 def subject_words(subject: str) -> str:
@@ -72,11 +70,11 @@ def check_can_decide(by: User, request: AccessRequest) -> None:
     if not by.is_active:
         raise Refused("This account can no longer sign in.", reason="inactive")
     if by.pk == request.requester_id:
-        raise Refused("You asked for this yourself: someone else must decide.", reason="own_request")
+        raise Refused("This is your own request. Someone else must decide it.", reason="own_request")
     if by.pk == request.beneficiary_id:
-        raise Refused("This request is for you: someone else must decide.", reason="own_request")
+        raise Refused("This request is for you. Someone else must decide it.", reason="own_request")
     if request.decisions.filter(by=by).exists():
-        raise Refused("You have decided this request already; each person counts once.", reason="already_decided")
+        raise Refused("You have already decided this request. Each person decides once.", reason="already_decided")
     stage = request.stages.filter(status=Stage.Status.OPEN).first()
     subjects = list(stage.approvers.values_list("subject", flat=True)) if stage else []
     if not people.is_one_of(by, subjects):
@@ -98,11 +96,11 @@ def is_named_in(by: User, request: AccessRequest) -> bool:
 def check_can_revoke(by: User, grant: Grant) -> None:
     """Approvers of its request and those who may end any grant. One's own is handed back instead."""
     if by.pk == grant.beneficiary_id:
-        raise Refused("This is your own access: hand it back instead.", reason="own_grant")
+        raise Refused("This is your own access. Hand it back instead.", reason="own_grant")
     if roles.has(by, Permission.REVOKE_ANY):
         return
     if not (roles.has(by, Permission.DECIDE) and is_named_in(by, grant.request)):
-        raise Refused("Only an approver of its request or an admin can revoke this grant.", reason="not_an_approver")
+        raise Refused("Only an approver of the request or an admin can revoke this grant.", reason="not_an_approver")
 
 
 def check_can_hand_back(by: User, grant: Grant) -> None:
@@ -112,6 +110,6 @@ def check_can_hand_back(by: User, grant: Grant) -> None:
 
 def check_can_retry(by: User, grant: Grant) -> None:
     if not roles.has(by, Permission.REPAIR):
-        raise Refused("Only a platform admin can try again what failed.", reason="not_permitted")
+        raise Refused("Only a platform admin can try a failed grant again.", reason="not_permitted")
     if by.pk == grant.beneficiary_id:
-        raise Refused("This is your own access: another admin must try it again.", reason="own_grant")
+        raise Refused("This is your own access. Another admin must try it again.", reason="own_grant")

@@ -152,7 +152,7 @@ def _option(
     except Refused as refusal:
         why_not, reason = refusal.detail, refusal.reason
     if not why_not and asked is not None:
-        why_not, reason = f"You have asked already: {asked.ref} is waiting for a decision.", "already_open"
+        why_not, reason = f"You have already requested this: {asked.ref} is waiting for a decision.", "already_open"
     approvers = []
     for stage in policy.stages:
         key = tuple(stage.approvers)
@@ -167,7 +167,7 @@ def option_for(user: User, key: str) -> Option:
     for option in options_for(user):
         if option.entitlement.key == key:
             return option
-    raise Missing(f"Nothing called “{key[:100]}” is offered.")
+    raise Missing(f"There is no access “{key[:100]}” in the catalogue.")
 
 
 def _searchable(entitlement: Entitlement) -> str:

@@ -69,9 +69,9 @@ def problem(ticket: str, policy: PolicySpec) -> dict[str, str]:
     if not policy.ticket:
         return {}
     if not ticket:
-        return {"ticket": f"This needs a ticket. {words(policy)}"}
+        return {"ticket": f"Enter a ticket. {words(policy)}"}
     if re.fullmatch(policy.ticket, ticket) is None:
-        return {"ticket": f"“{ticket}” is not such a ticket. {words(policy)}"}
+        return {"ticket": f"“{ticket}” is not a valid ticket. {words(policy)}"}
     return {}
 
 

@@ -50,7 +50,7 @@ def timeline(request: AccessRequest) -> list[Step]:
             Step("Given in Airflow and verified", "future", at=start, expected="" if start else "after approval")
         )
         steps.append(
-            Step("Ends", "future", expected=f"{durations.words(approved_duration(request))} after it was verified")
+            Step("Ends", "future", expected=f"{durations.words(approved_duration(request))} after it is verified")
         )
     return steps
 
@@ -109,7 +109,7 @@ def _applied(grant: Grant) -> list[Step]:
             f"Verified in Airflow on {where}",
             "done",
             at=grant.verified_at,
-            note="Airflow itself showed the role. Whoever is signed in there sees it within half a minute.",
+            note="Airflow showed the role. It takes effect there within half a minute.",
         )
         return [verified, *_differs(grant)]
     if grant.status == G.ENDING and not grant.end_reason:
@@ -128,8 +128,8 @@ def _differs(grant: Grant) -> list[Step]:
         return []
     if grant.left_at is not None:
         often = f"It was given again {grant.given_again} times. " if grant.given_again else ""
-        note = f"{often}{grant.failure} An admin of Airflow can give it back; a platform admin can have it tried again."
-        return [Step(f"Taken away in Airflow on {where}", "bad", at=grant.missing_since, note=" ".join(note.split()))]
+        note = f"{often}{grant.failure} An Airflow admin can give it back, or a platform admin can try again here."
+        return [Step(f"Missing in Airflow on {where}", "bad", at=grant.missing_since, note=" ".join(note.split()))]
     if grant.missing_since is not None:
         title = f"Airflow on {where} no longer shows it; it is being given again"
         return [Step(title, "now", at=grant.missing_since, note=_waiting(grant))]
@@ -147,7 +147,7 @@ def _came_back(grant: Grant) -> list[Step]:
     if operations.of_subject(grant.ref).filter(status__in=operations.OPEN).exists():
         title = f"Came back in Airflow on {where}; it is being taken away again"
         return [Step(title, "now", at=grant.back_since, note=_waiting(grant))]
-    note = "It may be somebody's decision there, so Gatehouse leaves it. An admin of Airflow can take it away."
+    note = "Somebody may have given it on purpose, so Gatehouse does not change it. An Airflow admin can take it away."
     return [Step(f"Airflow on {where} shows the role again", "bad", at=grant.back_since, note=note)]
 
 
@@ -163,14 +163,14 @@ def _ended(grant: Grant) -> list[Step]:
         over = Step(title, "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
         return [over, *_came_back(grant)]
     if grant.status == G.ENDING and not grant.end_reason:
-        note = f"It may have been given in part. {_waiting(grant)}".strip()
-        return [Step("What Airflow may have got is being taken away", "now", note=note)]
+        note = _waiting(grant)
+        return [Step("Being taken away in Airflow, in case it was given in part", "now", note=note)]
     if grant.status == G.ENDING:
         why = f"{grant.get_end_reason_display()}. {_waiting(grant)}".strip()
         return [Step("Being taken away in Airflow", "now", by=grant.ended_by, note=why[:1].upper() + why[1:])]
     if grant.status == G.FAILED:
         return _came_back(grant)
-    expected = "" if grant.ends_at else f"{durations.words(grant.duration)} after it was verified"
+    expected = "" if grant.ends_at else f"{durations.words(grant.duration)} after it is verified"
     return [Step("Ends", "future", at=grant.ends_at, expected=expected)]
 
 

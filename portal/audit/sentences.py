@@ -237,7 +237,7 @@ def _variable(event: Columns, said: Mapping[str, Any]) -> str:
 
 def _lapsed_because(event: Columns, said: Mapping[str, Any]) -> str:
     """Early events have no reason: at that time a request lapsed only when nobody decided it."""
-    return _plain(said.get("why")) or "nobody decided it in time"
+    return _plain(said.get("why")) or "it was not decided in time"
 
 
 def _role_now(event: Columns, said: Mapping[str, Any]) -> str:

@@ -123,7 +123,7 @@ def _now(dag: Dag) -> Dag:
 def pause(*, by: User, dag: Dag, reason: str) -> Operation:
     """Ask that no new runs of `dag` start. Raises Refused, Invalid without a reason."""
     with acting(by, refusal=Verb.DAG_PAUSE_REFUSED, target=str(dag)) as (trail, by):
-        reason = clean_text("reason", reason, required="Say why you pause it: others will wonder.")
+        reason = clean_text("reason", reason, required="Say why you pause it. Other users read this.")
         return _switch(Operation.Kind.PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail)
 
 

@@ -77,7 +77,7 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
     about = subject(deployment, key)
     with acting(by, refusal=Verb.VARIABLE_CHANGE_REFUSED, target=about) as (trail, by):
         check_offered(deployment, key)
-        reason = clean_text("reason", reason, required="Say why you change it: others will wonder.")
+        reason = clean_text("reason", reason, required="Say why you change it. The audit trail keeps this.")
         _check_value(value)
         operation = outbox.put(
             Operation.Kind.SET_VARIABLE,

@@ -43,7 +43,7 @@ def stale_form(request: HttpRequest) -> HttpResponse:
     """A form whose token does not fit this session: signed out meanwhile, signed in anew in another tab."""
     context = {
         "title": "This form is no longer valid",
-        "detail": "Most likely you signed in again, or in another tab, since you opened it. Nothing was changed.",
+        "detail": "You probably signed in again after you opened it, perhaps in another tab. Nothing was changed.",
         "status": 403,
     }
     return _answer(request, "errors/stale.html", context, status=403)

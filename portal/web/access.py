@@ -52,7 +52,7 @@ def _whose(request: Request) -> User:
         return request.user
     if not sees_everybody(request.user):
         with recording(refusal=Verb.PAGE_REFUSED, by=request.user, target=request.path):
-            raise Refused("Only auditors and admins can see what other people hold.", reason="not_permitted")
+            raise Refused("Only auditors and admins can see other people's access.", reason="not_permitted")
     return people.by_username(name)
 
 
@@ -100,7 +100,7 @@ def grant_read(request: Request, ref: str) -> HttpResponse:
 def grant_retry(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grant = grants.retry(grant_id=held.pk, by=request.user)
-    messages.success(request, f"You asked for another try of {grant.ref}.")
+    messages.success(request, f"{grant.ref} is being tried again.")
     return redirect("request_detail", grant.request.ref)
 
 

@@ -28,7 +28,7 @@ NAMES = {
     "lapses_at": "Lapses",
     "first": "First",
     "last": "Last",
-    "repeats": "More times",
+    "repeats": "Repeats",
     "sha256": "SHA-256",
     "up_to": "Up to event",
     "first_bad": "First wrong event",

@@ -89,7 +89,7 @@ def _place(params: QueryDict, name: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise Missing("This address leads to no page of the trail. Start again from the trail itself.")
+        raise Missing("There is no such page of the audit trail. Open the audit trail again.")
     return int(text)
 
 

@@ -150,11 +150,11 @@ def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     less = f", instead of the {durations.words(asked)} asked for" if given < asked else ""
     approved = f"You approved {request.ref} for {durations.words(given)}{less}."
     if request.grant.status == Grant.Status.SCHEDULED and request.starts_at:
-        return f"{approved} {person} gets {what} when it starts, {durations.until(request.starts_at)}."
-    return f"{approved} The request's page follows how {person} gets {what}."
+        return f"{approved} {person} gets {what} {durations.until(request.starts_at)}."
+    return f"{approved} Gatehouse is giving {person} {what}. The request's page shows the progress."
 
 
 def _waits_for(request: AccessRequest) -> str:
     stage = request.stages.filter(status=Stage.Status.OPEN).first()
     able = [person.username for person in queries.approvers_of(stage, request=request)] if stage else []
-    return f"Now {' or '.join(able)} decides." if able else "The next step decides."
+    return f"Next, {' or '.join(able)} decides." if able else "The next step is open."

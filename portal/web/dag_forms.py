@@ -13,7 +13,7 @@ from portal.errors import GatehouseError, Invalid
 from portal.secret_schema import Place
 
 MOST_SECRETS = 50
-LEFT_EMPTY = "Left empty, the DAG keeps its own default."
+LEFT_EMPTY = "If empty, the DAG's default applies."
 
 
 class ActionForm(forms.Form):
@@ -34,7 +34,7 @@ class RunForm(ActionForm):
         label="Parameters",
         required=False,
         strip=False,
-        help_text="A JSON object. What you leave out keeps the DAG's own default.",
+        help_text="A JSON object. The DAG's defaults apply to what you leave out.",
         widget=forms.Textarea(
             attrs={"rows": 10, "class": "mono", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
         ),
@@ -42,7 +42,7 @@ class RunForm(ActionForm):
     note = forms.CharField(
         label="Note",
         required=False,
-        help_text="Shown in Airflow beside the run, with your name and the portal's reference.",
+        help_text="Shown on the run in Airflow, with your user name and the run's reference.",
         widget=forms.TextInput(attrs={"maxlength": 500, "autocomplete": "off"}),
     )
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
@@ -58,7 +58,7 @@ class RunForm(ActionForm):
                 label=".".join(place.path),
                 required=False,
                 strip=False,
-                help_text="Secret: never shown again. " + ("" if place.text else "A JSON value. ") + LEFT_EMPTY,
+                help_text="Secret; not shown again. " + ("" if place.text else "A JSON value. ") + LEFT_EMPTY,
                 widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "mono"}),
             )
 
@@ -73,7 +73,9 @@ class RunForm(ActionForm):
                 continue
             if len(place.path) > 1 and place.path[0] not in conf:
                 whole = place.path[0]
-                raise Invalid({name: f"Write “{whole}” into the parameters too: what is sent replaces all of it."})
+                raise Invalid(
+                    {name: f"Add the rest of “{whole}” to the parameters: the value you send replaces all of it."}
+                )
             _put(conf, place.path, entered if place.text else _json(name, entered), name)
         return conf
 
@@ -97,14 +99,14 @@ def _json(name: str, entered: str) -> Any:
     try:
         return parse('{"value": ' + entered + "}")["value"]
     except (Invalid, KeyError):
-        raise Invalid({name: "Not valid JSON: write a number as 17, a text in double quotes."}) from None
+        raise Invalid({name: "Not valid JSON. Write a number as 17, a text in double quotes."}) from None
 
 
 def _put(conf: dict[str, Any], path: tuple[str, ...], value: Any, name: str) -> None:
     for step in path[:-1]:
         conf = conf.setdefault(step, {})
         if not isinstance(conf, dict):
-            raise Invalid({name: f"“{step}” in the parameters is not an object, so this has no place in it."})
+            raise Invalid({name: f"“{step}” in the parameters must be a JSON object to hold this value."})
     conf[path[-1]] = value
 
 

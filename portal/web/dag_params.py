@@ -140,7 +140,7 @@ def _shape(schema: Mapping[str, Any]) -> str:
     elif most is not None:
         said.append(f"at most {most} characters")
     if pattern:
-        said.append(f"of the form {_text(pattern)}")
+        said.append(f"matching {_text(pattern)}")
     return ", ".join(said)
 
 

@@ -74,7 +74,9 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
         form.take(error)
         return render(request, "dags/dag_detail.html", _page(request, option, run_form=form), status=error.status)
     if run.sent_again:
-        said = f"You sent this form {words.ago(run.created_at)}: it asked for {run.ref}, and no other run was started."
+        said = (
+            f"You already sent this form {words.ago(run.created_at)}. It started {run.ref}; no other run was started."
+        )
         messages.warning(request, f"{said} To run the DAG again, use “Run it again”.")
     return redirect("run_detail", ref=run.ref)
 
@@ -82,14 +84,14 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
 @requires(Permission.OPERATE)
 @acts_from(_page_of("switch"))
 def dag_pause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
-    done = "Gatehouse now pauses it in Airflow: running tasks finish, nothing new starts."
+    done = "The DAG is being paused in Airflow. Running tasks finish; no new task starts."
     return _switch(request, deployment, dag_id, actions.pause, done)
 
 
 @requires(Permission.OPERATE)
 @acts_from(_page_of("switch"))
 def dag_unpause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
-    done = "Gatehouse now unpauses it in Airflow: waiting runs start, and its schedule goes on."
+    done = "The DAG is being unpaused in Airflow. Queued runs can start, and the schedule continues."
     return _switch(request, deployment, dag_id, actions.unpause, done)
 
 

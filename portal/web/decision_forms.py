@@ -49,7 +49,7 @@ class DenyForm(DecisionForm):
 
     comment = forms.CharField(
         label="Why you deny it",
-        error_messages={"required": "Say why you deny it: the requester reads this."},
+        error_messages={"required": "Say why you deny it. The requester reads this."},
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -61,7 +61,7 @@ class ApproveForm(DecisionForm):
 
     less = forms.CharField(label="For how long?", required=False, max_length=40, widget=forms.RadioSelect)
     duration = forms.CharField(
-        label="For another length of time",
+        label="Other duration",
         required=False,
         max_length=80,
         widget=forms.TextInput(attrs={"class": "short", "autocomplete": "off", "spellcheck": "false"}),
@@ -74,8 +74,8 @@ class ApproveForm(DecisionForm):
         self.fields["less"].widget.choices = [(durations.iso(span), durations.words(span)) for span in shorter]
         if shorter:
             self.initial["less"] = durations.iso(shorter[-1])
-        example = f"Like 30 minutes or 1 hour 30 minutes; at most {durations.words(longest)}."
-        self.fields["duration"].help_text = f"{example} It counts instead of the choice above."
+        example = f"For example 30 minutes or 1 hour 30 minutes; at most {durations.words(longest)}."
+        self.fields["duration"].help_text = f"{example} It replaces the choice above."
 
     def clean(self) -> dict[str, Any]:
         """Read what was typed or chosen; whether it is short enough is the action's to say."""

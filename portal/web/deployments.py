@@ -53,7 +53,7 @@ def _itself() -> dict[str, object]:
 
 def _clock(process: Process) -> str:
     ahead = process.ahead_ms / 1000
-    return f"{readiness.apart(ahead)} the database's" if readiness.is_notable(ahead) else "right"
+    return f"{readiness.apart(ahead)} the database's" if readiness.is_notable(ahead) else "correct"
 
 
 def _row(deployment: Deployment) -> dict[str, object]:
@@ -94,7 +94,7 @@ def _limits(deployment: Deployment) -> list[str]:
     said = [f"{role}: {_limit(limit)}" for role, limit in seen.items() if limit]
     until = deployment.found.get("asks_to_wait")
     if until and (moment := datetime.fromisoformat(until)) > clock.now():
-        said.append(f"asked to be left alone until {words.spoken(moment)}")
+        said.append(f"Airflow accepts no calls until {words.spoken(moment)}")
     return said
 
 
@@ -105,7 +105,7 @@ def _limit(limit: dict[str, float | None]) -> str:
     if limit.get("limit") is not None:
         said.append(f"of {limit['limit']:.0f}")
     if limit.get("reset") is not None:
-        said.append(f"more in {limit['reset']:.0f} s")
+        said.append(f"reset in {limit['reset']:.0f} s")
     return " ".join(said[:2]) + (f", {said[-1]}" if len(said) > 2 else "")
 
 

@@ -71,12 +71,12 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
 # who the sign-in page of the demo offers, and what each of them is there to show
 DEMO_PEOPLE = {
     "employee": "asks for access to Airflow",
-    "colleague": "asks too, and runs the DAGs of group sales",
+    "colleague": "asks for access, and runs the DAGs of group sales",
     "lead": "decides as a data lead",
     "lead2": "the other data lead",
     "security": "decides the second step of high-risk access",
     "auditor": "reads and verifies the audit trail",
-    "admin": "looks after the deployments",
+    "admin": "manages the deployments",
 }
 DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, documented, and not a secret
 # the four places of the bar on a phone: home, the first two of these that a person has, and what they hold

@@ -50,7 +50,7 @@ def _write(row: Any) -> str:
 def _read(cursor: str) -> tuple[datetime, int]:
     micros, dot, pk = cursor.partition(".")
     if not (dot and micros.isascii() and micros.isdigit() and pk.isascii() and pk.isdigit() and len(cursor) < 40):
-        raise Missing("This address leads to no page of the list. Start again from the list itself.")
+        raise Missing("There is no such page of this list. Open the list again.")
     seconds, rest = divmod(int(micros), 1_000_000)
     try:
         at, number = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest), int(pk)
@@ -58,4 +58,4 @@ def _read(cursor: str) -> tuple[datetime, int]:
             return bounds.moment(at), number
         raise OverflowError
     except (OverflowError, ValueError, OSError):
-        raise Missing("This address leads to no page of the list. Start again from the list itself.") from None
+        raise Missing("There is no such page of this list. Open the list again.") from None

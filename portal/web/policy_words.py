@@ -39,17 +39,17 @@ def rules(option: Option) -> list[str]:
     said = [f"Offered to {offered}.", f"For at most {durations.words(option.entitlement.max_duration)}."]
     if policy.stages:
         steps = "one step" if len(policy.stages) == 1 else f"{len(policy.stages)} steps, one after the other"
-        said.append(f"Decided in {steps}; never by the person who asks.")
+        said.append(f"Decided in {steps}. You cannot decide your own request.")
         within = durations.words(policy.pending_for)
-        said.append(f"Lapses (is closed without a decision) when nobody has decided within {within}.")
+        said.append(f"Lapses (is closed without a decision) if it is not decided within {within}.")
     elif policy.break_glass:
-        said.append("For emergencies: given at once without a decision, and marked as such in the audit trail.")
+        said.append("For emergencies: given at once without a decision, and marked as break-glass in the audit trail.")
     else:
         said.append("Given at once, without a decision.")
     if policy.ticket:
         said.append(f"Needs a ticket. {tickets.words(policy)}")
     if policy.conflicts_with:
-        said.append(f"Never together with {', '.join(policy.conflicts_with)}.")
+        said.append(f"Not together with {', '.join(policy.conflicts_with)}.")
     return said
 
 

@@ -35,7 +35,7 @@ def profile(request: Request) -> HttpResponse:
     if not form.is_valid():
         return _page(request, status=422, preferences=form)
     set_preferences(by=request.user, **form.cleaned_data)
-    messages.success(request, "Saved. It applies from this page on.")
+    messages.success(request, "Preferences saved.")
     return redirect("profile")
 
 
@@ -60,7 +60,7 @@ def token_create(request: Request) -> HttpResponse:
 @acts_from(lambda request, token_id: f"{reverse('profile')}#tokens")
 def token_revoke(request: Request, token_id: str) -> HttpResponse:
     token = tokens.revoke(by=request.user, token_id=refs.parse("token", token_id))
-    messages.success(request, f"“{token.name}” is revoked. Programs that use it are refused from now on.")
+    messages.success(request, f"“{token.name}” is revoked. Programs can no longer use it.")
     return redirect("profile")
 
 

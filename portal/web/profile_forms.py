@@ -79,22 +79,25 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         label="What is it for?",
         required=False,
-        help_text="For example “nightly export”: so that you know later which one to revoke.",
+        help_text="For example “nightly export”. The name tells you later which token to revoke.",
         widget=forms.TextInput(attrs={"maxlength": 80, "autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(label="What may it do?", required=False, widget=forms.CheckboxSelectMultiple)
     days = forms.IntegerField(
         label="For how many days?",
         initial=30,
-        help_text=f"1 to {tokens.MAX_DAYS}. After that it stops working by itself.",
-        error_messages={"required": "Enter for how many days, like 30.", "invalid": "Enter a whole number, like 30."},
+        help_text=f"1 to {tokens.MAX_DAYS}. Then the token expires.",
+        error_messages={
+            "required": "Enter a number of days, for example 30.",
+            "invalid": "Enter a whole number, for example 30.",
+        },
         widget=forms.NumberInput(attrs={"class": "short", "inputmode": "numeric"}),
     )
     password = forms.CharField(
         label="Your password",
         required=False,
         strip=False,
-        help_text="Asked for again, because a token goes on working after you sign out.",
+        help_text="Needed again because a token stays valid after you sign out.",
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
@@ -113,7 +116,7 @@ class PasswordForm(forms.Form):
     use_required_attribute = False
 
     current = forms.CharField(
-        label="Your password now",
+        label="Current password",
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
@@ -135,7 +138,7 @@ class PasswordForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.pop("again", "") != cleaned.get("new"):
-            self.add_error("again", "The two are not the same.")
+            self.add_error("again", "The two passwords are different.")
         return cleaned
 
     def take(self, error: GatehouseError) -> None:

@@ -47,14 +47,14 @@ class RequestForm(forms.Form):
         label="For how long?", widget=forms.RadioSelect, error_messages={"required": "Choose for how long you need it."}
     )
     amount = forms.IntegerField(
-        label="How many?",
+        label="Duration",
         required=False,
         min_value=1,
         max_value=100_000,
         error_messages={
-            "invalid": "Enter a whole number, like 90.",
+            "invalid": "Enter a whole number, for example 90.",
             "min_value": "Enter a whole number from 1.",
-            "max_value": "This is longer than anything that can be asked for.",
+            "max_value": "Enter at most 100000.",
         },
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )
@@ -62,19 +62,19 @@ class RequestForm(forms.Form):
     starts_at = forms.DateTimeField(
         label="Start",
         required=False,
-        error_messages={"invalid": "Enter a date and a time, like 24/11/2026 09:00."},
+        error_messages={"invalid": "Enter a date and a time, for example 24/11/2026 09:00."},
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "short-time"}, format=MINUTE_FORMAT),
     )
     reason = forms.CharField(
         label="Why do you need it?",
         required=False,
-        help_text="One or two sentences: what you will do with it. Whoever decides reads it; the audit trail keeps it.",
+        help_text="One or two sentences: what you will do with it. Approvers read it; the audit trail keeps it.",
         widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_TEXT}),
     )
     ticket = forms.CharField(label="Ticket", required=False, widget=forms.TextInput(attrs={"maxlength": MAX_TICKET}))
     confirm = forms.BooleanField(
         label="This is an emergency. I know that the audit trail marks it as break-glass.",
-        error_messages={"required": "Confirm that this is an emergency, or ask for something else."},
+        error_messages={"required": "Confirm that this is an emergency, or request other access."},
     )
 
     def __init__(self, data: QueryDict | None = None, *, option: Option, begin_with: timedelta | None = None) -> None:
@@ -89,7 +89,7 @@ class RequestForm(forms.Form):
         self.fields["duration"].initial = durations.iso(begin_with or first_choice(spans, risky=risky))
         self.fields["duration"].help_text = f"At most {durations.words(self.longest)}."
         zone = timezone.get_current_timezone_name()
-        self.fields["starts_at"].help_text = f"In {zone} time. Empty: as soon as it is approved."
+        self.fields["starts_at"].help_text = f"In {zone} time. Leave it empty to start as soon as possible."
         if option.policy.ticket:
             self.fields["ticket"].help_text = tickets.words(option.policy)
         else:
@@ -107,7 +107,7 @@ class RequestForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("duration") == OTHER and "amount" not in self.errors and not cleaned.get("amount"):
-            self.add_error("amount", "Enter for how long, like 90 minutes.")
+            self.add_error("amount", "Enter a duration, for example 90 minutes.")
         return cleaned
 
     @property

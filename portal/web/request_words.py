@@ -56,11 +56,11 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
     if grant.status == G.ACTIVE and grant.missing_since:
         return f"Airflow on {where} no longer shows it. It is being given again."
     if grant.status == G.ACTIVE and grant.unusable_since:
-        return f"It is given, but cannot be used: the account is deactivated in Airflow on {where}."
+        return f"It cannot be used: the account is deactivated in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.ends_at:
         return f"{holds} it until {words.spoken(grant.ends_at)}. Airflow on {where} shows the role."
     if grant.status == G.ENDING and not grant.end_reason:
-        return f"It could not be given. What Airflow on {where} may have got is being taken away."
+        return f"It could not be given. It is being taken away in Airflow on {where}, in case it was given in part."
     if grant.status == G.ENDING:
         return f"It is being taken away in Airflow on {where}."
     if grant.status == G.FAILED:
@@ -72,17 +72,17 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
 def sent(request: AccessRequest) -> str:
     """What to say to who has just asked."""
     if request.status == R.PENDING:
-        return f"{request.ref} was sent. This page follows it; you need not keep it open."
+        return f"{request.ref} was sent. This page shows its progress. You can close it."
     # how far it has come by now is said by the page, which follows it; this stays as it is
-    how = "You broke the glass" if request.break_glass else "Its policy grants it without a decision"
-    return f"{request.ref} was sent. {how}; this page follows what is done in Airflow."
+    how = "Break-glass access needs no decision" if request.break_glass else "Its policy needs no decision"
+    return f"{request.ref} was sent. {how}. This page shows its progress in Airflow."
 
 
 def sent_again(request: AccessRequest) -> str:
     """What to say to who has sent a form a second time: nothing new was asked for, whatever has become of the first."""
     return (
-        f"You sent this form {words.ago(request.created_at)}: it made {request.ref}, and nothing new was asked for. "
-        "This page shows how it stands now. To ask again, start a new request."
+        f"You already sent this form {words.ago(request.created_at)}. It made {request.ref}; no new request was made. "
+        "To ask again, start a new request."
     )
 
 

@@ -107,7 +107,7 @@ def test_approved_for_less_than_was_asked(airflow, enter):
     request = request_at_status()
     lead = enter("lead", f"/queue/{request.ref}")
     lead.get_by_text("Approve for less", exact=True).click()
-    lead.get_by_role("textbox", name="For another length of time").fill("1 hour")
+    lead.get_by_role("textbox", name="Other duration").fill("1 hour")
     lead.get_by_role("button", name="Approve for this time").click()
     expect(lead.get_by_text("for 1 hour, instead of the 8 hours asked for")).to_be_visible()
     assert Grant.objects.get().duration == timedelta(hours=1)

@@ -112,7 +112,7 @@ def test_ones_own_request_is_not_among_them(catalogue, enter):
     expect(lead.get_by_role("heading", name="No requests to decide")).to_be_visible()
     expect(lead2.locator(f"#row-{own.ref}")).to_be_visible()
     lead.goto(f"/queue/{own.ref}")
-    expect(lead.get_by_role("main")).to_contain_text("You asked for this yourself")
+    expect(lead.get_by_role("main")).to_contain_text("This is your own request")
     expect(lead.get_by_role("button", name=re.compile("Approve"))).to_have_count(0)
 
 

@@ -186,7 +186,7 @@ def test_nobody_decides_their_own(airflow, client_as, name, asked_by, asked_for)
     request = request_at_status("pending", by=asked_by, beneficiary=asked_for)
     response = client_as("lead").post(reverse(name, args=[request.ref]), {"comment": "no"})
     assert response.status_code == 403
-    assert "someone else must decide" in response.content.decode()
+    assert "Someone else must decide" in response.content.decode()
     request.refresh_from_db()
     assert request.status == "pending"
 

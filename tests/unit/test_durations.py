@@ -68,13 +68,13 @@ def test_every_way_of_writing_a_length_of_time(text, expected):
     ],
 )
 def test_anything_else_is_refused_with_an_example(text):
-    with pytest.raises(ValueError, match=r"write it like 30m, 8h, 3d"):
+    with pytest.raises(ValueError, match=r"examples: 30m, 8h, 3d"):
         durations.parse(text)
 
 
 @pytest.mark.parametrize("text", ["0h", "PT0S", "P0D"])
 def test_nothing_is_no_length_of_time(text):
-    with pytest.raises(ValueError, match="of nothing is not possible"):
+    with pytest.raises(ValueError, match="must be longer than zero"):
         durations.parse(text)
 
 

@@ -26,7 +26,7 @@ from portal.web.dag_params import in_words
         ({"type": "string", "minLength": 3, "maxLength": 3}, "text, 3 characters"),
         ({"type": "string", "minLength": 2}, "text, at least 2 characters"),
         ({"type": "string", "maxLength": 4}, "text, at most 4 characters"),
-        ({"type": "string", "pattern": "^A"}, "text, of the form ^A"),
+        ({"type": "string", "pattern": "^A"}, "text, matching ^A"),
         ({"type": "array"}, "list"),
         ({"type": "array", "items": {"type": "integer"}}, "list of whole number"),
         ({"type": "array", "items": {"enum": ["a", "b"]}}, "list of a, b"),

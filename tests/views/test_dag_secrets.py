@@ -84,7 +84,7 @@ def test_secrets_that_were_entered_reach_airflow_and_no_page(client_as, airflow,
     ("name", "entered", "said"),
     [
         ("secret:json:/code", "hunter", "Not valid JSON"),
-        ("secret:text:/conn/password", "hunter7", "Write “conn” into the parameters too"),
+        ("secret:text:/conn/password", "hunter7", "Add the rest of “conn” to the parameters"),
     ],
 )
 def test_a_secret_that_cannot_be_taken_is_said_at_its_field(client_as, secret_params, name, entered, said):

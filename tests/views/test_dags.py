@@ -201,7 +201,7 @@ def test_a_form_that_was_changed_is_another_run_and_one_that_was_not_says_so(cli
     first = start(client, '{"region": "KR"}', key="form-1")
     second = start(client, '{"region": "APAC"}', key="form-1", follow=True)
     assert [run.conf["region"] for run in Run.objects.order_by("pk")] == ["KR", "APAC"]
-    assert "You sent this form" not in Page(second).text
+    assert "You already sent this form" not in Page(second).text
     again = start(client, '{ "region":"KR" }', key="form-1", follow=True)
     assert again.redirect_chain[-1][0] == first["Location"]
     assert "no other run was started" in Page(again).text
@@ -269,7 +269,7 @@ def test_pausing_needs_a_reason_and_is_followed_until_it_is_done(client_as, airf
 
     response = client.post(f"{SALES}/pause", {"reason": "bad numbers"}, follow=True)
     page = Page(response)
-    assert "Gatehouse now pauses it in Airflow" in page.text
+    assert "The DAG is being paused in Airflow" in page.text
     assert "Being paused" in page.text
     assert page.all("section", id="switch")[0]["hx-trigger"] == "every 2s"
     assert page.inputs_inside("switch") == []

@@ -71,7 +71,7 @@ def test_what_was_found_there(client_as):
         "FAB auth manager",
         "scheduler unhealthy",
         "dag processor not reported",
-        "granter: 40 calls left of 100, more in 9 s",
+        "granter: 40 calls left of 100, reset in 9 s",
         "is missing permissions in Airflow can_create on Roles to make the roles for access to single DAGs",
         "has every permission it needs",
         "Changing and deleting roles this FAB provider cannot",
@@ -118,6 +118,6 @@ def test_which_account_is_refused_is_said(client_as, refused, said):
 def test_until_when_an_airflow_wants_to_be_left_alone(client_as):
     until = timezone.now() + timedelta(minutes=5)
     Deployment.objects.update(found={"asks_to_wait": until.isoformat()})
-    assert "asked to be left alone until" in Page(client_as("admin").get("/deployments")).text
+    assert "Airflow accepts no calls until" in Page(client_as("admin").get("/deployments")).text
     Deployment.objects.update(found={"asks_to_wait": (until - timedelta(hours=1)).isoformat()})
-    assert "asked to be left alone until" not in Page(client_as("admin").get("/deployments")).text
+    assert "Airflow accepts no calls until" not in Page(client_as("admin").get("/deployments")).text

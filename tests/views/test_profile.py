@@ -61,7 +61,7 @@ def test_mistakes_are_said_and_nothing_is_made(client_as, field, value, status):
     fields = {"name": "export", "scopes": ["read"], "days": "7", "password": PASSWORD, field: value}
     response = client_as("employee").post("/profile/tokens", fields)
     assert response.status_code == status
-    assert "Please check what you entered" in Page(response).text
+    assert "Check what you entered" in Page(response).text
     assert not Token.objects.exists()
 
 

@@ -197,7 +197,7 @@ def test_htmx_loads_the_pane_alone(client_as):
 def test_a_request_of_ones_own_is_shown_but_not_decidable(client_as):
     made = asked(by="lead")
     page = Page(client_as("lead").get(f"/queue/{made.ref}"))
-    assert "You cannot decide this. You asked for this yourself: someone else must decide." in page.text
+    assert "You cannot decide this. This is your own request. Someone else must decide it." in page.text
     assert not any(made.ref in action for action in page.actions)
 
 
@@ -239,10 +239,7 @@ def test_approving_goes_on_to_the_next(client_as):
     client = client_as("lead")
     response = client.post(f"/requests/{first.ref}/approve", follow=True)
     assert response.redirect_chain == [(f"/queue/{second.ref}", 302)]
-    assert (
-        f"You approved {first.ref} for 8 hours. The request's page follows how employee gets “Work with DAGs”"
-        in Page(response).text
-    )
+    assert f"You approved {first.ref} for 8 hours. Gatehouse is giving employee “Work with DAGs”" in Page(response).text
     first.refresh_from_db()
     assert first.status == "approved"
     assert Decision.objects.get().duration is None
@@ -298,9 +295,9 @@ def test_the_chips_offer_less_than_was_asked_for(client_as):
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("9h", "At most 8 hours; you entered 9 hours."),
-        ("soon", "is not a length of time"),
-        ("5s", "The shortest time is"),
+        ("9h", "Enter at most 8 hours, not 9 hours."),
+        ("soon", "is not a duration"),
+        ("5s", "Enter at least"),
     ],
 )
 def test_a_wrong_duration_comes_back_as_it_was_typed(client_as, typed, words):
@@ -323,7 +320,7 @@ def test_denying_needs_a_reason(client_as):
     response = client.post(f"/requests/{made.ref}/deny", {"comment": "  "}, headers=HTMX)
     assert response.status_code == 422
     assert response["HX-Retarget"] == "#queue"
-    assert "Say why you deny it: the requester reads this." in Page(response).text
+    assert "Say why you deny it. The requester reads this." in Page(response).text
     response = client.post(f"/requests/{made.ref}/deny", {"comment": "ask for Look around"}, follow=True)
     assert f"You denied {made.ref}. employee can read your reason" in Page(response).text
     made.refresh_from_db()
@@ -333,7 +330,7 @@ def test_denying_needs_a_reason(client_as):
 def test_the_first_of_two_steps_says_who_is_next(client_as):
     made = asked(entitlement="demo/role/Op")
     response = client_as("lead").post(f"/requests/{made.ref}/approve", follow=True)
-    assert f"Your approval of {made.ref} is recorded. Now security decides." in Page(response).text
+    assert f"Your approval of {made.ref} is recorded. Next, security decides." in Page(response).text
     assert rows(Page(client_as("security").get("/queue"))) == [made.ref]
 
 
@@ -366,7 +363,7 @@ def test_ones_own_request_is_refused_in_words(client_as):
     response = client_as("lead").post(f"/requests/{made.ref}/approve", headers=HTMX)
     assert response.status_code == 403
     assert response["HX-Retarget"] == "#queue"
-    assert "You asked for this yourself" in Page(response).text
+    assert "This is your own request" in Page(response).text
     assert Decision.objects.count() == 0
 
 

@@ -34,7 +34,7 @@ def test_the_search_shows_all_that_is_offered_and_who_decides(client_as):
 
 def test_what_one_may_not_ask_for_stands_there_with_the_reason_and_no_way_in(client_as):
     page = Page(client_as("employee").get("/requests/new"))
-    assert "it is offered to group data-leads" in page.text
+    assert "It is offered to group data-leads" in page.text
     assert "?entitlement=demo%2Frole%2FUser" in page.links
     assert "?entitlement=demo%2Frole%2FAdmin" not in page.links
 
@@ -64,7 +64,7 @@ def test_the_form_says_the_policy_the_approvers_and_what_happens_next(client_as)
     assert "Step 1: lead or lead2 Step 2: security" in page.text
     assert "Offered to group data." in page.text
     assert "For at most 8 hours." in page.text
-    assert "when nobody has decided within 3 days." in page.text
+    assert "if it is not decided within 3 days." in page.text
     assert "Use OPS- followed by digits, for example OPS-123." in page.text
     assert "checks that Airflow shows it" in page.text
     assert page.all("input", name="ticket")
@@ -98,7 +98,7 @@ def test_the_outlook_is_said_again_for_every_duration(client_as):
     assert "Send request for 3 days" in page.text
     assert b"<html" not in response.content
     page = Page(client.get("/requests/new", {**fields, "amount": "31"}, headers=HTMX))
-    assert "At most 30 days; you entered 31 days." in page.text
+    assert "Enter at most 30 days, not 31 days." in page.text
     page = Page(client.get("/requests/new", {**fields, "amount": ""}, headers=HTMX))
     assert "Choose for how long" in page.text
     page = Page(client.get("/requests/new", {**fields, "starts_at": "2020-01-01T10:00"}, headers=HTMX))
@@ -120,7 +120,7 @@ def test_what_is_held_already_is_said_before_one_asks(client_as, airflow):
 def test_a_second_request_for_the_same_is_not_offered(client_as):
     made = request_at_status("pending")
     page = Page(client_as("employee").get("/requests/new", {"entitlement": USER}))
-    assert f"You have asked already: {made.ref}" in page.text
+    assert f"You have already requested this: {made.ref}" in page.text
     assert f"/requests/{made.ref}" in page.links
     assert "/requests/new" not in page.actions
 
@@ -154,7 +154,7 @@ def test_mistakes_are_said_at_the_top_and_at_the_field_and_keep_what_was_typed(c
     assert response.status_code == 422
     page = Page(response)
     assert page.text.count("Say why you need it") == 2
-    assert "“OPS-” is not such a ticket. Use OPS- followed by digits" in page.text
+    assert "“OPS-” is not a valid ticket. Use OPS- followed by digits" in page.text
     assert "#id_reason" in page.links
     assert "#id_ticket" in page.links
     assert page.all("input", name="ticket")[0]["value"] == "OPS-"
@@ -168,7 +168,7 @@ def test_too_long_is_said_at_the_field_that_was_typed(client_as):
     response = client_as("employee").post("/requests/new", asked(duration="other", amount="31", unit="days"))
     assert response.status_code == 422
     assert "#id_amount" in Page(response).links
-    assert "At most 30 days; you entered 31 days." in Page(response).text
+    assert "Enter at most 30 days, not 31 days." in Page(response).text
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-1", "1.5", "many", "9" * 30])
@@ -187,7 +187,7 @@ def test_htmx_gets_the_form_with_its_mistakes_as_a_part(client_as):
 def test_what_the_policy_refuses_is_said_and_kept(client_as):
     response = client_as("employee").post("/requests/new", asked(ADMIN, duration="PT1H", confirm="on"))
     assert response.status_code == 403
-    assert "You are not among the people who may ask for this" in Page(response).text
+    assert "You are not allowed to request this" in Page(response).text
     assert not AccessRequest.objects.exists()
 
 
@@ -203,25 +203,25 @@ def test_asking_twice_ends_in_one_request(client_as):
 def test_granted_at_once_says_so(client_as):
     response = client_as("employee").post("/requests/new", asked(VIEWER), follow=True)
     assert AccessRequest.objects.get().status == "approved"
-    assert "Its policy grants it without a decision" in Page(response).text
+    assert "Its policy needs no decision" in Page(response).text
 
 
 def test_a_form_sent_again_tells_what_has_become_of_it(client_as):
     client = client_as("employee")
     form = asked(VIEWER, key="form-1")
-    assert "Its policy grants it without a decision" in Page(client.post("/requests/new", form, follow=True)).text
+    assert "Its policy needs no decision" in Page(client.post("/requests/new", form, follow=True)).text
     grants.hand_back(grant_id=Grant.objects.get().pk, by=person("employee"))
     response = client.post("/requests/new", form, follow=True)
     page = Page(response)
     assert "granted at once. The role" not in page.text
-    assert f"it made {AccessRequest.objects.get().ref}, and nothing new was asked for" in page.text
+    assert f"It made {AccessRequest.objects.get().ref}; no new request was made" in page.text
 
 
 def test_a_start_that_is_granted_at_once_is_not_told_as_now(client_as):
     starts = timezone.localtime(timezone.now() + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M")
     response = client_as("employee").post("/requests/new", asked(VIEWER, starts_at=starts), follow=True)
     assert Grant.objects.get().status == "scheduled"
-    assert "Its policy grants it without a decision" in Page(response).text
+    assert "Its policy needs no decision" in Page(response).text
     assert "It begins" in Page(response).text
 
 

@@ -75,7 +75,7 @@ def test_who_the_policy_does_not_name_is_refused_in_words(stranger):
 
 
 def test_nobody_asks_for_a_person_who_could_not_ask_themselves(employee, stranger):
-    with pytest.raises(Refused, match="stranger is not among"):
+    with pytest.raises(Refused, match="stranger is not allowed"):
         ask(employee, beneficiary=stranger)
 
 

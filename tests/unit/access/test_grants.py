@@ -113,7 +113,7 @@ def test_others_cannot_revoke_it(active, cast, who):
 
 def test_ones_own_is_handed_back_and_not_revoked(cast):
     grant = confirm(factories.grant_at_status("applying", by="lead"))
-    with pytest.raises(Refused, match="hand it back") as refusal:
+    with pytest.raises(Refused, match="Hand it back") as refusal:
         grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="done")
     assert refusal.value.reason == "own_grant"
     assert why_not(check_can_hand_back, cast["lead"], grant) == ""

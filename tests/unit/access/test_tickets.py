@@ -34,7 +34,7 @@ def test_the_example_of_the_policy_is_shown():
 
 @pytest.mark.parametrize(
     ("ticket", "said"),
-    [("", "This needs a ticket. Use OPS-"), ("OPS-", "is not such a ticket. Use OPS-"), ("O" * 81, "at most 80")],
+    [("", "Enter a ticket. Use OPS-"), ("OPS-", "is not a valid ticket. Use OPS-"), ("O" * 81, "at most 80")],
 )
 def test_what_is_wrong(ticket, said):
     assert said in tickets.problem(ticket, policy())["ticket"]

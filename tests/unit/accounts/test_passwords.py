@@ -85,7 +85,7 @@ def test_ones_own_change_keeps_the_present_session_alone(token, catalogue, clien
         ({"current": "wrong"}, "The password is not right."),
         ({"current": ""}, "Enter your password."),
         ({"new": "short", "again": "short"}, "too short"),
-        ({"again": "not the same at all"}, "The two are not the same."),
+        ({"again": "not the same at all"}, "The two passwords are different."),
         ({"new": PASSWORD, "again": PASSWORD}, "This is the password that you have."),
     ],
 )

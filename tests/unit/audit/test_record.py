@@ -30,7 +30,7 @@ def groups() -> set[str]:
 
 
 def no(reason: str = "own_request") -> Refused:
-    return Refused("You asked for this yourself.", reason=reason)
+    return Refused("This is your own request.", reason=reason)
 
 
 # --- one block -------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_a_refusal_undoes_the_block_and_is_recorded_itself():
     assert (event.verb, event.outcome, event.actor, event.target) == (
         V.REQUEST_APPROVE_REFUSED, "refused", "lead", "REQ-1",
     )  # fmt: skip
-    assert json.loads(event.payload)["detail"] == {"reason": "own_request", "said": "You asked for this yourself."}
+    assert json.loads(event.payload)["detail"] == {"reason": "own_request", "said": "This is your own request."}
 
 
 @pytest.mark.django_db

@@ -28,7 +28,7 @@ def refused(
     reset = source.set(Source(address=address))
     try:
         with recording(refusal=Verb.REQUEST_APPROVE_REFUSED, by=by, target=target):
-            raise Refused("You asked for this yourself.", reason=reason)
+            raise Refused("This is your own request.", reason=reason)
     except Refused as error:
         assert error.recorded
     finally:
@@ -52,7 +52,7 @@ def test_the_first_is_an_event_at_once_and_the_others_are_one_when_the_minute_is
     assert close_refusals() == 1
     assert told() == [("REQ-1", None), ("REQ-1", 149)]
     event = AuditEvent.objects.get(seq=2)
-    assert sentence(event).endswith("You asked for this yourself. (149 more times within a minute)")
+    assert sentence(event).endswith("This is your own request. (149 more times within a minute)")
     assert event.detail["first"] <= event.detail["last"]
     assert (event.outcome, event.actor) == ("refused", "lead")
     assert not RepeatedRefusal.objects.exists()

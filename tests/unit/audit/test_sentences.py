@@ -59,14 +59,14 @@ def test_no_piece_is_there_that_no_sentence_uses() -> None:
         (Verb.REQUEST_APPROVED, {"detail": {"duration": "PT2H", "comment": ""}}, "lead approved REQ-12 for 2 hours"),
         (
             Verb.REQUEST_APPROVE_REFUSED,
-            {"actor": "employee", "detail": {"reason": "own_request", "said": "You asked for this yourself."}},
-            "employee could not approve REQ-12: You asked for this yourself.",
+            {"actor": "employee", "detail": {"reason": "own_request", "said": "This is your own request."}},
+            "employee could not approve REQ-12: This is your own request.",
         ),
-        (Verb.REQUEST_LAPSED, {"actor": "gatehouse"}, "REQ-12 lapsed: nobody decided it in time"),
+        (Verb.REQUEST_LAPSED, {"actor": "gatehouse"}, "REQ-12 lapsed: it was not decided in time"),
         (
             Verb.REQUEST_LAPSED,
             {"actor": "gatehouse", "detail": {"why": NOT_IN_TIME}},
-            "REQ-12 lapsed: Nobody decided it in time.",
+            "REQ-12 lapsed: It was not decided in time.",
         ),
         (
             Verb.REQUEST_LAPSED,

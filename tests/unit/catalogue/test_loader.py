@@ -183,7 +183,7 @@ CASES = [
         'pending_for = "3 moons"',
         "pending_for",
         "policies.one-lead.pending_for",
-        "write it like 30m, 8h, 3d",
+        "examples: 30m, 8h, 3d",
     ),
     ('pending_for = "3d"', 'pending_for = "91d"', "pending_for", "policies.one-lead.pending_for", "beyond the limits"),
     ('pending_for = "3d"', 'ticket = "(OPS"', "ticket", "policies.one-lead.ticket", "not a regular expression"),
