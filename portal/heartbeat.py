@@ -101,7 +101,7 @@ def _take_file() -> None:
         fcntl.flock(_file, fcntl.LOCK_EX)
         draft.rename(folder() / process_id())
     except OSError as error:  # a full disk: what we claim is free when its lease is over
-        log.warning("no sign of life can be kept in %s: %s", folder(), error.strerror)
+        log.warning("the heartbeat file cannot be written in %s: %s", folder(), error.strerror)
 
 
 def touch() -> None:

@@ -112,7 +112,7 @@ def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
         for number in sorted(numbers.keys() - there):
             yield (
                 named[numbers[number]],
-                f"Event {named[numbers[number]]} speaks of {numbers[number]}, which is not there.",
+                f"Event {named[numbers[number]]} names {numbers[number]}, which does not exist.",
             )
 
 
@@ -160,14 +160,14 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
         made_by |= dict.fromkeys(made, event.seq)
     name = ledger.named_by[ledger.column](row)
     if not begun:
-        return None, f"No event began {name}: it was put in behind the portal's back, or its events are gone."
+        return None, f"No event created {name}: it was inserted directly into the database, or its events are missing."
     for column, show in ledger.shown.items():
         wanted, shown = state.get(column, UNSAID), show(row)
         if isinstance(wanted, Unsaid) or wanted == shown or (isinstance(wanted, AnyOf) and shown in wanted.values):
             continue
         told = " or ".join(map(_short, wanted.values)) if isinstance(wanted, AnyOf) else _short(wanted)
         seq = made_by[column]
-        return seq, f"{name} was changed: its {column} is {_short(shown)}, which event {seq} made {told}."
+        return seq, f"{name} was changed: its {column} is {_short(shown)}, but event {seq} set {told}."
     return None
 
 

@@ -56,7 +56,7 @@ def export(*, by: Actor, filters: Filters, form: str, bom: bool = True) -> Expor
     form: "csv" or "jsonl". bom: whether CSV begins with a byte-order mark. Raises Invalid (`format`).
     """
     if form not in FORMS:
-        raise Invalid({"format": f"“{form[:20]}” is not possible; choose one of {', '.join(FORMS)}."})
+        raise Invalid({"format": f"“{form[:20]}” is not a format. Use one of {', '.join(FORMS)}."})
     content_type, lines = FORMS[form]
     with recording() as trail:
         last = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0

@@ -55,21 +55,21 @@ def _on_postgresql() -> Iterator[str]:
         if name in wanted and enabled not in ("O", "A"):
             yield f"The guard {name} of the trail is switched off."
         if name in wanted and (_even(body) != bodies.get(function) or not plain):
-            yield f"The guard {name} of the trail does not do what it was made for: {function}() was changed."
+            yield f"The guard {name} of the trail was changed: its function {function}() is another one."
     for name in rules:
-        yield f"The rule {name} on the trail's tables is none of Gatehouse's."
+        yield f"The rule {name} on the trail's tables is not Gatehouse's."
     if role == "replica":
-        yield "The database switches all guards of the trail off for Gatehouse (session_replication_role = replica)."
+        yield "All guards of the trail are off for Gatehouse's sessions (session_replication_role = replica)."
 
 
 def _differences(wanted: Mapping[str, object], found: Mapping[str, object]) -> Iterator[str]:
     for name in wanted:
         if name not in found:
-            yield f"The guard {name} of the trail is gone: the database no longer refuses what it refused."
+            yield f"The guard {name} of the trail is missing."
         elif wanted[name] != found[name]:
             yield f"The guard {name} of the trail was changed."
     for name in sorted(found.keys() - wanted.keys()):
-        yield f"The trigger {name} on the trail's tables is none of Gatehouse's."
+        yield f"The trigger {name} on the trail's tables is not Gatehouse's."
 
 
 def _shape(sql: str) -> Shape:

@@ -40,7 +40,7 @@ LABELS = {
     Verb.GRANT_ACTIVATED: "Grant verified in Airflow",
     Verb.AUDIT_EXPORTED: "Audit trail exported",
     Verb.AUDIT_VERIFIED: "Audit trail verified",
-    Verb.AUDIT_VERIFY_FAILED: "Audit trail found changed",
+    Verb.AUDIT_VERIFY_FAILED: "Audit trail verified: changes found",
 }
 """Where the words of the verb itself are not how people say it."""
 

@@ -56,7 +56,7 @@ class Filters:
                 wrong[name] = str(error)
         since, until = found.get("since"), found.get("until")
         if since and until and until <= since:
-            wrong["until"] = "The end lies before the beginning."
+            wrong["until"] = "The end is before the start."
         if wrong:
             raise Invalid(wrong)
         return cls(**found)
@@ -140,7 +140,7 @@ def _verb(text: str) -> str:
 
 def _outcome(text: str) -> str:
     if text and text not in AuditEvent.Outcome.values:
-        raise ValueError(f"The outcome is one of {', '.join(AuditEvent.Outcome.values)}, not “{text[:40]}”.")
+        raise ValueError(f"“{text[:40]}” is not an outcome. Use one of {', '.join(AuditEvent.Outcome.values)}.")
     return text
 
 
@@ -159,7 +159,7 @@ def _moment(text: str, *, end_of_day: bool) -> datetime | None:
     except ValueError:  # well formed, but there is no such day
         found = None
     if found is None:
-        raise ValueError(f"“{text[:40]}” is no date or time. Examples: 2026-11-21, 2026-11-21T09:00:00Z")
+        raise ValueError(f"“{text[:40]}” is not a date or time. Examples: 2026-11-21, 2026-11-21T09:00:00Z")
     return bounds.moment(timezone.make_aware(found) if timezone.is_naive(found) else found)
 
 

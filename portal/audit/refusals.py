@@ -63,7 +63,7 @@ def _shared(entry: Entry, *, who: str) -> list[Entry]:
     key = _key(who, entry["verb"], MANY, None)
     if _count(key):
         return []
-    said = "More was refused than is recorded one by one; the refusals that follow are counted together."
+    said = "There were too many different refusals; from here on they are counted together."
     shared = {
         **entry,
         "target": MANY,

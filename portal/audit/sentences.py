@@ -15,8 +15,8 @@ SENTENCES: dict[Verb, str] = {
     Verb.SIGNED_IN: "{actor} signed in",
     Verb.SIGN_IN_REFUSED: "Somebody failed to sign in as {target}{said}",
     Verb.SIGNED_OUT: "{actor} signed out",
-    Verb.PERSON_ADDED: "{actor} added {target} to the people of the portal",
-    Verb.PERSON_CHANGED: "{actor} changed what is known of {target}{changed}",
+    Verb.PERSON_ADDED: "{actor} added {target} to Gatehouse",
+    Verb.PERSON_CHANGED: "{actor} changed the details of {target}{changed}",
     Verb.PERSON_CHANGE_REFUSED: "{actor} could not change the person {target}{said}",
     Verb.PERSON_DEACTIVATED: "{actor} deactivated {target}{reason}",
     Verb.PERSON_REACTIVATED: "{actor} reactivated {target}{reason}",
@@ -50,16 +50,16 @@ SENTENCES: dict[Verb, str] = {
     Verb.REQUEST_WITHDRAWN: "{actor} withdrew {target}",
     Verb.REQUEST_WITHDRAW_REFUSED: "{actor} could not withdraw {target}{said}",
     Verb.REQUEST_LAPSED: "{target} lapsed: {lapsed_because}",
-    Verb.GRANT_SCHEDULED: "{target} is to give {entitlement}{beneficiary} later{starts_at}",
-    Verb.GRANT_STARTED: "The start of {target} has come: {entitlement} is being given{beneficiary}",
+    Verb.GRANT_SCHEDULED: "{target} is scheduled to give {entitlement}{beneficiary}{starts_at}",
+    Verb.GRANT_STARTED: "{target} starts: {entitlement} is being given{beneficiary}",
     Verb.GRANT_ACTIVATED: "{target} is active: Airflow on {deployment} shows {entitlement}{beneficiary}",
     Verb.GRANT_GIVEN_UP: (
         "{target} could not be applied in Airflow on {deployment}; what it may have changed is taken away{why}"
     ),
     Verb.GRANT_FAILED: "{target} could not be applied in Airflow on {deployment}{why}",
-    Verb.GRANT_RETRIED: "{actor} had {target} tried again",
-    Verb.GRANT_RETRY_REFUSED: "{actor} could not have {target} tried again{said}",
-    Verb.GRANT_EXPIRED: "The time of {target} is over: {entitlement} is being taken away{from_beneficiary}",
+    Verb.GRANT_RETRIED: "{actor} had {target} retried",
+    Verb.GRANT_RETRY_REFUSED: "{actor} could not have {target} retried{said}",
+    Verb.GRANT_EXPIRED: "{target} expired: {entitlement} is being taken away{from_beneficiary}",
     Verb.GRANT_REVOKED: "{actor} revoked {target}, {entitlement}{beneficiary}{reason}",
     Verb.GRANT_REVOKE_REFUSED: "{actor} could not end {target}{said}",
     Verb.GRANT_HANDED_BACK: "{actor} handed {target} back, {entitlement}",
@@ -67,11 +67,11 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_NOT_ELIGIBLE: "{target} ends, its holder may no longer have it: {entitlement}{beneficiary}{reason}",
     Verb.GRANT_ENDED: "{target} has ended, {entitlement}{beneficiary}: Airflow on {deployment} {role_now}",
     Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
-    Verb.GRANT_MISSING: "Airflow on {deployment} lost {entitlement}{beneficiary} ({target}); it is given again",
+    Verb.GRANT_MISSING: "Airflow on {deployment} lacks {entitlement}{beneficiary} ({target}); it is given again",
     Verb.GRANT_GIVEN_AGAIN: "{target} was given again in Airflow on {deployment}: {entitlement}{beneficiary}",
     Verb.GRANT_FOUND_AGAIN: "Airflow on {deployment} shows {entitlement}{beneficiary} again ({target})",
     Verb.GRANT_LEFT_TO_ADMINS: (
-        "{target} is left to admins: Airflow on {deployment} lost {entitlement}{beneficiary} too often{why}"
+        "{target} needs an admin: {entitlement}{beneficiary} is missing in Airflow on {deployment}{why}"
     ),
     Verb.GRANT_UNUSABLE: (
         "The account {airflow_user} in Airflow on {deployment} is deactivated: {target} cannot be used{beneficiary}"
@@ -84,8 +84,7 @@ SENTENCES: dict[Verb, str] = {
         "{target} has ended: {entitlement}, which came back in Airflow on {deployment}, was taken away again"
     ),
     Verb.GRANT_CAME_BACK_LATE: (
-        "{target} has ended, but Airflow on {deployment} shows {entitlement}{beneficiary} again; "
-        "that is left to an admin"
+        "{target} has ended, but Airflow on {deployment} shows {entitlement}{beneficiary} again; an admin must decide"
     ),
     Verb.GRANT_GONE_AGAIN: (
         "Airflow on {deployment} no longer shows {entitlement}{beneficiary}, which had come back after {target} ended"
@@ -97,7 +96,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.ACCOUNT_CREATED: "An Airflow account {airflow_user} was created on {deployment} for {target}",
     Verb.RUN_REQUESTED: "{actor} asked for a run of {dag} on {deployment} ({target}){note}",
     Verb.RUN_REQUEST_REFUSED: "{actor} could not run {target}{said}",
-    Verb.RUN_STARTED: "Airflow on {deployment} has the run of {dag} ({target})",
+    Verb.RUN_STARTED: "Airflow on {deployment} accepted the run of {dag} ({target})",
     Verb.RUN_START_FAILED: "The run of {dag} on {deployment} could not be started ({target}){why}",
     Verb.RUN_FINISHED: "The run of {dag} on {deployment} ended ({target}){state}{remark}",
     Verb.RUN_CHANGED: "The run of {dag} on {deployment} was changed in Airflow ({target}){was}{now}{remark}",
@@ -110,12 +109,12 @@ SENTENCES: dict[Verb, str] = {
     Verb.DAG_UNPAUSED: "{target} is no longer paused: Airflow confirms it{asked_by}",
     Verb.DAG_PAUSE_FAILED: "{target} could not be paused in Airflow{why}",
     Verb.DAG_UNPAUSE_FAILED: "{target} could not be unpaused in Airflow{why}",
-    Verb.DAG_SWITCH_LEFT_OUT: "A change of {target}’s pause switch was left out ({operation}): {later} came after it",
+    Verb.DAG_SWITCH_LEFT_OUT: "A pause or unpause of {target} was skipped ({operation}): {later} is newer",
     Verb.VARIABLE_CHANGE_REQUESTED: "{actor} asked to change the variable {variable}{reason}",
     Verb.VARIABLE_CHANGE_REFUSED: "{actor} could not change the variable {variable}{said}",
     Verb.VARIABLE_CHANGED: "The variable {variable} is changed: Airflow confirms it{asked_by}",
     Verb.VARIABLE_CHANGE_FAILED: "The variable {variable} could not be changed in Airflow{why}",
-    Verb.VARIABLE_CHANGE_LEFT_OUT: "A change of {variable} was left out ({operation}): {later} came after it",
+    Verb.VARIABLE_CHANGE_LEFT_OUT: "A change of {variable} was skipped ({operation}): {later} is newer",
     Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
     Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events, no change found",
     Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and found changes: {first_problem}",

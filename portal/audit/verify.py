@@ -57,7 +57,7 @@ def verify() -> Result:
         result.wrong(None, words)
     head = AuditHead.objects.first()
     if head is None:
-        result.wrong(0, "The head of the chain is missing: nothing says how long the trail should be.")
+        result.wrong(0, "The head of the chain is missing, so the length of the trail cannot be checked.")
         upto = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
     else:
         upto, result.head_seq, result.head_hash = head.seq, head.seq, head.hash
@@ -111,7 +111,7 @@ def _check_place(result: Result, event: AuditEvent, last_seq: int, last_hash: st
     if event.seq < 1:
         result.wrong(event.seq, f"An event has the number {event.seq}, which Gatehouse never gives.")
     elif event.seq != last_seq + 1:
-        result.wrong(last_seq + 1, f"A part of the trail is gone: {_events(last_seq + 1, event.seq - 1)} missing.")
+        result.wrong(last_seq + 1, f"The trail has a gap: {_events(last_seq + 1, event.seq - 1)} missing.")
     elif event.prev != last_hash:
         before = f"event {last_seq} as it is now" if last_seq else "the beginning of the trail"
         result.wrong(event.seq, f"Event {event.seq} does not follow {before}: the chain is broken between them.")
@@ -122,17 +122,17 @@ def _check_itself(result: Result, event: AuditEvent) -> None:
     try:
         right = chained(event.prev, event.payload)
     except ValueError:
-        result.wrong(event.seq, f"Event {event.seq} names no hash it could follow.")
+        result.wrong(event.seq, f"Event {event.seq} has no valid previous hash.")
         return
     if event.hash != right:
-        result.wrong(event.seq, f"Event {event.seq} was changed: its text does not give its hash.")
+        result.wrong(event.seq, f"Event {event.seq} was changed: its hash does not match its text.")
     try:
         document = json.loads(event.payload)
         if not isinstance(document, dict) or canonical(document) != event.payload:
             raise ValueError("not canonical")
         at = parse_datetime(document["at"])
     except (ValueError, TypeError, KeyError, RecursionError):
-        result.wrong(event.seq, f"Event {event.seq} holds a text that Gatehouse does not write.")
+        result.wrong(event.seq, f"The text of event {event.seq} is not canonical JSON.")
         return
     said = {name: document.get(name) for name in (*PROJECTIONS, "seq")}
     shown = {name: getattr(event, name) for name in said}
@@ -144,7 +144,7 @@ def _check_itself(result: Result, event: AuditEvent) -> None:
     if differing:
         columns = f"The column {differing[0]}" if len(differing) == 1 else f"The columns {', '.join(differing)}"
         verb = "does" if len(differing) == 1 else "do"
-        result.wrong(event.seq, f"{columns} of event {event.seq} {verb} not say what its text says.")
+        result.wrong(event.seq, f"{columns} of event {event.seq} {verb} not match its text.")
 
 
 def _check_head(result: Result, head: AuditHead, last_seq: int, last_hash: str) -> None:

@@ -41,7 +41,7 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
         check_can_operate(by, dag, "trigger")
         note = clean_text("note", note)
         if len(note) > MAX_NOTE:
-            raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are kept."})
+            raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are possible."})
         values = parameters.with_locked(parameters.checked(conf), dag)
         key = once.bound(key, dag=dag.pk, conf=values, note=note)
         hidden = secrets.hide(dag, values)
@@ -110,7 +110,7 @@ def _check_rate(dag: Dag) -> None:
     recent = Run.objects.filter(dag=dag, created_at__gt=clock.now() - timedelta(hours=1)).count()
     if recent >= dag.max_runs_per_hour:
         raise Refused(
-            f"{dag.dag_id} was run {recent} times in the last hour, which is its limit. Try again later.",
+            f"{dag.dag_id} was run {recent} times in the last hour, its limit. Try again later.",
             reason="too_many_runs",
         )
 

@@ -34,7 +34,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise Invalid({"conf": f"{name} is not a number Airflow could take."})
+    raise Invalid({"conf": f"{name} is not a valid JSON number."})
 
 
 def _integer(text: str) -> int:

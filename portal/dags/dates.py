@@ -10,5 +10,5 @@ def outside(moment: datetime, start: datetime | None, end: datetime | None) -> s
     if end is not None and moment > end:
         return f"The DAG's end date, {end:%Y-%m-%d}, has passed."
     if start is not None and moment < start:
-        return f"The DAG's start date, {start:%Y-%m-%d}, is still to come."
+        return f"The DAG's start date, {start:%Y-%m-%d}, is in the future."
     return ""

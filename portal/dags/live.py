@@ -57,7 +57,9 @@ def _ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], An
     with _making:
         seats = _asking.setdefault(deployment.name, threading.BoundedSemaphore(PAGES_AT_ONCE))
     if not seats.acquire(blocking=False):
-        raise Unavailable(f"Airflow on {deployment.name} is slow at the moment, and other pages wait for it already.")
+        raise Unavailable(
+            f"Airflow on {deployment.name} is slow, and other pages already wait for it. Try again in a moment."
+        )
 
     def briefly(airflow: airflow_bridge.Airflow) -> Answer:
         with airflow.within(MOMENT):

@@ -27,10 +27,10 @@ def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None
     """
     verb = VERBS[action]
     if dag.retired_at is not None or dag.deployment.retired_at is not None:
-        raise Refused(f"{dag.dag_id} is no longer offered in the portal.", reason="not_offered")
+        raise Refused(f"{dag.dag_id} is no longer in the catalogue.", reason="not_offered")
     if action not in dag.actions:
         raise Refused(
-            f"{dag.dag_id} cannot be operated this way: the catalogue does not allow to {verb} it here.",
+            f"The catalogue does not allow anybody to {verb} {dag.dag_id} in Gatehouse.",
             reason="not_offered",
         )
     if people.is_one_of(by, dag.who):
@@ -38,11 +38,11 @@ def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None
     at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
     if people.is_one_of(by, _may_ask(dag, policies)):
         raise Refused(
-            f"You may {verb} {dag.dag_id} only with an approval, which cannot be asked for here yet; "
-            f"{at_once} may at once.",
+            f"You may {verb} {dag.dag_id} only with an approval, and Gatehouse cannot ask for one yet. "
+            f"Allowed without one: {at_once}.",
             reason="needs_approval",
         )
-    raise Refused(f"You may not {verb} {dag.dag_id}; {at_once} may.", reason="not_eligible")
+    raise Refused(f"You may not {verb} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")
 
 
 def _may_ask(dag: Dag, policies: Policies | None) -> list[str]:

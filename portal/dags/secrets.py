@@ -68,8 +68,8 @@ def hide(dag: Dag, conf: Mapping[str, Any]) -> Hidden:
     for path in marks(conf):
         raise Invalid(
             {
-                "conf": f"“{'.'.join(path)[:80]}” is {HIDDEN}, which stands for a secret that is not shown. "
-                "Enter its value, or leave it out to keep the DAG's own default."
+                "conf": f"“{'.'.join(path)[:80]}” is {HIDDEN}, the mark for a hidden secret. "
+                "Enter its value, or leave it out to use the DAG's default."
             }
         )
     shown = mask_for(dag, conf)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the shape alone: nothing here speaks to Airflow
 NAMED = 10  # failed instances that are named; of the others the number is told
 NOT_STARTED = "not started"
 FAILED = ("failed", "upstream_failed")
-WORDS = {"success": "succeeded", "up_for_retry": "to be tried again", "up_for_reschedule": "to be looked at again"}
+WORDS = {"success": "succeeded", "up_for_retry": "waiting for retry", "up_for_reschedule": "waiting for reschedule"}
 
 
 class TaskRow(TypedDict):
@@ -93,7 +93,7 @@ def nothing_done(rows: list[TaskRow]) -> str:
     """A sentence where a run that Airflow calls a success has done nothing; else empty."""
     counts = counted(rows)
     if not counts:
-        return "Nothing was run: Airflow ended this run as a success without running any task."
+        return "No task ran: Airflow ended this run as a success without running any task."
     if counts.get("success"):
         return ""
-    return f"Nothing was done: no task succeeded ({in_words(counts)})."
+    return f"No task succeeded ({in_words(counts)})."

@@ -22,8 +22,7 @@ from portal.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 
 LONGEST = 4000  # characters of a value
 WHY_NO_SECRETS = (
-    "sounds like a secret: Airflow hides its value, and Gatehouse keeps every value in the trail for good. "
-    "Variables for Gatehouse are switches; keep secrets in a connection or a secrets backend."
+    "sounds like a secret, and the audit trail keeps every value. Keep secrets in a connection or a secrets backend."
 )
 
 
@@ -36,8 +35,8 @@ def check_offered(deployment: Deployment, key: str) -> None:
     """Raises Refused: `retired` deployments, what sounds like a `secret`, what the catalogue does not name."""
     if deployment.retired_at is not None:
         raise Refused(
-            f"{deployment.name} is not in the catalogue any more; its variables are out of reach. "
-            "Put it back into gatehouse.toml to change them.",
+            f"{deployment.name} is no longer in the catalogue. "
+            "Put it back into gatehouse.toml to change its variables.",
             reason="retired",
         )
     if sounds_secret(key):
@@ -107,13 +106,13 @@ def _integer(text: str) -> int:
 
 def _check_value(value: str) -> None:
     if len(value) > LONGEST:
-        raise Invalid({"value": f"The value has {len(value)} characters; at most {LONGEST} are taken."})
+        raise Invalid({"value": f"The value has {len(value)} characters; at most {LONGEST} are possible."})
     try:
         known = json.loads(value, parse_int=_integer)
     except ValueError:  # a text
         known = value
     except RecursionError:
-        raise Invalid({"value": "The value is nested too deeply to be looked through for secrets."}) from None
+        raise Invalid({"value": "The value is nested too deeply to be checked for secrets."}) from None
     for path, _ in hidden_in(known, mask(known)):
         name = next((f"“{step[:80]}”" for step in path if sounds_secret(step)), "a text")
         raise Invalid({"value": f"In the value, {name} {WHY_NO_SECRETS}"})

@@ -82,7 +82,7 @@ def _check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> No
     if not is_theirs(person, user):
         raise GivenUp(
             f"Airflow on {deployment.name} has an account “{user.username}” with another e-mail address than "
-            f"{person.username} has here. Make the two agree, then an admin can try again."
+            f"{person.username} has here. Make the two the same, then an admin can try again."
         )
 
 
@@ -97,11 +97,11 @@ def check_can_create(person: User, deployment: Deployment) -> None:
     if deployment.create_users != Deployment.CreateUsers.LOCAL:
         raise NotYet(
             f"{person.username} has no account in Airflow on {deployment.name} yet. "
-            "Sign in there once: it goes on by itself.",
+            "Sign in there once; then Gatehouse continues.",
             retry_in=30,
         )
     if not person.email:
-        raise GivenUp(f"{person.username} has no e-mail address here, and Airflow needs one for an account.")
+        raise GivenUp(f"{person.username} has no e-mail address in Gatehouse. Airflow needs one for an account.")
 
 
 def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozenset[str]) -> AirflowUser:

@@ -22,9 +22,9 @@ def why_not(airflow: Airflow, dag: Dag, seen: AirflowDag | None) -> str:
         return f"{seen.problem} {_about(seen, errors)}"
     state = getattr(dag, "state", None)
     if state is not None and state.params is not None:
-        return f"Airflow no longer has a DAG of this name; there is no DAG to run.{_perhaps(dag, errors)}"
+        return f"Airflow no longer has a DAG of this name.{_perhaps(dag, errors)}"
     return (
-        f"Airflow has no DAG of this name: it has not read the DAG's file yet, or there is none.{_perhaps(dag, errors)}"
+        f"Airflow has no DAG of this name. It has not read the DAG's file yet, or there is none.{_perhaps(dag, errors)}"
     )
 
 
@@ -42,7 +42,7 @@ def _about(seen: AirflowDag, errors: list[ImportError_] | str) -> str:
     if isinstance(errors, str):
         return errors
     found = next((error for error in errors if error.file == seen.file), None)
-    return f"It says: {_last_line(found)}" if found else "No run of it starts until they are mended."
+    return f"The error: {_last_line(found)}" if found else "No run starts until they are fixed."
 
 
 def _perhaps(dag: Dag, errors: list[ImportError_] | str) -> str:
@@ -53,12 +53,12 @@ def _perhaps(dag: Dag, errors: list[ImportError_] | str) -> str:
         if dag.dag_id in error.file or dag.dag_id in error.message:
             return f" The file {error.file.rpartition('/')[2]} has import errors: {_last_line(error)}"
     files = f"{len(errors)} file{'s' if len(errors) > 1 else ''} of DAGs"
-    return f" {files} there cannot be imported; it may be in one of them."
+    return f" {files} cannot be imported; the DAG may be in one of them."
 
 
 def _last_line(error: ImportError_) -> str:
     lines = error.message.strip().splitlines()
     said = lines[-1].strip() if lines else ""
     if not said or secrecy.holds_secret(said):
-        return "the reason stands in Airflow."
+        return "the reason is in Airflow."
     return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"

@@ -78,7 +78,13 @@ def carry_out(operation: Operation) -> None:
     except Forbidden as error:
         _wait(operation, handler, str(error), None)
     except RateLimited as error:
-        _wait(operation, handler, "Airflow asks to be called less often.", error.retry_after, counts=False)
+        _wait(
+            operation,
+            handler,
+            "Airflow limits the number of calls. Gatehouse tries again later.",
+            error.retry_after,
+            counts=False,
+        )
     except (Unreachable, TimedOut) as error:  # of this call; whether the deployment is away is found by asking it
         health.suspect(operation.deployment)
         _wait(operation, handler, str(error), error.retry_after, counts=False)
@@ -93,7 +99,7 @@ def carry_out(operation: Operation) -> None:
         _wait(operation, handler, "Gatehouse's database did not answer.", None, counts=False)
     except Exception:
         log.exception("%s failed in an unforeseen way", operation.ref)
-        _wait(operation, handler, "Gatehouse itself failed while doing this; its log says more.", None)
+        _wait(operation, handler, "Gatehouse failed unexpectedly. The worker's log has the details.", None)
 
 
 def _settle(operation: Operation, handler: Handler, done: Done) -> None:

@@ -78,7 +78,7 @@ def _lacking(
     try:
         missing = find_lacking(wanted)
     except BridgeError as error:
-        return [["what it lacks could not be found out", str(error)]]
+        return [["its missing permissions could not be found out", str(error)]]
     return [[f"{action} on {on}", wanted[action, on]] for action, on in sorted(missing)]
 
 

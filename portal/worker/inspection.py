@@ -58,8 +58,8 @@ class Look:
             return self._lines
         until = f"until {_moment(self.asks_to_wait)}" if self.asks_to_wait else "and does not say how long"
         return [
-            f"{self.deployment.name}: could not be looked at now, Airflow asks to wait {until}",
-            "  what follows is of the last look",
+            f"{self.deployment.name}: not checked now, Airflow accepts no calls {until}",
+            "  the following is from the last check",
             *self._lines,
         ]
 
@@ -70,7 +70,7 @@ class Look:
         if not self.is_up:
             return [f"{deployment.name}: {status}", *filter(None, [f"  {deployment.status_detail}".rstrip()])]
         if not self.is_known:
-            return [f"{deployment.name}: {status}, not looked into yet"]
+            return [f"{deployment.name}: {status}, not checked yet"]
         found = deployment.found
         lines = [f"{deployment.name}: {status}, Airflow {deployment.airflow_version} ({found['auth_manager']})"]
         lines += [f"  not possible there: {what} ({why})" for what, why in found["cannot"]]

@@ -58,11 +58,13 @@ def look() -> Readiness:
     found.notes.extend(str(one) for one in late if not one.urgent)
     heard = {process.name for process in listed if not processes.is_silent(process)}
     if "worker" not in heard:
-        found.problems.append("No worker gives a sign of life: nothing ends, begins or is changed in Airflow.")
+        found.problems.append(
+            "No worker sends a heartbeat: no access starts or ends, and nothing is changed in Airflow."
+        )
     if "beat" not in heard:
-        found.notes.append("Beat gives no sign of life: routine upkeep waits, and nothing else does.")
+        found.notes.append("Beat sends no heartbeat: only routine upkeep waits.")
     found.notes.extend(
-        f"{process} has been silent since {durations.ago(process.seen_at)}."
+        f"{process} sent its last heartbeat {durations.ago(process.seen_at)}."
         for process in listed
         if processes.is_silent(process)
     )

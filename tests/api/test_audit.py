@@ -110,7 +110,7 @@ def test_verify(auditor) -> None:
         AuditEvent.objects.filter(seq=2).update(actor="nobody")
     told = auditor.get("/audit/verify").json()
     assert (told["ok"], told["first_bad"]) == (False, 2)
-    assert told["problems"][0] == "The column actor of event 2 does not say what its text says."
+    assert told["problems"][0] == "The column actor of event 2 does not match its text."
     assert AuditEvent.objects.filter(verb=Verb.AUDIT_VERIFY_FAILED, actor="auditor").count() == 1
 
 

@@ -55,13 +55,13 @@ def test_without_a_worker_it_is_not_ready(client_as, living):
     living("beat")
     status, said = ready(client_as)
     assert (status, said["status"]) == (503, "unavailable")
-    assert "No worker gives a sign of life" in said["problems"][0]
+    assert "No worker sends a heartbeat" in said["problems"][0]
     living("worker", ended_at=timezone.now())
     assert ready(client_as)[0] == 503
     living("worker", ago=300)
     status, said = ready(client_as)
     assert status == 503
-    assert any("worker on host-1 (process 7) has been silent since 5 minutes ago" in words for words in said["notes"])
+    assert any("worker on host-1 (process 7) sent its last heartbeat 5 minutes ago" in words for words in said["notes"])
     living("worker")
     assert ready(client_as)[0] == 200
 
@@ -70,7 +70,7 @@ def test_without_beat_it_is_ready_and_says_so(client_as, living):
     living("worker")
     status, said = ready(client_as)
     assert status == 200
-    assert "Beat gives no sign of life" in said["notes"][0]
+    assert "Beat sends no heartbeat" in said["notes"][0]
 
 
 @pytest.mark.parametrize(("late", "status"), [(5, 200), (30, 200), (90, 503)])
@@ -142,7 +142,7 @@ def test_the_page_shows_the_processes(client_as, airflow, living):
     page = Page(client_as("admin").get("/deployments"))
     for words in (
         "Gatehouse itself",
-        "No worker gives a sign of life",
+        "No worker sends a heartbeat",
         "Worker host-1, process 7 silent since 5 minutes ago",
     ):
         assert words in page.text, page.text

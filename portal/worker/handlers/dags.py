@@ -78,7 +78,7 @@ def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
         return secrets.reveal(run)
     except sealing.Unreadable as error:
         raise GivenUp(
-            "Its secret parameters were encrypted with another GATEHOUSE_SECRET_KEY and cannot be read; run it again."
+            "Its secret parameters were encrypted with another GATEHOUSE_SECRET_KEY and cannot be read. Run it again."
         ) from error
 
 

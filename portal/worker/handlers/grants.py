@@ -109,7 +109,7 @@ class RevokeRole:
         shown_still = grant.role in done.after["roles"]
         kept_for = outcomes.leave_to_others(grant) if shown_still else []
         if shown_still and not kept_for:
-            raise NotYet(f"Airflow still shows {grant.role}, which no other grant requires any more.", retry_in=1)
+            raise NotYet(f"Airflow still shows {grant.role}, which no other grant needs.", retry_in=1)
         record_change(operation, grant, done, trail)
         self.confirm(operation, grant, done, kept_for, trail)
 
@@ -143,8 +143,8 @@ def give(operation: Operation, grant: Grant, airflow: Airflow) -> Done:
     check_may_touch(grant, user, giving=True)
     if not user.active:
         raise NotYet(
-            f"The account “{user.username}” in Airflow on {deployment.name} is deactivated, so nobody could use the "
-            "role. It is given as soon as an Airflow admin has activated the account.",
+            f"The account “{user.username}” in Airflow on {deployment.name} is deactivated. "
+            "Gatehouse gives the role when an Airflow admin has activated the account.",
             retry_in=DEACTIVATED,
         )
     before = partial(_about_to_send, grant, account_of(user))

@@ -66,13 +66,11 @@ def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
         for account in same.accounts.values()
     }
     if user.username.casefold() in own:
-        raise GivenUp(f"“{user.username}” is an account of Gatehouse itself on {deployment.name}; it is never changed.")
+        raise GivenUp(f"“{user.username}” is Gatehouse's own account on {deployment.name} and is never changed.")
     if ADMIN in user.roles and grant.role != ADMIN:
         required, ending = requiring.roles_of(grant.beneficiary, deployment)
         if ADMIN not in required | ending:
-            why = (
-                f"{user.username} holds Airflow's Admin role on {deployment.name} outside Gatehouse: it is not touched."
-            )
+            why = f"{user.username} has Airflow's Admin role on {deployment.name} outside Gatehouse and is not changed."
             raise GivenUp(why) if giving else NotYet(why, retry_in=300)
 
 
@@ -88,7 +86,7 @@ def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
     if role is not None and (dag_roles.is_complete(role, needed) or not _is_of_now(grant)):
         return
     if not making.take(grant.deployment, grant.role, operation=operation):
-        raise NotYet(f"The role for {grant.dag_id} is being made in Airflow at this moment.", retry_in=1)
+        raise NotYet(f"The role for {grant.dag_id} is being created in Airflow.", retry_in=1)
     try:
         airflow.ensure_dag_role(grant.role, grant.dag_id, needed)
     except NotParsed as error:

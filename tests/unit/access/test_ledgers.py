@@ -87,7 +87,7 @@ def test_a_row_changed_behind_the_portals_back_is_found(active, what):
     forge(active)
     found = problems()
     assert any(words in problem for problem in found), found
-    assert "which event" in found[0]
+    assert "but event" in found[0]
 
 
 def test_a_grant_that_no_approval_made_is_found(cast, active):
@@ -99,7 +99,7 @@ def test_a_grant_that_no_approval_made_is_found(cast, active):
         role=active.role, status="applying", duration=asked.duration,
     )  # fmt: skip
     assert problems() == [
-        f"No event began GR-{active.pk + 1}: it was put in behind the portal's back, or its events are gone."
+        f"No event created GR-{active.pk + 1}: it was inserted directly into the database, or its events are missing."
     ]
 
 
@@ -108,12 +108,12 @@ def test_a_request_without_event_and_an_event_without_request_are_found(active):
     made.pk, made.key = None, None
     made.save(force_insert=True)
     assert [problem for problem in problems() if made.ref in problem] == [
-        f"No event began {made.ref}: it was put in behind the portal's back, or its events are gone."
+        f"No event created {made.ref}: it was inserted directly into the database, or its events are missing."
     ]
     AccessRequest.objects.filter(pk=made.pk).delete()
     with recording() as said:
         said.add(Verb.REQUEST_APPROVED, by=factories.person("lead"), target="REQ-99", request="REQ-99")
-    assert problems() == [f"Event {AuditHead.objects.get().seq} speaks of REQ-99, which is not there."]
+    assert problems() == [f"Event {AuditHead.objects.get().seq} names REQ-99, which does not exist."]
 
 
 def test_an_event_forged_with_the_guards_on_is_found(cast, active):
@@ -123,7 +123,7 @@ def test_an_event_forged_with_the_guards_on_is_found(cast, active):
         said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, request=asked.ref, detail=detail)
     seq = AuditHead.objects.get().seq
     assert problems() == [
-        f"{asked.ref} was changed: its decisions is empty, which event {seq} made lead approve step 1 for PT8H: ."
+        f"{asked.ref} was changed: its decisions is empty, but event {seq} set lead approve step 1 for PT8H: ."
     ]
 
 
@@ -177,7 +177,7 @@ def test_runs_are_compared_with_what_was_asked_for(cast, airflow):
     factories.work_off()
     assert problems() == []
     Run.objects.update(conf={"region": "EU"})
-    assert "its conf is {'region': 'EU'}, which event" in problems()[0]
+    assert "its conf is {'region': 'EU'}, but event" in problems()[0]
     Run.objects.update(conf=run.conf, requested_by=cast["admin"])
     assert "its requested_by is admin" in problems()[0]
 

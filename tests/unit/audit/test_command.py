@@ -81,7 +81,7 @@ def test_wrong_filters_end_with_2():
         run("export", "--verb", "nonsense", "--since", "yesterday")
     assert caught.value.returncode == 2
     assert "--verb: There is no event “nonsense”" in str(caught.value)
-    assert "--since: “yesterday” is no date or time" in str(caught.value)
+    assert "--since: “yesterday” is not a date or time" in str(caught.value)
     assert AuditEvent.objects.count() == 10
 
 

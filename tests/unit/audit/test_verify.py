@@ -66,7 +66,7 @@ def set_projection(name: str, value: object) -> Callable[[], object]:
 
 # attack: (what is done, the first number that is wrong, words that must be said)
 FOUND = {
-    "text changed": (forge_payload, 3, "Event 3 was changed: its text does not give its hash."),
+    "text changed": (forge_payload, 3, "Event 3 was changed: its hash does not match its text."),
     "text and hash changed": (forge_payload_and_hash, 4, "Event 4 does not follow event 3 as it is now"),
     "first event changed": (
         lambda: forge_payload(1), 1, "Event 1 was changed",
@@ -76,13 +76,13 @@ FOUND = {
     ),
     "hash changed": (lambda: E.filter(seq=3).update(hash="a" * 64), 3, "Event 3 was changed"),
     "prev changed": (lambda: E.filter(seq=3).update(prev="a" * 64), 3, "does not follow event 2"),
-    "prev is no hash": (lambda: E.filter(seq=3).update(prev="none"), 3, "Event 3 names no hash it could follow."),
+    "prev is no hash": (lambda: E.filter(seq=3).update(prev="none"), 3, "Event 3 has no valid previous hash."),
     "first prev changed": (lambda: E.filter(seq=1).update(prev="a" * 64), 1, "does not follow the beginning"),
     "removed from the middle": (lambda: E.filter(seq=3).delete(), 3, "event 3 is missing"),
     "several removed": (lambda: E.filter(seq__in=[3, 4, 5]).delete(), 3, "events 3 to 5 are missing"),
     "first removed": (lambda: E.filter(seq=1).delete(), 1, "event 1 is missing"),
     "search_text column": (
-        set_projection("search_text", "nothing"), 3, "The column search_text of event 3 does not say",
+        set_projection("search_text", "nothing"), 3, "The column search_text of event 3 does not match",
     ),
     "swapped": (swap, 3, "Event 3 does not follow event 2"),
     "renumbered": (lambda: E.filter(seq=10).update(seq=12), 10, "missing"),
@@ -96,9 +96,9 @@ FOUND = {
     "head with another hash": (lambda: AuditHead.objects.update(hash="a" * 64), 10, "The head does not name event 10"),
     "head removed": (lambda: AuditHead.objects.all().delete(), 0, "The head of the chain is missing"),
     "appended beyond the head": (append_beyond_head, 11, "events beyond the head"),
-    "text is no JSON": (lambda: E.filter(seq=3).update(payload="{"), 3, "a text that Gatehouse does not write"),
-    "text is no object": (lambda: E.filter(seq=3).update(payload="[]"), 3, "a text that Gatehouse does not write"),
-    "actor column": (set_projection("actor", "boss"), 3, "actor of event 3 does not say what its text says"),
+    "text is no JSON": (lambda: E.filter(seq=3).update(payload="{"), 3, "is not canonical JSON"),
+    "text is no object": (lambda: E.filter(seq=3).update(payload="[]"), 3, "is not canonical JSON"),
+    "actor column": (set_projection("actor", "boss"), 3, "actor of event 3 does not match its text"),
     "verb column": (set_projection("verb", "request.denied"), 3, "The column verb of event 3"),
     "outcome column": (set_projection("outcome", "refused"), 3, "The column outcome of event 3"),
     "target column": (set_projection("target", "REQ-99"), 3, "The column target of event 3"),
@@ -111,7 +111,7 @@ FOUND = {
     "operation column": (set_projection("operation", "OP-99"), 3, "The column operation of event 3"),
     "time column": (set_projection("at", "2026-01-01T00:00:00Z"), 3, "The column at of event 3"),
     "two columns": (
-        lambda: E.filter(seq=3).update(actor="x", target="y"), 3, "The columns actor, target of event 3 do not say",
+        lambda: E.filter(seq=3).update(actor="x", target="y"), 3, "The columns actor, target of event 3 do not match",
     ),
 }  # fmt: skip
 

@@ -77,6 +77,6 @@ def test_few_pages_ask_the_same_airflow_at_once(airflow):
         return live._ask(deployment, lambda _: 1 + asked(depth - 1)) if depth else 0
 
     assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE
-    with pytest.raises(live.Unavailable, match="Airflow on demo is slow at the moment"):
+    with pytest.raises(live.Unavailable, match="Airflow on demo is slow"):
         asked(live.PAGES_AT_ONCE + 1)
     assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE  # the seats were given back

@@ -99,7 +99,7 @@ def test_an_older_change_does_not_undo_a_newer_one(airflow, deployment, done):
     assert (old.status, old.error.split()[0]) == ("cancelled", new.ref)
     event = AuditEvent.objects.get(verb=Verb.VARIABLE_CHANGE_LEFT_OUT)
     assert (event.operation, json.loads(event.payload)["detail"]["later"]) == (old.ref, new.ref)
-    assert sentence(event) == f"A change of report_mode on demo was left out ({old.ref}): {new.ref} came after it"
+    assert sentence(event) == f"A change of report_mode on demo was skipped ({old.ref}): {new.ref} is newer"
 
 
 @pytest.mark.parametrize("come_to_nothing", ["failed", "cancelled"])
@@ -147,7 +147,7 @@ def test_a_deployment_that_is_not_in_the_catalogue_any_more_is_left_alone(airflo
     factories.work_off()
     operation.refresh_from_db()
     assert (operation.status, verbs()[-1]) == ("failed", Verb.VARIABLE_CHANGE_FAILED)
-    assert "not in the catalogue any more" in operation.error
+    assert "no longer in the catalogue" in operation.error
     with pytest.raises(Refused) as caught:
         change(Deployment.objects.get())
     assert caught.value.reason == "retired"

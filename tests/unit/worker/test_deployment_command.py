@@ -436,8 +436,8 @@ def test_check_of_an_airflow_that_asks_to_wait(airflow):
     lines = check_fails().splitlines()
     found = Deployment.objects.get().found
     until = datetime.fromisoformat(found["asks_to_wait"])
-    assert lines[0] == f"demo: could not be looked at now, Airflow asks to wait until {until:%Y-%m-%d %H:%M:%S} UTC"
-    assert lines[1:3] == ["  what follows is of the last look", "demo: up, Airflow 3.3.2 (FAB)"]
+    assert lines[0] == f"demo: not checked now, Airflow accepts no calls until {until:%Y-%m-%d %H:%M:%S} UTC"
+    assert lines[1:3] == ["  the following is from the last check", "demo: up, Airflow 3.3.2 (FAB)"]
     [said] = json.loads(check_fails("--json"))
     assert (said["ok"], said["status"], bool(said["asks_to_wait"])) == (False, "up", True)
 
@@ -446,13 +446,13 @@ def test_check_of_an_airflow_that_asks_to_wait_and_does_not_say_how_long(airflow
     Deployment.objects.update(found={})
     airflow.fail_next("GET .*", "429", times=99)
     lines = check_fails().splitlines()
-    assert lines[0] == "demo: could not be looked at now, Airflow asks to wait and does not say how long"
-    assert lines[2] == "demo: up, not looked into yet"
+    assert lines[0] == "demo: not checked now, Airflow accepts no calls and does not say how long"
+    assert lines[2] == "demo: up, not checked yet"
 
 
 def test_what_was_never_looked_into_says_so(airflow):
     look = inspection.Look(Deployment(name="demo", status="up", found={}))
-    assert look.lines == ["demo: up, not looked into yet"]
+    assert look.lines == ["demo: up, not checked yet"]
     assert not look.ok
     assert (look.as_json()["lacking"], look.as_json()["health"]) == ({}, {})
 

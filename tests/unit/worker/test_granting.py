@@ -160,7 +160,7 @@ def test_gatehouses_own_accounts_are_not_touched(airflow, cast):
     before = roles(airflow, "gatehouse-runs")
     factories.request_at_status("approved")
     factories.work_off()
-    assert the_grant().status == "failed" and "Gatehouse itself" in the_grant().failure
+    assert the_grant().status == "failed" and "Gatehouse's own account" in the_grant().failure
     assert roles(airflow, "gatehouse-runs") == before
 
 

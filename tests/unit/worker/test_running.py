@@ -317,15 +317,15 @@ def test_a_success_without_any_task_says_so_in_the_trail_too(airflow, run):
     runs.look_at_dag(run.dag)
     airflow.set_run_states("success")
     assert seen(run).status == "success"
-    assert run.remark.startswith("Nothing was run") and "end date, 2026-02-01, has passed" in run.remark
-    assert "Nothing was run" in sentence(AuditEvent.objects.latest("seq"))
+    assert run.remark.startswith("No task ran") and "end date, 2026-02-01, has passed" in run.remark
+    assert "No task ran" in sentence(AuditEvent.objects.latest("seq"))
 
 
 def test_a_success_whose_tasks_were_all_skipped_says_so(airflow, run):
     factories.work_off()
     airflow.state.runs[0].task_states = {"collect": "skipped", "publish": "skipped"}
     airflow.set_run_states("success")
-    assert seen(run).remark == "Nothing was done: no task succeeded (2 skipped)."
+    assert seen(run).remark == "No task succeeded (2 skipped)."
 
 
 def test_a_success_that_did_something_needs_no_word(airflow, run):
@@ -422,7 +422,7 @@ def test_what_is_known_of_a_dag_with_import_errors(airflow, dag):
     assert "may not read them" in state.problem, "the account has no permission for more"
     assert state.params, "what it takes is known from before"
     airflow.state.roles["gatehouse-runs"].permissions.add(("can_read", "ImportError"))
-    assert state_of(dag).problem.endswith("It says: ModuleNotFoundError: No module named 'x'")
+    assert state_of(dag).problem.endswith("The error: ModuleNotFoundError: No module named 'x'")
     airflow.state.import_errors["sales_report.py"] = "could not connect to postgres://u:hunter2hunter2@db/x"
     assert "hunter2" not in state_of(dag).problem
 
@@ -437,7 +437,7 @@ def test_a_dag_that_is_gone_is_not_one_that_never_was(airflow, dag):
     assert "The file sales_report.py has import errors: SyntaxError" in state_of(dag).problem
     airflow.state.import_errors = {"other.py": "SyntaxError: invalid syntax"}
     problem = state_of(dag).problem
-    assert "1 file of DAGs there cannot be imported" in problem and "other.py" not in problem
+    assert "1 file of DAGs cannot be imported" in problem and "other.py" not in problem
 
 
 def test_what_was_learnt_of_a_dag_is_kept_though_its_runs_cannot_be_listed(airflow, dag):

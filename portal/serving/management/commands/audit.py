@@ -19,16 +19,16 @@ from portal.errors import Invalid
 
 class Command(SubcommandsCommand):
     needs = Permission.AUDIT
-    help = "Look whether the audit trail is unchanged, or hand it on."
+    help = "Verify or export the audit trail."
 
     def add_verbs(self, verbs: Any) -> None:
         looking = self.add_verb(
             verbs,
             "verify",
-            "Recompute the trail, compare requests, grants and runs with it; exits with 1 if anything is wrong.",
+            "Verify the trail, and compare requests, grants and runs with it. Exit code 1 if anything is wrong.",
         )
         looking.add_argument("--json", action="store_true")
-        giving = self.add_verb(verbs, "export", "Write the events that fit, the oldest first.")
+        giving = self.add_verb(verbs, "export", "Write the matching events, oldest first.")
         giving.add_argument("--format", choices=list(export.FORMS), default="jsonl", help="default: jsonl")
         giving.add_argument("--no-bom", action="store_true", help="CSV without the byte-order mark that Excel needs")
         giving.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
