@@ -23,7 +23,7 @@ endef
 demo: install ## a working portal with a real Airflow, on this machine alone
 	@exec .venv/bin/python manage.py demo
 
-demo-reset: install ## forget the demo's data
+demo-reset: install ## delete the demo's data
 	@exec .venv/bin/python manage.py demo --reset
 
 serve: install ## the portal, configured by GATEHOUSE_* variables

@@ -28,10 +28,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "username_password_mismatch": "The user name or the password is not right. Please try again.",
+        "username_password_mismatch": "The user name or the password is wrong. Try again.",
         "too_many_login_attempts": (
-            "Too many attempts from your network. Please wait five minutes and try again; "
-            "if you have forgotten your password, ask a platform admin."
+            "Too many attempts from your network. Wait five minutes and try again. "
+            "If you have forgotten your password, ask a platform admin."
         ),
     }
 
@@ -58,7 +58,7 @@ class AccountAdapter(DefaultAccountAdapter):
             attempts.succeeded(self.get_client_ip(request), credentials.get("username", ""))
         if user is not None and not user.is_active:  # allauth hands these over too; the password was right
             _refused(credentials, "inactive")
-            raise ValidationError("This account has been deactivated. If that is a mistake, ask a platform admin.")
+            raise ValidationError("This account is deactivated. If that is a mistake, ask a platform admin.")
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -68,7 +68,7 @@ class AccountAdapter(DefaultAccountAdapter):
         assert isinstance(user, User)
         with acting(user, refusal=Verb.SIGN_IN_REFUSED, target=user.username) as (trail, now):
             if now.password != user.password:
-                raise Refused("Your password was changed at this moment: sign in with the new one.", reason="stale")
+                raise Refused("Your password was just changed. Sign in with the new one.", reason="stale")
             super().login(request, user)
             trail.add(Verb.SIGNED_IN, by=user, target=user.username)
 

@@ -73,5 +73,5 @@ class SubcommandsCommand(BaseCommand):
         """The first line of standard input, for secrets that must not stand in a command's arguments."""
         line = sys.stdin.readline().rstrip("\r\n")
         if not line:
-            raise Refusal(f"Nothing came from standard input where {what} was expected.")
+            raise Refusal(f"Standard input is empty. It must contain {what}.")
         return line

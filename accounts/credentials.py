@@ -30,7 +30,7 @@ class SignedIn:
         session = import_module(settings.SESSION_ENGINE).SessionStore(self.key).load()
         theirs = session.get(SESSION_KEY) == str(person.pk)
         if not theirs or not _of_this_password(session.get(HASH_SESSION_KEY, ""), person):
-            raise Refused("Your session has ended meanwhile. Nothing was done: sign in again.", reason="session_ended")
+            raise Refused("Your session has ended. Nothing was done. Sign in again.", reason="session_ended")
         if not roles.has(person, self.permission):
             raise Refused("You no longer have the role that this needs. Nothing was done.", reason="not_permitted")
 
@@ -53,7 +53,7 @@ class ByToken:
         """Raises Refused (`token_ended`, `scope`)."""
         token = Token.objects.filter(pk=self.token_id, user=person, revoked_at=None, expires_at__gt=clock.now()).first()
         if token is None:
-            raise Refused("The token has expired or was revoked meanwhile. Nothing was done.", reason="token_ended")
+            raise Refused("The token has expired or was revoked. Nothing was done.", reason="token_ended")
         token.user = person
         if self.scopes and tokens.scopes_in_force(token).isdisjoint(self.scopes):
             needed = " or ".join(self.scopes)

@@ -54,7 +54,7 @@ def enrol(
         user = User.objects.filter(folded=fold(username)).first()
         if user is not None and user.username != username:
             raise Invalid(
-                {"username": f"“{username}” is the same name as “{user.username}”, who is here already: write it so."}
+                {"username": f"“{username}” is the same name as “{user.username}”, which already exists. Write it so."}
             )
         created = user is None
         user = user or User(username=username)

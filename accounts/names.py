@@ -18,7 +18,7 @@ LONGEST = 150
 def problem_of_person(name: str) -> str:
     """Why a new person cannot be called so; empty when they can."""
     if looks(name) == SYSTEM:
-        return f"“{name[:60]}” is, or looks like, how the trail calls the portal itself; choose another name."
+        return f"“{name[:60]}” is, or looks like, the portal's own name in the audit trail. Choose another name."
     try:
         User.username_validator(name)
         User._meta.get_field("username").run_validators(name)
@@ -42,7 +42,7 @@ def problem_of_group(name: str) -> str:
 
 def _unusable(name: str) -> str:
     if without_unseen(name) != name:
-        return f"“{name[:60]}” holds a character that cannot be seen; take it out."
+        return f"“{name[:60]}” contains an invisible character. Remove it."
     if max(len(fold(name)), len(looks(name))) > LONGEST:
         return f"“{name[:60]}” is too long: written out, it has more than {LONGEST} characters."
     return ""
@@ -50,4 +50,4 @@ def _unusable(name: str) -> str:
 
 def _too_alike(name: str, other: str) -> str:
     written = name.encode("unicode_escape").decode()
-    return f"“{name[:60]}” ({written[:80]}) looks like “{other}”, who or which is there already. Choose another name."
+    return f"“{name[:60]}” ({written[:80]}) looks like “{other}”, which already exists. Choose another name."

@@ -48,7 +48,7 @@ def person_of(by: Actor | None) -> User | None:
 
 def _person(name: str, needs: Permission) -> User:
     if fold(name.strip()) == SYSTEM:
-        raise Invalid({"as": f"--as: “{SYSTEM}” is how the trail calls the portal itself; name a person."})
+        raise Invalid({"as": f"--as: “{SYSTEM}” is the portal's own name in the audit trail; name a person."})
     try:
         person = people.by_username(name)
     except Missing as error:

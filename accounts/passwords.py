@@ -38,7 +38,7 @@ def confirm(person: User, password: str, *, field: str = "password", refusal: Ve
     if known.check_password(password):
         GUESSES.take_back(person.pk)
         return known.password
-    said = "Enter your password." if not password else "The password is not right."
+    said = "Enter your password." if not password else "The password is wrong."
     with recording(refusal=refusal, by=person, target=target):
         raise Invalid({field: said}, reason="wrong_password")
 
@@ -58,7 +58,7 @@ def change(*, by: User, current: str, new: str) -> list[Token]:
     with acting(by, refusal=Verb.PASSWORD_CHANGE_REFUSED, target=by.username) as (trail, now):
         check_still(now, proof)
         if current == new:
-            raise Invalid({"new": "This is the password that you have. Choose another one."})
+            raise Invalid({"new": "This is your current password. Choose another one."})
         give(now, new, field="new")
         return keep(now, by=now, trail=trail)
 

@@ -39,11 +39,11 @@ SCOPES: dict[str, Permission] = {
 """Every scope with the permission its owner must have, at creation and at every use."""
 
 WHY_NOT = {
-    "malformed": "it has not the form of a token",
-    "unknown": "there is no token with its key",
-    "forged": "its key is that of a token, the rest of it is not",
-    "revoked": "it has been revoked",
-    "expired": "its time is over",
+    "malformed": "it is not a token",
+    "unknown": "there is no token with this key",
+    "forged": "the key exists, but the rest is wrong",
+    "revoked": "it was revoked",
+    "expired": "it has expired",
     "inactive": "its owner can no longer sign in",
 }
 MAX_DAYS = 365
@@ -215,7 +215,7 @@ def write_uses() -> None:
 def _check_entry(name: str, scopes: list[str], days: int) -> None:
     wrong = {}
     if not name or len(name) > 80 or not name.isprintable():
-        wrong["name"] = "Give the token a name of 1 to 80 characters, so that you know later what it is for."
+        wrong["name"] = "Enter a name of 1 to 80 characters."
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         said = f"There is no scope {', '.join(f'“{scope[:20]}”' for scope in unknown)}. " if unknown else ""
@@ -244,7 +244,7 @@ def _check_number(person: User) -> None:
     User.objects.select_for_update().get(pk=person.pk)
     if person.tokens.filter(revoked_at=None, expires_at__gt=clock.now()).count() >= MAX_LIVE:
         raise Refused(
-            f"{person.username} has {MAX_LIVE} valid tokens, which is the most. Revoke one that is not needed.",
+            f"{person.username} has {MAX_LIVE} valid tokens, the maximum. Revoke one that is not needed.",
             reason="too_many_tokens",
         )
 

@@ -195,4 +195,4 @@ def refuse_unknown(*, prefix: str, but: Iterable[str], error: Callable[[str], Ex
     known = {*readings, *(f"{name}_FILE" for name in readings), *but}
     unknown = sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
     if unknown:
-        raise error(f"{', '.join(unknown)}: no such setting. `manage.py check_config` lists them.")
+        raise error(f"{', '.join(unknown)}: no such setting. docs/configuration.md lists all settings.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 LONGEST = len(str(SMALLEST))  # characters
 TOO_LARGE = (
-    "a whole number of more than 64 bits, which Airflow cannot hand to a task. Give it as a text, in quotes, if the "
+    "a whole number of more than 64 bits, which Airflow cannot pass to a task. Write it as a text, in quotes, if the "
     "DAG takes one."
 )
 

@@ -93,7 +93,7 @@ def run(*command: object, must: bool = True) -> int:
 
 def _cause(said: str) -> str:
     if NO_SPACE.search(said):
-        return "The disk is full. Make room and start again; what was begun is done anew."
+        return "The disk is full. Free some space and start again."
     if NO_NETWORK.search(said):
         return (
             "The packages cannot be reached. The first start needs the network once (PyPI, or your own index as "

@@ -17,10 +17,10 @@ from portal.api.parsing import StrictParser
 from portal.audit.doors import note_refused
 from portal.errors import GatehouseError, Missing
 
-DESCRIPTION = """Ask for access to Airflow, decide, look up and run, with the same rules as the pages.
+DESCRIPTION = """Request access to Airflow, decide requests, see access and run DAGs, with the same rules as the pages.
 
 Tokens (`Authorization: Bearer gh_...`) come from the profile page or `manage.py token create`. Lists come in pages:
-pass `next` as `cursor`. Times are RFC 3339 in UTC, lengths of time ISO 8601. A POST with an `Idempotency-Key` may be
+pass `next` as `cursor`. Times are RFC 3339 in UTC, durations ISO 8601. A POST with an `Idempotency-Key` may be
 sent again for 24 hours: it does nothing twice. Whatever is refused is a problem (RFC 9457) whose `reason` is a stable
 word."""
 
@@ -75,7 +75,7 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(Http404)
 def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
-    return problems.answer(Missing("There is no such thing."))
+    return problems.answer(Missing("There is no such object."))
 
 
 @api.exception_handler(Exception)

@@ -19,7 +19,7 @@ from portal.audit.record import source
 from portal.errors import GatehouseError, Missing
 
 View = Callable[..., HttpResponse]
-NO_SUCH_CALL = "There is no such call. /api/v1/openapi.json lists them all."
+NO_SUCH_CALL = "There is no such call. /api/v1/openapi.json lists all calls."
 MAX_BODY = 256 * 1024  # a run's parameters of 64 KiB, with every letter beyond ASCII escaped, and the rest of the call
 
 
@@ -69,7 +69,7 @@ def _check_sent(request: HttpRequest) -> None:
     except RequestDataTooBig:
         body = b"x" * (MAX_BODY + 1)
     except UnreadablePostError as error:
-        raise problems.Malformed("The body broke off.", reason="malformed") from error
+        raise problems.Malformed("The body is incomplete.", reason="malformed") from error
     if len(body) > MAX_BODY:
         raise problems.TooLarge(f"The body is larger than {MAX_BODY // 1024} KiB.", reason="too_large")
     if request.method == "POST" and not body.strip():

@@ -78,7 +78,7 @@ def _claim(request: ApiRequest, key: str) -> IdempotencyKey:
     if row.digest != digest:
         raise Conflict(
             f"This {HEADER} was used {durations.ago(row.created_at)} for a call with another address or other content. "
-            "Nothing was done now. Make a new key for every call that is meant anew.",
+            "Nothing was done. Use a new key for each new call.",
             reason="idempotency_key_reused",
         )
     return row

@@ -96,4 +96,4 @@ def _moment(text: str) -> datetime:
 
 
 def _invalid() -> Invalid:
-    return Invalid({"cursor": "This is no cursor of this list. Start without one."})
+    return Invalid({"cursor": "This is not a cursor of this list. Start without one."})

@@ -38,7 +38,7 @@ class StrictParser(Parser):
         except RecursionError:
             raise Invalid({"body": f"It is nested deeper than {MAX_DEPTH} levels."}) from None
         except ValueError as error:
-            raise Malformed(f"The body is no JSON: {error}.", reason="malformed") from error
+            raise Malformed(f"The body is not JSON: {error}.", reason="malformed") from error
         if not isinstance(value, dict):
             raise Invalid({"body": "It must be a JSON object."})
         for name, item in value.items():
@@ -93,7 +93,7 @@ class Params(BaseModel):
         unknown = sorted(set(request.GET) - set(cls.model_fields)) if request else []
         if unknown:
             known = ", ".join(cls.model_fields)
-            raise Invalid({bounds.shown(name): f"There is no such parameter; there are {known}." for name in unknown})
+            raise Invalid({bounds.shown(name): f"There is no such parameter. Possible: {known}." for name in unknown})
         return given
 
 
@@ -101,7 +101,7 @@ def _duration(given: Any) -> timedelta:
     if isinstance(given, timedelta):
         return given
     if not isinstance(given, str):
-        raise ValueError("Write a length of time as a text like PT8H or 8h.")
+        raise ValueError("Write a duration as a text like PT8H or 8h.")
     return durations.parse(given)
 
 
@@ -113,7 +113,7 @@ def _moment(given: Any) -> datetime:
         except ValueError:  # well formed, but there is no such day
             found = None
     if found is None or found.tzinfo is None:
-        raise ValueError("Write a time as RFC 3339 has it, with its zone: 2026-11-21T09:00:00Z.")
+        raise ValueError("Write a time in RFC 3339 with its zone, for example 2026-11-21T09:00:00Z.")
     return bounds.moment(found)
 
 

@@ -76,7 +76,7 @@ def mishap(request: HttpRequest, error: Exception) -> HttpResponse:
         return response
     reference = secrets.token_hex(4)
     log.error("reference %s: %s %s", reference, request.method, request.path, exc_info=error)
-    detail = f"Something went wrong on our side. Tell a platform admin the reference {reference}."
+    detail = f"Gatehouse failed unexpectedly. Tell a platform admin the reference {reference}."
     return _problem(500, "Internal Server Error", detail, "internal_error")
 
 
@@ -104,7 +104,7 @@ def _field(place: Iterable[str | int]) -> str:
 def _words(found: dict[str, Any]) -> str:
     kind: str = found["type"]
     if kind == "missing":
-        return "This is needed."
+        return "This is required."
     if kind == "extra_forbidden":
         return "There is no such field."
     if kind == "string_type":

@@ -28,7 +28,7 @@ Row = TypeVar("Row", Deployment, Entitlement, Dag)
 AFTER_APPLY: list[Callable[[Trail], None]] = []
 """What other rooms do in the transaction that puts a catalogue in force; each room adds its own when it is loaded."""
 FOUND = {"found", "airflow_version", "checked_at"}
-ONLY_SPELLING = "no rule is different: comments, order or spelling only"
+ONLY_SPELLING = "no rule changes; only comments, order or spelling differ"
 
 
 @dataclass(frozen=True)

@@ -61,11 +61,11 @@ def warnings(described: Mapping[str, str]) -> Iterator[str]:
         gone = sorted(name for name in same if name in earlier)
         if len(now) > 1:
             yield (
-                f"deployments {' and '.join(now)} are one Airflow: they have the same address. What is granted on one "
-                "counts on the others, and people's roles there are changed one after another."
+                f"deployments {' and '.join(now)} are one Airflow: they have the same address. Access granted on one "
+                "counts on the others."
             )
         if now and gone:
             yield (
                 f"deployment {now[0]} is the Airflow that was called {', '.join(gone)}: it has the same address. "
-                f"Access granted on {', '.join(gone)} goes on until its end."
+                f"Access granted on {', '.join(gone)} stays until its end."
             )

@@ -62,13 +62,13 @@ class SecretSpec(Spec):
     @classmethod
     def _never_the_secret(cls, given: Any) -> Any:
         if not isinstance(given, dict | SecretSpec):
-            raise ValueError('a secret never stands in the file. Write { env = "NAME" } or { file = "/path" }.')
+            raise ValueError('a secret must not be in the file. Write { env = "NAME" } or { file = "/path" }.')
         return given
 
     @model_validator(mode="after")
     def _one_place(self) -> SecretSpec:
         if (self.env is None) == (self.file is None):
-            raise ValueError('one place to find it is needed: { env = "NAME" } or { file = "/path" }.')
+            raise ValueError('write one place to find it: { env = "NAME" } or { file = "/path" }.')
         return self
 
 
@@ -88,7 +88,7 @@ class AccountSpec(Spec):
     """One of Gatehouse's own accounts on a deployment, and how it signs in."""
 
     kind: Literal["password", "token", "oauth2", "google", "mwaa"] = "password"
-    username: Username | None = Field(default=None, description="its name in Airflow; always say it where you know it")
+    username: Username | None = Field(default=None, description="its user name in Airflow; give it if you know it")
     password: SecretSpec | None = None
     token: SecretSpec | None = None
     token_url: Annotated[str, AfterValidator(values.https)] | None = None
@@ -121,7 +121,9 @@ class DeploymentSpec(Spec):
     """One Airflow installation."""
 
     # before the address, which is looked at in its light
-    allow_plain_http: bool = Field(default=False, description="accept http to another machine: passwords go readably")
+    allow_plain_http: bool = Field(
+        default=False, description="accept http to another machine: passwords are sent unencrypted"
+    )
     url: Annotated[str, AfterValidator(values.address), Field(examples=["https://airflow.example.com"])]
     api: Literal["v1", "v2"] = Field(default="v2", description="v1 for Airflow 2, v2 for Airflow 3")
     granter: AccountSpec = Field(description="the account that reads and changes people's roles")
@@ -140,8 +142,8 @@ class DeploymentSpec(Spec):
     def _no_password_in_the_open(cls, url: str, info: ValidationInfo) -> str:
         if not info.data.get("allow_plain_http") and values.is_in_the_open(url):
             raise ValueError(
-                f"plain http to {urlsplit(url).hostname} would send passwords readably over the network. Use https, "
-                "or, where the network between is trusted, write allow_plain_http = true."
+                f"plain http to {urlsplit(url).hostname} would send passwords unencrypted. Use https, "
+                "or write allow_plain_http = true if the network between is trusted."
             )
         return url
 
@@ -193,13 +195,13 @@ class PolicySpec(Spec):
     stages: list[StageSpec] = Field(description="the steps of the decision, in order; [] grants at once")
     pending_for: Annotated[Duration, AfterValidator(values.pending_time)] = timedelta(days=7)
     apply_within: Annotated[Duration, AfterValidator(values.apply_time)] = Field(
-        default=timedelta(hours=1), description="what Airflow could not be given in this time is given up"
+        default=timedelta(hours=1), description="access that could not be given in this time is given up"
     )
     grace: Annotated[Duration, AfterValidator(values.grace_time)] | None = Field(
         default=None, description="for how long access stays when its holder is no longer in may_request"
     )
     ticket: Annotated[str, AfterValidator(values.ticket_pattern)] = ""
-    ticket_example: Text = Field(default="", description="a ticket that matches, shown to who has to enter one")
+    ticket_example: Text = Field(default="", description="a ticket that matches, shown on the request form")
     ticket_url: Annotated[str, AfterValidator(values.ticket_address)] = Field(
         default="",
         description="where a ticket is read, with {ticket} in its place",
@@ -212,7 +214,7 @@ class PolicySpec(Spec):
     def _of_a_ticket(self) -> PolicySpec:
         for name in ("ticket_example", "ticket_url"):
             if getattr(self, name) and not self.ticket:
-                raise ValueError(f'{name} is about tickets: write ticket = "..." too, or take {name} out.')
+                raise ValueError(f'{name} needs ticket: write ticket = "..." too, or remove {name}.')
         if self.ticket_example and re.fullmatch(self.ticket, self.ticket_example) is None:
             raise ValueError(f'ticket_example “{self.ticket_example[:80]}” does not match ticket = "{self.ticket}".')
         return self
@@ -220,7 +222,7 @@ class PolicySpec(Spec):
     @model_validator(mode="after")
     def _break_glass_is_at_once(self) -> PolicySpec:
         if self.break_glass and self.stages:
-            raise ValueError("break_glass is for access granted at once: write stages = [] or take break_glass out.")
+            raise ValueError("break_glass is for access granted at once: write stages = [] or remove break_glass.")
         return self
 
 
@@ -236,7 +238,7 @@ class EntitlementSpec(Spec):
     risk: Literal["low", "medium", "high"]
     max_duration: Annotated[Duration, AfterValidator(values.grant_time)]
     default_duration: Annotated[Duration, AfterValidator(values.grant_time)] | None = Field(
-        default=None, description="what the form begins with"
+        default=None, description="the duration chosen on the form at first"
     )
     policy: Name
 
@@ -251,9 +253,11 @@ class EntitlementSpec(Spec):
     @model_validator(mode="after")
     def _one_kind(self) -> EntitlementSpec:
         if (self.role is None) == (self.dag is None):
-            raise ValueError('it is either for a role (role = "Op") or for a DAG (dag = "...", level = "view").')
+            raise ValueError(
+                'it is either for a role or for a DAG: write role = "Op", or dag = "..." with level = "view".'
+            )
         if (self.dag is None) != (self.level is None):
-            raise ValueError('level = "view" or "operate" belongs to dag, and dag needs one.')
+            raise ValueError('write level = "view" or "operate" with dag, and only with dag.')
         return self
 
     @property
@@ -270,7 +274,7 @@ class DagSpec(Spec):
     dag: Annotated[str, AfterValidator(values.dag_id)]
     actions: Annotated[list[Literal["trigger", "pause", "retry", "cancel"]], Field(min_length=1)]
     who: list[Subject] = Field(default=[], description="may act at once")
-    policy: Name | None = Field(default=None, description="by which others may ask")
+    policy: Name | None = Field(default=None, description="whose may_request see the DAG, but may not act at once")
     locked: Annotated[dict[str, JsonValue], BeforeValidator(values.parameters)] = Field(
         default={}, description="parameters nobody may change"
     )
@@ -279,7 +283,9 @@ class DagSpec(Spec):
     @model_validator(mode="after")
     def _somebody(self) -> DagSpec:
         if not self.who and self.policy is None:
-            raise ValueError("nobody could operate it: name who may act at once, or a policy by which to ask.")
+            raise ValueError(
+                "nobody could see it: name people in who (they may act at once), or a policy (its may_request see it)."
+            )
         return self
 
     @property

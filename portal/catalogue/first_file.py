@@ -20,7 +20,7 @@ _HEAD = """\
 [deployments.{name}]
 url = {url}
 api = {api}
-# two accounts, because who may edit users could make themselves Admin: one for access, one for running DAGs
+# two accounts, because an account that may edit users can make itself Admin: one for access, one for running DAGs
 granter = {granter}
 runner = {runner}
 create_users = "never"           # or "local": a local Airflow account with a password nobody knows
@@ -48,7 +48,7 @@ policy = "one-approver"
 """
 
 _DAGS = """
-# DAGs that people may run and pause here. `who` may at once; by `policy` others may ask.
+# DAGs for people without an Airflow account. Add `who` (may run and pause at once); those of `policy` only see it.
 """
 
 _DAG = """

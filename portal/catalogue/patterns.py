@@ -29,7 +29,7 @@ def checked(pattern: str) -> str:
     loose = 0
     for kind, inside_repeat in _walk(tree, False):
         if kind is kinds.GROUPREF:
-            raise ValueError("a reference back to a group can take for ever to match; write it out.")
+            raise ValueError("a back-reference can take for ever to match; write the text out.")
         if kind in ("loose", "branch") and inside_repeat:
             what = "a repeat" if kind == "loose" else "an alternative (|)"
             raise ValueError(f"{what} inside a repeat can take for ever to match; write it without nesting.")

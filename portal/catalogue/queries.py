@@ -67,5 +67,5 @@ def entitlement(key: str) -> Entitlement:
     """The entitlement of that key, with its deployment. Raises Missing for what is not offered (any more)."""
     found = entitlements_in_force().select_related("deployment").filter(key=key).first()
     if found is None:
-        raise Missing(f"“{key[:200]}” is not offered.", reason="unknown_entitlement")
+        raise Missing(f"There is no access “{key[:200]}” in the catalogue.", reason="unknown_entitlement")
     return found

@@ -26,7 +26,7 @@ def _entitlements(document: Document) -> Iterator[Problem]:
         yield from _unknown((*here, "policy"), "policy", spec.policy, document.policies)
         if spec.key in seen:
             first = f"entitlements[{seen[spec.key] + 1}]"
-            yield here, f"{spec.key} is offered twice, first as {first}; take one out."
+            yield here, f"{spec.key} is offered twice, first as {first}; remove one."
         seen.setdefault(spec.key, index)
 
 
@@ -40,7 +40,7 @@ def _dags(document: Document) -> Iterator[Problem]:
         for number, subject in enumerate(spec.who):
             yield from _unknown_group((*here, "who", number), subject, document)
         if spec.key in seen:
-            yield here, f"{spec.key} is described twice, first as dags[{seen[spec.key] + 1}]; take one out."
+            yield here, f"{spec.key} is described twice, first as dags[{seen[spec.key] + 1}]; remove one."
         seen.setdefault(spec.key, index)
 
 
@@ -71,7 +71,7 @@ def _unknown(place: Path, kind: str, name: str, known: Collection[str]) -> Itera
     if close:
         hint = f"Did you mean “{close[0]}”?"
     elif kind == "entitlement":
-        hint = "Add it under [[entitlements]] or take it out."
+        hint = "Add it under [[entitlements]] or remove it."
     else:
         hint = f"Add [{kind if kind != 'policy' else 'policie'}s.{_quoted(name)}] or name another."
     yield place, f"there is no {kind} “{name[:80]}” in this file. {hint}"

@@ -23,7 +23,7 @@ def _steps_without_people(document: Document) -> Iterator[str]:
             able = len(people.members(stage.approvers))
             if able < stage.quorum:
                 named = ", ".join(stage.approvers)
-                there = f"only {able} of them" if able else "nobody of them"
+                there = f"only {able} of them" if able else "none of them"
                 yield (
                     f"policy {name}, step {number}: {stage.quorum} of {named} must approve, but {there} can sign in "
                     "now. Add people (manage.py person add) or name other approvers."
@@ -38,7 +38,7 @@ def _unknown_people(document: Document) -> Iterator[str]:
     there = User.objects.filter(folded__in=[name.removeprefix("user:") for name in names])
     known = {f"user:{name}" for name in there.values_list("folded", flat=True)}
     for subject in sorted(names[name] for name in names.keys() - known):
-        yield f"{subject} is nobody in the portal yet."
+        yield f"{subject} is not in Gatehouse yet (manage.py person add)."
 
 
 def _shared_accounts(document: Document) -> Iterator[str]:

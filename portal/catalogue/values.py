@@ -44,7 +44,7 @@ def word(value: str) -> str:
     if value != value.strip() or not value.isprintable():
         raise ValueError(
             f"{value[:60]!r} has a space around it, or a line break or something else in it that cannot be printed; "
-            "take that out."
+            "remove it."
         )
     return value
 
@@ -52,16 +52,16 @@ def word(value: str) -> str:
 def argument(value: str) -> str:
     """What may stand in a command, or in a comment beside one."""
     if word(value).startswith("-"):
-        raise ValueError(f"“{value[:60]}” begins with “-”, which a command takes for an option; use another name.")
+        raise ValueError(f"“{value[:60]}” begins with “-”, which looks like an option of a command; use another name.")
     return value
 
 
 def subject(value: str) -> str:
     kind, colon, who = value.partition(":")
     if not colon or kind not in ("group", "user"):
-        raise ValueError(f"“{value[:60]}” names nobody: write group:<name> or user:<user name>.")
+        raise ValueError(f"“{value[:60]}” names no person or group: write group:<name> or user:<user name>.")
     if not who or len(who) > 150 or who != who.strip() or not who.isprintable():
-        raise ValueError(f"“{value[:60]}” lacks a proper name after “{kind}:”.")
+        raise ValueError(f"“{value[:60]}” has no valid name after “{kind}:”.")
     return value
 
 
@@ -69,7 +69,7 @@ def duration(value: Any) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise ValueError('a length of time is written as text, like "30m", "8h" or "3d".')
+        raise ValueError('a duration is written as text, like "30m", "8h" or "3d".')
     return durations.parse(value)
 
 
@@ -106,7 +106,7 @@ def variable(value: str) -> str:
 
 def absolute_path(value: str) -> str:
     if not value.startswith("/") or "\x00" in value:
-        raise ValueError("the path of a secret's file begins with “/”, so that it does not depend on where we start.")
+        raise ValueError("write the whole path: it begins with “/”.")
     return value
 
 
@@ -115,11 +115,11 @@ def address(value: str) -> str:
     parts = _parsed(value)
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or "?" in value or "#" in value:
-        raise ValueError("the address ends at the path: take out what follows “?” or “#”.")
+        raise ValueError("the address ends at the path: remove “?” or “#” and what follows.")
     if not _PATH.fullmatch(path) or path.rpartition("/")[2].lower() in _PAGES:
         raise ValueError(
-            f"the address ends with “{path[:40]}”, which is a page and not where Airflow begins; "
-            "write what stands before it."
+            f"the address ends with “{path[:40]}”, which is a page and not the root of Airflow; "
+            "write the address without it."
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
@@ -142,7 +142,7 @@ def _parsed(value: str) -> SplitResult:
     if parts.scheme not in ("http", "https") or not host or not _PLAIN.fullmatch(value):
         raise ValueError("this is not an address; write it like https://airflow.example.com.")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("the address holds a user name or password; they belong into granter and runner.")
+        raise ValueError("the address contains a user name or password; write them in granter and runner.")
     return parts
 
 
@@ -189,7 +189,7 @@ def is_own_role(name: str) -> bool:
 
 def dag_id(value: str) -> str:
     if any(character in value for character in "*?["):
-        raise ValueError(f"“{value[:60]}” is a pattern; for now each DAG is named by itself.")
+        raise ValueError(f"“{value[:60]}” is a pattern; write one entry for each DAG.")
     if not _DAG_ID.fullmatch(value):
         raise ValueError("the id of a DAG has 1 to 250 letters, digits, and . - _ ~")
     return value
@@ -223,7 +223,9 @@ def entitlement_key(value: str) -> str:
         return f"{parts[0]}/role/{parts[1]}"
     if all(parts) and ((parts[1:2] == ["role"] and len(parts) > 2) or (parts[1:2] == ["dag"] and len(parts) == 4)):
         return value
-    raise ValueError(f"“{value[:80]}” is no entitlement; write it like prod/role/Op or prod/dag/sales_report/operate.")
+    raise ValueError(
+        f"“{value[:80]}” is not an entitlement; write it like prod/role/Op or prod/dag/sales_report/operate."
+    )
 
 
 def parameters(value: Any) -> Any:
@@ -242,6 +244,6 @@ def _check_json(value: Any, at: str) -> None:
     elif isinstance(value, int) and not integers.fits(value):
         raise ValueError(f"“{at}” holds {integers.TOO_LARGE}")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"“{at}” is {value}, which JSON has no number for.")
+        raise ValueError(f"“{at}” is {value}, which is not a JSON number.")
     elif not isinstance(value, str | int | float | bool | None):
         raise ValueError(f"“{at}” is a date or time; write it as text, in quotes.")

@@ -185,7 +185,7 @@ def _write_down(url: str, ports: Mapping[str, int]) -> None:
     lines += [f"    {name:<10} {shown:<13} {', '.join(groups)}" for name, (shown, groups) in people.PEOPLE.items()]
     lines += [
         "",
-        "  Logs are in .demo/logs. Ctrl-C ends everything and keeps the data; `make demo-reset` forgets it.\n",
+        "  Logs are in .demo/logs. Ctrl-C stops everything and keeps the data; `make demo-reset` deletes it.\n",
     ]
     sys.stdout.write("\n".join([*lines, ""]))
     sys.stdout.flush()

@@ -40,7 +40,7 @@ def only_one() -> int:
             if _alive(other.get("pid", 0)) or time.monotonic() > deadline:
                 where = f" at {other['url']}" if other.get("url") else ""
                 raise CannotStart(
-                    f"The demo is already running{where} (process {other.get('pid', 'unknown')}). Ctrl-C there ends it."
+                    f"The demo is already running{where} (process {other.get('pid', 'unknown')}). Stop it with Ctrl-C."
                 ) from None
             time.sleep(0.1)  # it was killed a moment ago: its guard is still ending what it left
 
@@ -69,7 +69,7 @@ def choose_port(preferred: int, *, whose: str, say: Callable[[str], None]) -> tu
             probe.bind((place.HOST, 0))
             port = int(probe.getsockname()[1])
     if port != preferred:
-        say(f"port {preferred} is busy; {whose} takes {port}")
+        say(f"port {preferred} is in use; {whose} uses {port}")
     return port, claim
 
 

@@ -61,7 +61,7 @@ def clocks() -> list[Result]:
     ahead = clock.ahead().total_seconds()
     if not readiness.is_notable(ahead):
         return [Result("clock", True, "this host's clock agrees with the database's")]
-    said = f"this host's clock is {readiness.apart(ahead)} the database's, by which the portal goes. Set it right."
+    said = f"this host's clock is {readiness.apart(ahead)} the database's, which the portal uses. Correct it."
     return [Result("clock", True, said, warning=True)]
 
 
@@ -92,10 +92,10 @@ def config_file() -> list[Result]:
             for field, spec in getattr(deployment, account).secrets.items():
                 results.append(_secret(f"{field} of {name}'s {account}", spec.as_json()))
         if values.is_in_the_open(deployment.url):
-            said = f"plain http to another machine: {name}'s passwords and tokens can be read on their way"
+            said = f"plain http to another machine: passwords and tokens of {name} are sent unencrypted"
             results.append(Result(f"address of {name}", True, said, warning=True))
         if deployment.ca_bundle and not Path(deployment.ca_bundle).is_file():
-            said = f"ca_bundle = {deployment.ca_bundle}: there is no such file"
+            said = f"ca_bundle = {deployment.ca_bundle}: this file does not exist"
             results.append(Result(f"certificates of {name}", False, said))
     return results
 

@@ -140,7 +140,7 @@ class Supervisor:
             child.missed = child.missed + 1 if touched == child.touched and touched else 0
             child.touched = touched
             if child.missed * LOOK_EVERY >= child.still:
-                say(f"{child.name} stands still; it is killed")
+                say(f"{child.name} hangs; it is killed")
                 child.missed = 0
                 signal_all(f"{self.id}/{child.name}", signal.SIGKILL)
                 child.process.kill()

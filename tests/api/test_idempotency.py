@@ -49,7 +49,7 @@ def test_a_key_belongs_to_one_call(as_, path: str, body: dict) -> None:
     program = as_("colleague")
     assert program.post(RUNS, {"note": "one"}, Idempotency_Key="k1").status_code == 201
     told = refused(program.post(path, body, Idempotency_Key="k1"), 409, "idempotency_key_reused")
-    assert "Nothing was done now" in told["detail"]
+    assert "Nothing was done." in told["detail"]
     assert Run.objects.count() == 1
 
 

@@ -109,7 +109,7 @@ def test_what_cannot_be_asked_for(as_, change: dict, fields: list[str]) -> None:
 
 def test_every_missing_field_is_named(as_) -> None:
     problem = refused(as_("employee").post("/requests"), 422, "invalid", "entitlement", "duration", "reason")
-    assert problem["fields"]["reason"] == "This is needed."
+    assert problem["fields"]["reason"] == "This is required."
 
 
 def test_who_may_not_ask(as_) -> None:

@@ -34,7 +34,7 @@ def test_one_that_stands_still_is_started_again(start: Start, tmp_path: Path) ->
     first, bystander = pids(tmp_path / "one.pid")[0], pids(tmp_path / "two.pid")[0]
     os.kill(first, signal.SIGSTOP)
     pids(tmp_path / "one.pid", at_least=2)
-    assert "one stands still; it is killed" in (tmp_path / "said").read_text()
+    assert "one hangs; it is killed" in (tmp_path / "said").read_text()
     assert pids(tmp_path / "two.pid") == [bystander]
 
 

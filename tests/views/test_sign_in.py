@@ -39,7 +39,7 @@ def test_too_many_attempts_are_stopped_with_a_page_that_says_for_how_long(client
     client = client_as("")
     answers = [client.post("/login", {"login": f"x{n}", "password": "wrong"}) for n in range(11)]
     assert [response.status_code for response in answers] == [200] * 10 + [429]
-    assert "wait five minutes" in Page(answers[-1]).text
+    assert "Wait five minutes" in Page(answers[-1]).text
 
 
 def test_somebody_who_left_is_told_so(client_as, employee):

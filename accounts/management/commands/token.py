@@ -14,19 +14,19 @@ from portal.errors import Invalid, Missing
 
 
 class Command(SubcommandsCommand):
-    help = "Make, end and list the tokens by which programs speak for people."
+    help = "Make, revoke and list API tokens of people."
 
     def add_verbs(self, verbs: Any) -> None:
-        create = self.add_verb(verbs, "create", "Make a token and print it alone; it is never shown again.")
+        create = self.add_verb(verbs, "create", "Make a token and print it. It is not shown again.")
         create.add_argument("--user", required=True, help="whose token it is")
         create.add_argument(
             "--scope", required=True, action="extend", nargs="+", dest="scopes", choices=list(tokens.SCOPES)
         )
         create.add_argument("--days", type=int, default=90, help=f"valid for so long, at most {tokens.MAX_DAYS}")
         create.add_argument("--name", default="made at the command line", help="what it is for")
-        revoke = self.add_verb(verbs, "revoke", "End a token now.")
+        revoke = self.add_verb(verbs, "revoke", "Revoke a token.")
         revoke.add_argument("token", help="its id, gh_<key>, as `token list` shows it; or its name, with --user")
-        revoke.add_argument("--user", help="whose token it is, where it is given by name")
+        revoke.add_argument("--user", help="the owner, if the token is given by name")
         listing = self.add_verb(verbs, "list", "List tokens, newest first.")
         listing.add_argument("--user", help="only this person's")
         listing.add_argument("--json", action="store_true")
@@ -62,7 +62,7 @@ def _found(options: dict[str, Any]) -> Token:
     """Raises Missing, Invalid (`token`) for a secret or for a name that several have."""
     given, rows = options["token"].strip(), Token.objects.select_related("user")
     if whole := tokens.KEY.search(given):
-        said = "This is a whole token: who sees this command could use it."
+        said = "This is a whole token. Anybody who sees this command can use it."
         raise Invalid({"token": f"{said} Name it by its id, gh_{whole[1]}."})
     if options["user"]:
         rows = rows.filter(user=people.by_username(options["user"]))

@@ -50,9 +50,9 @@ def test_with_as_it_is_that_person_and_the_account_stands_beside(cast):
     ("name", "said"),
     [
         ("nobody", "nobody with the user name “nobody”"),
-        ("gatehouse", "how the trail calls the portal itself"),
-        ("GATEHOUSE", "how the trail calls the portal itself"),
-        ("ｇatehouse", "how the trail calls the portal itself"),
+        ("gatehouse", "the portal's own name in the audit trail"),
+        ("GATEHOUSE", "the portal's own name in the audit trail"),
+        ("ｇatehouse", "the portal's own name in the audit trail"),
         ("stranger", "stranger is deactivated"),
         ("os:root", "nobody with the user name"),
     ],

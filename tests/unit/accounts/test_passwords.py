@@ -82,11 +82,11 @@ def test_ones_own_change_keeps_the_present_session_alone(token, catalogue, clien
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"current": "wrong"}, "The password is not right."),
+        ({"current": "wrong"}, "The password is wrong."),
         ({"current": ""}, "Enter your password."),
         ({"new": "short", "again": "short"}, "too short"),
         ({"again": "not the same at all"}, "The two passwords are different."),
-        ({"new": PASSWORD, "again": PASSWORD}, "This is the password that you have."),
+        ({"new": PASSWORD, "again": PASSWORD}, "This is your current password."),
     ],
 )
 def test_mistakes_stand_beside_their_field_and_nothing_changes(token, catalogue, client_as, given, said):
@@ -104,7 +104,7 @@ def test_a_token_is_made_only_by_who_knows_the_password(catalogue, client_as):
     """A session that somebody else got hold of must not become a token of a year."""
     client = client_as("employee")
     form = {"name": "thief", "scopes": ["read"], "days": "365"}
-    for given, said in (({}, "Enter your password."), ({"password": "wrong"}, "The password is not right.")):
+    for given, said in (({}, "Enter your password."), ({"password": "wrong"}, "The password is wrong.")):
         answer = client.post("/profile/tokens", form | given)
         assert (answer.status_code, said in Page(answer).text) == (422, True)
         event = AuditEvent.objects.order_by("-seq").first()

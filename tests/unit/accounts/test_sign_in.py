@@ -75,7 +75,7 @@ def test_the_session_gets_a_new_key(cast, client):
 @pytest.mark.parametrize("name", ["employee", "EMPLOYEE"])
 def test_a_wrong_password_is_refused_without_saying_which_was_wrong(cast, client, name):
     answer = sign_in(client, name, WRONG)
-    assert "The user name or the password is not right" in answer.text
+    assert "The user name or the password is wrong" in answer.text
     assert sign_in(client, "nobody", WRONG).text == answer.text
     assert not signed_in(client)
 
@@ -97,7 +97,7 @@ def test_refused_attempts_are_recorded_but_not_what_may_be_a_password(cast, clie
 def test_a_deactivated_account_is_told_so_only_with_its_password(employee, client):
     employee.is_active = False
     employee.save(update_fields=["is_active"])
-    assert "has been deactivated" in sign_in(client, "employee").text
+    assert "is deactivated" in sign_in(client, "employee").text
     assert "inactive" in last_event().payload
     assert "deactivated" not in sign_in(client, "employee", WRONG).text
     assert not signed_in(client)

@@ -40,7 +40,7 @@ def test_plan_apply_and_nothing_left_to_do(staff, file):
     assert run("apply")[0] == "gatehouse.toml is in force already as version 1\n  no difference\n"
     assert run("plan")[0] == "gatehouse.toml compared with version 1 in force\n  no difference\n"
     file.write_text(f"{GOOD}# a comment\n")
-    assert "no rule is different" in run("plan")[0]
+    assert "no rule changes" in run("plan")[0]
 
 
 def test_another_file_can_be_named(staff, file, tmp_path):
@@ -131,7 +131,7 @@ def test_init_leaves_out_what_the_catalogue_cannot_hold(db, fake, file):
 
 
 def test_init_never_writes_over_a_file(db, fake, file):
-    with pytest.raises(CommandError, match="is there already") as refused:
+    with pytest.raises(CommandError, match="already exists") as refused:
         run(*describe(fake), "--output", str(file))
     assert refused.value.returncode == 1
     assert file.read_text() == GOOD
@@ -140,7 +140,7 @@ def test_init_never_writes_over_a_file(db, fake, file):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--deployment", "nope"], "no deployment “nope”: say --url"),
+        (["--deployment", "nope"], "no deployment “nope”. Give --url"),
         (["--deployment", "prod"], "PROD_ACCESS is not set"),
         (["--deployment", "prod", "--url", "https://x"], "--granter-password-env are needed"),
         (

@@ -74,8 +74,8 @@ CASES = [
     ),
     ("https://airflow", "https://user:hunter2@airflow", "url", "deployments.prod.url", "user name or password"),
     ("example.com", "example.com/home", "url", "deployments.prod.url", "ends with “/home”"),
-    ("example.com", "example.com/api/v2/", "url", "deployments.prod.url", "a page and not where Airflow begins"),
-    ("example.com", "example.com/?next=1", "url", "deployments.prod.url", "take out what follows"),
+    ("example.com", "example.com/api/v2/", "url", "deployments.prod.url", "a page and not the root of Airflow"),
+    ("example.com", "example.com/?next=1", "url", "deployments.prod.url", "and what follows"),
     ("https://airflow.example.com", "airflow.example.com", "url", "deployments.prod.url", "write it like https://"),
     ("https://airflow.example.com", "https://x:99999", "url", "deployments.prod.url", "not an address"),
     ("[groups]", 'api = "v3"\n[groups]', "api", "deployments.prod.api", "this takes 'v1' or 'v2', not “v3”"),
@@ -102,9 +102,9 @@ CASES = [
         '"hunter2"',
         "granter",
         "deployments.prod.granter.password",
-        "never stands in the file",
+        "must not be in the file",
     ),
-    ('{ env = "PROD_ACCESS" }', "12345", "granter", "deployments.prod.granter.password", "never stands in the file"),
+    ('{ env = "PROD_ACCESS" }', "12345", "granter", "deployments.prod.granter.password", "must not be in the file"),
     (
         '"PROD_ACCESS"',
         '"hunter2!"',
@@ -241,7 +241,7 @@ CASES = [
     ),
     ('role = "Op"\n', "", "[[entitlements]]", "entitlements[1]", "either for a role"),
     ('role = "Op"\n', 'role = "Op"\ndag = "x"\n', "[[entitlements]]", "entitlements[1]", "either for a role"),
-    ('role = "Op"\n', 'role = "Op"\nlevel = "view"\n', "[[entitlements]]", "entitlements[1]", "belongs to dag"),
+    ('role = "Op"\n', 'role = "Op"\nlevel = "view"\n', "[[entitlements]]", "entitlements[1]", "only with dag"),
     ('role = "Op"\n', 'role = "gatehouse_view_x"\n', "role = ", "entitlements[1].role", "Gatehouse's own"),
     (
         'role = "Op"\n',
@@ -251,7 +251,7 @@ CASES = [
         "could make themselves Admin",
     ),
     ('role = "Op"\n', 'role = "GATEHOUSE Runner"\n', "role = ", "entitlements[1].role", "Offer another role"),
-    ('level = "view"\n', "", "[[entitlements]]", "entitlements[2]", "belongs to dag"),
+    ('level = "view"\n', "", "[[entitlements]]", "entitlements[2]", "only with dag"),
     (
         'dag = "sales_report"\nlevel',
         'dag = "sales_*"\nlevel',
@@ -281,7 +281,7 @@ CASES = [
     ('policy = "one-lead"', 'policy = "one-laed"', "policy", "entitlements[1].policy", "Did you mean “one-lead”?"),
     ('actions = ["trigger", "pause"]', "actions = []", "actions", "dags[1].actions", "name at least one"),
     ('"trigger", "pause"', '"trigger", "puase"', "actions", "dags[1].actions[2]", "Did you mean “pause”?"),
-    ('who = ["group:data"]\n', "", "[[dags]]", "dags[1]", "nobody could operate it"),
+    ('who = ["group:data"]\n', "", "[[dags]]", "dags[1]", "nobody could see it"),
     ('env = "prod" }', "day = 2026-01-01 }", "locked", "dags[1].locked", "“day” is a date"),
     ('env = "prod" }', "x = { y = nan } }", "locked", "dags[1].locked", "“x.y” is nan"),
     (
@@ -369,7 +369,7 @@ def test_plain_http_is_for_this_machine(host):
         ('{ kind = "google", password = { env = "P" } }', "has no password; it takes audience, username"),
         ('{ password = { env = "P" } }', 'kind = "password" needs username too'),
         ('{ kind = "kerberos" }', "this takes 'password', 'token', 'oauth2', 'google' or 'mwaa'"),
-        ('{ kind = "token", token = "eyJhbGciOi" }', "a secret never stands in the file"),
+        ('{ kind = "token", token = "eyJhbGciOi" }', "a secret must not be in the file"),
     ],
 )
 def test_every_way_to_sign_in(account, said):
@@ -401,8 +401,8 @@ def test_a_token_endpoint_must_be_safe():
         (r"gatehouse\u0085touch it", r"'gatehouse\x85touch it' has"),
         (r"gatehouse\u001B[2J", r"'gatehouse\x1b[2J' has"),
         (" gatehouse", "' gatehouse' has a space around it"),
-        ("gatehouse ", "take that out"),
-        ("--role=Admin", "“--role=Admin” begins with “-”, which a command takes for an option; use another name"),
+        ("gatehouse ", "remove it"),
+        ("--role=Admin", "“--role=Admin” begins with “-”, which looks like an option of a command; use another name"),
     ],
 )
 def test_a_user_name_stays_one_word_of_a_command(written, said):

@@ -34,8 +34,8 @@ def test_what_tickets_look_like_is_possible(pattern):
         ("(a?){30}a{30}", "a repeat inside a repeat"),
         ("((?:ab)?c)+", "a repeat inside a repeat"),
         ("(ab|cd)*$", "an alternative"),
-        (r"(a)\1", "a reference back"),
-        ("(a)?(?(1)b|c)", "a reference back"),
+        (r"(a)\1", "a back-reference"),
+        ("(a)?(?(1)b|c)", "a back-reference"),
         ("a*a*a*a*a*a*b", "6 repeats"),
     ],
 )

@@ -162,12 +162,15 @@ def test_steps_that_nobody_could_decide_are_warned_of(staff):
     )
     User.objects.filter(username="boss").update(is_active=False)
     [warning] = planned(GOOD).warnings
-    assert "nobody of them can sign in now. Add people" in warning
+    assert "none of them can sign in now. Add people" in warning
 
 
 def test_names_that_nobody_has_are_warned_of(staff):
     assert not planned(GOOD.replace("user:boss", "user:Boss")).warnings
-    assert "user:bosss is nobody in the portal yet." in planned(GOOD.replace("user:boss", "user:bosss")).warnings
+    assert (
+        "user:bosss is not in Gatehouse yet (manage.py person add)."
+        in planned(GOOD.replace("user:boss", "user:bosss")).warnings
+    )
 
 
 @pytest.mark.parametrize("again", ["gatehouse-access", "Gatehouse-ACCESS"])
@@ -190,7 +193,7 @@ def test_a_new_name_for_an_airflow_is_said(staff, apply):
     apply()
     renamed = GOOD.replace("deployments.prod", "deployments.main").replace('"prod', '"main')
     assert any(
-        "deployment main is the Airflow that was called prod" in words and "goes on until its end" in words
+        "deployment main is the Airflow that was called prod" in words and "stays until its end" in words
         for words in planned(renamed).warnings
     )
 

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--reset", action="store_true", help="forget the demo's data instead of starting")
+        parser.add_argument("--reset", action="store_true", help="delete the demo's data instead of starting")
 
     def handle(self, *args: Any, reset: bool, **options: Any) -> None:
         os.environ[place.STARTED] = str(time.time())
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             lock = start.only_one()
             if reset:
                 start.reset()
-                self.stdout.write("The demo's data is gone. `make demo` starts over.")
+                self.stdout.write("The demo's data is deleted. `make demo` starts a new demo.")
                 return
             self._start(lock, airflows)
         except (start.CannotStart, place.NotTheDemo) as error:

@@ -16,46 +16,47 @@ from portal.audit.record import stamp
 
 
 class Command(SubcommandsCommand):
-    help = "Add people to the portal, put them into groups, let them go."
+    help = "Add people, change their groups and passwords, deactivate them."
 
     def add_verbs(self, verbs: Any) -> None:
-        add = self.add_verb(
-            verbs, "add", "Add a person, or bring their details and groups up to date if they are there already."
-        )
+        add = self.add_verb(verbs, "add", "Add a person, or update the details and groups of one.")
         add.add_argument("username")
-        add.add_argument("--email", help="by which their Airflow accounts are found")
+        add.add_argument("--email", help="e-mail address; their Airflow accounts are found by it")
         add.add_argument("--name", help="first and last name")
         add.add_argument(
-            "--group", action="append", dest="groups", help='repeat for more; these and no others, "" alone for none'
+            "--group",
+            action="append",
+            dest="groups",
+            help='repeat for more; sets all groups of the person, "" for none',
         )
         add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-        add.add_argument("--json", action="store_true", help="say what was done as JSON")
+        add.add_argument("--json", action="store_true", help="answer as JSON")
         listing = self.add_verb(verbs, "list", "List people by user name.")
         listing.add_argument("--group", help="only those in this group")
         listing.add_argument("--json", action="store_true")
-        show = self.add_verb(verbs, "show", "Show one person: groups, roles, tokens, what they hold and wait for.")
+        show = self.add_verb(verbs, "show", "Show one person: groups, roles, tokens, grants, open requests.")
         show.add_argument("username")
         show.add_argument("--json", action="store_true")
-        groups = self.add_verb(verbs, "groups", "Put a person into groups or take them out; shows the groups.")
+        groups = self.add_verb(verbs, "groups", "Add a person to groups or remove them; shows the groups.")
         groups.add_argument("username")
         groups.add_argument("--add", action="append", default=[], metavar="GROUP", help="repeat for more")
         groups.add_argument("--remove", action="append", default=[], metavar="GROUP", help="repeat for more")
-        groups.add_argument("--none", action="store_true", help="take them out of all groups first")
+        groups.add_argument("--none", action="store_true", help="remove them from all groups first")
         groups.add_argument("--json", action="store_true")
         going = self.add_verb(
             verbs,
             "deactivate",
-            "Let a person go: sessions and tokens end, pending requests lapse, access is taken away in Airflow.",
+            "Deactivate a person: sessions and tokens end, pending requests lapse, access is taken away in Airflow.",
         )
         going.add_argument("username")
-        going.add_argument("--reason", default="", help="why; it stands in the trail")
-        going.add_argument("--plan", action="store_true", help="only say what would be done")
+        going.add_argument("--reason", default="", help="why; the audit trail keeps it")
+        going.add_argument("--plan", action="store_true", help="change nothing; print what would be done")
         going.add_argument("--json", action="store_true")
-        back = self.add_verb(verbs, "reactivate", "Let a person sign in again. Nothing that ended comes back.")
+        back = self.add_verb(verbs, "reactivate", "Let a person sign in again. Ended access does not come back.")
         back.add_argument("username")
-        back.add_argument("--reason", default="", help="why; it stands in the trail")
+        back.add_argument("--reason", default="", help="why; the audit trail keeps it")
         reset = self.add_verb(
-            verbs, "reset", "Give a person a new password: the one given, or one made up. Sessions and tokens end."
+            verbs, "reset", "Set a new password: the given one, or a generated one. Sessions and tokens end."
         )
         reset.add_argument("username")
         reset.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
@@ -140,12 +141,14 @@ class Command(SubcommandsCommand):
             return
         self.stdout.write(f"{done.person.username} is deactivated; ended: {_words(done)}.")
         if done.grants:
-            self.stdout.write("A worker takes the roles away in Airflow now; each grant's page says when that is done.")
+            self.stdout.write(
+                "A worker takes the roles away in Airflow. The page of each request shows when that is done."
+            )
 
     def do_reactivate(self, *, by: Operator, options: dict[str, Any]) -> None:
         person = leaving.reactivate(by=by, username=options["username"], reason=options["reason"])
         self.stdout.write(
-            f"{person.username} can sign in again, with the password of before. Access has to be asked for anew."
+            f"{person.username} can sign in again, with the old password. Access must be requested again."
         )
 
     def do_reset(self, *, by: Operator, options: dict[str, Any]) -> None:

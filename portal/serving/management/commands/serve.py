@@ -12,7 +12,7 @@ from portal.serving import family
 
 
 class Command(BaseCommand):
-    help = "Runs web, worker and beat on this machine under one supervisor; Ctrl-C ends all of them."
+    help = "Runs web, worker and beat on this machine under one supervisor; Ctrl-C stops all of them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
@@ -22,11 +22,11 @@ class Command(BaseCommand):
         try:
             family.check_free(host, port)
         except family.PortBusy as error:
-            raise CommandError(f"{error} Choose another one with --port, or end that program.") from error
+            raise CommandError(f"{error} Choose another port with --port, or stop that program.") from error
         private.stay_down_where_loose()
         call_command("check", databases=["default"])
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         shown = f"[{host}]" if ":" in host else host
-        self.stdout.write(f"Gatehouse is starting at http://{shown}:{port} (Ctrl-C ends it).")
+        self.stdout.write(f"Gatehouse is starting at http://{shown}:{port} (Ctrl-C stops it).")
         family.hand_over(family.portal_children(host=host, port=port, alive=heartbeat.folder()))

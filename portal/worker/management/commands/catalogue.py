@@ -19,10 +19,10 @@ from portal.worker import discovery
 
 
 class Command(SubcommandsCommand):
-    help = "Write, compare and put in force the file that says what Gatehouse offers (gatehouse.toml)."
+    help = "Write, compare and apply the catalogue file (gatehouse.toml)."
 
     def add_verbs(self, verbs: Any) -> None:
-        init = self.add_verb(verbs, "init", "Write a first file from the roles and DAGs that an Airflow has.")
+        init = self.add_verb(verbs, "init", "Write a first file from the roles and DAGs of an Airflow.")
         init.add_argument("--deployment", required=True, metavar="NAME", help="its name in the file")
         init.add_argument("--url", help="its address; not needed when the file in place has the deployment")
         init.add_argument(
@@ -83,7 +83,7 @@ class Command(SubcommandsCommand):
     def do_init(self, *, by: Operator, options: dict[str, Any]) -> None:
         name, output = options["deployment"], options["output"]
         if output is not None and output.exists():
-            raise Refusal(f"{output} is there already; it is not written over. Name another --output.")
+            raise Refusal(f"{output} already exists and is not overwritten. Name another --output.")
         spec = _described(options) if options["url"] else _known(name)
         try:
             found = discovery.look(name=name, spec=spec)
@@ -106,12 +106,12 @@ def _known(name: str) -> DeploymentSpec:
     """The deployment as the file in place describes it. Raises Refusal, FileRefused."""
     if not settings.CONFIG_FILE.exists():
         raise Refusal(
-            "There is no file yet that knows the deployment: say --url, --granter and --granter-password-env."
+            "There is no file yet that describes the deployment. Give --url, --granter and --granter-password-env."
         )
     spec = loader.load(settings.CONFIG_FILE).document.deployments.get(name)
     if spec is None:
         raise Refusal(
-            f"{settings.CONFIG_FILE.name} has no deployment “{name}”: say --url, --granter and --granter-password-env."
+            f"{settings.CONFIG_FILE.name} has no deployment “{name}”. Give --url, --granter and --granter-password-env."
         )
     return spec
 

@@ -21,14 +21,14 @@ from portal.worker.onboarding import Planned
 
 
 class Command(SubcommandsCommand):
-    help = "Give Gatehouse its two accounts on an Airflow, and see whether it can work there."
+    help = "Create Gatehouse's two accounts on an Airflow, and check that Gatehouse can work there."
 
     def add_verbs(self, verbs: Any) -> None:
         bootstrap = self.add_verb(
             verbs,
             "bootstrap",
             "Make the two accounts that the file names for a deployment, each with a role that permits what Gatehouse "
-            "needs and no more. What is there and right stays; to do it again does no harm.",
+            "needs and no more. What is already right stays; the command can be repeated.",
         )
         bootstrap.add_argument("name", metavar="NAME", help="of the deployment in the file (GATEHOUSE_CONFIG)")
         bootstrap.add_argument("--admin", metavar="USERNAME", help="an administrator of that Airflow")
@@ -38,7 +38,7 @@ class Command(SubcommandsCommand):
         )
         password.add_argument("--admin-password-file", type=Path, metavar="FILE", help="the file that has it")
         bootstrap.add_argument(
-            "--shrink", action="store_true", help="take from the two roles what they permit beyond need"
+            "--shrink", action="store_true", help="remove from the two roles what they need not permit"
         )
         bootstrap.add_argument(
             "--set-passwords", action="store_true", help="set the password of an account that has another one"
@@ -46,9 +46,9 @@ class Command(SubcommandsCommand):
         bootstrap.add_argument(
             "--print",
             action="store_true",
-            help="do nothing, and print what an administrator of that Airflow can run there instead",
+            help="change nothing; print a script that an administrator of that Airflow can run there",
         )
-        check = self.add_verb(verbs, "check", "Look at deployments now; exit code 1 if something is wrong.")
+        check = self.add_verb(verbs, "check", "Check deployments now; exit code 1 if something is wrong.")
         check.add_argument("name", nargs="?", metavar="NAME", help="default: all that are in force")
         check.add_argument("--json", action="store_true", help="answer as JSON")
 
@@ -116,8 +116,8 @@ def _admin(options: dict[str, Any]) -> tuple[str, str]:
     variable, file = options["admin_password_env"], options["admin_password_file"]
     if not options["admin"] or not (variable or file):
         raise CommandError(
-            "An administrator of that Airflow is needed: --admin with --admin-password-env or --admin-password-file. "
-            "With --print, Airflow’s own command line does it.",
+            "Name an administrator of that Airflow: --admin with --admin-password-env or --admin-password-file. "
+            "Or use --print for a script for Airflow’s command line.",
             returncode=2,
         )
     return options["admin"], secrets.resolve({"env": variable} if variable else {"file": str(file)})

@@ -14,7 +14,7 @@ PAGES = {"docs/permissions.md": matrix.markdown, "docs/gatehouse.schema.json": s
 
 
 class Command(BaseCommand):
-    help = "Write the pages of docs/ that follow from the code."
+    help = "Write the generated pages of docs/."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -16,12 +16,12 @@ class Command(SubcommandsCommand):
 
     def add_verbs(self, verbs: Any) -> None:
         get = self.add_verb(verbs, "get", "Print a variable's value as Airflow has it now.")
-        change = self.add_verb(verbs, "set", "Ask that a variable has a value; a worker carries it out.")
+        change = self.add_verb(verbs, "set", "Set a variable; a worker does it.")
         for verb in (get, change):
             verb.add_argument("--deployment", required=True, metavar="NAME")
             verb.add_argument("key")
-        change.add_argument("value", help="it stands in the trail for good, so never a secret")
-        change.add_argument("--reason", required=True, help="why; it stands in the trail")
+        change.add_argument("value", help="the audit trail keeps it, so never a secret")
+        change.add_argument("--reason", required=True, help="why; the audit trail keeps it")
 
     def do_get(self, *, by: Operator, options: dict[str, Any]) -> None:
         """Not an event of the trail: nothing is changed, and who may run this holds the account's password anyway."""
