@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
+from accounts import roles
 from accounts.models import User
 from accounts.operator import Operator, person_of
 from portal.audit.record import Actor, Trail, recording
@@ -71,6 +72,9 @@ def _read_again(by: By, about: Collection[int]) -> By:
     if not now.is_active:
         raise Refused(f"The account {now.username} is deactivated. Nothing was done.", reason="inactive")
     if isinstance(by, Operator):
+        if not roles.has(now, by.needs):
+            said = f"{now.username} no longer has the role that this needs. Nothing was done."
+            raise Refused(said, reason="not_permitted")
         return by
     if (held := credential.get()) is not None:
         held.check(now)

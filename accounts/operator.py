@@ -23,10 +23,14 @@ from portal.text import fold
 
 @dataclass(frozen=True)
 class Operator:
-    """An actor of the trail. Without a person its name is `os:<account>`, which cannot be a person's user name."""
+    """An actor of the trail. Without a person its name is `os:<account>`, which cannot be a person's user name.
+
+    needs: the permission that the person must have; each action checks it again (accounts.acting).
+    """
 
     account: str
     person: User | None = None
+    needs: Permission = Permission.HOME
 
     def get_username(self) -> str:
         return self.person.username if self.person else f"os:{self.account}"
@@ -38,7 +42,7 @@ class Operator:
         needs: the permission that the portal asks of people for the same.
         Raises Invalid (`as`) unless `name` is an active person, Refused (`not_permitted`) without the permission.
         """
-        return cls(account(), _person(name, needs) if name.strip() else None)
+        return cls(account(), _person(name, needs) if name.strip() else None, needs)
 
 
 def person_of(by: Actor | None) -> User | None:

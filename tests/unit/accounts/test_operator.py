@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -13,8 +14,13 @@ from django.core.management import CommandError, call_command
 
 from accounts import tokens
 from accounts.models import Token, User
+from accounts.operator import Operator
+from accounts.permissions import Permission
 from portal.audit.models import AuditEvent
+from portal.audit.queries import Filters
 from portal.audit.verbs import Verb
+from portal.errors import Refused
+from portal.serving.management.commands import audit
 from tests.factories import PASSWORD
 
 ACCOUNT = pwd.getpwuid(os.getuid()).pw_name
@@ -121,3 +127,15 @@ def test_a_whole_token_in_a_wrong_place_is_neither_recorded_nor_shown(two, comma
     assert secret not in str(refused.value)
     assert last().outcome == "refused"
     assert not AuditEvent.objects.filter(payload__contains=secret).exists()
+
+
+@pytest.mark.parametrize("verb", ["verify", "export"])
+def test_whoever_lost_the_role_after_they_were_named_does_nothing(catalogue, verb):
+    by = Operator.current("auditor", needs=Permission.AUDIT)
+    User.objects.get(username="auditor").groups.clear()
+    options = {"json": True, "format": "jsonl", "no_bom": False, "output": None}
+    options |= {f"only_{field.name}": "" for field in dataclasses.fields(Filters)}
+    with pytest.raises(Refused) as refused:
+        getattr(audit.Command(stdout=io.StringIO()), f"do_{verb}")(by=by, options=options)
+    assert refused.value.reason == "not_permitted"
+    assert (last().verb, last().actor, last().target) == (Verb.COMMAND_REFUSED, "auditor", f"audit {verb}")
