@@ -55,7 +55,7 @@ class AccountAdapter(DefaultAccountAdapter):
             credentials["username"] = person.username
         user = super().authenticate(request, **credentials)
         if user is not None:
-            attempts.succeeded(self.get_client_ip(request), credentials.get("username", ""))
+            attempts.succeeded(request, self.get_client_ip(request), credentials.get("username", ""))
         if user is not None and not user.is_active:  # allauth hands these over too; the password was right
             _refused(credentials, "inactive")
             raise ValidationError("This account is deactivated. If that is a mistake, ask a platform admin.")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts.limits import Limit, network_of
+from accounts.limits import Limit
+from portal.peers import network_of
 from portal.text import fold
 
 SHARED = "gatehouse.shared_address"
@@ -24,17 +25,20 @@ OF_SHARED_ADDRESS = Limit("sign-in-shared-address", 100, 60)
 def allowed(request: HttpRequest, address: str, name: str) -> bool:
     """Count one attempt; whether it may be made."""
     network = network_of(address)
-    if OF_NAME.reached(network, fold(name)):
+    if _of_address(request).reached(network):  # first, so that no address makes more rows of names than it has attempts
         return False
-    return not (OF_SHARED_ADDRESS if is_shared(request) else OF_ADDRESS).reached(network)
+    return not OF_NAME.reached(network, fold(name))
 
 
-def succeeded(address: str, name: str) -> None:
-    """That attempt was a right one."""
+def succeeded(request: HttpRequest, address: str, name: str) -> None:
+    """That attempt was a right one: it is taken back from the limits in which `allowed` counted it."""
     network = network_of(address)
     OF_NAME.take_back(network, fold(name))
-    OF_ADDRESS.take_back(network)
-    OF_SHARED_ADDRESS.take_back(network)
+    _of_address(request).take_back(network)
+
+
+def _of_address(request: HttpRequest) -> Limit:
+    return OF_SHARED_ADDRESS if is_shared(request) else OF_ADDRESS
 
 
 def is_shared(request: HttpRequest) -> bool:

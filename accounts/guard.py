@@ -15,14 +15,13 @@ from accounts.acting import credential
 from accounts.credentials import SignedIn
 from accounts.models import User
 from accounts.permissions import MATRIX, Permission, Role
+from portal.audit.doors import SAFE
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.errors import Refused
 
 View = Callable[..., HttpResponseBase]
 AnyView = TypeVar("AnyView", bound=Callable[..., Any])
-
-SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def requires(permission: Permission) -> Callable[[View], View]:

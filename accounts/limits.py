@@ -5,9 +5,7 @@ One row for each key. Those whose time is over are removed by whoever begins to 
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from django.db.models import F
 from django.utils.crypto import salted_hmac
 
 from accounts.models import RateCount
+from portal import clock
 
 Answer = TypeVar("Answer")
 
@@ -47,13 +46,12 @@ class Limit:
 
         Allowed are those up to `most`.
         """
-        now = int(time.time())
+        now = int(clock.now().timestamp())
         with connection.cursor() as cursor:
             cursor.execute(_COUNT_ONE, {"key": self._key(*about), "now": now, "ends": now + self.seconds})
             found, ends = cursor.fetchone()
         if found == 1:
-            old = RateCount.objects.filter(ends__lte=now).values_list("pk", flat=True)[:SWEPT]
-            RateCount.objects.filter(pk__in=list(old)).delete()
+            _sweep(now)
         return found, ends - now
 
     def reached(self, *about: object) -> bool:
@@ -69,13 +67,12 @@ class Limit:
         return salted_hmac(f"accounts.limits.{self.name}", repr(about), algorithm="sha256").hexdigest()
 
 
-def network_of(address: str) -> str:
-    """What one caller can be expected to have: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    return str(found if found.version == 4 else ipaddress.ip_network(f"{found}/64", strict=False))
+def _sweep(now: int) -> None:
+    """Remove rows whose time is over, without waiting for one that somebody counts in or sweeps at this moment."""
+    over = RateCount.objects.filter(ends__lte=now)
+    with transaction.atomic():
+        keys = over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT]
+        over.filter(pk__in=list(keys)).delete()  # `over` again: what is counted anew since is not removed
 
 
 def best_effort(what: str, write: Callable[[], Answer]) -> Answer | None:

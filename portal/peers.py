@@ -24,11 +24,14 @@ LONGEST_CHAIN = 50  # addresses; nobody has more proxies
 class Caller:
     """Who calls, as far as it can be known.
 
-    shared: a proxy that is not trusted stands between, so many people may have this address.
+    claims: whoever is not trusted said for whom it calls: a proxy that is not configured, or a caller who pretends.
+    shared: many people may have this address. Taken for true only where no proxy at all is configured: else whoever
+    adds a header would choose the wider limits of a shared address.
     """
 
     address: str
     scheme: str
+    claims: bool = False
     shared: bool = False
 
 
@@ -50,8 +53,8 @@ class Proxies:
         headers = list(headers)
         address = parse(peer)
         if address is None or not self._trusts(address, 0):
-            shared = any(FORWARDING.fullmatch(name) for name, _ in headers)
-            return Caller(str(address or ""), scheme, shared)
+            claims = any(FORWARDING.fullmatch(name) for name, _ in headers)
+            return Caller(str(address or ""), scheme, claims, shared=claims and not self)
         chain = _values(headers, b"x-forwarded-for")[-LONGEST_CHAIN:]
         hops = 0
         while chain and self._trusts(address, hops):
@@ -81,6 +84,14 @@ def parse(text: str) -> Address | None:
         if found.scope_id:
             return ipaddress.IPv6Address(int(found))
     return found
+
+
+def network_of(address: str) -> str:
+    """What one caller can be expected to have: an IPv4 address, or the /64 of an IPv6 one. Other text stays as it is."""
+    found = parse(address)
+    if found is None:
+        return address[:64]
+    return str(found if found.version == 4 else ipaddress.ip_network((int(found), 64), strict=False))
 
 
 def _values(headers: Headers, wanted: bytes) -> list[str]:

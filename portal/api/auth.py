@@ -10,11 +10,10 @@ from ninja.security import HttpBearer
 from accounts import people, tokens
 from accounts.acting import credential
 from accounts.credentials import ByToken
-from accounts.guard import SAFE
 from accounts.models import Token, User
 from portal.api import limits
 from portal.api.problems import TooMany, Unauthenticated
-from portal.audit.doors import note_refused
+from portal.audit.doors import SAFE, note_refused
 from portal.audit.record import recording, source
 from portal.audit.verbs import Verb
 from portal.errors import Refused

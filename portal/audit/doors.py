@@ -11,6 +11,7 @@ from portal.errors import GatehouseError
 from portal.refs import GRANT, OPERATION, REQUEST, RUN, ref
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
 REFUSALS = (403, 404, 429)
 """What answers an attempt. A slip of the pen (422) or a second click (409) that reached no action attempted nothing."""
 PREFIXES = {"requests": REQUEST, "queue": REQUEST, "grants": GRANT, "runs": RUN, "operations": OPERATION}

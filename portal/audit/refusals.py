@@ -9,7 +9,6 @@ time, and STRANGERS kinds of all who did not sign in; the others share one windo
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Iterable
 from datetime import timedelta
@@ -20,6 +19,7 @@ from django.db.models import F
 
 from portal import clock
 from portal.audit.models import RepeatedRefusal
+from portal.peers import network_of
 
 WINDOW = timedelta(minutes=1)
 SEVERAL = 20
@@ -49,7 +49,7 @@ def take_closed() -> list[Entry]:
 
 
 def _one(entry: Entry, *, stranger: bool) -> list[Entry]:
-    who = f"from {_network(entry['source'])}" if stranger else f"by {entry['actor']}"
+    who = f"from {network_of(entry['source'])}" if stranger else f"by {entry['actor']}"
     key = _key(who, entry["verb"], entry["target"], entry["detail"].get("reason"))
     if _count(key):
         return []
@@ -116,12 +116,3 @@ def _counted(row: RepeatedRefusal) -> Entry:
 
 def _key(*parts: str | None) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _network(address: str) -> str:
-    """An IPv6 address stands for its /64, of which one machine may use every address."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:  # the command line
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else address

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import env
-from portal.peers import Caller, Proxies
+from portal.peers import Caller, Proxies, network_of
 
 PROXY, CLIENT, LIAR = "10.0.0.5", "198.51.100.1", "203.0.113.9"
 NAMED = Proxies(networks=(ipaddress.ip_network("10.0.0.0/24"), ipaddress.ip_network("2001:db8::/64")))
@@ -66,16 +66,23 @@ def test_the_scheme_is_believed_of_a_trusted_proxy_alone(peer: str, told: str, s
 
 
 @pytest.mark.parametrize(
-    ("peer", "headers", "shared"),
+    ("proxies", "peer", "headers", "claims", "shared"),
     [
-        (LIAR, {}, False),
-        (LIAR, {"x_forwarded_for": CLIENT}, True),
-        (LIAR, {"forwarded": "for=198.51.100.1"}, True),
-        (PROXY, {"x_forwarded_for": CLIENT}, False),
+        (Proxies(), LIAR, {}, False, False),
+        (Proxies(), LIAR, {"x_forwarded_for": CLIENT}, True, True),
+        (Proxies(), LIAR, {"forwarded": "for=198.51.100.1"}, True, True),
+        (NAMED, LIAR, {}, False, False),
+        (NAMED, LIAR, {"x_forwarded_for": CLIENT}, True, False),  # a header chooses no wider limit
+        (NAMED, LIAR, {"via": "1.1 proxy"}, True, False),
+        (Proxies(count=1), "8.8.8.8", {"x_forwarded_for": CLIENT}, True, False),
+        (NAMED, PROXY, {"x_forwarded_for": CLIENT}, False, False),
     ],
 )
-def test_an_address_behind_an_unknown_proxy_is_shared(peer: str, headers: dict[str, str], shared: bool) -> None:
-    assert caller(NAMED, peer, **headers).shared is shared
+def test_an_address_is_shared_where_no_proxy_is_configured_and_one_speaks(
+    proxies: Proxies, peer: str, headers: dict[str, str], claims: bool, shared: bool
+) -> None:
+    found = caller(proxies, peer, **headers)
+    assert (found.claims, found.shared) == (claims, shared)
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=200), st.sampled_from([PROXY, LIAR, "", "fe80::1%eth0"]))
@@ -105,3 +112,19 @@ def test_the_setting_refuses_what_is_no_address(given: str, monkeypatch: pytest.
     monkeypatch.setenv("GATEHOUSE_TRUSTED_PROXIES", given)
     with pytest.raises(ImproperlyConfigured, match=f"GATEHOUSE_TRUSTED_PROXIES has “{given}”.*like 10.0.0.5"):
         env.proxies("GATEHOUSE_TRUSTED_PROXIES")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("command line (root@host)", "command line (root@host)"),
+    ],
+)
+def test_one_caller_is_one_network(address: str, network: str) -> None:
+    assert network_of(address) == network

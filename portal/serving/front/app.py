@@ -86,7 +86,7 @@ class Front:
             return
         peer = (scope.get("client") or ("",))[0]
         caller = self._proxies.caller(peer, scope["scheme"], scope["headers"])
-        if caller.shared:
+        if caller.claims:
             self._say_once(peer)
         pool = self._health if scope["path"].startswith(HEALTH) else self._work
         body = b""

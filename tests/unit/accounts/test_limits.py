@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import time_machine
 from django.db import connection, transaction
 
-from accounts.limits import Limit, best_effort, network_of
+from accounts.limits import Limit, best_effort
 from accounts.models import RateCount, User
+from portal import clock
 
 LIMIT = Limit("test", 3, 60)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -57,6 +59,55 @@ def test_counting_begins_anew_and_what_is_over_is_removed(db: None) -> None:
         assert RateCount.objects.count() == 1
 
 
+@time_machine.travel(NOW, tick=False)
+def test_what_is_counted_anew_while_the_old_is_removed_stays(db: None) -> None:
+    """Another process counts between the two statements of the sweep."""
+    now = int(NOW.timestamp())
+    RateCount.objects.create(key="renewed", ends=now - 1, count=3)
+
+    def renew(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("DELETE"):
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE accounts_ratecount SET ends = %s WHERE key = 'renewed'", [now + 60])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(renew):
+        LIMIT.count("one")
+    assert RateCount.objects.filter(pk="renewed").exists()
+
+
+@pytest.mark.postgres
+@time_machine.travel(NOW, tick=False)
+def test_removing_the_old_waits_for_nobody(transactional_db: None) -> None:
+    now = int(NOW.timestamp())
+    RateCount.objects.create(key="renewed", ends=now - 1, count=3)
+
+    def count_other() -> int:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '1s'")  # a wait is an error, not a test that hangs
+                return LIMIT.count("one")[0]
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        RateCount.objects.filter(pk="renewed").update(ends=now + 60)
+        assert pool.submit(count_other).result() == 1
+    assert RateCount.objects.filter(pk="renewed").exists()
+
+
+@pytest.mark.postgres
+def test_the_time_is_the_databases(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "has_own_clock", lambda: True)
+    monkeypatch.setattr(clock, "_reading", None)
+    with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC)):
+        LIMIT.count("one")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+            (now,) = cursor.fetchone()
+    assert abs(RateCount.objects.get().ends - 60 - int(now)) < 30
+
+
 def test_so_many_are_allowed(db: None) -> None:
     assert [LIMIT.reached("one") for _ in range(5)] == [False, False, False, True, True]
 
@@ -86,16 +137,3 @@ def test_a_write_that_nobody_depends_on_may_fail(db: None, caplog: pytest.LogCap
         assert best_effort("the count", lambda: LIMIT.count("one")) is None
         assert not User.objects.exists(), "the connection still answers"
     assert "the count could not be written" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-        ("", ""),
-    ],
-)
-def test_one_caller_is_one_network(address: str, network: str) -> None:
-    assert network_of(address) == network

@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from accounts import attempts
+from accounts.models import RateCount
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from tests.factories import PASSWORD
@@ -169,6 +170,25 @@ def test_ten_mistakes_behind_an_unknown_proxy_keep_nobody_else_out(cast, client,
 def test_right_passwords_do_not_use_up_the_attempts(cast):
     for _ in range(12):
         assert sign_in(Client(), "lead").status_code == 302
+
+
+def test_a_right_password_gives_back_nothing_of_the_limit_it_was_not_counted_in(cast):
+    for number in range(attempts.OF_ADDRESS.most):
+        sign_in(Client(), f"name{number}", WRONG)
+    for _ in range(3):  # says to come through a proxy
+        answer = Client().post(
+            "/login", {"login": "lead", "password": PASSWORD}, REMOTE_ADDR="10.0.0.1", **{attempts.SHARED: True}
+        )
+        assert answer.status_code == 302
+    assert "Too many attempts" in sign_in(Client(), "lead2").text
+
+
+def test_an_address_without_attempts_left_makes_no_rows_of_names(cast, client):
+    for number in range(attempts.OF_ADDRESS.most):
+        sign_in(client, f"name{number}", WRONG)
+    rows = RateCount.objects.count()
+    assert "Too many attempts" in sign_in(client, "one more", WRONG).text
+    assert RateCount.objects.count() == rows
 
 
 def test_without_the_trail_nobody_gets_a_session(cast, broken_trail):
