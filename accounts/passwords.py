@@ -49,10 +49,12 @@ def check_still(person: User, proof: str) -> None:
         raise Conflict("The password was changed at the same moment. Nothing was done.", reason="stale")
 
 
-def change(*, by: User, current: str, new: str) -> list[Token]:
+def change(*, by: User, current: str, new: str) -> tuple[User, list[Token]]:
     """One's own password. The present session goes on (the view sees to it), all others end, and so do all tokens.
 
-    Gives the tokens that ended. Raises Invalid (`current`, `new`), Conflict.
+    Gives the person as this change left them, and the tokens that ended. The view must open the session for exactly
+    this person: read later, they may have a password that somebody else gave them meanwhile.
+    Raises Invalid (`current`, `new`), Conflict.
     """
     proof = confirm(by, current, field="current", refusal=Verb.PASSWORD_CHANGE_REFUSED, target=by.username)
     with acting(by, refusal=Verb.PASSWORD_CHANGE_REFUSED, target=by.username) as (trail, now):
@@ -60,7 +62,7 @@ def change(*, by: User, current: str, new: str) -> list[Token]:
         if current == new:
             raise Invalid({"new": "This is your current password. Choose another one."})
         give(now, new, field="new")
-        return keep(now, by=now, trail=trail)
+        return now, keep(now, by=now, trail=trail)
 
 
 def reset(*, by: Operator, username: str, password: str | None = None) -> tuple[User, str, list[Token]]:

@@ -87,7 +87,7 @@ def parse(text: str) -> Address | None:
 
 
 def network_of(address: str) -> str:
-    """What one caller can be expected to have: an IPv4 address, or the /64 of an IPv6 one. Other text stays as it is."""
+    """What one caller can be expected to have: an IPv4 address, or the /64 of an IPv6 one. Other text stays."""
     found = parse(address)
     if found is None:
         return address[:64]

@@ -72,13 +72,12 @@ def password_change(request: Request) -> HttpResponse:
     form, status = PasswordForm(request.POST), 422
     if form.is_valid():
         try:
-            ended = passwords.change(by=request.user, **form.cleaned_data)
+            changed, ended = passwords.change(by=request.user, **form.cleaned_data)
         except (Conflict, Invalid, Refused) as error:
             form.take(error)
             status = error.status
         else:
-            request.user.refresh_from_db()
-            update_session_auth_hash(request, request.user)
+            update_session_auth_hash(request, changed)
             tokens_too = f" {len(ended)} {'token' if len(ended) == 1 else 'tokens'} ended with it." if ended else ""
             messages.success(request, f"Your password is changed; you are signed out everywhere else.{tokens_too}")
             return redirect("profile")

@@ -8,6 +8,7 @@ import json
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 
 from accounts import passwords, tokens
@@ -77,6 +78,24 @@ def test_ones_own_change_keeps_the_present_session_alone(token, catalogue, clien
     assert (signed_in(here), signed_in(elsewhere)) == (True, False)
     assert Token.objects.get().revoked_at is not None
     assert AuditEvent.objects.filter(verb=Verb.PASSWORD_CHANGED, actor="employee").exists()
+
+
+def test_a_reset_right_after_ones_own_change_ends_this_session_too(transactional_db, catalogue, client_as):
+    client, busy, resets = client_as("employee"), [], []
+
+    def reset_once(execute, sql, params, many, context):
+        """Before the first statement that follows the commit of the person's own change."""
+        if not busy and not connection.in_atomic_block:
+            busy.append(True)
+            if not resets and AuditEvent.objects.filter(verb=Verb.PASSWORD_CHANGED).exists():
+                resets.append(passwords.reset(by=Operator("root"), username="employee"))
+            busy.clear()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(reset_once):
+        client.post("/profile/password", {"current": PASSWORD, "new": NEW, "again": NEW})
+    assert resets and not person("employee").check_password(NEW)
+    assert not signed_in(client)
 
 
 @pytest.mark.parametrize(
