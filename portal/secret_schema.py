@@ -62,23 +62,27 @@ def mask_default(name: str, value: Any, schema: Any) -> Any:
 
 def mask_schema(name: str, schema: Any) -> Any:
     """The schema of the parameter `name` without the values that it gives for secrets."""
-    return _mask_schema(schema, sounds_secret(name), schema, 0)
+    return _mask_schema(schema, _secret_parts(schema, sounds_secret(name)), schema, 0)
 
 
 def _walk(
-    at: Path, schema: Any, root: Any, refs: tuple[str, ...] = (), depth: int = 0
+    at: Path, schema: Any, root: Any, refs: tuple[str, ...] = (), depth: int = 0, *, below: bool = True
 ) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every part of a schema with the path of the values it is for; AGAIN where it refers to what it stands in."""
+    """Every part of a schema with the path of the values it is for; AGAIN where it refers to what it stands in.
+
+    below: also the parts for what is within the value, else only those for the whole value.
+    """
     if not isinstance(schema, Mapping) or depth > DEEPEST:
         return
     yield at, schema
     for path, part in _parts(at, schema):
-        yield from _walk(path, part, root, refs, depth + 1)
-    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
+        if below or path == at:
+            yield from _walk(path, part, root, refs, depth + 1, below=below)
+    if (reference := _reference(schema)) is not None:
         if reference in refs:
             yield at, AGAIN
         else:
-            yield from _walk(at, _resolve(root, reference), root, (*refs, reference), depth + 1)
+            yield from _walk(at, _resolve(root, reference), root, (*refs, reference), depth + 1, below=below)
 
 
 def _parts(at: Path, schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
@@ -96,6 +100,12 @@ def _parts(at: Path, schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
             yield ((*at, ANY) if word == "prefixItems" else at), part
     for word in PARTS:
         yield at, schema.get(word)
+
+
+def _reference(schema: Mapping[str, Any]) -> str | None:
+    """The `$ref` of a part to another one of the same schema, if it has one."""
+    found = schema.get("$ref")
+    return found if isinstance(found, str) and found.startswith("#") else None
 
 
 def _resolve(root: Any, reference: str) -> Any:
@@ -123,25 +133,61 @@ def _takes_text(schema: Mapping[str, Any]) -> bool:
     return "string" in (kinds if isinstance(kinds, list) else [kinds])
 
 
-def _mask_schema(schema: Any, hidden: bool, root: Any, depth: int) -> Any:
+def _secret_parts(root: Any, named: bool) -> set[int]:
+    """The ids of the parts that are for a secret: by a name, by what declares it, or as what such a part refers to.
+
+    named: whether the parameter's own name makes all of it secret.
+    """
+    found: set[int] = set()
+    pending = [(root, named)]
+    while pending:
+        part, secret = pending.pop()
+        pending += [(_resolve(root, reference), True) for reference in _mark(part, secret, root, found, 0)]
+    return found
+
+
+def _mark(schema: Any, secret: bool, root: Any, found: set[int], depth: int) -> Iterator[str]:
+    """Add the secret parts of `schema` to `found`; gives the references of those that were not there yet."""
     if isinstance(schema, list):
-        return [_mask_schema(part, hidden, root, depth) for part in schema]
+        for part in schema:
+            yield from _mark(part, secret, root, found, depth)
+    if not isinstance(schema, Mapping) or depth > DEEPEST or id(schema) in found:
+        return
+    secret = secret or any(_is_declared(part) for _, part in _whole(schema, root))
+    if secret:
+        found.add(id(schema))
+        if (reference := _reference(schema)) is not None:
+            yield reference
+    for word, part in schema.items():
+        if word in NAMED and isinstance(part, Mapping):
+            for key, one in part.items():
+                yield from _mark(one, secret or sounds_secret(key), root, found, depth + 1)
+        elif word not in TOLD:
+            yield from _mark(part, secret, root, found, depth + 1)
+
+
+def _whole(schema: Mapping[str, Any], root: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The parts that speak of the same value as `schema`, itself included."""
+    return itertools.islice(_walk((), schema, root, below=False), PARTS_AT_MOST)
+
+
+def _mask_schema(schema: Any, secret: set[int], root: Any, depth: int) -> Any:
+    """secret: as `_secret_parts` gives it."""
+    if isinstance(schema, list):
+        return [_mask_schema(part, secret, root, depth) for part in schema]
     if not isinstance(schema, Mapping):
         return schema
     if depth > DEEPEST:
         return {}
-    hidden = hidden or _is_declared(schema)
     shown: dict[str, Any] = {}
     for word, part in schema.items():
         if word in TOLD:
             below = _declared((), schema, root)
             values = part if word in ("enum", "examples") and isinstance(part, list) else [part]
-            if not hidden and all(mask(value, declared=below) == value for value in values):
+            if id(schema) not in secret and all(mask(value, declared=below) == value for value in values):
                 shown[word] = part
         elif word in NAMED and isinstance(part, Mapping):
-            shown[word] = {
-                key: _mask_schema(one, hidden or sounds_secret(key), root, depth + 1) for key, one in part.items()
-            }
+            shown[word] = {key: _mask_schema(one, secret, root, depth + 1) for key, one in part.items()}
         else:
-            shown[word] = _mask_schema(part, hidden, root, depth + 1)
+            shown[word] = _mask_schema(part, secret, root, depth + 1)
     return shown

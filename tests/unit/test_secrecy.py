@@ -143,6 +143,36 @@ def test_a_schema_is_shown_without_values_of_secrets():
     assert mask_schema("region", {"enum": ["EU"], "default": "EU"}) == {"enum": ["EU"], "default": "EU"}
 
 
+TEXT = {"type": "string", "default": "HIDE"}
+OF_ITSELF = {**TEXT, "not": {"$ref": "#/$defs/node"}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"db_password": {"$ref": "#/$defs/text"}}, "$defs": {"text": TEXT}},
+        {"properties": {"db_password": {"$ref": "#/definitions/text"}}, "definitions": {"text": TEXT}},
+        {
+            "properties": {"word": {"format": "password", "allOf": [{"$ref": "#/$defs/one"}]}},
+            "$defs": {"one": {"$ref": "#/$defs/two"}, "two": TEXT},
+        },
+        {
+            "properties": {"word": {"allOf": [{"$ref": "#/$defs/text"}, {"format": "password"}]}},
+            "$defs": {"text": TEXT},
+        },
+        {"properties": {"apiKey": {"items": {"$ref": "#/properties/free"}}, "free": TEXT}},
+        {"properties": {"token": {"$ref": "#/$defs/node"}}, "$defs": {"node": OF_ITSELF}},
+    ],
+)
+def test_the_default_of_a_secret_is_hidden_where_it_stands_behind_a_reference(schema):
+    assert "HIDE" not in json.dumps(mask_schema("conn", schema))
+
+
+def test_the_default_behind_a_reference_that_no_secret_uses_is_shown():
+    schema = {"properties": {"host": {"$ref": "#/$defs/text"}, "word": {"format": "password"}}, "$defs": {"text": TEXT}}
+    assert mask_schema("conn", schema) == schema
+
+
 def test_places_where_a_secret_is_entered():
     assert places("conn", {"host": "h", "extra": {"token": "t"}}, SCHEMA) == [
         Place(("conn", "word"), text=True),
