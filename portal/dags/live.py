@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import airflow_bridge
 from airflow_bridge import BridgeError, Credentials, GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
 from airflow_bridge.types import Dag as AirflowDag
-from portal.catalogue import secrets
+from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Dag, Deployment
 
 Answer = TypeVar("Answer")
@@ -85,8 +85,11 @@ def _patiently(deployment: Deployment, question: Callable[[airflow_bridge.Airflo
 
 
 def runner(deployment: Deployment) -> airflow_bridge.Airflow:
-    """The client of the account that may only run DAGs; one per process."""
-    return client(deployment, "runner")
+    """The client of the account that may only run DAGs; one per process.
+
+    A deployment that was renamed is asked under its new name: the secrets of the old one may be gone.
+    """
+    return client(airflows.through(deployment), "runner")
 
 
 def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:

@@ -12,11 +12,11 @@ from portal.operations.models import Operation
 
 
 def move_queued() -> int:
-    """Move queued role changes from each retired deployment to the deployment in the catalogue with the same address.
+    """Move queued operations from each retired deployment to the deployment in the catalogue with the same address.
 
     They are due at once. Returns how many were moved. A running operation is moved once it is queued again.
     """
-    queued = Operation.objects.filter(status=Operation.Status.QUEUED, kind__in=Operation.KINDS_OF["granter"])
+    queued = Operation.objects.filter(status=Operation.Status.QUEUED)
     moved = 0
     for left in Deployment.objects.filter(pk__in=queued.values("deployment"), retired_at__isnull=False):
         through = airflows.through(left)

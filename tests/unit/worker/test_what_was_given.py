@@ -16,7 +16,8 @@ from portal.access.timeline import timeline
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
-from portal.catalogue.models import AirflowAccount, Deployment, Entitlement
+from portal.catalogue.models import AirflowAccount, Dag, Deployment, Entitlement
+from portal.dags.actions import trigger
 from portal.errors import Conflict, Refused
 from portal.operations.models import Operation
 from portal.worker import executor, health, timers
@@ -420,3 +421,18 @@ def test_what_was_queued_before_a_deployment_was_renamed_is_done_under_its_new_n
     assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
     assert fresh(waiting).status in ("ending", "ended"), "its entitlement is no longer offered"
     assert {operation.deployment.name for operation in operations_of(old, "revoke_role")} == {"main"}
+
+
+def test_a_run_asked_for_before_a_deployment_was_renamed_is_started_under_its_new_name(member, cast, renamed):
+    dag = Dag.objects.get(deployment__name="demo", dag_id="sales_report")
+    run = trigger(by=cast["colleague"], dag=dag, conf={})
+    renamed()
+    Deployment.objects.filter(name="demo").update(accounts={}, status="needs_reauthentication")
+    factories.look_at_all()
+    factories.work_off()
+    run.refresh_from_db()
+    assert run.status == "requested"
+    timers.Timekeeper(timers.DUTIES).do_due()
+    factories.work_off()
+    run.refresh_from_db()
+    assert run.status == "queued" and [there.dag_run_id for there in member.state.runs] == [run.dag_run_id]
