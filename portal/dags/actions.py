@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -24,16 +24,26 @@ from portal.dags.permissions import check_can_operate
 from portal.errors import Invalid, Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
+from portal.secrecy import Path
 
 MAX_NOTE = 500
 
 
-def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key: str | None = None) -> Run:
+def trigger(
+    *,
+    by: User,
+    dag: Dag,
+    conf: Mapping[str, Any],
+    note: str = "",
+    key: str | None = None,
+    entered_secrets: Collection[Path] = (),
+) -> Run:
     """Ask for a run with these parameters. Its id in Airflow and its logical date are fixed here, once.
 
     key: identifies the form it was asked with. The same person's same key and content give the same run, marked
     `sent_again`; the same key with other content is a run of its own.
     What is secret in `conf` is kept encrypted until the run is started, and shown nowhere.
+    entered_secrets: paths in `conf` that were entered as secrets. They stay secret, whatever Airflow declares by now.
     Raises Refused (`not_eligible`, `needs_approval`, `not_offered`, `too_many_runs`), Invalid (`conf`, `note`).
     """
     with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
@@ -44,7 +54,7 @@ def trigger(*, by: User, dag: Dag, conf: Mapping[str, Any], note: str = "", key:
             raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are possible."})
         values = parameters.with_locked(parameters.checked(conf), dag)
         key = once.bound(key, dag=dag.pk, conf=values, note=note)
-        hidden = secrets.hide(dag, values)
+        hidden = secrets.hide(dag, values, entered=entered_secrets)
         note = hidden.without(note)
         if key and (run := _sent(by, key)):
             return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +51,13 @@ def places_of(dag: Dag) -> list[Place]:
     return [Place(tuple(path), text) for path, text in known["places"]]
 
 
-def mask_for(dag: Dag, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of `dag` as they may be shown. Where Airflow has not told yet what is secret, all of them may be."""
+def mask_for(dag: Dag, values: Mapping[str, Any], *, entered: Collection[Path] = ()) -> dict[str, Any]:
+    """Parameters of `dag` as they may be shown. Where Airflow has not told yet what is secret, all of them may be.
+
+    entered: paths that are secret whatever Airflow declares.
+    """
     known = _known(dag)
-    masked = mask_all(values) if known is None else mask(values, declared=_paths(known))
+    masked = mask_all(values) if known is None else mask(values, declared=[*_paths(known), *entered])
     return dict(masked)
 
 
@@ -63,8 +66,11 @@ def mask_locked(dag: Dag) -> dict[str, Any]:
     return dict(mask(dag.locked, declared=_paths(_known(dag) or {"declared": []})))
 
 
-def hide(dag: Dag, conf: Mapping[str, Any]) -> Hidden:
-    """Parameters of a run that is asked for. Raises Invalid where HIDDEN was sent back in the place of a secret."""
+def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -> Hidden:
+    """Parameters of a run that is asked for. Raises Invalid where HIDDEN was sent back in the place of a secret.
+
+    entered: where values were entered as secrets; they are hidden even if Airflow no longer declares them secret.
+    """
     for path in marks(conf):
         raise Invalid(
             {
@@ -72,7 +78,7 @@ def hide(dag: Dag, conf: Mapping[str, Any]) -> Hidden:
                 "Enter its value, or leave it out to use the DAG's default."
             }
         )
-    shown = mask_for(dag, conf)
+    shown = mask_for(dag, conf, entered=entered)
     if shown == conf:
         return Hidden(shown, "", "", ())
     secrets = list(hidden_in(conf, shown))

@@ -80,7 +80,12 @@ class RunForm(ActionForm):
         return conf
 
     def given(self) -> dict[str, Any]:
-        return {"note": self.data.get("note", ""), "key": self.data.get("key", "")[:64]}
+        entered = [place.path for name, place in self.places.items() if self.data.get(name, "")]
+        return {
+            "note": self.data.get("note", ""),
+            "key": self.data.get("key", "")[:64],
+            "entered_secrets": entered,
+        }
 
 
 def _field_name(place: Place) -> str:

@@ -80,6 +80,22 @@ def test_secrets_that_were_entered_reach_airflow_and_no_page(client_as, airflow,
         assert "hunter" not in shown and "4711" not in shown
 
 
+def test_what_was_entered_as_a_secret_stays_one_when_the_dag_no_longer_declares_it(client_as, airflow, secret_params):
+    """The DAG changed between the page and the answer to it."""
+    client = client_as("colleague")
+    params = airflow.state.dags["sales_report"].params
+    params |= {name: {**params[name], "schema": {}} for name in ("pin", "code")}
+    runs.look_at_dag(dag())
+    entered = {"secret:text:/pin": "hunter7", "secret:json:/code": "4711"}
+    client.post(f"{SALES}/runs", {"conf": '{"region": "EU"}', "note": "hunter7", "key": "one", **entered})
+    run = Run.objects.get()
+    assert (run.conf, run.note) == ({"region": "EU", "pin": "***", "code": "***"}, "***")
+    work_off()
+    assert airflow.state.runs[0].conf == {"region": "EU", "pin": "hunter7", "code": 4711}
+    shown = client.get(f"/runs/{run.ref}").content.decode() + client_as("auditor").get("/audit").content.decode()
+    assert "hunter" not in shown and "4711" not in shown
+
+
 @pytest.mark.parametrize(
     ("name", "entered", "said"),
     [
