@@ -13,6 +13,7 @@ from portal.catalogue import airflows, queries, staffing
 from portal.catalogue.document import AccountSpec, Document, SecretSpec, Spec, StageSpec
 from portal.catalogue.loader import Loaded
 from portal.catalogue.models import CatalogueVersion
+from portal.secrecy import mask
 
 Action = Literal["add", "change", "remove"]
 Words = dict[str, str]
@@ -142,6 +143,8 @@ def _fields(spec: Spec) -> Iterator[tuple[str, Field]]:
 def _said(field: str, value: Any) -> str:
     if field == "stages":
         return _stages(value)
+    if field == "locked":
+        value = mask(value)  # the words go to the terminal and into the trail
     if isinstance(value, SecretSpec):
         return " ".join(part for place in value.as_json().items() for part in place)
     if isinstance(value, timedelta):

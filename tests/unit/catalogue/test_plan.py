@@ -4,6 +4,7 @@ import json
 import pytest
 
 from accounts.models import User
+from portal.audit.models import AuditEvent
 from portal.catalogue import loader, queries
 from portal.catalogue.airflows import identity
 from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
@@ -53,6 +54,17 @@ def test_everything_is_new_at_first(staff):
 def test_one_difference_is_one_line(staff, apply, old, new, line):
     apply()
     assert planned(with_change(old, new)).lines == [line]
+
+
+def test_a_fixed_secret_is_hidden_and_its_change_is_not(staff, apply):
+    before = '{ env = "prod", db = { password = "hunter1" } }'
+    lines = planned(with_change('{ env = "prod" }', before)).lines
+    assert 'locked {"db": {"password": "***"}, "env": "prod"}' in "\n".join(lines)
+    apply(with_change('{ env = "prod" }', before))
+    found = planned(with_change('{ env = "prod" }', before.replace("hunter1", "hunter2")))
+    assert [change.name for change in found.changes] == ["prod/sales_report"]
+    told = json.dumps([lines, found.as_json(), list(AuditEvent.objects.values_list("payload", flat=True))])
+    assert "hunter" not in told
 
 
 def test_no_difference(staff, apply):
