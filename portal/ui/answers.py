@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 
 from portal import faults
 from portal.errors import GatehouseError, Invalid, Missing
@@ -29,6 +29,11 @@ def _back(request: HttpRequest) -> str:
     here = request.build_absolute_uri()
     ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
     return came_from if ours and came_from != here else ""
+
+
+def _again(request: HttpRequest) -> str:
+    """The address that was asked for, for a link. A path of two slashes would lead to another host."""
+    return escape_leading_slashes(request.get_full_path())
 
 
 def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -56,7 +61,7 @@ def unreadable(request: HttpRequest) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Something nobody expected. Rendered without the frame, which may be what is broken."""
-    context = {"reference": getattr(request, "reference", ""), "path": request.path}
+    context = {"reference": getattr(request, "reference", ""), "again": _again(request)}
     if wants_part(request):
         html = render_to_string("errors/broken.html#notice", context)
         return _into_page(HttpResponse(html, status=500))
@@ -65,7 +70,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """The database failed (portal.faults). Rendered without the frame, which asks the database."""
-    context = {"detail": faults.words(error), "path": request.path}
+    context = {"detail": faults.words(error), "again": _again(request)}
     # asked of the headers: it may have failed before the middleware that reads them
     if request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers:
         html = render_to_string("errors/unavailable.html#notice", context)

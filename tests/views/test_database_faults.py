@@ -48,6 +48,18 @@ def test_a_page(client_as, catalogue, said, words):
     assert said not in Page(response).text
 
 
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [("/audit", "/audit?q=a&verb=request.*"), ("//evil.example/audit", "/%2Fevil.example/audit?q=a&verb=request.*")],
+)
+def test_try_again_leads_to_the_same_address_of_this_server(client_as, catalogue, path, link):
+    client = client_as("auditor", raise_request_exception=False)
+    with failing(LOCKED):
+        response = client.get("/audit?q=a&verb=request.*", PATH_INFO=path)
+    assert response.status_code == 503
+    assert link in Page(response).links
+
+
 def test_a_part_of_a_page(client_as, catalogue):
     client = client_as("employee", raise_request_exception=False)
     with failing(LOCKED):

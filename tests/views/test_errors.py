@@ -64,7 +64,7 @@ def test_what_nobody_expected_has_a_reference_that_is_in_the_log(client_as, capl
     client = client_as("employee")
     client.raise_request_exception = False
     with caplog.at_level(logging.ERROR):
-        response = client.get("/breaks")
+        response = client.get("/breaks?page=2")
     assert response.status_code == 500
     page = Page(response)
     reference = page.text.partition("the reference ")[2].partition(" ")[0]
@@ -72,6 +72,7 @@ def test_what_nobody_expected_has_a_reference_that_is_in_the_log(client_as, capl
     assert f"reference {reference}" in caplog.text
     assert "a very secret detail" not in page.text
     assert "If you sent a form, look first whether it had its effect." in page.text
+    assert "/breaks?page=2" in page.links
 
 
 @pytest.mark.urls(__name__)
