@@ -13,7 +13,19 @@ from django.db import DatabaseError, connection
 from portal import private
 
 AUDIT_TABLES = ("audit_auditevent", "audit_audithead")
-
+# What of the trail has an owner, who can switch its guards off, replace or drop them: tables, the functions that their
+# triggers call, and the schemas of both.
+OWNED = """
+WITH kept AS (SELECT oid, relname, relowner, relnamespace FROM pg_class
+              WHERE oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)),
+     guards AS (SELECT p.* FROM pg_proc p WHERE p.oid IN (
+                SELECT tgfoid FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM kept) AND NOT tgisinternal))
+SELECT 1, relname, pg_has_role(current_user, relowner, 'MEMBER') FROM kept
+UNION SELECT 2, proname || '()', pg_has_role(current_user, proowner, 'MEMBER') FROM guards
+UNION SELECT 3, 'the schema ' || nspname, pg_has_role(current_user, nspowner, 'MEMBER') FROM pg_namespace
+    WHERE oid IN (SELECT relnamespace FROM kept UNION SELECT pronamespace FROM guards)
+ORDER BY 1, 2
+"""
 
 PROXY = checks.Info(
     "The proxy in front should buffer requests and bound the connections of each address.",
@@ -76,12 +88,8 @@ def _audit_role() -> Iterator[checks.CheckMessage]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user")
             superuser, bypass, creates = cursor.fetchone()
-            cursor.execute(
-                "SELECT c.relname, pg_has_role(current_user, c.relowner, 'MEMBER') FROM pg_class c "
-                "WHERE c.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
-                [list(AUDIT_TABLES)],
-            )
-            owned = sorted(name for name, owns in cursor.fetchall() if owns)
+            cursor.execute(OWNED, [list(AUDIT_TABLES)])
+            owned = [name for _, name, owns in cursor.fetchall() if owns]
             cursor.execute(
                 "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
                 "WHERE c.relname = ANY(%s::text[]) AND NOT t.tgisinternal AND t.tgenabled NOT IN ('O', 'A')",
@@ -92,11 +100,11 @@ def _audit_role() -> Iterator[checks.CheckMessage]:
         return
     may = [words for holds, words in ((superuser, "a superuser"), (bypass, "one that bypasses row security")) if holds]
     may += ["one that may create roles"] if creates and not superuser else []
-    may += [f"the owner of {' and '.join(owned)}"] if owned and not superuser else []
+    may += [f"the owner of {', '.join(owned)}"] if owned and not superuser else []
     if may:
         yield checks.Warning(
             f"The portal's role in PostgreSQL is {', and '.join(may)}: it can switch off the audit trail's guards.",
-            hint="Let another role own these tables; docs/audit.md has the statements.",
+            hint="Let another role own them; docs/audit.md has the statements.",
             id="gatehouse.W005",
         )
     if disabled:

@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 
-from tests.serving.test_serve import manage
+from tests.services import new_database
+from tests.serving.test_serve import REPOSITORY, manage
 
-APART = """
-CREATE ROLE portal LOGIN PASSWORD 'portal';
-CREATE ROLE keeper;
-CREATE TABLE audit_auditevent (seq bigint);
-CREATE TABLE audit_audithead (seq bigint);
-ALTER TABLE audit_auditevent OWNER TO {owner};
-ALTER TABLE audit_audithead OWNER TO keeper;
-GRANT ALL ON audit_auditevent, audit_audithead TO portal;
-CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
-CREATE TRIGGER audit_event_kept BEFORE DELETE ON audit_auditevent EXECUTE FUNCTION refuse();
-"""
+OWNED = (
+    "is the owner of audit_auditevent, audit_audithead, audit_event_follows(), audit_head_forward(), audit_kept(), "
+    "the schema public:"
+)
+
+
+def statements() -> str:
+    """Those of the documentation, for a role called `portal`."""
+    text = (REPOSITORY / "docs" / "audit.md").read_text()
+    found = re.search(r"```sql\n(CREATE ROLE.*?)```", text, re.DOTALL)
+    assert found
+    return re.sub(r"\bgatehouse\b", "portal", found[1])
 
 
 def test_a_role_that_can_switch_off_the_guards(tmp_path: Path, postgres_url: str) -> None:
-    def said(url: str) -> str:
-        done = manage(tmp_path, "check", "--deploy", GATEHOUSE_DATABASE_URL=url)
-        return done.stdout + done.stderr
+    url = new_database(postgres_url, "apart")
+    parts = urlsplit(url)
+    as_portal = urlunsplit(parts._replace(netloc=f"portal@{parts.hostname}:{parts.port}"))
 
-    assert "is a superuser" in said(postgres_url)
-    parts = urlsplit(postgres_url)
-    as_portal = urlunsplit(parts._replace(netloc=f"portal:portal@{parts.hostname}:{parts.port}"))
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute(APART.format(owner="portal"))
-        assert "is the owner of audit_auditevent:" in said(as_portal)
-        admin.execute("ALTER TABLE audit_auditevent OWNER TO keeper")
-        assert "gatehouse.W005" not in said(as_portal)
-        admin.execute("GRANT keeper TO portal")
-        assert "is the owner of audit_auditevent and audit_audithead:" in said(as_portal)
-        admin.execute("REVOKE keeper FROM portal")
+    def done(*command: str, by: str = as_portal) -> str:
+        made = manage(tmp_path, *command, GATEHOUSE_DATABASE_URL=by)
+        return made.stdout + made.stderr
+
+    def said(by: str = as_portal) -> str:
+        return done("check", "--deploy", by=by)
+
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE portal LOGIN; ALTER DATABASE apart OWNER TO portal")
+        done("migrate", "--verbosity=0")
+        assert "is a superuser" in said(url)
+        assert OWNED in said()
+        admin.execute(statements())
+        assert "gatehouse.W005" not in said()
+        for events in (0, 1):  # the portal can still read the trail and add to it
+            assert f"{events} of {events} events verified, no change found" in done("audit", "verify")
+        with psycopg.connect(as_portal, autocommit=True) as portal:
+            for forbidden in ("DROP FUNCTION audit_kept() CASCADE", "DROP TABLE audit_auditevent"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    portal.execute(forbidden)
+        for one, owner in (
+            ("FUNCTION audit_kept()", "audit_kept()"),
+            ("SCHEMA public", "the schema public"),
+            ("TABLE audit_audithead", "audit_audithead"),
+        ):
+            admin.execute(f"ALTER {one} OWNER TO portal")
+            assert f"is the owner of {owner}:" in said()
+            admin.execute(f"ALTER {one} OWNER TO gatehouse_keeper")
+        admin.execute("GRANT gatehouse_keeper TO portal")
+        assert OWNED in said()
+        admin.execute("REVOKE gatehouse_keeper FROM portal")
         admin.execute("ALTER TABLE audit_auditevent DISABLE TRIGGER audit_event_kept")
-        assert "Guards of the audit trail are switched off in PostgreSQL: audit_event_kept" in said(as_portal)
+        assert "Guards of the audit trail are switched off in PostgreSQL: audit_event_kept" in said()
