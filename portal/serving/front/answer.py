@@ -6,6 +6,7 @@ What iterates over an answer must therefore keep nothing open that belongs to a 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Answer:
-    """One answer. `begin` and `more` are called one after the other, in any thread."""
+    """One answer. `begin` and `more` are called one after the other, in any thread; `close` at any time."""
 
     code = 500
     headers: list[tuple[bytes, bytes]] = []
@@ -27,38 +28,65 @@ class Answer:
         self._environ = environ
         self._parts: Iterator[bytes] = iter(())
         self._close: Callable[[], None] = lambda: None
+        self._turn = threading.Lock()
+        self._left = False
+        self.is_open = False
+        """Whether the application may have more of it, or something that it must close."""
 
     def begin(self) -> tuple[bytes, bool]:
         """Call the application; the first piece, and whether more may follow. `code` and `headers` are there then."""
+        return self._made(self._begin)
+
+    def more(self) -> tuple[bytes, bool]:
+        """The next piece, and whether more may follow."""
+        try:
+            return self._made(self._gathered)
+        finally:
+            close_old_connections()
+
+    def close(self) -> None:
+        """Tell the application that nobody takes the rest: at once, or as soon as the piece that is being made is."""
+        self._left = True
+        if self._turn.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._turn.release()
+
+    def _made(self, make: Callable[[], tuple[bytes, bool]]) -> tuple[bytes, bool]:
+        try:
+            with self._turn:
+                try:
+                    piece, more = make()
+                except BaseException:
+                    self._end()
+                    raise
+                if not more:
+                    self._end()
+                return piece, more
+        finally:
+            if self._left:  # by somebody who found it busy
+                self.close()
+
+    def _end(self) -> None:
+        self.is_open = False
+        close, self._close = self._close, lambda: None
+        close()
+
+    def _begin(self) -> tuple[bytes, bool]:
+        self.is_open = True
         result = self._application(self._environ, self._started)
         self._close = getattr(result, "close", self._close)
         self._parts = iter(result)
         return self._gathered()
 
-    def more(self) -> tuple[bytes, bool]:
-        """The next piece, and whether more may follow."""
-        try:
-            return self._gathered()
-        finally:
-            close_old_connections()
-
-    def close(self) -> None:
-        """Tell the application that nobody takes the rest."""
-        close, self._close = self._close, lambda: None
-        close()
-
     def _gathered(self) -> tuple[bytes, bool]:
         gathered, size = [], 0
-        try:
-            for part in self._parts:
-                gathered.append(part)
-                size += len(part)
-                if size >= PIECE:
-                    return b"".join(gathered), True
-        except BaseException:
-            self.close()
-            raise
-        self.close()
+        for part in self._parts:
+            gathered.append(part)
+            size += len(part)
+            if size >= PIECE:
+                return b"".join(gathered), True
         return b"".join(gathered), False
 
     def _started(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ class Limits:
     longest_unknown: int = 16 * 1024
     """Of the body of the sign-in form, the only one that is read of somebody who is not known yet."""
     room: int = 64 * 1024 * 1024
-    """Of all bodies that are being read."""
+    """Of all bodies that are being read, or whose answer has not begun."""
 
 
 class Front:
@@ -73,8 +72,8 @@ class Front:
             return
         except bodies.TooSlow:
             await _refuse(scope, send, 408, "Too slow", "The body did not arrive in time.", "too_slow")
-        except bodies.TooLarge:
-            words = f"At most {self._limits.longest // 1024} KiB can be sent."
+        except bodies.TooLarge as error:
+            words = f"At most {error.longest // 1024} KiB can be sent."
             await _refuse(scope, send, 413, "Too large", words, "too_large")
         except (bodies.NoRoom, Busy, TimeoutError):
             words = "Too much is asked of Gatehouse at once. Please try again in a moment."
@@ -89,30 +88,42 @@ class Front:
         if caller.claims:
             self._say_once(peer)
         pool = self._health if scope["path"].startswith(HEALTH) else self._work
-        body = b""
-        if bodies.announced(scope["headers"]) != 0 and pool is self._work:
-            body = await self._body(scope, receive, environ_of(scope, caller, b""))
-        answer = Answer(self._application, environ_of(scope, caller, body))
-        async with asyncio.timeout(self._limits.answer):
-            piece, more = await pool.run(answer.begin, wait=self._limits.thread)
+        longest = 0
+        if pool is self._work and bodies.announced(scope["headers"]) != 0:
+            longest = await self._longest_body(scope, environ_of(scope, caller, b""))
+        async with self._bodies.read(receive, longest=longest) as body:
+            answer = Answer(self._application, environ_of(scope, caller, body))
+            piece, more = await self._begun(answer, pool)
         if not more:
             await _send_whole(send, answer.code, answer.headers, piece)
             return
-        await send({"type": "http.response.start", "status": answer.code, "headers": answer.headers})
-        await self._stream(answer, piece, receive, send)
+        try:
+            await send({"type": "http.response.start", "status": answer.code, "headers": answer.headers})
+            await self._stream(answer, piece, receive, send)
+        finally:
+            _leave(answer, pool)
 
-    async def _body(self, scope: dict[str, Any], receive: Receive, environ: dict[str, Any]) -> bytes:
-        """The body of a call whose caller is known, or that signs in; else nothing."""
+    async def _longest_body(self, scope: dict[str, Any], environ: dict[str, Any]) -> int:
+        """How long the body that is announced may be: 0 of somebody who neither is known nor signs in."""
         length = bodies.announced(scope["headers"])
         if scope["path"] == SIGN_IN:
             longest = self._limits.longest_unknown
         elif await self._work.run(lambda: self._known(environ), wait=self._limits.thread):
             longest = self._limits.longest
         else:
-            return b""
+            return 0
         if length is not None and length > longest:
-            raise bodies.TooLarge
-        return await self._bodies.read(receive, longest=longest)
+            raise bodies.TooLarge(longest)
+        return longest
+
+    async def _begun(self, answer: Answer, pool: Pool) -> tuple[bytes, bool]:
+        """The first piece of the answer, and whether more may follow."""
+        try:
+            async with asyncio.timeout(self._limits.answer):
+                return await pool.run(answer.begin, wait=self._limits.thread)
+        except BaseException:  # also who is no longer waited for
+            _leave(answer, pool)
+            raise
 
     async def _stream(self, answer: Answer, piece: bytes, receive: Receive, send: Send) -> None:
         """Send the pieces as they are taken. The next one is made while the caller takes the last one."""
@@ -130,8 +141,7 @@ class Front:
                 await send({"type": "http.response.body", "body": piece, "more_body": False})
         except Exception as error:
             log.warning("an answer was cut: %s", error or "its reader was too slow")
-            with contextlib.suppress(Exception):
-                await self._work.run(answer.close, wait=self._limits.thread)
+            _leave(answer, self._work)
             # a cut file must not look whole: its end is never sent, and its reader leaves by itself
             await gone
         finally:
@@ -151,6 +161,12 @@ class Front:
             peer,
             peer,
         )
+
+
+def _leave(answer: Answer, pool: Pool) -> None:
+    """Close an answer of which nobody takes the rest, without waiting for a thread."""
+    if answer.is_open:
+        pool.later(answer.close)
 
 
 async def _gone(receive: Receive) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -18,42 +19,54 @@ class TooSlow(Exception):
 
 
 class TooLarge(Exception):
-    """The body is larger than may be sent."""
+    """The body is larger than may be sent: `longest` bytes."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
 
 
 class NoRoom(Exception):
-    """So many bodies are being read that there is no memory for another one."""
+    """So many bodies are being held that there is no memory for another one."""
 
 
 class Bodies:
-    """All the bodies that are being read. `room` bounds their sizes together, in bytes."""
+    """All the bodies that are being read or wait for an answer. `room` bounds their sizes together, in bytes."""
 
     def __init__(self, *, deadline: float, room: int) -> None:
         self._deadline = deadline
         self._room = room
 
-    async def read(self, receive: Receive, *, longest: int) -> bytes:
-        """The body. Raises TooLarge, TooSlow, Gone, NoRoom. What was read is counted only while it is being read."""
+    @contextlib.asynccontextmanager
+    async def read(self, receive: Receive, *, longest: int) -> AsyncIterator[bytes]:
+        """The body, counted until the context ends. Empty, and not read, where `longest` is 0.
+
+        Raises TooLarge, TooSlow, Gone, NoRoom.
+        """
         body = bytearray()
         try:
-            async with asyncio.timeout(self._deadline):
-                while True:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        raise Gone
-                    part = message.get("body", b"")
-                    self._room -= len(part)
-                    body += part
-                    if len(body) > longest:
-                        raise TooLarge
-                    if self._room < 0:
-                        raise NoRoom
-                    if not message.get("more_body", False):
-                        return bytes(body)
-        except TimeoutError:
-            raise TooSlow from None
+            try:
+                async with asyncio.timeout(self._deadline):
+                    await self._fill(body, receive, longest)
+            except TimeoutError:
+                raise TooSlow from None
+            yield bytes(body)
         finally:
             self._room += len(body)
+
+    async def _fill(self, body: bytearray, receive: Receive, longest: int) -> None:
+        more = longest > 0
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Gone
+            part = message.get("body", b"")
+            self._room -= len(part)
+            body += part
+            if len(body) > longest:
+                raise TooLarge(longest)
+            if self._room < 0:
+                raise NoRoom
+            more = message.get("more_body", False)
 
 
 def announced(headers: list[tuple[bytes, bytes]]) -> int | None:

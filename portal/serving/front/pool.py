@@ -40,6 +40,10 @@ class Pool:
         done.add_done_callback(lambda _: _tell(loop, self._free.release))
         return await asyncio.wrap_future(done)
 
+    def later(self, work: Callable[[], object]) -> None:
+        """Call `work` as soon as a thread is free; nobody waits for it."""
+        self._executor.submit(work)
+
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 

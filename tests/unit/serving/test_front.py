@@ -168,6 +168,13 @@ def test_a_body_has_a_bound(path: str, most: int, said: bool) -> None:
                 call.scope["headers"] = [(b"content-length", str(length).encode())]
             assert (await call.through(front(limits=limits))).status == status
 
+
+def test_the_bound_is_named_that_was_passed() -> None:
+    async def scenario() -> None:
+        for path, most in (("/x", 512), ("/login", 16)):
+            call = await Call("POST", path, body=[b"x" * (most * 1024 + 1)]).through(front())
+            assert call.body.decode() == f"Too large. At most {most} KiB can be sent.\n"
+
     run(scenario)
 
 
@@ -181,6 +188,33 @@ def test_bodies_have_a_bound_together_and_give_their_room_back() -> None:
         slow.cancel()
         await settle()
         assert (await Call("POST", "/x", body=[b"x" * 30]).through(door)).status == 200
+
+    run(scenario)
+
+
+def test_a_body_counts_until_its_answer_has_begun() -> None:
+    async def scenario() -> None:
+        go, begun = threading.Event(), []
+
+        def busy(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            begun.append(environ)
+            if environ["PATH_INFO"] == "/busy":
+                go.wait(PATIENCE)
+            start_response("200 OK", [])
+            return [b"done"] if environ["PATH_INFO"] == "/busy" else long_answer(5)()
+
+        door = front(busy, threads=3, limits=Limits(room=100))
+        held = [asyncio.create_task(Call("POST", "/busy", body=[b"x" * 40]).through(door)) for _ in range(2)]
+        while len(begun) < 2:
+            await asyncio.sleep(0)
+        assert (await Call("POST", "/x", body=[b"x" * 30]).through(door)).status == 503
+        go.set()
+        assert [(await task).body for task in held] == [b"done", b"done"]
+        slow = [asyncio.create_task(Call("POST", "/x", body=[b"x" * 40], taken=0).through(door)) for _ in range(2)]
+        while (await Call("POST", "/busy", body=[b"x" * 30]).through(door)).status == 503:  # they have not begun yet
+            await settle()
+        for task in slow:
+            task.cancel()
 
     run(scenario)
 
@@ -311,13 +345,63 @@ def test_an_answer_that_breaks_half_way_does_not_look_whole() -> None:
     run(scenario)
 
 
-def test_what_nobody_reads_any_more_is_not_made() -> None:
+class Export:
+    """An answer without end that somebody still refers to, as a web framework does: only `close` ends it."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+        self.go = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while not self.closed.is_set():
+            yield b"x" * 300_000
+
+    def close(self) -> None:
+        self.closed.set()
+
+    async def is_closed(self) -> None:
+        while not self.closed.is_set():
+            await asyncio.sleep(0)
+
+
+def test_what_nobody_reads_any_more_is_closed() -> None:
     async def scenario() -> None:
-        closed: list[str] = []
+        made = Export()
         call = Call("GET", "/export", taken=1)
         call.left.set()
-        await call.through(front(Application(long_answer(10**9, closed))))
-        assert closed and not call.complete
+        await call.through(front(Application(lambda: made)))  # type: ignore[arg-type]
+        await made.is_closed()
+        assert not call.complete
+
+    run(scenario)
+
+
+def test_an_answer_whose_caller_left_before_its_beginning_is_closed() -> None:
+    class Broken(Call):
+        async def send(self, message: Message) -> None:
+            raise ConnectionError
+
+    async def scenario() -> None:
+        made = Export()
+        with pytest.raises(ConnectionError):
+            await Broken("GET", "/export").through(front(Application(lambda: made)))  # type: ignore[arg-type]
+        await made.is_closed()
+
+    run(scenario)
+
+
+def test_an_answer_that_began_too_late_is_closed() -> None:
+    async def scenario() -> None:
+        made = Export()
+
+        def slow() -> Any:
+            made.go.wait(PATIENCE)
+            return made
+
+        call = await Call("GET", "/export").through(front(Application(slow), limits=Limits(answer=0.01)))
+        assert call.status == 503
+        made.go.set()
+        await made.is_closed()
 
     run(scenario)
 
