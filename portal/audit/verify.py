@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
 from itertools import chain
+from threading import Lock
 
 from django.db import DatabaseError
 from django.db.models import Max
@@ -20,8 +21,10 @@ from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import GENESIS, PROJECTIONS, Actor, canonical, chained, recording
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
+from portal.errors import Conflict
 
 BATCH = 1000
+_verifying = Lock()
 SHOWN = 20  # problems told one by one; the rest is counted
 
 
@@ -82,8 +85,20 @@ def verify() -> Result:
 
 
 def verify_and_record(*, by: Actor | None) -> Result:
-    """`verify`, and an event with what it found. Where not even that can be written, that is one more problem."""
-    result = verify()
+    """`verify`, and an event with what it found. Where not even that can be written, that is one more problem.
+
+    Raises Conflict while this process verifies already: a long verification that is asked for again and again would
+    take every thread.
+    """
+    if not _verifying.acquire(blocking=False):
+        raise Conflict("The trail is being verified already. Its result appears on the audit page.")
+    try:
+        return _record(verify(), by)
+    finally:
+        _verifying.release()
+
+
+def _record(result: Result, by: Actor | None) -> Result:
     detail = {"events": result.events, "rows": result.rows, "head": result.head_hash, "up_to": result.head_seq}
     try:
         with recording() as trail:

@@ -17,7 +17,7 @@ from portal.audit.export import export
 from portal.audit.queries import Filters
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify_and_record
-from portal.errors import Invalid
+from portal.errors import Conflict, Invalid
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import audit_view
@@ -61,7 +61,12 @@ def audit_export(request: Request) -> HttpResponseBase:
 @acts_from(lambda request: reverse("audit"))
 def audit_verify(request: Request) -> HttpResponse:
     """Recompute the whole chain; what was found is an event, and shown on the trail's page."""
-    result = verify_and_record(by=still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path))
+    by = still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    try:
+        result = verify_and_record(by=by)
+    except Conflict as error:
+        messages.info(request, error.detail)
+        return redirect("audit")
     if result.ok:
         rows = f"{result.rows} requests, grants and runs are as it tells"
         words = f"The trail is unbroken: {result.events} events verified, up to {result.head_seq}; {rows}."

@@ -119,3 +119,11 @@ def test_the_trail_is_for_auditors_and_admins(as_, name: str) -> None:
     for path in ("/audit", "/audit/export", "/audit/verify"):
         refused(as_(name).get(path), 403, "scope")
     assert as_("admin").get("/audit").status_code == 200
+
+
+def test_one_verification_at_a_time(auditor) -> None:
+    told = []
+    with trail.while_it_is_verified(lambda: told.append(auditor.get("/audit/verify"))):
+        assert auditor.get("/audit/verify").json()["ok"] is True
+    (problem,) = told
+    assert "being verified already" in refused(problem, 409, "conflict")["detail"]

@@ -15,6 +15,7 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags.actions import trigger
+from tests import trail
 from tests.factories import person, request_at_status
 from tests.views.pages import Page
 
@@ -202,6 +203,16 @@ def test_verifying_says_what_was_found_and_the_page_keeps_saying_it(client_as):
     assert response.redirect_chain == [("/audit", 302)]
     assert f"The trail is unbroken: {number} events verified" in Page(response).text
     assert f"by auditor: {number} events, unbroken up to event {number}." in Page(client.get("/audit")).text
+
+
+def test_one_verification_at_a_time(client_as):
+    client, told = client_as("auditor"), []
+    with trail.while_it_is_verified(lambda: told.append(client_as("auditor").post("/audit/verify", follow=True))):
+        assert "The trail is unbroken" in Page(client.post("/audit/verify", follow=True)).text
+    (page,) = map(Page, told)
+    assert "The trail is being verified already. Its result appears on the audit page." in page.text
+    assert AuditEvent.objects.filter(verb="audit.verified").count() == 1
+    assert "The trail is unbroken" in Page(client.post("/audit/verify", follow=True)).text
 
 
 def test_a_changed_trail_is_found_and_told(client_as, monkeypatch):

@@ -115,4 +115,4 @@ def refusal(path: str, status: int, title: str, detail: str, reason: str) -> tup
         (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),
     ]
-    return [*headers, (b"retry-after", b"5")] if status == 503 else headers, body
+    return [*headers, (b"retry-after", b"5")] if reason == "busy" else headers, body

@@ -23,6 +23,10 @@ HEALTH = "/health/"
 SIGN_IN = "/login"
 
 
+class TooLong(Exception):
+    """The answer had not begun in time. Its thread works on."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Seconds and bytes that one call may take."""
@@ -75,7 +79,13 @@ class Front:
         except bodies.TooLarge as error:
             words = f"At most {error.longest // 1024} KiB can be sent."
             await _refuse(scope, send, 413, "Too large", words, "too_large")
-        except (bodies.NoRoom, Busy, TimeoutError):
+        except TooLong:
+            words = (
+                f"Gatehouse did not answer within {self._limits.answer:g} seconds. It may still be at work on what was "
+                "asked: look whether it had its effect before you ask again."
+            )
+            await _refuse(scope, send, 503, "No answer in time", words, "no_answer_in_time")
+        except (bodies.NoRoom, Busy):
             words = "Too much is asked of Gatehouse at once. Please try again in a moment."
             await _refuse(scope, send, 503, "Busy", words, "busy")
 
@@ -117,12 +127,14 @@ class Front:
         return longest
 
     async def _begun(self, answer: Answer, pool: Pool) -> tuple[bytes, bool]:
-        """The first piece of the answer, and whether more may follow."""
+        """The first piece of the answer, and whether more may follow. Raises TooLong, Busy."""
         try:
             async with asyncio.timeout(self._limits.answer):
                 return await pool.run(answer.begin, wait=self._limits.thread)
-        except BaseException:  # also who is no longer waited for
+        except BaseException as error:  # its caller may have left, too
             _leave(answer, pool)
+            if isinstance(error, TimeoutError):
+                raise TooLong from None
             raise
 
     async def _stream(self, answer: Answer, piece: bytes, receive: Receive, send: Send) -> None:

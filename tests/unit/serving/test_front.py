@@ -266,9 +266,12 @@ def test_who_gives_up_waiting_does_not_free_a_thread_that_works() -> None:
             start_response("200 OK", [])
             return [b"done"]
 
-        door = front(busy, threads=1, limits=Limits(answer=0.01, thread=0.01))
-        assert (await Call("GET", "/").through(door)).status == 503  # it takes too long
-        assert (await Call("GET", "/").through(door)).status == 503  # and still has the only thread
+        door = front(busy, threads=1, limits=Limits(answer=0.1, thread=0.01))
+        slow = await Call("GET", "/api/v1/audit/verify").through(door)
+        assert (slow.status, json.loads(slow.body)["reason"]) == (503, "no_answer_in_time")
+        assert "retry-after" not in slow.sent, "asking again starts the same work anew"
+        full = await Call("GET", "/api/v1/me").through(door)  # the first one still has the only thread
+        assert (full.status, json.loads(full.body)["reason"], full.sent["retry-after"]) == (503, "busy", "5")
         go.set()
 
     run(scenario)
@@ -390,16 +393,20 @@ def test_an_answer_whose_caller_left_before_its_beginning_is_closed() -> None:
     run(scenario)
 
 
-def test_an_answer_that_began_too_late_is_closed() -> None:
+def test_an_answer_that_begins_when_nobody_waits_any_more_is_closed() -> None:
     async def scenario() -> None:
-        made = Export()
+        made, application = Export(), Application()
 
         def slow() -> Any:
             made.go.wait(PATIENCE)
             return made
 
-        call = await Call("GET", "/export").through(front(Application(slow), limits=Limits(answer=0.01)))
-        assert call.status == 503
+        application.parts = slow
+        task = asyncio.create_task(Call("GET", "/export").through(front(application)))
+        while not application.read:
+            await asyncio.sleep(0)
+        task.cancel()
+        await settle()
         made.go.set()
         await made.is_closed()
 
