@@ -142,7 +142,7 @@ def test_expired_by_itself(airflow, enter):
         assert grants.expire_due() == 1
         work_off()
         employee.reload()
-        expect(employee.get_by_role("main")).to_contain_text("You hold nothing at the moment")
+        expect(employee.get_by_role("main")).to_contain_text("You have no access at the moment")
         employee.get_by_role("link", name="Past").click()
         expect(employee.get_by_role("row", name=re.compile("Work with DAGs"))).to_contain_text("its time was over")
     assert "User" not in airflow.roles_of("employee")

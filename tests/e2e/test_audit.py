@@ -17,7 +17,7 @@ def test_read_narrowed_exported_and_verified(airflow, enter, tmp_path):
     grant = grant_at_status("ended", by="employee", reason="=HYPERLINK(1)")
     auditor = enter("auditor")
     auditor.get_by_role("navigation", name="Main", exact=True).get_by_role("link", name="Audit trail").click()
-    trail = auditor.get_by_role("region", name=re.compile("Everything"))
+    trail = auditor.get_by_role("region", name=re.compile("All events"))
     expect(trail).to_contain_text("lead")
 
     search = auditor.get_by_role("textbox", name="Words in the trail")

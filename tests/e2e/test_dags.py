@@ -54,7 +54,7 @@ def test_paused_with_a_reason_and_unpaused(airflow, enter):
         main.locator("summary").filter(has_text=f"{verb} warehouse_backup").click()
         main.get_by_role("textbox", name="Reason").fill("the disk is full")
         main.get_by_role("button", name=f"{verb} it").click()
-        expect(main.get_by_text(re.compile(r"OP-\d+: Gatehouse now"))).to_be_visible()
+        expect(main.get_by_text(re.compile(r"OP-\d+: The DAG is being"))).to_be_visible()
         work_off()
         # the page sees it by itself
         state = "Paused in Airflow" if paused else "Active in Airflow"

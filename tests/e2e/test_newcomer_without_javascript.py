@@ -82,7 +82,7 @@ def test_the_whole_way(airflow, visit):
     page.locator("summary").filter(has_text="Pause sales_report").click()
     page.get_by_role("textbox", name="Reason").fill("stock-taking")
     page.get_by_role("button", name="Pause it").click()
-    expect(page.get_by_role("main")).to_contain_text("Gatehouse now pauses it")
+    expect(page.get_by_role("main")).to_contain_text("The DAG is being paused in Airflow")
     work_off()
     assert airflow.state.dags["sales_report"].paused
     sign_out(page, "colleague")

@@ -115,7 +115,7 @@ def test_a_busy_port_is_replaced_and_said(listening: int) -> None:
     said: list[str] = []
     port, claim = start.choose_port(listening, whose="the portal", say=said.append)
     assert port != listening
-    assert said == [f"port {listening} is busy; the portal takes {port}"]
+    assert said == [f"port {listening} is in use; the portal uses {port}"]
     os.close(claim)
 
 
