@@ -1,11 +1,16 @@
-"""What the file refers to must be in the file, once: policies, deployments, groups, entitlements."""
+"""What the file refers to must be in the file, once: policies, deployments, groups, entitlements.
+
+Two groups are one where their names are compared (portal.text.fold), and must not look like each other either.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
+from accounts.lookalikes import looks
 from portal.catalogue.document import Document
+from portal.text import fold
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
@@ -13,9 +18,23 @@ Problem = tuple[Path, str]
 
 def problems(document: Document) -> Iterator[Problem]:
     """Every (place, reason) that keeps the document from being put in force."""
+    yield from _groups(document)
     yield from _entitlements(document)
     yield from _dags(document)
     yield from _policies(document)
+
+
+def _groups(document: Document) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name in document.groups:
+        first = next((seen[alike] for alike in (fold(name), looks(name)) if alike in seen), None)
+        if first is not None:
+            written = name.encode("unicode_escape").decode()
+            yield (
+                ("groups", name),
+                f"“{name[:80]}” ({written[:80]}) is, or looks like, “{first[:80]}” above; keep one, or rename one.",
+            )
+        seen |= {alike: name for alike in (fold(name), looks(name)) if alike not in seen}
 
 
 def _entitlements(document: Document) -> Iterator[Problem]:

@@ -17,6 +17,15 @@ def mistakes(text):
     return refusal.value.mistakes
 
 
+@pytest.mark.parametrize("other", ["DATA", "ｄａｔａ", "d\u0430ta"])
+def test_groups_that_look_alike_are_refused_with_both_names(other):
+    text = with_change("data = {}", f'data = {{}}\n"{other}" = {{}}')
+    [mistake] = mistakes(text)
+    written = other.encode("unicode_escape").decode()
+    assert mistake.line == line_of(text, f'"{other}" = ')
+    assert mistake.reason == f"“{other}” ({written}) is, or looks like, “data” above; keep one, or rename one."
+
+
 def test_a_file_in_order():
     document = loader.loads(GOOD.encode(), name="gatehouse.toml").document
     assert [spec.key for spec in document.entitlements] == ["prod/role/Op", "prod/dag/sales_report/view"]
