@@ -32,6 +32,7 @@ TRUSTED_PROXIES = env.proxies("GATEHOUSE_TRUSTED_PROXIES")
 
 # --- applications ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "accounts",  # first: its commands take the place of Django's own of the same name
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -43,7 +44,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "heroicons",
-    "accounts",
     "portal.ui",
     "portal.audit",
     "portal.catalogue",

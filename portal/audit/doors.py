@@ -19,8 +19,11 @@ ONE_THING = re.compile(rf"/({'|'.join(PREFIXES)})/(?:[A-Za-z]+-)?([0-9]{{1,18}})
 ONE_DAG = re.compile(r"/dags/([^/]+/[^/]+)")
 
 
-def note_refused(*, by: Actor, method: str, path: str, error: GatehouseError) -> None:
-    """Record that a call that would have changed something was refused, unless an action has recorded it already."""
+def note_refused(*, by: Actor | None, method: str, path: str, error: GatehouseError) -> None:
+    """Record that a call that would have changed something was refused, unless an action has recorded it already.
+
+    by: None where nobody has signed in.
+    """
     if error.recorded or method in SAFE or error.status not in REFUSALS:
         return
     with recording() as trail:

@@ -5,10 +5,16 @@ import sys
 from django.http import HttpRequest, HttpResponse
 
 from portal import faults
+from portal.audit.doors import note_refused
+from portal.errors import Refused
 from portal.ui import answers
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Recorded as other refused calls are: of a stranger by their network."""
+    by = request.user if request.user.is_authenticated else None
+    error = Refused("The form's token does not belong to this session.", reason="csrf")
+    note_refused(by=by, method=request.method or "", path=request.path, error=error)
     return answers.stale_form(request)
 
 

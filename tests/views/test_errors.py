@@ -8,6 +8,9 @@ from django.urls import path
 
 from accounts.guard import public
 from portal import urls
+from portal.audit import refusals
+from portal.audit.models import AuditEvent, RepeatedRefusal
+from portal.audit.verbs import Verb
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -93,6 +96,24 @@ def test_a_stale_form_says_that_nothing_was_sent(client_as):
     assert "This form is no longer valid" in Page(response).text
     response = client.post("/profile", {"theme": "dark"}, headers=HTMX)
     assert response["HX-Retarget"] == "#messages"
+
+
+@pytest.mark.parametrize(("who", "actor"), [("employee", "employee"), ("", "gatehouse")])
+def test_a_form_without_its_token_is_recorded_and_its_repeats_are_counted(client_as, who, actor):
+    client = client_as(who, enforce_csrf_checks=True)
+    for _ in range(3):
+        client.post("/profile", {"theme": "dark"}, REMOTE_ADDR="192.0.2.7")
+    event = AuditEvent.objects.get(verb=Verb.CALL_REFUSED)
+    assert (event.actor, event.source, event.target, event.outcome) == (actor, "192.0.2.7", "/profile", "refused")
+    assert (event.detail["call"], event.detail["reason"]) == ("POST /profile", "csrf")
+    assert RepeatedRefusal.objects.get(entry__verb=Verb.CALL_REFUSED).repeats == 2
+
+
+def test_forms_without_a_token_make_few_events_however_many_addresses_they_are_sent_to(client_as):
+    client = client_as("", enforce_csrf_checks=True)
+    for number in range(refusals.STRANGERS + 10):
+        client.post(f"/requests/{number}/withdraw")
+    assert AuditEvent.objects.filter(verb=Verb.CALL_REFUSED).count() == refusals.STRANGERS + 1
 
 
 def test_somebody_who_was_signed_out_is_led_to_sign_in_by_htmx_too(client_as):

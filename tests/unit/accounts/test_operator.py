@@ -139,3 +139,19 @@ def test_whoever_lost_the_role_after_they_were_named_does_nothing(catalogue, ver
         getattr(audit.Command(stdout=io.StringIO()), f"do_{verb}")(by=by, options=options)
     assert refused.value.reason == "not_permitted"
     assert (last().verb, last().actor, last().target) == (Verb.COMMAND_REFUSED, "auditor", f"audit {verb}")
+
+
+# --- Django's own commands -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("command", "way_out"),
+    [
+        (("changepassword", "employee"), "manage.py person reset employee"),
+        (("createsuperuser", "--username", "boss", "--email", "b@example.com", "--noinput"), "person add boss"),
+    ],
+)
+def test_commands_of_django_that_write_people_are_refused_with_ours(cast, command, way_out):
+    before = list(User.objects.order_by("pk").values())
+    with pytest.raises(CommandError, match=way_out) as refused:
+        run(*command)
+    assert refused.value.returncode == 1
+    assert list(User.objects.order_by("pk").values()) == before
