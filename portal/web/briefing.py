@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from accounts import people
 from accounts.models import User
 from portal import durations
-from portal.access import queries, tickets
+from portal.access import conflicts, queries, tickets
 from portal.access.actions import approved_duration
 from portal.access.models import AccessRequest, Decision, Grant, Stage
 from portal.access.permissions import check_can_decide, why_not
@@ -52,6 +52,7 @@ class Briefing:
     people: list[tuple[User, str]]
     ticket_url: str
     why_not: str
+    conflict: str  # with what the person holds, in words
 
     @property
     def sentence(self) -> str:
@@ -86,6 +87,7 @@ def brief(request: AccessRequest, *, reader: User) -> Briefing:
         people=_people(request),
         ticket_url=tickets.address(request.ticket, policy),
         why_not=_why_not(request, reader),
+        conflict=_conflict(request),
     )
 
 
@@ -123,6 +125,13 @@ def _why_not(request: AccessRequest, reader: User) -> str:
         was = "" if request.status == AccessRequest.Status.LAPSED else "was "
         return f"{request.ref} {was}{request.get_status_display()} {durations.ago(request.closed_at)}."
     return why_not(check_can_decide, reader, request)
+
+
+def _conflict(request: AccessRequest) -> str:
+    """What would refuse an approval now, whoever made it."""
+    if request.closed_at is not None:
+        return ""
+    return why_not(conflicts.check_not_held, request.beneficiary, request.entitlement)
 
 
 def following(request: AccessRequest, *, by: User) -> AccessRequest | None:

@@ -55,9 +55,13 @@ class DenyForm(DecisionForm):
 
 
 class ApproveForm(DecisionForm):
-    """For how long: typed (`duration`), else one of the chips (`less`), else the time that was asked for."""
+    """For how long: typed (`duration`), else one of the chips (`less`).
+
+    The button for the full time sends neither field; the form for less sends `duration`, empty or not.
+    """
 
     name = "approve_form"
+    has_chips = False
 
     less = forms.CharField(label="For how long?", required=False, max_length=40, widget=forms.RadioSelect)
     duration = forms.CharField(
@@ -72,16 +76,22 @@ class ApproveForm(DecisionForm):
         """Shorter times to choose from, the longest of them chosen; the full time has a button of its own."""
         shorter = [span for span in COMMON if span < longest][-CHIPS:]
         self.fields["less"].widget.choices = [(durations.iso(span), durations.words(span)) for span in shorter]
-        if shorter:
-            self.initial["less"] = durations.iso(shorter[-1])
         example = f"For example 30 minutes or 1 hour 30 minutes; at most {durations.words(longest)}."
-        self.fields["duration"].help_text = f"{example} It replaces the choice above."
+        if shorter:
+            self.has_chips = True
+            self.initial["less"] = durations.iso(shorter[-1])
+            example = f"{example} It replaces the choice above."
+        else:
+            self.fields["duration"].label = "For how long?"
+        self.fields["duration"].help_text = example
 
     def clean(self) -> dict[str, Any]:
         """Read what was typed or chosen; whether it is short enough is the action's to say."""
         cleaned: dict[str, Any] = super().clean() or {}
         text = cleaned.get("duration", "") or cleaned.get("less", "")
         cleaned["duration"] = None
+        if not text and "duration" in self.data and not self.errors:
+            self.add_error("duration", "Enter a duration, for example 30 minutes, or use the button for the full time.")
         if text:
             try:
                 cleaned["duration"] = durations.parse(text)

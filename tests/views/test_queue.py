@@ -234,6 +234,23 @@ def test_holding_it_already_is_pointed_out(client_as):
 
 
 # --- deciding --------------------------------------------------------------------------------------------------------
+def test_a_conflict_with_what_is_held_is_said_before_it_is_approved(client_as, tmp_path, airflow):
+    grant_at_status("active", entitlement="demo/role/Viewer")
+    made, other = asked(), asked(by="colleague")
+    against = CATALOGUE.read_text().replace(
+        "[policies.at-once]", '[policies.at-once]\nconflicts_with = ["demo/role/User"]'
+    )
+    offer(tmp_path, url=airflow.url, source=against)  # the rule came after both were asked for
+    client = client_as("lead")
+    said = "employee has demo/role/Viewer, which must not be combined with demo/role/User."
+    text = Page(client.get(f"/queue/{made.ref}")).text
+    assert f"{said} The request cannot be approved while that is held." in text
+    assert "must not be combined" not in Page(client.get(f"/queue/{other.ref}")).text
+    assert said in Page(client.post(f"/requests/{made.ref}/approve")).text
+    client.post(f"/requests/{made.ref}/deny", {"comment": "you can look around already"})
+    assert "must not be combined" not in Page(client.get(f"/queue/{made.ref}")).text
+
+
 def test_approving_goes_on_to_the_next(client_as):
     first, second = asked(timedelta(hours=2)), asked(timedelta(hours=1), by="colleague")
     client = client_as("lead")
@@ -283,6 +300,25 @@ def test_less_is_chosen_or_typed_as_the_portal_writes_it(client_as, sent):
     made = asked()
     client_as("lead").post(f"/requests/{made.ref}/approve", sent)
     assert Grant.objects.get(request=made).duration == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("sent", [{"duration": ""}, {"duration": "  ", "less": ""}])
+def test_less_without_a_time_is_not_the_full_time(client_as, sent):
+    made = asked()
+    response = client_as("lead").post(f"/requests/{made.ref}/approve", {**sent, "comment": "fine by me"})
+    assert response.status_code == 422
+    assert "Enter a duration, for example 30 minutes" in Page(response).text
+    assert not Decision.objects.exists()
+
+
+def test_where_no_chip_is_shorter_there_is_no_empty_choice(client_as):
+    made = asked(duration=timedelta(minutes=20))
+    client = client_as("lead")
+    page = Page(client.get(f"/queue/{made.ref}"))
+    assert "For how long? For example 30 minutes or 1 hour 30 minutes; at most 20 minutes." in page.text
+    assert "the choice above" not in page.text and not page.all("fieldset")
+    client.post(f"/requests/{made.ref}/approve", {"duration": "10 minutes"})
+    assert Grant.objects.get(request=made).duration == timedelta(minutes=10)
 
 
 def test_the_chips_offer_less_than_was_asked_for(client_as):
