@@ -148,6 +148,7 @@ def _page(request: Request, option: DagOption, *, live: Live | None = None, **fo
         **_row(request.user, option, runs[0] if runs else None),
         "live": live,
         "again": again,
+        "not_taken_over": run_again.not_taken_over(again) if again else [],
         "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in locked.items()],
         "runs": runs,
         "switching": switching,

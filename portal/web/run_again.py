@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from portal import refs
@@ -10,7 +9,7 @@ from portal.catalogue.models import Dag
 from portal.dags import queries
 from portal.dags.models import Run
 from portal.errors import Missing
-from portal.secrecy import HIDDEN
+from portal.secrecy import marks
 from portal.ui.request import Request
 
 
@@ -24,5 +23,14 @@ def asked_for(request: Request, dag: Dag) -> Run | None:
 
 
 def conf(run: Run) -> dict[str, Any]:
-    """Its parameters, without those of which a part is hidden: they are to be given anew."""
-    return {name: value for name, value in run.conf.items() if HIDDEN not in json.dumps(value, ensure_ascii=False)}
+    """Its parameters, without those that hold secrets."""
+    return {name: value for name, value in run.conf.items() if not _holds_secrets(value)}
+
+
+def not_taken_over(run: Run) -> list[str]:
+    """The parameters that hold secrets, which are to be entered anew; those that are fixed need not be."""
+    return sorted(name for name, value in run.conf.items() if _holds_secrets(value) and name not in run.dag.locked)
+
+
+def _holds_secrets(value: Any) -> bool:
+    return any(True for _ in marks(value))

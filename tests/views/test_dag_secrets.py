@@ -96,6 +96,19 @@ def test_what_was_entered_as_a_secret_stays_one_when_the_dag_no_longer_declares_
     assert "hunter" not in shown and "4711" not in shown
 
 
+def test_running_again_names_the_parameters_that_are_not_taken_over(client_as, secret_params):
+    Dag.objects.update(locked={"api_token": "hunter9"})
+    client = client_as("colleague")
+    start(client, '{"region": "EU***", "conn": {"host": "db2", "password": "hunter8"}, "pin": "hunter7"}')
+    page = Page(client.get(SALES, {"again": Run.objects.get().ref}))
+    said = "Not taken over, because they hold secrets: conn, pin . Enter them again, or the DAG’s defaults are used."
+    assert said in page.text
+    assert '"region": "EU***"' in page.text and "db2" not in page.text
+    other = start(client, '{"region": "KR"}', key="two")["Location"].removeprefix("/runs/")
+    text = Page(client.get(SALES, {"again": other})).text
+    assert f"Filled in from {other}" in text and "Not taken over" not in text
+
+
 @pytest.mark.parametrize(
     ("name", "entered", "said"),
     [
