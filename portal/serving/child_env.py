@@ -13,11 +13,13 @@ from portal.catalogue.mistakes import FileRefused
 from portal.catalogue.models import Deployment
 
 EVERYBODY = re.compile(
-    r"GATEHOUSE_\w+|DJANGO_SETTINGS_MODULE|DEMO_STARTED|PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TERM"
-    r"|VIRTUAL_ENV|PYTHON\w*|LD_\w+|PG\w+|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|(?:HTTPS?|ALL|NO)_PROXY",
+    r"GATEHOUSE_\w+|DJANGO_SETTINGS_MODULE|DEMO_STARTED|PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|TE?MP"
+    r"|LANG|LANGUAGE|LC_\w+|LOCPATH|TZ|TZDIR|VIRTUAL_ENV|PYTHON\w*|LD_\w+|PG\w+|KRB5\w+|OPENSSL_\w+|SSL_CERT_\w+"
+    r"|(?:REQUESTS|CURL)_CA_BUNDLE|(?:HTTPS?|ALL|NO)_PROXY",
     re.IGNORECASE,
 )
-LIVE_READS = re.compile(r"AWS_\w+|GOOGLE_\w+|BOTO\w+|NO_GCE_CHECK|GCE_\w+")
+"""What the system, Python, TLS, proxies and libpq (with Kerberos) go by."""
+LIVE_READS = re.compile(r"AWS_\w+|GOOGLE_\w+|CLOUDSDK_\w+|BOTO\w+|NO_GCE_CHECK|GCE_\w+")
 """What boto3 and google-auth go by, where the account for runs signs in with them."""
 
 

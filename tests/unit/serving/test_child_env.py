@@ -11,16 +11,23 @@ GIVEN = {
     "LC_ALL": "C.UTF-8",
     "https_proxy": "http://proxy:3128",
     "PGPASSWORD": "x",
+    "KRB5CCNAME": "FILE:/run/krb5cc",
+    "OPENSSL_CONF": "/etc/ssl/fips.cnf",
+    "SSL_CERT_FILE": "/etc/ssl/ca.pem",
     "GATEHOUSE_SECRET_KEY": "x",
     "AIRFLOW_DEMO_ACCESS": "hunter2",
     "AIRFLOW_DEMO_RUNS": "hunter3",
     "AWS_SECRET_ACCESS_KEY": "hunter4",
+    "CLOUDSDK_CONFIG": "/run/gcloud",
     "SOMETHING_ELSE": "hunter5",
 }
-SHARED = {"PATH", "LC_ALL", "https_proxy", "PGPASSWORD", "GATEHOUSE_SECRET_KEY"}
+SHARED = {
+    "PATH", "LC_ALL", "https_proxy", "PGPASSWORD", "KRB5CCNAME", "OPENSSL_CONF", "SSL_CERT_FILE", "GATEHOUSE_SECRET_KEY",
+}  # fmt: skip
+LIVE = {"AIRFLOW_DEMO_RUNS", "AWS_SECRET_ACCESS_KEY", "CLOUDSDK_CONFIG"}
 
 
-@pytest.mark.parametrize(("child", "more"), [("web", {"AIRFLOW_DEMO_RUNS", "AWS_SECRET_ACCESS_KEY"}), ("beat", set())])
+@pytest.mark.parametrize(("child", "more"), [("web", LIVE), ("beat", set())])
 def test_web_and_beat_have_no_secret_of_the_account_for_access(child, more):
     names = child_env.names_for(child, GIVEN, runner=["AIRFLOW_DEMO_RUNS", "NOT_SET"])
     assert set(names) == SHARED | more
