@@ -16,7 +16,7 @@ def demo_dags() -> list[FakeDag]:
                 "dry_run": {"value": True, "schema": {"type": "boolean"}, "description": "Do everything but publish."},
                 "date": {"value": "2026-11-21", "schema": {"type": "string", "format": "date"}},
             },
-            description="Sales figures of one region, collected, checked and published.",
+            description="Sales figures of one region, collected and published.",
             tasks=("collect", "publish"),
             tags=("report", "sales"),
             owner="sales",

@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2
 
 with DAG(
     dag_id="flaky_import",
-    description="Imports the partners' orders; the first try is usually refused.",
+    description="Imports the partners' orders. The first try fails, the second succeeds.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,

@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2
 
 with DAG(
     dag_id="sales_report",
-    description="Sales figures of one region, collected, checked and published.",
+    description="Sales figures of one region, collected and published.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
