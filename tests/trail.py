@@ -58,6 +58,41 @@ def while_it_is_verified(act: Callable[[], object]) -> Iterator[None]:
     assert not due, "nothing was verified"
 
 
+def forge(seq: int, **columns: object) -> None:
+    """Change an event behind the portal's back."""
+    from portal.audit.models import AuditEvent
+
+    with triggers_off():
+        AuditEvent.objects.filter(seq=seq).update(**columns)
+
+
+STRANGE: dict[str, dict[str, object]] = {
+    "text that is no JSON": {"payload": "{"},
+    "text that is no object": {"payload": "[]"},
+    "text without detail": {"payload": "{}"},
+    "text nested too deeply": {"payload": "[" * 100_000},
+    "detail that is a list": {"payload": '{"detail":[1]}'},
+    "detail without what the verb needs": {"payload": '{"detail":{}}'},
+    "detail of other types": {
+        "payload": '{"detail":{"before":7,"after":[],"conf":"{","duration":["x"],"ends_at":"2026-99-99T00:00"}}'
+    },
+    "detail nested deeply": {"payload": '{"detail":{"reason":' + "[" * 900 + "]" * 900 + "}}"},
+    "a number too long": {"payload": '{"detail":{"rows":' + "9" * 5000 + "}}"},
+    "a verb that needs more": {"verb": "airflow_roles.changed", "payload": '{"detail":{"before":"x","after":{}}}'},
+    "a verification that tells nothing": {"verb": "audit.verify_failed", "payload": '{"detail":{"problems":5}}'},
+    "a reference beyond 64 bits": {
+        "request": "REQ-" + "9" * 20,
+        "grant": "GR-" + "9" * 20,
+        "target": "RUN-" + "9" * 20,
+    },
+    "a reference that is no number": {"request": "REQ-x", "grant": "GR-٣", "target": "RUN-"},
+    "the first day there is": {"at": "0001-01-01T00:00:00Z"},
+    "the last day there is": {"at": "9999-12-31T23:59:59Z"},
+    "an outcome that is none": {"outcome": "maybe", "verb": "no.such_verb"},
+}
+"""Events as somebody with rights on the database could write them: by name, the columns of one."""
+
+
 def seed() -> None:
     """The head of an empty trail, as the migrations leave it."""
     from portal.audit.models import AuditHead

@@ -7,16 +7,19 @@ event made so, and events of rows that are not there. Rows are read in batches, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model, Q, QuerySet
 
-from portal.audit.models import AuditEvent
+from portal.audit.models import UNREADABLE, AuditEvent
 from portal.audit.verbs import Verb
 
 BATCH = 500
+NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+HIGHEST = 2**63 - 1  # of a key in the database
 TRIES = 3  # a row may change while it is looked at
 Columns = Mapping[str, Any]
 
@@ -103,11 +106,15 @@ def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
     """The events among these that speak of a row that is not there."""
     for ledger in LEDGERS:
         named: dict[str, int] = {}
+        numbers: dict[int, str] = {}
         for event in events:
             reference = getattr(event, ledger.column)
-            if event.verb in ledger.makes and reference.startswith(f"{ledger.prefix}-"):
-                named.setdefault(reference, event.seq)
-        numbers = {int(name.partition("-")[2]): name for name in named if name.partition("-")[2].isdecimal()}
+            if event.verb in ledger.makes and reference.startswith(f"{ledger.prefix}-") and reference not in named:
+                named[reference] = event.seq
+                if NUMBER.fullmatch(number := reference.partition("-")[2]) and int(number) <= HIGHEST:
+                    numbers[int(number)] = reference
+                else:
+                    yield event.seq, f"Event {event.seq} refers to {_short(reference)}, a reference that cannot exist."
         there = set(ledger.rows().filter(pk__in=numbers).values_list("pk", flat=True)) if numbers else set()
         for number in sorted(numbers.keys() - there):
             yield (
@@ -153,16 +160,22 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
     state: dict[str, Any] = {}
     made_by: dict[str, int] = {}
     begun = False
+    name = ledger.named_by[ledger.column](row)
     for event in events:
-        made = ledger.makes[Verb(event.verb)](Told(event, event.detail, state))
+        try:
+            made = ledger.makes[Verb(event.verb)](Told(event, event.detail, state))
+        except UNREADABLE:
+            return event.seq, f"Event {event.seq} about {name} cannot be read: Gatehouse did not write it."
         begun = begun or bool(made and event.verb in ledger.begins)
         state |= made
         made_by |= dict.fromkeys(made, event.seq)
-    name = ledger.named_by[ledger.column](row)
     if not begun:
         return None, f"No event created {name}: it was inserted directly into the database, or its events are missing."
     for column, show in ledger.shown.items():
-        wanted, shown = state.get(column, UNSAID), show(row)
+        try:
+            wanted, shown = state.get(column, UNSAID), show(row)
+        except UNREADABLE:
+            return None, f"{name} was changed: its {column} cannot be read."
         if isinstance(wanted, Unsaid) or wanted == shown or (isinstance(wanted, AnyOf) and shown in wanted.values):
             continue
         told = " or ".join(map(_short, wanted.values)) if isinstance(wanted, AnyOf) else _short(wanted)
@@ -174,5 +187,12 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
 def _short(value: Any) -> str:
     if isinstance(value, tuple | list):
         return "; ".join(map(_short, value)) or "empty"
-    text = "empty" if value in ("", None) else str(value)
+    text = "empty" if value in ("", None) else _text(value)
     return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except UNREADABLE:  # nested too deeply, or a number too long
+        return "something that cannot be shown"

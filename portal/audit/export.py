@@ -19,9 +19,9 @@ from typing import Any
 from django.db.models import Max, QuerySet
 
 from portal import clock
-from portal.audit.models import AuditEvent
+from portal.audit.models import AuditEvent, detail_of
 from portal.audit.queries import Filters, events
-from portal.audit.record import Actor, recording
+from portal.audit.record import Actor, recording, stamp
 from portal.audit.sentences import in_words
 from portal.audit.verbs import Verb
 from portal.errors import Invalid
@@ -77,11 +77,10 @@ def csv_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
     writer.writerow(HEADER)
     for batch in _batches(rows, *COLUMNS, "payload", "prev", "hash"):
         for *values, payload, prev, digest in batch:
-            document = json.loads(payload)
-            said = document["detail"]
+            said = detail_of(payload)
             sentence = in_words(SimpleNamespace(**dict(zip(COLUMNS, values, strict=True))), said)
             detail = json.dumps(said, ensure_ascii=False) if said else ""
-            values[1] = document["at"]
+            values[1] = stamp(values[1])
             writer.writerow([*(_cell(value, values[0]) for value in (*values, sentence, detail)), prev, digest])
         yield buffer.getvalue()
         buffer.seek(0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db import models
+from django.db import DataError, models
+
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError, DataError)
+"""What reading a row or an event may raise that Gatehouse did not write."""
 
 
 class AuditEvent(models.Model):
@@ -54,9 +57,17 @@ class AuditEvent(models.Model):
 
     @property
     def detail(self) -> dict[str, Any]:
-        """What the event says beyond its columns."""
-        found: dict[str, Any] = json.loads(self.payload).get("detail", {})
-        return found
+        """What the event says beyond its columns; empty where its text cannot be read, which verifying reports."""
+        return detail_of(self.payload)
+
+
+def detail_of(payload: str) -> dict[str, Any]:
+    """The detail in the text of an event; empty where there is none that can be read."""
+    try:
+        found = json.loads(payload)["detail"]
+    except UNREADABLE:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class AuditHead(models.Model):

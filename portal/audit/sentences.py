@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from portal import durations
-from portal.audit.models import AuditEvent
+from portal.audit.models import UNREADABLE, AuditEvent
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
 
@@ -163,9 +163,16 @@ def in_words(event: Columns, said: Mapping[str, Any]) -> str:
     try:
         template = SENTENCES[Verb(event.verb)]
     except ValueError:  # written by a later version
-        return f"{event.actor}: {event.verb} {event.target}"
-    words = " ".join(template.format_map(_Words(event, said)).split())
+        return _bare(event)
+    try:
+        words = " ".join(template.format_map(_Words(event, said)).split())
+    except UNREADABLE:  # not written by Gatehouse
+        return _bare(event)
     return f"{words} ({said['repeats']} more times within a minute)" if "repeats" in said else words
+
+
+def _bare(event: Columns) -> str:
+    return f"{event.actor}: {event.verb} {event.target}"
 
 
 class _Words(dict[str, str]):

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
-from itertools import chain
 from threading import Lock
 
 from django.db import DatabaseError
@@ -17,7 +16,7 @@ from django.db.models import Max
 from django.utils.dateparse import parse_datetime
 
 from portal.audit import compare, guards
-from portal.audit.models import AuditEvent, AuditHead
+from portal.audit.models import UNREADABLE, AuditEvent, AuditHead
 from portal.audit.record import GENESIS, PROJECTIONS, Actor, canonical, chained, recording
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
@@ -64,21 +63,9 @@ def verify() -> Result:
         upto = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
     else:
         upto, result.head_seq, result.head_hash = head.seq, head.seq, head.hash
-    last_seq, last_hash = 0, GENESIS
-    for batch in _batches(upto):
-        for event in batch:
-            _check_place(result, event, last_seq, last_hash)
-            _check_itself(result, event)
-            last_seq, last_hash = event.seq, event.hash
-            result.events += 1
-        for seq, words in compare.without_row(batch):
-            result.wrong(seq, words)
-    if head is not None:
-        _check_head(result, head, last_seq, last_hash)
-    for found in chain.from_iterable(map(compare.differing, compare.LEDGERS)):
-        result.rows += 1
-        if found:
-            result.wrong(*found)
+    _check_trail(result, head, upto)
+    for ledger in compare.LEDGERS:
+        _compare(result, ledger)
     if result.found > SHOWN:
         result.problems.append(f"And {result.found - SHOWN} more.")
     return result
@@ -108,10 +95,39 @@ def _record(result: Result, by: Actor | None) -> Result:
                 detail |= {"first_bad": result.first_bad, "problems": result.problems}
                 outcome = AuditEvent.Outcome.FAILED
                 trail.add(Verb.AUDIT_VERIFY_FAILED, by=by, target="audit", outcome=outcome, detail=detail)
-    except (DatabaseError, AuditHead.DoesNotExist) as error:
+    except (DatabaseError, AuditHead.DoesNotExist, ValueError) as error:  # ValueError: the head names no hash
         result.found += 1
         result.problems.append(f"This result could not be recorded in the trail: {error}")
     return result
+
+
+def _check_trail(result: Result, head: AuditHead | None, upto: int) -> None:
+    last_seq, last_hash = 0, GENESIS
+    try:
+        for batch in _batches(upto):
+            for event in batch:
+                _check_place(result, event, last_seq, last_hash)
+                _check_itself(result, event)
+                last_seq, last_hash = event.seq, event.hash
+                result.events += 1
+            for seq, words in compare.without_row(batch):
+                result.wrong(seq, words)
+    except UNREADABLE:
+        result.wrong(last_seq + 1, f"An event after event {last_seq} cannot be read; those after it are not checked.")
+        return
+    if head is not None:
+        _check_head(result, head, last_seq, last_hash)
+
+
+def _compare(result: Result, ledger: compare.Ledger) -> None:
+    what = ledger.model._meta.verbose_name_plural
+    try:
+        for found in compare.differing(ledger):
+            result.rows += 1
+            if found:
+                result.wrong(*found)
+    except UNREADABLE:
+        result.wrong(None, f"One of the {what}, or an event about one, cannot be read; not all {what} are compared.")
 
 
 def _batches(upto: int) -> Iterator[list[AuditEvent]]:
@@ -145,16 +161,18 @@ def _check_itself(result: Result, event: AuditEvent) -> None:
         document = json.loads(event.payload)
         if not isinstance(document, dict) or canonical(document) != event.payload:
             raise ValueError("not canonical")
-        at = parse_datetime(document["at"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+        at, texts = parse_datetime(document["at"]), search_text(document)
+    except UNREADABLE:
         result.wrong(event.seq, f"The text of event {event.seq} is not canonical JSON.")
         return
+    if not isinstance(document.get("detail"), dict):
+        result.wrong(event.seq, f"The text of event {event.seq} has no detail, which every event has.")
     said = {name: document.get(name) for name in (*PROJECTIONS, "seq")}
     shown = {name: getattr(event, name) for name in said}
     differing = [name for name in said if said[name] != shown[name]]
-    if at != event.at.astimezone(UTC):
+    if event.at is None or at != event.at.astimezone(UTC):  # None: SQLite keeps any text, also what is no moment
         differing.append("at")
-    if event.search_text != search_text(document):
+    if event.search_text != texts:
         differing.append("search_text")
     if differing:
         columns = f"The column {differing[0]}" if len(differing) == 1 else f"The columns {', '.join(differing)}"

@@ -11,7 +11,7 @@ from django.utils.dateformat import format as formatted
 from django.utils.dateparse import parse_datetime
 
 from portal import durations
-from portal.audit.models import AuditEvent
+from portal.audit.models import UNREADABLE, AuditEvent
 from portal.audit.record import SYSTEM
 
 NAMES = {
@@ -39,7 +39,11 @@ BY_A_MARK = {"break_glass", "marked"}  # which stands beside the sentence
 
 def facts(event: AuditEvent) -> list[tuple[str, str]]:
     """Who, from where, and every piece of the detail, in the order in which it was recorded."""
-    return [(name, value) for name, value in (*_about(event), *_told(event.detail)) if value]
+    try:
+        told = list(_told(event.detail))
+    except UNREADABLE:
+        told = [("Details", "They cannot be shown: Gatehouse did not write them. Verify the trail.")]
+    return [(name, value) for name, value in (*_about(event), *told) if value]
 
 
 def _about(event: AuditEvent) -> Iterator[tuple[str, str]]:

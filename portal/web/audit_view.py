@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal import refs
+from portal import bounds, refs
 from portal.access.models import AccessRequest
 from portal.audit import queries
-from portal.audit.models import AuditEvent
+from portal.audit.models import UNREADABLE, AuditEvent
 from portal.audit.queries import Filters
 from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
@@ -38,7 +38,16 @@ class Row:
 
     @property
     def pretty(self) -> str:
-        return json.dumps(json.loads(self.event.payload), indent=2, ensure_ascii=False)
+        """The whole text of the event, laid out; as it is stored where it is no JSON."""
+        try:
+            return json.dumps(json.loads(self.event.payload), indent=2, ensure_ascii=False)
+        except UNREADABLE:
+            return self.event.payload
+
+    @property
+    def at(self) -> datetime:
+        """When it happened, as every time zone can show it."""
+        return bounds.moment(self.event.at)
 
 
 @dataclass(frozen=True)
@@ -71,9 +80,9 @@ def page(filters: Filters, params: QueryDict) -> TrailPage:
 
 def _by_day(events: list[AuditEvent]) -> list[tuple[date, list[Row]]]:
     """In the reader's own time zone."""
-    days = groupby(events, key=lambda event: timezone.localtime(event.at).date())
     marked = _of_break_glass(events)
-    return [(day, [Row(event, sentence(event), event.request in marked) for event in group]) for day, group in days]
+    rows = [Row(event, sentence(event), event.request in marked) for event in events]
+    return [(day, list(group)) for day, group in groupby(rows, key=lambda row: timezone.localtime(row.at).date())]
 
 
 def _of_break_glass(events: list[AuditEvent]) -> set[str]:
@@ -114,6 +123,19 @@ class Check:
     @property
     def ok(self) -> bool:
         return self.event.verb == Verb.AUDIT_VERIFIED
+
+    @property
+    def at(self) -> datetime:
+        return bounds.moment(self.event.at)
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        return {name: self.detail.get(name, "") for name in ("events", "up_to", "rows")}
+
+    @property
+    def problems(self) -> list[str]:
+        found = self.detail.get("problems")
+        return [str(words) for words in found] if isinstance(found, list) else []
 
 
 def last_check() -> Check | None:

@@ -27,6 +27,17 @@ def text(response) -> str:
     return b"".join(response.streaming_content).decode()
 
 
+@pytest.mark.parametrize("strange", trail.STRANGE)
+def test_an_event_that_cannot_be_read_is_told_all_the_same(auditor, strange) -> None:
+    event = AuditEvent.objects.get(verb=Verb.REQUEST_DENIED)
+    trail.forge(event.seq, **trail.STRANGE[strange])
+    answer = auditor.get("/audit")
+    assert answer.status_code == 200
+    assert event.hash in [item["hash"] for item in answer.json()["items"]]
+    verified = auditor.get("/audit/verify")
+    assert (verified.status_code, verified.json()["ok"]) == (200, False)
+
+
 def test_list(auditor) -> None:
     told = auditor.get("/audit", verb="request.denied").json()
     (event,) = told["items"]

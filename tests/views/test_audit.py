@@ -52,6 +52,19 @@ def test_events_stand_as_sentences_by_day_in_the_readers_zone(client_as, auditor
     assert page.text.index("Friday 20 November 2026") < page.text.index("23:59:00 lead signed in")
 
 
+@pytest.mark.parametrize("strange", trail.STRANGE)
+def test_an_event_that_cannot_be_read_is_shown_all_the_same(client_as, strange):
+    request_at_status("denied")
+    event = AuditEvent.objects.get(verb="request.denied")
+    trail.forge(event.seq, **trail.STRANGE[strange])
+    client = client_as("auditor")
+    page = Page(client.get("/audit"))
+    assert event.seq in seqs(page)
+    assert client.post("/audit/verify").status_code == 302
+    assert "Something was changed behind Gatehouse" in Page(client.get("/audit")).text
+    assert event.hash in b"".join(client.get("/audit/export", {"format": "csv"}).streaming_content).decode()
+
+
 def test_an_event_opens_to_all_it_holds(client_as):
     made = request_at_status("denied")
     event = AuditEvent.objects.get(verb="request.denied")

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from portal.access import actions, grants
 from portal.access.ledgers import GRANTS
@@ -14,7 +15,7 @@ from portal.audit import compare
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import _append, recording
 from portal.audit.verbs import Verb
-from portal.audit.verify import verify
+from portal.audit.verify import verify, verify_and_record
 from portal.catalogue.models import Dag
 from portal.dags.actions import trigger
 from portal.dags.models import Run
@@ -125,6 +126,63 @@ def test_an_event_forged_with_the_guards_on_is_found(cast, active):
     assert problems() == [
         f"{asked.ref} was changed: its decisions is empty, but event {seq} set lead approve step 1 for PT8H: ."
     ]
+
+
+@pytest.mark.parametrize("verb", [Verb.REQUEST_APPROVED, Verb.RUN_REQUESTED])
+@pytest.mark.parametrize("strange", trail.STRANGE)
+def test_an_event_that_cannot_be_read_is_told_in_words(cast, active, verb, strange):
+    trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
+    assert problems() == []
+    seq = AuditEvent.objects.filter(verb=verb).order_by("seq")[0].seq
+    trail.forge(seq, **trail.STRANGE[strange])
+    found = verify_and_record(by=None)
+    assert any(f"vent {seq} " in words for words in found.problems), found.problems
+    recorded = AuditEvent.objects.order_by("-seq")[0]
+    assert (recorded.verb, recorded.detail["problems"]) == (Verb.AUDIT_VERIFY_FAILED, found.problems)
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ({"entitlement": "demo/role/Op", "stage": 1}, "about {ref} cannot be read: Gatehouse did not write it."),
+        ({"duration": "PT8H", "stage": [[1]], "comment": {}}, "its decisions is empty"),
+    ],
+)
+def test_a_well_chained_event_that_says_too_little_or_nonsense_is_told(cast, active, detail, words):
+    asked = factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
+    with recording() as said:
+        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, request=asked.ref, detail=detail)
+    assert any(words.format(ref=asked.ref) in problem for problem in problems()), problems()
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "007", "x", "٣", "0", ""])
+def test_an_event_about_a_reference_that_cannot_exist_is_told(cast, active, number):
+    with recording() as said:
+        said.add(Verb.REQUEST_WITHDRAWN, by=cast["lead"], target=f"REQ-{number}", request=f"REQ-{number}")
+    seq = AuditHead.objects.get().seq
+    assert problems() == [f"Event {seq} refers to REQ-{number}, a reference that cannot exist."]
+
+
+UNREADABLE_MOMENT = {"sqlite": "2026-99-99 00:00:00", "postgresql": "infinity"}
+
+
+def test_a_row_that_cannot_be_read_is_told(active):
+    assert problems() == []
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE access_grant SET ends_at = %s", [UNREADABLE_MOMENT[connection.vendor]])
+    found = verify_and_record(by=None)
+    assert found.problems == ["One of the grants, or an event about one, cannot be read; not all grants are compared."]
+    assert AuditEvent.objects.order_by("-seq")[0].verb == Verb.AUDIT_VERIFY_FAILED
+
+
+def test_an_event_whose_columns_cannot_be_read_is_told(active):
+    seq = AuditEvent.objects.order_by("seq")[2].seq
+    with trail.triggers_off(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE audit_auditevent SET at = %s WHERE seq = %s", [UNREADABLE_MOMENT[connection.vendor], seq]
+        )
+    found = verify_and_record(by=None)
+    assert "An event after event 0 cannot be read; those after it are not checked." in found.problems
 
 
 def test_trails_of_before_which_do_not_name_the_grant_verify(active):
