@@ -16,6 +16,7 @@ from portal import clock, once
 from portal.access.entry import clean_text
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
+from portal.catalogue import airflows
 from portal.catalogue.models import Dag
 from portal.dags import conf as parameters
 from portal.dags import secrets
@@ -151,7 +152,7 @@ def _switch(kind: Operation.Kind, verb: Verb, by: User, dag: Dag, reason: str, t
         kind,
         deployment=dag.deployment,
         subject=str(dag),
-        lane=f"dag/{dag}",
+        lane=f"dag/{airflows.key(dag.deployment)}/{dag.dag_id}",
         payload={"dag": dag.pk, "reason": reason},
         by=by,
     )

@@ -13,6 +13,7 @@ from portal import integers
 from portal.access.entry import clean_text
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
+from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.dags import live
 from portal.errors import Invalid, Refused
@@ -82,7 +83,7 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
             Operation.Kind.SET_VARIABLE,
             deployment=deployment,
             subject=about,
-            lane=f"variable/{deployment.pk}/{key}",
+            lane=f"variable/{airflows.key(deployment)}/{key}",
             payload={"key": key, "value": value, "reason": reason},
             by=by,
         )

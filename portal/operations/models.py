@@ -46,7 +46,7 @@ class Operation(models.Model):
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="operations")
     subject = models.CharField(max_length=300, help_text="what it is for: GR-7, RUN-5, demo/sales_report")
     lane = models.CharField(
-        max_length=300, help_text="operations of one lane run one at a time: a person's roles, a DAG's pause switch"
+        max_length=500, help_text="operations of one lane run one at a time: a person's roles, a DAG's pause switch"
     )
     payload = models.JSONField(default=dict)
     requested_by = models.CharField(max_length=150, blank=True, default="")

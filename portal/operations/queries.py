@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
@@ -23,8 +23,12 @@ def switches_of(dag: str) -> QuerySet[Operation]:
 
 
 def later(operation: Operation) -> Operation | None:
-    """The last one of its lane that was asked for after it, and did not come to nothing."""
-    asked = Operation.objects.filter(lane=operation.lane, pk__gt=operation.pk).order_by("pk")
+    """The last one for the same thing that was asked for after it, and did not come to nothing.
+
+    The lane finds it when the deployment got another name meanwhile, the subject when it got another address.
+    """
+    same = Q(lane=operation.lane) | Q(subject=operation.subject)
+    asked = Operation.objects.filter(same, pk__gt=operation.pk).order_by("pk")
     return asked.exclude(status__in=COUNTS_NOT).last()
 
 

@@ -17,7 +17,8 @@ from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import AirflowAccount, Dag, Deployment, Entitlement
-from portal.dags.actions import trigger
+from portal.dags import variables
+from portal.dags.actions import pause, trigger, unpause
 from portal.errors import Conflict, Refused
 from portal.operations.models import Operation
 from portal.worker import executor, health, timers
@@ -436,3 +437,59 @@ def test_a_run_asked_for_before_a_deployment_was_renamed_is_started_under_its_ne
     factories.work_off()
     run.refresh_from_db()
     assert run.status == "queued" and [there.dag_run_id for there in member.state.runs] == [run.dag_run_id]
+
+
+@pytest.fixture(params=["name", "address"])
+def moved(request, member, renamed):
+    """Gives the deployment `demo` another name, or another address; returns its new name."""
+
+    def move():
+        if request.param == "name":
+            renamed()
+        Deployment.objects.update(url=member.url, variables=["report_mode"], checked_at=None)
+        factories.look_at_all()
+        return Deployment.objects.get(retired_at=None).name
+
+    if request.param == "address":
+        Deployment.objects.update(url="http://127.0.0.1:1")
+    return move
+
+
+def newer_first(old, ask):
+    """`old` waits for Airflow, which was away; `ask` asks for what is newer, and that is done first. Their statuses."""
+    Operation.objects.filter(pk=old.pk).update(not_before=timezone.now() + HOURS)
+    new = ask()
+    factories.work_off()
+    timers.Timekeeper(timers.DUTIES).do_due()
+    work_on()
+    old.refresh_from_db()
+    new.refresh_from_db()
+    return old.status, new.status
+
+
+def test_a_pause_asked_for_before_a_deployment_moved_does_not_undo_a_newer_unpause(member, cast, moved):
+    dags = Dag.objects.filter(dag_id="sales_report")
+    old = pause(by=cast["colleague"], dag=dags.get(), reason="upkeep")
+
+    def ask():
+        return unpause(by=cast["colleague"], dag=dags.get(deployment__name=moved()))
+
+    assert newer_first(old, ask) == ("cancelled", "succeeded")
+    assert not member.state.dags["sales_report"].paused
+    assert verbs().count(Verb.DAG_SWITCH_LEFT_OUT) == 1
+
+
+def test_a_change_of_a_variable_asked_for_before_a_deployment_moved_does_not_undo_a_newer_one(member, cast, moved):
+    member.state.roles["gatehouse-runs"].permissions |= {
+        (f"can_{do}", "Variables") for do in ("read", "edit", "create")
+    }
+    Deployment.objects.update(variables=["report_mode"])
+    asked = {"by": cast["admin"], "key": "report_mode", "reason": "quarter end"}
+    old = variables.change(deployment=Deployment.objects.get(), value="old", **asked)
+
+    def ask():
+        return variables.change(deployment=Deployment.objects.get(name=moved()), value="new", **asked)
+
+    assert newer_first(old, ask) == ("cancelled", "succeeded")
+    assert member.state.variables["report_mode"].value == "new"
+    assert verbs().count(Verb.VARIABLE_CHANGE_LEFT_OUT) == 1
