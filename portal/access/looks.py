@@ -154,9 +154,10 @@ def _look_at_ended(grant: Grant, seen: Seen, trail: Trail) -> dict[str, Any]:
         return {"back_since": None}
     if others.filter(ended_at__gt=grant.ended_at, look_at__isnull=False).exists():
         return {"back_since": None, "look_at": None}  # the last one to end is the one to look at
-    if others.filter(ended_at__gte=seen.asked_at).exists():
+    since = _worked_on_since(grant, *others.filter(status=G.ENDING))
+    if others.filter(ended_at__gte=seen.asked_at).exists():  # asked last: a removal may be settled between questions
         return {"look_at": clock.now() + SOON}
-    if (since := _worked_on_since(grant, *others.filter(status=G.ENDING))) is not None:
+    if since is not None:
         return {"look_at": _soon(since)}
     now = clock.now()
     if grant.ended_at and now - grant.ended_at <= COMES_BACK:

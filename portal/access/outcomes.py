@@ -87,7 +87,8 @@ def confirm_gone(grant: Grant, *, kept_for: list[Grant], operation: Operation, t
     if grant.end_reason:
         kept = ", ".join(other.ref for other in kept_for)
         GRANT.move(grant, to=G.ENDED, ended_at=now, kept_for=kept, **watched)
-        record(trail, Verb.GRANT_ENDED, None, grant, operation, end_reason=grant.end_reason, kept_for=kept)
+        detail = {"end_reason": grant.end_reason, "kept_for": kept, "given": grant.sent_at is not None}
+        record(trail, Verb.GRANT_ENDED, None, grant, operation, AuditEvent.Outcome.SUCCESS, **detail)
     else:
         GRANT.move(grant, to=G.FAILED, ended_at=now, **watched)
         _record_failure(trail, Verb.GRANT_FAILED, grant, operation)

@@ -158,9 +158,7 @@ def _ended(grant: Grant) -> list[Step]:
             return [
                 Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
             ]
-        kept = f"the role stays in Airflow for {grant.kept_for}" if grant.kept_for else ""
-        title = f"{how}; {kept or 'Airflow confirms that it is gone'}"
-        over = Step(title, "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
+        over = Step(f"{how}; {_role_now(grant)}", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
         return [over, *_came_back(grant)]
     if grant.status == G.ENDING and not grant.end_reason:
         note = _waiting(grant)
@@ -172,6 +170,13 @@ def _ended(grant: Grant) -> list[Step]:
         return _came_back(grant)
     expected = "" if grant.ends_at else f"{durations.words(grant.duration)} after it is verified"
     return [Step("Ends", "future", at=grant.ends_at, expected=expected)]
+
+
+def _role_now(grant: Grant) -> str:
+    """What Airflow shows of the role of a grant that has ended."""
+    if grant.sent_at is None and grant.verified_at is None:
+        return "nothing had been given in Airflow"
+    return f"the role stays in Airflow for {grant.kept_for}" if grant.kept_for else "Airflow confirms that it is gone"
 
 
 def _operation(grant: Grant) -> Operation | None:

@@ -65,7 +65,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.GRANT_HANDED_BACK: "{actor} handed {target} back, {entitlement}",
     Verb.GRANT_LEAVER: "{target} ends because its holder left: {entitlement}{beneficiary}{reason}",
     Verb.GRANT_NOT_ELIGIBLE: "{target} ends, its holder may no longer have it: {entitlement}{beneficiary}{reason}",
-    Verb.GRANT_ENDED: "{target} has ended, {entitlement}{beneficiary}: Airflow on {deployment} {role_now}",
+    Verb.GRANT_ENDED: "{target} has ended, {entitlement}{beneficiary}: {role_now}",
     Verb.GRANT_END_FAILED: "{target} is over but still in Airflow on {deployment}; Gatehouse keeps trying{why}",
     Verb.GRANT_MISSING: "Airflow on {deployment} lacks {entitlement}{beneficiary} ({target}); it is given again",
     Verb.GRANT_GIVEN_AGAIN: "{target} was given again in Airflow on {deployment}: {entitlement}{beneficiary}",
@@ -151,6 +151,7 @@ class Columns(Protocol):
     actor: str
     on_behalf_of: str
     target: str
+    deployment: str
 
 
 def sentence(event: AuditEvent) -> str:
@@ -247,8 +248,11 @@ def _lapsed_because(event: Columns, said: Mapping[str, Any]) -> str:
 
 
 def _role_now(event: Columns, said: Mapping[str, Any]) -> str:
+    where = event.deployment
+    if said.get("given") is False:
+        return f"nothing had been given in Airflow on {where}"
     kept_for = _plain(said.get("kept_for"))
-    return f"keeps the role for {kept_for}" if kept_for else "no longer shows the role"
+    return f"Airflow on {where} {f'keeps the role for {kept_for}' if kept_for else 'no longer shows the role'}"
 
 
 def _first_problem(event: Columns, said: Mapping[str, Any]) -> str:

@@ -103,9 +103,13 @@ def carry_out(operation: Operation) -> None:
 
 
 def _settle(operation: Operation, handler: Handler, done: Done) -> None:
-    with recording() as trail:
-        handler.settle(operation, done, trail)
-        outbox.succeed(operation, before=done.before, after=done.after)
+    try:
+        with recording() as trail:
+            handler.settle(operation, done, trail)
+            outbox.succeed(operation, before=done.before, after=done.after)
+    except BaseException:
+        operation.status = Operation.Status.RUNNING  # as in the database, which took the transaction back
+        raise
 
 
 @contextmanager

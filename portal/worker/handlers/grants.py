@@ -110,7 +110,8 @@ class RevokeRole:
         kept_for = outcomes.leave_to_others(grant) if shown_still else []
         if shown_still and not kept_for:
             raise NotYet(f"Airflow still shows {grant.role}, which no other grant needs.", retry_in=1)
-        record_change(operation, grant, done, trail)
+        if grant.sent_at is not None:
+            record_change(operation, grant, done, trail)
         self.confirm(operation, grant, done, kept_for, trail)
 
     def confirm(self, operation: Operation, grant: Grant, done: Done, kept_for: list[Grant], trail: Trail) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from portal.access import grants, looks
@@ -332,6 +333,26 @@ def test_a_role_that_another_grant_requires_has_not_come_back(member, ended, clo
     look()
     assert fresh(other).status == "active" and "User" in member.roles_of("employee")
     assert Verb.GRANT_CAME_BACK not in verbs()
+
+
+def test_a_role_whose_removal_is_settled_during_the_look_has_not_come_back(member, ended, clock, cast):
+    other = factories.grant_at_status("active")
+    grants.hand_back(grant_id=other.pk, by=cast["employee"])
+    clock(11)
+    seen = looks.Seen(timezone.now(), frozenset({"Public", "User"}))
+    meanwhile = []
+
+    def settle_first(execute, sql, params, many, context):
+        if 'MIN("operations_operation"' in sql and not meanwhile:
+            meanwhile.append(sql)
+            factories.work_off()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(settle_first):
+        looks.look(ended.pk, seen)
+    assert meanwhile and fresh(other).status == "ended"
+    assert Verb.GRANT_CAME_BACK not in verbs()
+    assert not Operation.objects.filter(kind="remove_again").exists()
 
 
 def test_of_several_ended_grants_the_last_one_is_looked_at(member, ended, clock, cast):

@@ -183,3 +183,31 @@ def test_a_database_that_is_away_for_a_moment_uses_up_no_patience(member, monkey
     assert closed == [1]
     assert (the_operation().status, the_operation().failures) == ("queued", 0)
     assert the_operation().waiting_for == "Gatehouse's database did not answer."
+
+
+@pytest.mark.parametrize(
+    ("error", "failures", "said"),
+    [(OperationalError("away"), 0, "database did not answer"), (RuntimeError("unforeseen"), 1, "failed unexpectedly")],
+)
+def test_an_operation_that_could_not_be_settled_is_tried_again_at_once(member, monkeypatch, error, failures, said):
+    grant = factories.grant_at_status("applying")
+    claimed = outbox.claim(the_operation().pk, worker="test")
+    monkeypatch.setattr(connection, "close", lambda: None)  # it is the test's as well
+    failed = []
+
+    def fail_once(execute, sql, params, many, context):
+        if 'INSERT INTO "audit_auditevent"' in sql and Verb.GRANT_ACTIVATED in params and not failed:
+            failed.append(sql)
+            raise error
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail_once):
+        executor.carry_out(claimed)
+    assert failed
+    assert (the_operation().status, the_operation().failures) == ("queued", failures)
+    assert said in the_operation().waiting_for
+    Operation.objects.update(not_before=timezone.now())
+    factories.work_off()
+    grant.refresh_from_db()
+    assert (the_operation().status, grant.status) == ("succeeded", "active")
+    assert verbs().count(Verb.GRANT_ACTIVATED) == 1

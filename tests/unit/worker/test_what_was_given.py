@@ -14,6 +14,7 @@ from portal.access import grants, outcomes, upkeep
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
 from portal.audit.models import AuditEvent
+from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import AirflowAccount, Dag, Deployment, Entitlement
@@ -151,6 +152,19 @@ def test_a_grant_that_ends_before_it_was_sent_takes_away_nothing_held_by_other_m
     carry_out(operations_of(other, "grant_role").get())
     assert fresh(other).status == "active"
     assert member.roles_of("employee") == {"Public", "User", "Viewer"}
+
+
+def test_a_grant_that_ends_before_it_was_sent_says_nothing_of_what_airflow_shows(member, cast):
+    factories.grant_at_status("active")
+    grant = factories.grant_at_status("applying")
+    grants.hand_back(grant_id=grant.pk, by=cast["employee"])
+    said = verbs()
+    work_on()
+    assert fresh(grant).status == "ended" and "User" in member.roles_of("employee")
+    assert timeline(fresh(grant).request)[-1].title == "Handed back; nothing had been given in Airflow"
+    assert verbs()[len(said) :] == [Verb.GRANT_ENDED]
+    event = AuditEvent.objects.get(verb=Verb.GRANT_ENDED)
+    assert sentence(event).endswith(": nothing had been given in Airflow on demo")
 
 
 @pytest.mark.parametrize("lacking", ["an account", "an e-mail address"])
