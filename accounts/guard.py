@@ -69,7 +69,7 @@ def _words(permission: Permission, user: User) -> str:
     holders = [f"{role.value}s" for role, held in MATRIX.items() if permission in held]
     way = "If your work needs it, ask a platform admin."
     if Role.ADMIN in roles.roles_of(user):
-        way = "Who is an approver or an auditor is decided by gatehouse.toml: its policies and groups name them."
+        way = "The policies and groups in gatehouse.toml say who is an approver or an auditor."
     return f"This is for {' and '.join(holders)} only. {way}"
 
 

@@ -53,10 +53,11 @@ def check(by: User, beneficiary: User, entitlement: Entitlement, duration: timed
         rest = (
             f"Ask for at most {durations.words(left)}, or" if left >= timedelta(minutes=1) else "Wait until it ends, or"
         )
+        there_words, most = durations.words(there), durations.words(longest)
         raise Invalid(
             {
-                "duration": f"You have {entitlement.key} without a decision for {durations.words(there)} already; "
-                f"together it is at most {durations.words(longest)}. {rest} hand it back first."
+                "duration": f"Without an approval you can have {entitlement.key} for at most {most} in total, "
+                f"and you already have {there_words}. {rest} hand it back first."
             },
             reason="at_once_limit",
         )

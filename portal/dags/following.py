@@ -171,7 +171,7 @@ def _changed(was: str, state: str) -> str:
     if was == "deleted":
         return f"It had been deleted in Airflow and is there again, {seen}."
     if was == "not started":
-        return f"It was given up, but Airflow had started it all the same, {seen}: the answer to its start was lost."
+        return f"Gatehouse had marked it as not started, but Airflow had started it, {seen}: Airflow's answer was lost."
     how = "it was started again" if state in FOLLOWED else "it was marked there, or run again"
     return f"It had {'succeeded' if was == S.SUCCESS else 'failed'}; that was changed in Airflow, {seen}: {how}."
 

@@ -60,7 +60,7 @@ def audit_export(request: Request) -> HttpResponseBase:
 @requires(Permission.AUDIT)
 @acts_from(lambda request: reverse("audit"))
 def audit_verify(request: Request) -> HttpResponse:
-    """Recompute the whole chain; what was found is an event, and shown on the trail's page."""
+    """Recalculate the whole chain; what was found is an event, and shown on the trail's page."""
     by = still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     try:
         result = verify_and_record(by=by)
@@ -68,11 +68,11 @@ def audit_verify(request: Request) -> HttpResponse:
         messages.info(request, error.detail)
         return redirect("audit")
     if result.ok:
-        rows = f"{result.rows} requests, grants and runs are as it tells"
+        rows = f"{result.rows} requests, grants and runs match the trail"
         words = f"The trail is unbroken: {result.events} events verified, up to {result.head_seq}; {rows}."
         messages.success(request, words)
     else:
-        messages.error(request, f"Something was changed behind Gatehouse’s back. {' '.join(result.problems[:3])}")
+        messages.error(request, f"The database was changed without Gatehouse. {' '.join(result.problems[:3])}")
     return redirect("audit")
 
 

@@ -78,7 +78,7 @@ def _value(name: str, value: Any) -> str:
 def _text(name: str, text: str) -> str:
     if name in MOMENTS:
         moment = parse_datetime(text)
-        return formatted(timezone.localtime(moment), "j F Y, H:i:s") if moment else text
+        return formatted(timezone.localtime(moment), "j F Y, H:i:s T") if moment else text
     if name == "duration":
         try:
             return durations.words(durations.parse(text))

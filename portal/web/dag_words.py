@@ -17,7 +17,7 @@ def starts(option: DagOption) -> str:
     if not option.dag.deployment.can_be_worked_on("runner"):
         return "It waits until Airflow can be reached again, for an hour at most; the next page follows it."
     if state is not None and state.problem:
-        return "Airflow does not start it while that is so."
+        return "Airflow cannot start it until this problem is solved."
     if state is not None and state.paused:
         return "It is queued in Airflow at once, and starts when the DAG is unpaused; the next page follows it."
     return "It starts within seconds; the next page follows it."

@@ -36,7 +36,7 @@ def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
         return _granted(request, grant, reader)
     if request.status == R.PENDING:
         now = next((step.title for step in steps if step.state == "now"), "Waiting for a decision")
-        return f"{now}. If nobody does, it lapses {words.spoken(request.lapses_at)}."
+        return f"{now}. If nobody decides, it lapses {words.spoken(request.lapses_at)}."
     return {
         R.DENIED: "It was denied; the reason is below. Nothing was changed in Airflow.",
         R.WITHDRAWN: "It was withdrawn. Nothing was changed in Airflow.",
@@ -60,7 +60,9 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
     if grant.status == G.ACTIVE and grant.ends_at:
         return f"{holds} it until {words.spoken(grant.ends_at)}. Airflow on {where} shows the role."
     if grant.status == G.ENDING and not grant.end_reason:
-        return f"It could not be given. It is being taken away in Airflow on {where}, in case it was given in part."
+        return (
+            f"It could not be given. Gatehouse is removing whatever it may already have changed in Airflow on {where}."
+        )
     if grant.status == G.ENDING:
         return f"It is being taken away in Airflow on {where}."
     if grant.status == G.FAILED:
@@ -74,7 +76,7 @@ def sent(request: AccessRequest) -> str:
     if request.status == R.PENDING:
         return f"{request.ref} was sent. This page shows its progress. You can close it."
     # how far it has come by now is said by the page, which follows it; this stays as it is
-    how = "Break-glass access needs no decision" if request.break_glass else "Its policy needs no decision"
+    how = "You used emergency access (break-glass)" if request.break_glass else "Its policy needs no decision"
     return f"{request.ref} was sent. {how}. This page shows its progress in Airflow."
 
 

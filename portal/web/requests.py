@@ -108,7 +108,7 @@ def request_detail(request: Request, ref: str) -> HttpResponse:
 def request_withdraw(request: Request, ref: str) -> HttpResponse:
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     actions.withdraw(request_id=asked.pk, by=request.user)
-    messages.success(request, f"You withdrew {asked.ref}. It is closed.")
+    messages.success(request, f"You withdrew {asked.ref}. It no longer waits for a decision.")
     return redirect("request_detail", asked.ref)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -16,7 +17,7 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.dags.actions import trigger
 from tests import trail
-from tests.factories import person, request_at_status
+from tests.factories import grant_at_status, person, request_at_status
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -97,6 +98,15 @@ def test_details_are_readable_before_they_are_json(client_as, cast, airflow):
     assert "By colleague Deployment demo Parameters" in page.text
     assert 'Parameters { "region": "부산" }' in page.text
     assert page.text.index("Parameters") < page.text.index("as JSON, with its hash")
+
+
+def test_moments_are_told_with_their_zone(client_as, auditor, airflow):
+    auditor.timezone = "Asia/Seoul"
+    auditor.save(update_fields=["timezone"])
+    grant = grant_at_status("active")
+    ends = grant.ends_at.astimezone(ZoneInfo("Asia/Seoul"))
+    page = Page(client_as("auditor").get("/audit", {"target": grant.ref, "verb": "grant.verified"}))
+    assert f"Ends {ends.day} {ends:%B %Y, %H:%M:%S} KST" in page.text
 
 
 def test_verbs_are_offered_in_groups_by_their_words(client_as):
@@ -214,7 +224,10 @@ def test_verifying_says_what_was_found_and_the_page_keeps_saying_it(client_as):
     number = AuditEvent.objects.count()
     response = client.post("/audit/verify", follow=True)
     assert response.redirect_chain == [("/audit", 302)]
-    assert f"The trail is unbroken: {number} events verified" in Page(response).text
+    said = (
+        f"The trail is unbroken: {number} events verified, up to {number}; 0 requests, grants and runs match the trail"
+    )
+    assert said in Page(response).text
     assert f"by auditor: {number} events, unbroken up to event {number}." in Page(client.get("/audit")).text
 
 
@@ -234,8 +247,8 @@ def test_a_changed_trail_is_found_and_told(client_as, monkeypatch):
     monkeypatch.setattr("portal.audit.verify.chained", lambda prev, payload: "0" * 64)
     response = client_as("auditor").post("/audit/verify", follow=True)
     page = Page(response)
-    assert "Something was changed behind Gatehouse’s back. Event 1 was changed" in page.text
-    assert "Changes behind Gatehouse’s back were found when auditor verified the trail" in page.text
+    assert "The database was changed without Gatehouse. Event 1 was changed" in page.text
+    assert "The database was changed without Gatehouse. This was found when auditor verified the trail" in page.text
 
 
 def test_verifying_is_not_done_by_following_a_link(client_as):

@@ -49,7 +49,10 @@ def test_a_page_one_may_not_see(client_as):
 
 def test_an_admin_is_not_sent_to_an_admin(client_as):
     page = Page(client_as("admin").get("/queue"))
-    assert "This is for approvers only. Who is an approver or an auditor is decided by gatehouse.toml" in page.text
+    assert (
+        "This is for approvers only. The policies and groups in gatehouse.toml say who is an approver or an auditor."
+        in page.text
+    )
     assert "ask a platform admin" not in page.text
 
 

@@ -28,7 +28,7 @@ def test_the_sentence_and_where_it_stands(client_as):
     made = request_at_status("pending")
     page = Page(client_as("employee").get(f"/requests/{made.ref}"))
     assert "employee asks for “Work with DAGs” on demo for 8 hours" in page.text
-    assert "lead or lead2 decides. If nobody does, it lapses" in page.text
+    assert "lead or lead2 decides. If nobody decides, it lapses" in page.text
     assert "month-end close" in page.text
 
 

@@ -59,7 +59,7 @@ def test_what_is_decided_may_start_later(employee):
 def test_together_it_is_at_most_the_longest_time(employee, colleague, starts_in):
     ask(employee, duration=5 * HOUR)
     ask(employee, duration=2 * HOUR, starts_in=HOUR)
-    with pytest.raises(Invalid, match=r"for 7 hours already; together it is at most 8 hours\. Ask for at most 1 hour,"):
+    with pytest.raises(Invalid, match=r"at most 8 hours in total, and you already have 7 hours\. Ask for at most 1"):
         ask(employee, duration=timedelta(minutes=61), starts_in=starts_in)
     ask(colleague, duration=8 * HOUR)
     ask(employee, duration=HOUR, starts_in=starts_in)

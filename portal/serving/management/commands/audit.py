@@ -48,9 +48,11 @@ class Command(SubcommandsCommand):
                 sys.exit(1)
             return
         if not found.ok:
-            raise Refusal("\n".join(["Something was changed behind Gatehouse's back.", *found.problems]))
+            raise Refusal("\n".join(["The database was changed without Gatehouse.", *found.problems]))
         self.stdout.write(f"{found.events} of {head['seq']} events verified, no change found.")
-        self.stdout.write(f"The guards of the trail stand; {found.rows} requests, grants and runs are as it tells.")
+        self.stdout.write(
+            f"The database still protects the trail; {found.rows} requests, grants and runs match the trail."
+        )
         self.stdout.write(f"Keep this where nobody with rights on the database can write: {head['seq']} {head['hash']}")
 
     def do_export(self, *, by: Operator, options: dict[str, Any]) -> None:
