@@ -62,7 +62,7 @@ def test_an_event_that_cannot_be_read_is_shown_all_the_same(client_as, strange):
     page = Page(client.get("/audit"))
     assert event.seq in seqs(page)
     assert client.post("/audit/verify").status_code == 302
-    assert "Something was changed behind Gatehouse" in Page(client.get("/audit")).text
+    assert "The database was changed without Gatehouse." in Page(client.get("/audit")).text
     assert event.hash in b"".join(client.get("/audit/export", {"format": "csv"}).streaming_content).decode()
 
 
