@@ -201,8 +201,9 @@ def look_at_dags() -> None:
 
 def follow_runs() -> None:
     """Ask for every run that is due."""
-    for run in runs.to_follow():
-        runs.follow_one(run)
+    for through in runs.where_due():
+        for run in runs.due_at(through):
+            runs.follow_one(run)
 
 
 def look_at_due() -> None:

@@ -7,7 +7,7 @@ Airflow's API tells no id of an installation, so that the address is all there i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from portal.catalogue.models import Deployment
@@ -47,6 +47,16 @@ def through(deployment: Deployment) -> Deployment:
     if deployment.retired_at is None:
         return deployment
     return next((other for other in same_as(deployment) if other.retired_at is None), deployment)
+
+
+def each_through(deployments: Iterable[Deployment]) -> list[Deployment]:
+    """The deployments by which to speak to these, each once."""
+    return list({one.pk: one for one in map(through, deployments)}.values())
+
+
+def reached_through(deployment: Deployment) -> list[Deployment]:
+    """The deployments that are spoken to by this one: itself, and those at its address that left the catalogue."""
+    return [one for one in same_as(deployment) if through(one) == deployment]
 
 
 def warnings(described: Mapping[str, str]) -> Iterator[str]:

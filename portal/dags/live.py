@@ -54,6 +54,7 @@ def variable(deployment: Deployment, key: str) -> str | None:
 
 def _ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
     """For a page: within a moment, and not while others wait for the same Airflow already. Raises Unavailable."""
+    deployment = airflows.through(deployment)
     with _making:
         seats = _asking.setdefault(deployment.name, threading.BoundedSemaphore(PAGES_AT_ONCE))
     if not seats.acquire(blocking=False):
@@ -72,6 +73,7 @@ def _ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], An
 
 
 def _patiently(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
+    deployment = airflows.through(deployment)  # whose state counts, and who is named
     if deployment.status == Deployment.Status.DOWN:  # known to be away: do not make the page wait to hear it again
         raise Unavailable(f"Airflow on {deployment.name} is unreachable.")
     if deployment.refuses("runner"):  # each refusal may count towards the locking of the account

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from statistics import median
 from urllib.parse import quote
 
 from django.utils.dateparse import parse_datetime
 
 from portal import clock
+from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.dags import tasks
 from portal.dags.models import Run, RunTasks
@@ -103,10 +105,15 @@ class RunView:
     def switched(self) -> Switched | None:
         return switched(getattr(self.run.dag, "state", None))
 
+    @cached_property
+    def through(self) -> Deployment:
+        """The deployment by which Airflow is asked for it."""
+        return airflows.through(self.run.dag.deployment)
+
     @property
     def problem(self) -> str:
         """Why Airflow cannot be asked now."""
-        deployment = self.run.dag.deployment
+        deployment = self.through
         if deployment.status == Deployment.Status.DOWN:
             return f"Airflow on {deployment.name} is unreachable."
         return f"Airflow on {deployment.name} refuses Gatehouse's account." if deployment.refuses("runner") else ""
@@ -118,12 +125,12 @@ class RunView:
 
     @property
     def away_since(self) -> datetime | None:
-        deployment = self.run.dag.deployment
+        deployment = self.through
         return deployment.status_since if deployment.status == Deployment.Status.DOWN else None
 
     @property
     def airflow_url(self) -> str:
-        deployment, dag = self.run.dag.deployment, quote(self.run.dag.dag_id, safe="")
+        deployment, dag = self.through, quote(self.run.dag.dag_id, safe="")
         run = quote(self.run.dag_run_id, safe="")
         if deployment.api == Deployment.Api.V1:
             return f"{deployment.url}/dags/{dag}/grid?dag_run_id={run}"

@@ -64,7 +64,7 @@ class Poller:
         for name, until in list(self._asked.items()):  # a copy: the threads that ask add to it
             if until < time.monotonic():
                 del self._asked[name]
-        busy = {*runs.to_follow().values_list("dag__deployment", flat=True).order_by()}
+        busy = {one.pk for one in runs.where_due()}
         busy |= {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()}
         looking = looks.where_due()
         busy |= {one.pk for one in looking}
@@ -118,7 +118,7 @@ class Poller:
                 yield question
 
     def _of_runs(self, deployment: Deployment) -> Iterator[Question]:
-        for run in runs.to_follow().filter(dag__deployment=deployment)[:AT_ONCE]:
+        for run in runs.due_at(deployment)[:AT_ONCE]:
             yield f"run/{run.pk}", partial(runs.follow_one, run)
 
     def _of_looks(self, deployment: Deployment) -> Iterator[Question]:

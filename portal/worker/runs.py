@@ -10,7 +10,7 @@ from airflow_bridge import Airflow, BridgeError, RateLimited, TimedOut, Unauthor
 from airflow_bridge.types import Run as AirflowRun
 from airflow_bridge.types import TaskInstance
 from portal import clock
-from portal.catalogue import secrets
+from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.dags import live
@@ -27,13 +27,24 @@ NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # nothing was le
 INSTANCES_A_SECOND = 50  # the tasks of a run with many are asked for less often
 
 
-def to_follow() -> QuerySet[Run]:
-    """The runs that are to be asked for now, those that are due for longest first."""
-    due = Q(next_look__lte=clock.now()) | Q(next_look=None, status__in=FOLLOWED)
-    rows = Run.objects.filter(due, dag__deployment__status=Deployment.Status.UP)
+def where_due() -> list[Deployment]:
+    """The deployments through which to ask for runs now."""
+    given = Deployment.objects.filter(pk__in=_due().values("dag__deployment"))
+    return [through for through in airflows.each_through(given) if through.status == Deployment.Status.UP]
+
+
+def due_at(through: Deployment) -> QuerySet[Run]:
+    """The runs to ask for there now, those that are due for longest first; none while it is not up."""
+    if through.status != Deployment.Status.UP:
+        return Run.objects.none()
+    rows = _due().filter(dag__deployment__in=airflows.reached_through(through))
     return rows.select_related("dag__deployment", "dag__state", "tasks").order_by(
         F("next_look").asc(nulls_first=True), "pk"
     )
+
+
+def _due() -> QuerySet[Run]:
+    return Run.objects.filter(Q(next_look__lte=clock.now()) | Q(next_look=None, status__in=FOLLOWED))
 
 
 def follow_one(run: Run) -> None:

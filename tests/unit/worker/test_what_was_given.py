@@ -17,12 +17,10 @@ from portal.audit.models import AuditEvent
 from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
-from portal.catalogue.models import AirflowAccount, Dag, Deployment, Entitlement
-from portal.dags import variables
-from portal.dags.actions import pause, trigger, unpause
+from portal.catalogue.models import AirflowAccount, Deployment, Entitlement
 from portal.errors import Conflict, Refused
 from portal.operations.models import Operation
-from portal.worker import executor, health, timers
+from portal.worker import executor, health
 from tests import factories
 
 PATCH = "PATCH /auth/fab/v1/users/employee"
@@ -382,128 +380,3 @@ def test_a_scheduled_grant_gives_what_is_offered_when_it_starts(member, cast):
         grants.start_due()
         work_on()
     assert fresh(grant).role == "Op" and "Op" in member.roles_of("employee")
-
-
-@pytest.fixture
-def renamed(member, tmp_path):
-    """The deployment `demo` is called `main` from now on, at the same address."""
-
-    def rename():
-        text = factories.CATALOGUE.read_text().replace("deployments.demo", "deployments.main").replace('"demo', '"main')
-        return factories.offer(tmp_path, url=member.url.upper().replace("HTTP", "http"), source=text)
-
-    return rename
-
-
-def test_one_airflow_under_two_names_keeps_what_either_requires(member, cast, renamed):
-    old = factories.grant_at_status("active")
-    renamed()
-    factories.look_at_all()
-    new = factories.grant_at_status("active", entitlement="main/role/User")
-    assert Operation.objects.values("lane").distinct().count() == 1
-    grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
-    work_on()
-    assert (fresh(old).status, fresh(new).status) == ("ended", "active")
-    assert "User" in member.roles_of("employee")
-    grants.revoke(grant_id=new.pk, by=cast["lead"], reason="over")
-    work_on()
-    assert member.roles_of("employee") == {"Public"}
-
-
-def test_a_renamed_deployment_is_spoken_to_as_it_is_described_now(member, cast, renamed, monkeypatch):
-    old = factories.grant_at_status("active")
-    renamed()
-    Deployment.objects.filter(name="demo").update(accounts={})  # its secrets may be gone
-    factories.look_at_all()
-    grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
-    work_on()
-    assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
-
-
-def test_what_was_queued_before_a_deployment_was_renamed_is_done_under_its_new_name(member, cast, renamed):
-    """The secrets of the old name went with it."""
-    old = factories.grant_at_status("active")
-    grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
-    waiting = factories.grant_at_status("applying", by="colleague")
-    renamed()
-    Deployment.objects.filter(name="demo").update(accounts={}, status="needs_reauthentication")
-    factories.look_at_all()
-    Operation.objects.filter(status="queued").update(not_before=timezone.now() + HOURS, waiting_for="a new password")
-    factories.work_off()
-    assert fresh(old).status == "ending"
-    timers.Timekeeper(timers.DUTIES).do_due()
-    factories.work_off()
-    assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
-    assert fresh(waiting).status in ("ending", "ended"), "its entitlement is no longer offered"
-    assert {operation.deployment.name for operation in operations_of(old, "revoke_role")} == {"main"}
-
-
-def test_a_run_asked_for_before_a_deployment_was_renamed_is_started_under_its_new_name(member, cast, renamed):
-    dag = Dag.objects.get(deployment__name="demo", dag_id="sales_report")
-    run = trigger(by=cast["colleague"], dag=dag, conf={})
-    renamed()
-    Deployment.objects.filter(name="demo").update(accounts={}, status="needs_reauthentication")
-    factories.look_at_all()
-    factories.work_off()
-    run.refresh_from_db()
-    assert run.status == "requested"
-    timers.Timekeeper(timers.DUTIES).do_due()
-    factories.work_off()
-    run.refresh_from_db()
-    assert run.status == "queued" and [there.dag_run_id for there in member.state.runs] == [run.dag_run_id]
-
-
-@pytest.fixture(params=["name", "address"])
-def moved(request, member, renamed):
-    """Gives the deployment `demo` another name, or another address; returns its new name."""
-
-    def move():
-        if request.param == "name":
-            renamed()
-        Deployment.objects.update(url=member.url, variables=["report_mode"], checked_at=None)
-        factories.look_at_all()
-        return Deployment.objects.get(retired_at=None).name
-
-    if request.param == "address":
-        Deployment.objects.update(url="http://127.0.0.1:1")
-    return move
-
-
-def newer_first(old, ask):
-    """`old` waits for Airflow, which was away; `ask` asks for what is newer, and that is done first. Their statuses."""
-    Operation.objects.filter(pk=old.pk).update(not_before=timezone.now() + HOURS)
-    new = ask()
-    factories.work_off()
-    timers.Timekeeper(timers.DUTIES).do_due()
-    work_on()
-    old.refresh_from_db()
-    new.refresh_from_db()
-    return old.status, new.status
-
-
-def test_a_pause_asked_for_before_a_deployment_moved_does_not_undo_a_newer_unpause(member, cast, moved):
-    dags = Dag.objects.filter(dag_id="sales_report")
-    old = pause(by=cast["colleague"], dag=dags.get(), reason="upkeep")
-
-    def ask():
-        return unpause(by=cast["colleague"], dag=dags.get(deployment__name=moved()))
-
-    assert newer_first(old, ask) == ("cancelled", "succeeded")
-    assert not member.state.dags["sales_report"].paused
-    assert verbs().count(Verb.DAG_SWITCH_LEFT_OUT) == 1
-
-
-def test_a_change_of_a_variable_asked_for_before_a_deployment_moved_does_not_undo_a_newer_one(member, cast, moved):
-    member.state.roles["gatehouse-runs"].permissions |= {
-        (f"can_{do}", "Variables") for do in ("read", "edit", "create")
-    }
-    Deployment.objects.update(variables=["report_mode"])
-    asked = {"by": cast["admin"], "key": "report_mode", "reason": "quarter end"}
-    old = variables.change(deployment=Deployment.objects.get(), value="old", **asked)
-
-    def ask():
-        return variables.change(deployment=Deployment.objects.get(name=moved()), value="new", **asked)
-
-    assert newer_first(old, ask) == ("cancelled", "succeeded")
-    assert member.state.variables["report_mode"].value == "new"
-    assert verbs().count(Verb.VARIABLE_CHANGE_LEFT_OUT) == 1
