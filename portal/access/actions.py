@@ -15,6 +15,7 @@ from accounts.acting import acting
 from accounts.models import User
 from portal import clock, durations, once, refs
 from portal.access import at_once, changes, conflicts, entry, grants, searching
+from portal.access.grant_changes import given
 from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
 from portal.access.permissions import check_can_decide, check_can_receive, check_can_withdraw, subject_words
 from portal.access.states import REQUEST, STAGE
@@ -177,6 +178,7 @@ def _name_grant(made: Entry, grant: Grant | None) -> None:
         "beneficiary": grant.beneficiary.username,
         "duration": durations.iso(grant.duration),
         "starts_at": grant.starts_at.isoformat() if grant.starts_at else "",
+        **given(grant),
     }
 
 

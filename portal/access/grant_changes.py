@@ -37,6 +37,11 @@ def locked(grant_id: int) -> Grant:
         raise Missing(f"There is no grant {refs.ref(refs.GRANT, grant_id)}.") from None
 
 
+def given(grant: Grant) -> dict[str, str]:
+    """What the grant gives, as its events say it: later the entitlement may be for another role."""
+    return {"role": grant.role, "dag_id": grant.dag_id, "level": grant.level}
+
+
 def record(
     trail: Trail,
     verb: Verb,

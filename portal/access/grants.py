@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.operator import person_of
 from portal import clock, durations, refs
 from portal.access import due, entry, holding
-from portal.access.grant_changes import locked, put, record
+from portal.access.grant_changes import given, locked, put, record
 from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
 from portal.access.states import GRANT
@@ -73,7 +73,7 @@ def _start(grant_id: int) -> None:
             # from its start, not from now: after an outage of Gatehouse it is given up, not given days late
             GRANT.move(grant, to=G.APPLYING, apply_by=_apply_by(grant.request, since=grant.starts_at), **names)
             put(Operation.Kind.GRANT_ROLE, grant, by=None)
-            record(trail, Verb.GRANT_STARTED, None, grant)
+            record(trail, Verb.GRANT_STARTED, None, grant, **given(grant))
     except Refused as refusal:
         let_go(grant_id=grant_id, refusal=refusal)
 

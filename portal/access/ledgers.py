@@ -11,6 +11,7 @@ from portal.audit.compare import AnyOf, Columns, Ledger, Makes, Told, nothing
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
 
+GIVEN = ("role", "dag_id", "level")
 R, G = AccessRequest.Status, Grant.Status
 
 
@@ -106,7 +107,7 @@ def _made(told: Told) -> Columns:
     """The approval from which the grant came; one that only closes a step names none."""
     if "grant" in told.detail and not told.detail["grant"]:
         return {}
-    said = {name: told.said(name) for name in ("entitlement", "beneficiary", "duration", "starts_at")}
+    said = {name: told.said(name) for name in ("entitlement", "beneficiary", "duration", "starts_at", *GIVEN)}
     empty = dict.fromkeys(
         ("end_reason", "end_comment", "ended_by", "failure", "ends_at", "verified_at", "kept_for"), ""
     )
@@ -115,6 +116,11 @@ def _made(told: Told) -> Columns:
 
 def _scheduled(told: Told) -> Columns:
     return {"status": G.SCHEDULED.value, "starts_at": told.said("starts_at"), "beneficiary": told.said("beneficiary")}
+
+
+def _started(told: Told) -> Columns:
+    """What it gives is read from the entitlement again when it starts."""
+    return {"status": G.APPLYING.value, **{name: told.said(name) for name in GIVEN}}
 
 
 def _active(told: Told) -> Columns:
@@ -152,6 +158,9 @@ GRANTS = Ledger(
         "beneficiary": lambda row: row.beneficiary.username,
         "entitlement": lambda row: row.entitlement.key,
         "deployment": lambda row: row.deployment.name,
+        "role": lambda row: row.role,
+        "dag_id": lambda row: row.dag_id,
+        "level": lambda row: row.level,
         "status": lambda row: row.status,
         "duration": lambda row: durations.iso(row.duration),
         "starts_at": lambda row: _moment(row.starts_at),
@@ -167,7 +176,7 @@ GRANTS = Ledger(
         Verb.REQUEST_APPROVED: _made,
         Verb.REQUEST_GRANTED_AT_ONCE: _made,
         Verb.GRANT_SCHEDULED: _scheduled,
-        Verb.GRANT_STARTED: lambda told: {"status": G.APPLYING.value},
+        Verb.GRANT_STARTED: _started,
         Verb.GRANT_ACTIVATED: _active,
         Verb.GRANT_FAILED: lambda told: {"status": G.FAILED.value, "failure": told.said("why")},
         Verb.GRANT_RETRIED: _tried_again,
@@ -190,9 +199,6 @@ GRANTS = Ledger(
     not_compared={
         "id": "names the row",
         "request": "found by it",
-        "role": "follows from the entitlement as it was",
-        "dag_id": "follows from the entitlement as it was",
-        "level": "follows from the entitlement as it was",
         "created_at": "the time of its event, but for a moment",
         "ended_at": "the time of its event, but for a moment",
         "airflow_user": "found in Airflow",

@@ -21,6 +21,7 @@ NAMES = {
     "conf": "Parameters",
     "conf_sha256": "Digest of the parameters",
     "dag": "DAG",
+    "dag_id": "DAG",
     "dag_run_id": "Run in Airflow",
     "ends_at": "Ends",
     "starts_at": "Starts",

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 
 from portal.access import actions, grants
@@ -16,7 +17,7 @@ from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import _append, recording
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify, verify_and_record
-from portal.catalogue.models import Dag
+from portal.catalogue.models import Dag, Entitlement
 from portal.dags.actions import trigger
 from portal.dags.models import Run
 from tests import factories, trail
@@ -62,6 +63,9 @@ FORGED = {
         lambda grant: Grant.objects.update(ends_at=datetime(2099, 1, 1, tzinfo=UTC)), "ends_at is 2099-01-01T00:00",
     ),
     "a longer grant": (lambda grant: Grant.objects.update(duration=timedelta(days=9)), "its duration is P9D"),
+    "another role": (lambda grant: Grant.objects.update(role="Admin"), "its role is Admin"),
+    "another DAG": (lambda grant: Grant.objects.update(dag_id="payroll"), "its dag_id is payroll"),
+    "another level": (lambda grant: Grant.objects.update(level="operate"), "its level is operate"),
     "a grant of somebody else": (
         lambda grant: Grant.objects.update(beneficiary=factories.person("colleague")), "its beneficiary is colleague",
     ),
@@ -89,6 +93,18 @@ def test_a_row_changed_behind_the_portals_back_is_found(active, what):
     found = problems()
     assert any(words in problem for problem in found), found
     assert "but event" in found[0]
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_what_a_scheduled_grant_gives_is_compared_before_and_after_its_start(airflow, started):
+    grant = factories.grant_at_status("scheduled", entitlement="demo/role/Op")
+    Entitlement.objects.filter(pk=grant.entitlement_id).update(role="Viewer")  # offered anew meanwhile
+    if started:
+        with time_machine.travel(grant.starts_at + timedelta(minutes=1)):
+            assert grants.start_due() == 1
+    assert (Grant.objects.get().role, problems()) == ("Viewer" if started else "Op", [])
+    Grant.objects.update(role="Admin")
+    assert f"its role is Admin, but event {AuditHead.objects.get().seq if started else ''}" in problems()[0]
 
 
 def test_a_grant_that_no_approval_made_is_found(cast, active):
@@ -191,7 +207,7 @@ def test_trails_of_before_which_do_not_name_the_grant_verify(active):
         entries = []
         for event in AuditEvent.objects.order_by("seq"):
             entry = json.loads(event.payload)
-            for name in ("grant", "beneficiary", "verified_at", "starts_at", "lapses_at"):
+            for name in ("grant", "beneficiary", "verified_at", "starts_at", "lapses_at", "role", "dag_id", "level"):
                 if name != "beneficiary" or event.verb == Verb.REQUEST_APPROVED:
                     entry["detail"].pop(name, None)
             if event.verb == Verb.REQUEST_APPROVED:
