@@ -240,8 +240,7 @@ def _check_allowed(by: User | Operator, person: User, scopes: list[str]) -> None
 
 
 def _check_number(person: User) -> None:
-    """The person's row is locked while their tokens are counted, so that two at once are not one too many."""
-    User.objects.select_for_update().get(pk=person.pk)
+    """`acting` has locked the person's row, so that two at once are not one too many."""
     if person.tokens.filter(revoked_at=None, expires_at__gt=clock.now()).count() >= MAX_LIVE:
         raise Refused(
             f"{person.username} has {MAX_LIVE} valid tokens, the maximum. Revoke one that is not needed.",

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command, execute_from_command_line
 from django.db import DatabaseError, connection
 
-from accounts import tokens
+from accounts import people, tokens
 from accounts.enrolment import enrol
 from accounts.models import Token, User
 from accounts.operator import Operator, account
@@ -183,3 +183,13 @@ def test_a_token_that_cannot_be_is_refused_in_words(cast, args, said):
         run("token", "create", *args)
     assert refused.value.returncode == 1
     assert not Token.objects.exists()
+
+
+@pytest.mark.postgres
+def test_groups_that_the_database_sorts_otherwise_are_not_changed_groups(db):
+    enrol(by=BY, username="nina", groups=["Zeta", "alpha"])
+    with connection.cursor() as cursor:
+        cursor.execute('ALTER TABLE auth_group ALTER COLUMN name TYPE varchar(150) COLLATE "en-x-icu"')
+    assert people.groups_of(User.objects.get()) == ["alpha", "Zeta"]
+    assert enrol(by=BY, username="nina", groups=["Zeta", "alpha"]).changed == ()
+    assert verbs().count(Verb.GROUPS_CHANGED) == 1

@@ -38,6 +38,25 @@ def test_a_person_has_so_many_tokens_at_most(employee, lead, monkeypatch):
     make(employee)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_many_made_at_once_none_is_one_too_many(employee, monkeypatch):
+    monkeypatch.setattr(tokens, "MAX_LIVE", 2)
+
+    def create(number: int) -> str:
+        try:
+            tokens.create(by=Operator("root"), owner=employee, name=f"n{number}", scopes=["read"], days=1)
+            return "made"
+        except Refused as refused:
+            return refused.reason
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = sorted(pool.map(create, range(6)))
+    assert answers == ["made"] * 2 + ["too_many_tokens"] * 4
+    assert Token.objects.count() == 2
+
+
 @time_machine.travel(NOW, tick=False)
 def test_a_token_is_its_owner(employee):
     token, plaintext = make(employee, scopes=["request", "read"])
