@@ -17,14 +17,12 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from accounts import passwords, roles
+from accounts import passwords, roles, token_refusals
 from accounts.acting import acting
 from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Permission
 from portal import clock, durations
-from portal.audit.models import AuditEvent
-from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
 from portal.token_text import BEGINNING
@@ -38,14 +36,6 @@ SCOPES: dict[str, Permission] = {
 }
 """Every scope with the permission its owner must have, at creation and at every use."""
 
-WHY_NOT = {
-    "malformed": "it is not a token",
-    "unknown": "there is no token with this key",
-    "forged": "the key exists, but the rest is wrong",
-    "revoked": "it was revoked",
-    "expired": "it has expired",
-    "inactive": "its owner can no longer sign in",
-}
 MAX_DAYS = 365
 MAX_LIVE = 50  # tokens of one person at once
 PATTERN = re.compile(rf"{BEGINNING}[A-Za-z0-9]{{32}}[A-Za-z0-9]{{6}}", re.ASCII)
@@ -147,7 +137,7 @@ def authenticate(plaintext: str) -> Token | None:
     """
     token, why_not = _look_up(plaintext)
     if why_not:
-        _record_refusal(token, why_not)
+        token_refusals.record(token, why_not)
         return None
     assert token is not None
     _note_use(token)
@@ -165,7 +155,7 @@ def has_form(plaintext: str) -> bool:
 
 
 def _look_up(plaintext: str) -> tuple[Token | None, str]:
-    """The token whose key `plaintext` begins with, and the key of WHY_NOT that says why it opens nothing, if any."""
+    """The token whose key `plaintext` begins with, and the word of token_refusals.WHY_NOT for why it opens nothing."""
     key = KEY.match(plaintext)
     if key is None:
         return None, "malformed"
@@ -179,21 +169,6 @@ def _look_up(plaintext: str) -> tuple[Token | None, str]:
     if token.expires_at <= clock.now():
         return token, "expired"
     return token, "" if token.user.is_active else "inactive"
-
-
-def _record_refusal(token: Token | None, why_not: str) -> None:
-    """By the token's key; what names no token of ours is not kept, it may be anybody's secret."""
-    detail = {"reason": why_not, "said": WHY_NOT[why_not]}
-    if token is not None:
-        detail |= {"owner": token.user.username, "name": token.name}
-    with recording() as trail:
-        trail.add(
-            Verb.TOKEN_REFUSED,
-            by=None,
-            target=str(token) if token else "unknown token",
-            outcome=AuditEvent.Outcome.REFUSED,
-            detail=detail,
-        )
 
 
 def _note_use(token: Token) -> None:

@@ -25,6 +25,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 
 import airflow_bridge.http
+from accounts import token_refusals
 from accounts.models import User
 from airflow_bridge.fake import FakeAirflow
 from portal import clock
@@ -59,6 +60,12 @@ socket.socket.connect = _connect_here  # type: ignore[method-assign]
 def _clock_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests travel by the host's clock, also where the database has one of its own (tests/unit/test_clock.py)."""
     monkeypatch.setattr(clock, "has_own_clock", lambda: False)
+
+
+@pytest.fixture(autouse=True)
+def _refused_tokens_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a web process counts in memory begins anew."""
+    monkeypatch.setattr(token_refusals, "_kept", {})
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -173,6 +173,12 @@ def _refused(verb: Verb, by: Actor | None, target: str, error: GatehouseError) -
     return said.refusals[0]
 
 
+def write_refusal(entry: Entry, *, times: int) -> None:
+    """Record a refusal that happened `times` times, in a transaction of its own. Raises DatabaseError."""
+    with transaction.atomic(durable=True):
+        _append(refusals.collapse([entry], nobody=SYSTEM, times=times))
+
+
 def close_refusals() -> int:
     """Write the events of repeated refusals whose window is over; how many. For a timer."""
     with transaction.atomic(durable=True):

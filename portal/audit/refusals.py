@@ -30,12 +30,12 @@ MANY = "several"  # in the place of a target, where they are too many to be told
 Entry = dict[str, Any]
 
 
-def collapse(entries: Iterable[Entry], *, nobody: str) -> list[Entry]:
+def collapse(entries: Iterable[Entry], *, nobody: str, times: int = 1) -> list[Entry]:
     """The events to write for these refusals now, inside the caller's transaction; repeats are counted instead.
 
-    nobody: the actor of an entry for which nobody is known to have signed in.
+    nobody: the actor of an entry for which nobody is known to have signed in. times: how often each of them happened.
     """
-    return [event for entry in entries for event in _one(entry, stranger=entry["actor"] == nobody)]
+    return [event for entry in entries for event in _one(entry, entry["actor"] == nobody, times)]
 
 
 def take_closed() -> list[Entry]:
@@ -48,20 +48,20 @@ def take_closed() -> list[Entry]:
     return events
 
 
-def _one(entry: Entry, *, stranger: bool) -> list[Entry]:
+def _one(entry: Entry, stranger: bool, times: int) -> list[Entry]:
     who = f"from {network_of(entry['source'])}" if stranger else f"by {entry['actor']}"
     key = _key(who, entry["verb"], entry["target"], entry["detail"].get("reason"))
-    if _count(key):
+    if _count(key, times):
         return []
     if not RepeatedRefusal.objects.filter(key=key).exists() and _is_crowded(who, stranger):
-        return _shared(entry, who="from anywhere" if stranger else who)
-    return _open(key, who, entry)
+        return _shared(entry, "from anywhere" if stranger else who, times)
+    return _open(key, who, entry, times)
 
 
-def _shared(entry: Entry, *, who: str) -> list[Entry]:
+def _shared(entry: Entry, who: str, times: int) -> list[Entry]:
     """The one window of a verb for all that has none of its own."""
     key = _key(who, entry["verb"], MANY, None)
-    if _count(key):
+    if _count(key, times):
         return []
     said = "There were too many different refusals; from here on they are counted together."
     shared = {
@@ -72,29 +72,31 @@ def _shared(entry: Entry, *, who: str) -> list[Entry]:
         "operation": "",
         "detail": {"reason": "many", "said": said},
     }
-    return _open(key, who, shared)
+    return _open(key, who, shared, times)
 
 
-def _count(key: str) -> bool:
-    """Whether a window of this key is open; if so, one more refusal is counted in it."""
+def _count(key: str, times: int) -> bool:
+    """Whether a window of this key is open; if so, so many more refusals are counted in it."""
     now = clock.now()
     rows = RepeatedRefusal.objects.filter(key=key, opened_at__gt=now - WINDOW)
-    return bool(rows.update(repeats=F("repeats") + 1, last_at=now))
+    return bool(rows.update(repeats=F("repeats") + times, last_at=now))
 
 
-def _open(key: str, who: str, entry: Entry) -> list[Entry]:
+def _open(key: str, who: str, entry: Entry, times: int) -> list[Entry]:
     """Open the window of `key`, or open it again; where another process was first, count the refusal in its window."""
     now = clock.now()
     old = RepeatedRefusal.objects.select_for_update().filter(key=key).first()
     if old is None:
         try:
             with transaction.atomic():
-                RepeatedRefusal.objects.create(key=key, who=who, entry=entry, opened_at=now, last_at=now)
+                RepeatedRefusal.objects.create(
+                    key=key, who=who, entry=entry, opened_at=now, last_at=now, repeats=times - 1
+                )
         except IntegrityError:
-            return [] if _count(key) else [entry]
+            return [] if _count(key, times) else [entry]
         return [entry]
-    if not _unchanged(old).update(entry=entry, opened_at=now, last_at=now, repeats=0):
-        return [] if _count(key) else [entry]
+    if not _unchanged(old).update(entry=entry, opened_at=now, last_at=now, repeats=times - 1):
+        return [] if _count(key, times) else [entry]
     return [_counted(old), entry] if old.repeats else [entry]
 
 

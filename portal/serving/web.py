@@ -4,12 +4,13 @@ from portal.asgi import application  # before the rest: it sets Django up
 
 # isort: split
 
-from accounts import tokens
+from accounts import token_refusals, tokens
 from portal import heartbeat, private
 
 __all__ = ["application"]
 
 private.stay_down_where_loose()
-USES_EVERY = 5.0
+WRITE_EVERY = 5.0
 heartbeat.begin("web")
-heartbeat.every(USES_EVERY, tokens.write_uses, name="uses of tokens")
+heartbeat.every(WRITE_EVERY, tokens.write_uses, name="uses of tokens")
+heartbeat.every(WRITE_EVERY, token_refusals.write, name="refused tokens")

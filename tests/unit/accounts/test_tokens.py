@@ -6,14 +6,16 @@ import pytest
 import time_machine
 from django.db import DatabaseError, connection
 
-from accounts import roles, tokens
+from accounts import roles, token_refusals, tokens
 from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Role
-from portal.audit.models import AuditEvent
+from portal.audit.models import AuditEvent, RepeatedRefusal
+from portal.audit.record import Source, source
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
 from tests.factories import PASSWORD
+from tests.unit.accounts.test_limits import read_only
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -117,6 +119,52 @@ def test_what_opens_nothing_is_recorded_by_its_key_and_never_whole(employee, why
     assert event.detail["reason"] == why
     assert sent not in event.payload and sent[-10:] not in event.payload
     assert AuditEvent.objects.filter(verb=Verb.TOKEN_REFUSED).count() == 1, "the repeats are counted"
+
+
+def test_a_refused_token_is_written_at_once_and_its_repeats_together(employee, django_assert_num_queries):
+    token, plaintext = make(employee)
+    tokens.revoke(by=employee, token_id=token.pk)
+    with time_machine.travel(NOW, tick=False) as clock:
+        tokens.authenticate(plaintext)
+        assert last_event().detail["reason"] == "revoked"
+        for _ in range(50):
+            with django_assert_num_queries(1):  # the token is looked up, nothing is written
+                assert tokens.authenticate(plaintext) is None
+        token_refusals.write()
+        assert RepeatedRefusal.objects.get().repeats == 50
+        with django_assert_num_queries(0):
+            token_refusals.write()
+        clock.shift(61)
+        tokens.authenticate(plaintext)
+        repeated, again = AuditEvent.objects.order_by("seq")[3:]
+        assert (repeated.detail["repeats"], "repeats" in again.detail) == (50, False)
+
+
+def test_refused_tokens_that_could_not_be_written_are_written_later(employee):
+    token, plaintext = make(employee)
+    tokens.revoke(by=employee, token_id=token.pk)
+    with time_machine.travel(NOW, tick=False) as clock:
+        for _ in range(3):
+            tokens.authenticate(plaintext)
+        with read_only(), pytest.raises(DatabaseError):
+            token_refusals.write()
+        token_refusals.write()
+        assert RepeatedRefusal.objects.get().repeats == 2
+        clock.shift(61)
+        token_refusals.write()
+    assert token_refusals._kept == {}
+
+
+def test_many_kinds_of_refused_tokens_take_little_memory(employee, monkeypatch):
+    monkeypatch.setattr(token_refusals, "MOST", 5)
+    for number in range(30):
+        reset = source.set(Source(address=f"192.0.2.{number}"))
+        tokens.authenticate("rubbish")
+        source.reset(reset)
+    token_refusals.write()
+    assert len(token_refusals._kept) == 6
+    assert AuditEvent.objects.filter(verb=Verb.TOKEN_REFUSED).count() == 6
+    assert sum(RepeatedRefusal.objects.values_list("repeats", flat=True)) == 24
 
 
 def test_a_right_key_with_another_secret_is_nobody(employee, colleague):

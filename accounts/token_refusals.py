@@ -1,0 +1,100 @@
+"""Refused tokens in the trail. The first refusal of a kind is an event at once; its repeats are counted in memory.
+
+So a program that goes on sending a token of yesterday makes no transaction with each call. A thread of the web process
+writes the counts (portal.serving.web); a process that dies loses those of its last seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Token
+from portal import clock
+from portal.audit.models import AuditEvent
+from portal.audit.record import Trail, source, write_refusal
+from portal.audit.refusals import WINDOW, Entry
+from portal.audit.verbs import Verb
+from portal.peers import network_of
+
+WHY_NOT = {
+    "malformed": "it is not a token",
+    "unknown": "there is no token with this key",
+    "forged": "the key exists, but the rest is wrong",
+    "revoked": "it was revoked",
+    "expired": "it has expired",
+    "inactive": "its owner can no longer sign in",
+}
+MOST = 100  # kinds that are kept apart in one process
+
+Kind = tuple[str, int | None, str]
+
+
+@dataclass
+class Kept:
+    """A kind of refusal, last written at once at `since`, and how often it happened that is not written yet."""
+
+    entry: Entry
+    since: datetime
+    times: int = 0
+
+
+_kept: dict[Kind, Kept] = {}
+_lock = threading.Lock()
+
+
+def record(token: Token | None, why_not: str) -> None:
+    """Count a refused token, by its key; what names no token of ours is not kept, it may be anybody's secret.
+
+    why_not: a word of WHY_NOT. Raises DatabaseError where the first refusal of a kind cannot be written.
+    """
+    kind: Kind = (why_not, token.pk if token else None, network_of(source.get().address))
+    now = clock.now()
+    with _lock:
+        if kind not in _kept and len(_kept) >= MOST:
+            kind = (why_not, None, "")  # counted with the others that are too many to be kept apart
+        kept = _kept.get(kind)
+        if kept is None:
+            kept = _kept[kind] = Kept(_entry(token, why_not), now - WINDOW)
+        kept.times += 1
+        at_once = kept.since <= now - WINDOW
+        if at_once:
+            kept.since = now
+    if at_once:
+        _write(kept)
+
+
+def write() -> None:
+    """Write what was counted since the last time, and forget the kinds that are over. Raises DatabaseError."""
+    for kind, kept in list(_kept.items()):
+        _write(kept)
+        with _lock:
+            if not kept.times and kept.since <= clock.now() - WINDOW:
+                _kept.pop(kind, None)
+
+
+def _write(kept: Kept) -> None:
+    with _lock:
+        times, kept.times = kept.times, 0
+    if not times:
+        return
+    try:
+        write_refusal(kept.entry, times=times)
+    except BaseException:
+        with _lock:
+            kept.times += times
+        raise
+
+
+def _entry(token: Token | None, why_not: str) -> Entry:
+    detail = {"reason": why_not, "said": WHY_NOT[why_not]}
+    if token is not None:
+        detail |= {"owner": token.user.username, "name": token.name}
+    return Trail().add(
+        Verb.TOKEN_REFUSED,
+        by=None,
+        target=str(token) if token else "unknown token",
+        outcome=AuditEvent.Outcome.REFUSED,
+        detail=detail,
+    )
