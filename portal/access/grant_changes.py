@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from portal import refs
 from portal.access.models import Grant
 from portal.access.requiring import lane
@@ -37,7 +39,7 @@ def locked(grant_id: int) -> Grant:
         raise Missing(f"There is no grant {refs.ref(refs.GRANT, grant_id)}.") from None
 
 
-def given(grant: Grant) -> dict[str, str]:
+def given(grant: Grant) -> dict[str, Any]:
     """What the grant gives, as its events say it: later the entitlement may be for another role."""
     return {"role": grant.role, "dag_id": grant.dag_id, "level": grant.level}
 
