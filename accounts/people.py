@@ -80,6 +80,14 @@ def by_username(name: str) -> User:
     return person
 
 
+def as_stored(name: str) -> str:
+    """A user name as its person has it; the text itself where nobody is called so."""
+    try:
+        return by_username(name).username
+    except Missing:
+        return name
+
+
 def read_once(user: User) -> None:
     """From now on, read `user`'s subjects and roles once for this object: for a request that changes nothing."""
     if not hasattr(user, _MEMORY):

@@ -10,11 +10,11 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
+from accounts import trail_filters
 from accounts.acting import still
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.audit.export import export
-from portal.audit.queries import Filters
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify_and_record
 from portal.errors import Conflict, Invalid
@@ -36,7 +36,7 @@ def audit(request: Request) -> HttpResponse:
         "filters": audit_view.filters_only(request.GET),
     }
     try:
-        context["page"] = audit_view.page(Filters.parse(request.GET), request.GET)
+        context["page"] = audit_view.page(trail_filters.parse(request.GET), request.GET)
     except Invalid as error:
         form.take(error)
         context["page"], status = None, error.status
@@ -50,7 +50,7 @@ def audit_export(request: Request) -> HttpResponseBase:
     given = request.GET
     bom = given.get("bom", "true") != "false"
     by = still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
-    made = export(by=by, filters=Filters.parse(given), form=given.get("format", "csv"), bom=bom)
+    made = export(by=by, filters=trail_filters.parse(given), form=given.get("format", "csv"), bom=bom)
     response = StreamingHttpResponse(made.chunks, content_type=made.content_type)
     response["Content-Disposition"] = f'attachment; filename="{made.filename}"'
     response["X-Accel-Buffering"] = "no"  # a proxy in between streams too

@@ -7,7 +7,9 @@ import json
 
 import pytest
 
+from accounts.models import User
 from portal.audit.models import AuditEvent
+from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from tests import trail
 from tests.api.conftest import refused
@@ -36,6 +38,17 @@ def test_an_event_that_cannot_be_read_is_told_all_the_same(auditor, strange) -> 
     assert event.hash in [item["hash"] for item in answer.json()["items"]]
     verified = auditor.get("/audit/verify")
     assert (verified.status_code, verified.json()["ok"]) == (200, False)
+
+
+def test_a_person_is_found_in_any_spelling(auditor) -> None:
+    User.objects.filter(username="employee").update(username="Employee")
+    with recording() as said:
+        said.add(Verb.SIGNED_IN, by=User.objects.get(username="Employee"), target="Employee")
+    for name in ("actor", "target"):
+        (event,) = auditor.get("/audit", **{name: "EMPLOYEE", "verb": Verb.SIGNED_IN}).json()["items"]
+        assert event["actor"] == "Employee"
+        lines = text(auditor.get("/audit/export", **{name: "employee", "verb": Verb.SIGNED_IN, "format": "jsonl"}))
+        assert [json.loads(line)["event"]["target"] for line in lines.splitlines()] == ["Employee"]
 
 
 def test_list(auditor) -> None:

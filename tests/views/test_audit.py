@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
+from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -64,6 +65,16 @@ def test_an_event_that_cannot_be_read_is_shown_all_the_same(client_as, strange):
     assert client.post("/audit/verify").status_code == 302
     assert "The database was changed without Gatehouse." in Page(client.get("/audit")).text
     assert event.hash in b"".join(client.get("/audit/export", {"format": "csv"}).streaming_content).decode()
+
+
+@pytest.mark.parametrize("name", ["actor", "target"])
+def test_a_person_is_found_in_any_spelling(client_as, name):
+    User.objects.filter(username="employee").update(username="Employee")
+    with recording() as said:
+        said.add(Verb.SIGNED_IN, by=User.objects.get(username="Employee"), target="Employee")
+    event = AuditEvent.objects.get(verb=Verb.SIGNED_IN)
+    for spelling in ("employee", "EMPLOYEE"):
+        assert seqs(Page(client_as("auditor").get("/audit", {name: spelling}))) == [event.seq]
 
 
 def test_an_event_opens_to_all_it_holds(client_as):

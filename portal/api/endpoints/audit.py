@@ -8,6 +8,7 @@ from django.http import StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
+from accounts import trail_filters
 from accounts.acting import still
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
@@ -33,7 +34,7 @@ class TrailParams(Params):
     q: str = Field("", description="words, each of which is found somewhere in the event")
 
     def filters(self) -> queries.Filters:
-        return queries.Filters.parse({name: str(getattr(self, name)) for name in TrailParams.model_fields})
+        return trail_filters.parse({name: str(getattr(self, name)) for name in TrailParams.model_fields})
 
 
 class EventParams(PageParams, TrailParams):

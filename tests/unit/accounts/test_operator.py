@@ -80,6 +80,16 @@ def test_what_the_portal_lets_only_some_do_needs_one_of_them(catalogue, verb):
     assert last().actor == "auditor"
 
 
+@pytest.mark.parametrize("spelling", ["jsmith", "JSMITH", "ｊSmith"])
+def test_an_export_finds_a_person_in_any_spelling(db, spelling):
+    run("person", "add", "JSmith")
+    run("person", "groups", "JSmith", "--add", "data", "--as", "JSmith")
+    for name, verbs in (("target", ["person.added", "person.groups_changed"]), ("actor", ["person.groups_changed"])):
+        lines = run("audit", "export", f"--{name}", spelling).splitlines()
+        assert [json.loads(line)["event"]["verb"] for line in lines] == verbs
+    assert last().detail["filter"] == {"actor": "JSmith"}
+
+
 # --- token revoke ----------------------------------------------------------------------------------------------------
 @pytest.fixture
 def two(cast) -> tuple[Token, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from accounts import trail_filters
 from accounts.acting import still
 from accounts.commands import Refusal, SubcommandsCommand
 from accounts.operator import Operator
@@ -57,7 +58,7 @@ class Command(SubcommandsCommand):
 
     def do_export(self, *, by: Operator, options: dict[str, Any]) -> None:
         try:
-            filters = Filters.parse({field.name: options[f"only_{field.name}"] for field in fields(Filters)})
+            filters = trail_filters.parse({field.name: options[f"only_{field.name}"] for field in fields(Filters)})
         except Invalid as error:
             wrong = [f"--{name}: {words}" for name, words in error.fields.items()]
             raise CommandError("\n".join(wrong), returncode=2) from error
