@@ -40,7 +40,7 @@ class Poller:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="polling")
         self._changing = threading.Lock()
-        self._in_hand: set[int] = set()
+        self._in_hand: dict[int, object] = {}  # the look at each deployment, sent or going on
         self._asked: dict[str, float] = {}
         self._begun: Counter[int] = Counter()  # looks at each deployment
         self._rounds = Rounds("polling", self._look_out, pause=lambda: EVERY)
@@ -75,10 +75,17 @@ class Poller:
         with self._changing:
             if deployment.pk in self._in_hand or self._rounds.is_stopping:
                 return
-            self._pool.submit(self._look, deployment)  # first: what no thread can be had for must not stay in hand
-            self._in_hand.add(deployment.pk)
+            look = self._in_hand[deployment.pk] = object()
+            try:
+                self._pool.submit(self._look, deployment, look)
+            except RuntimeError:  # no thread can be started; the pool has queued the look, which is then left out
+                del self._in_hand[deployment.pk]
+                raise
 
-    def _look(self, deployment: Deployment) -> None:
+    def _look(self, deployment: Deployment, look: object) -> None:
+        with self._changing:
+            if self._in_hand.get(deployment.pk) is not look:
+                return
         try:
             if turns.take(f"poll/{deployment.pk}", seconds=TURN):
                 self.look(deployment)
@@ -88,15 +95,20 @@ class Poller:
         except Exception:
             log.exception("polling %s failed in an unforeseen way", deployment.name)
         finally:
-            connection.close()
-            with self._changing:
-                self._in_hand.discard(deployment.pk)
+            try:
+                connection.close()
+            finally:
+                with self._changing:
+                    del self._in_hand[deployment.pk]
 
     def look(self, deployment: Deployment) -> None:
-        """Ask what is due, one thing after another, for at most SLICE seconds and the last question's time."""
-        until = time.monotonic() + SLICE
+        """Ask what is due, one thing after another, for at most SLICE seconds and the last question's time.
+
+        The slice begins after the look at its health: that must not use up the turn of a kind of question.
+        """
         if health.is_due(deployment):
             health.look_at(deployment)
+        until = time.monotonic() + SLICE
         for name, ask in self._questions(deployment):
             if time.monotonic() >= until or self._rounds.is_stopping:
                 return

@@ -72,9 +72,11 @@ class Runner:
         except Exception:
             log.exception("operations: carrying one out failed in an unforeseen way")
         finally:
-            connection.close()
-            with self._changing:
-                self._crews[deployment_id].discard(threading.current_thread())
+            try:
+                connection.close()
+            finally:
+                with self._changing:
+                    self._crews[deployment_id].discard(threading.current_thread())
         self.wake()  # what became due after the last look is not to wait for the next one
 
     def _everybody(self) -> list[threading.Thread]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 
 class Busy(Exception):
-    """No thread became free in time."""
+    """No thread became free in time, or none could be started."""
 
 
 class Pool:
@@ -22,7 +23,8 @@ class Pool:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], Result], *, wait: float) -> Result:
-        """What `work` returns or raises, called in a thread. Raises Busy after `wait` seconds without a free thread.
+        """What `work` returns or raises, called in a thread. Raises Busy after `wait` seconds without a free thread and
+        where none can be started; `work` is not called then.
 
         Whoever stops waiting for the result leaves the thread busy until `work` ends by itself.
         """
@@ -32,20 +34,32 @@ class Pool:
         except TimeoutError:
             raise Busy from None
         loop = asyncio.get_running_loop()
-        try:
-            done = self._executor.submit(work)
-        except BaseException:  # no thread can be had: the place must not be lost with it
-            self._free.release()
-            raise
+        done: Future[Result] = Future()
         done.add_done_callback(lambda _: _tell(loop, self._free.release))
+        try:
+            self._executor.submit(_call, work, done).add_done_callback(lambda _: done.cancel())  # by `close`
+        except RuntimeError as error:  # no thread can be started, but the executor has queued the call
+            if done.cancel():  # otherwise a thread that became free has begun it
+                raise Busy from error
         return await asyncio.wrap_future(done)
 
     def later(self, work: Callable[[], object]) -> None:
         """Call `work` as soon as a thread is free; nobody waits for it."""
-        self._executor.submit(work)
+        with suppress(RuntimeError):  # no thread can be started: it is queued for the next one that becomes free
+            self._executor.submit(work)
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _call(work: Callable[[], Result], done: Future[Result]) -> None:
+    """Put what `work` returns or raises into `done`; nothing where that was cancelled."""
+    if not done.set_running_or_notify_cancel():
+        return
+    try:
+        done.set_result(work())
+    except BaseException as error:
+        done.set_exception(error)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:

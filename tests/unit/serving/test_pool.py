@@ -4,25 +4,80 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from portal.serving.front.pool import Pool
+from portal.serving.front.pool import Busy, Pool
 
 
-def test_a_thread_that_cannot_start_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """One with a single thread."""
+    pool = Pool(1, name="test")
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> AbstractContextManager[None]:
+    """While no thread can be started."""
+
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    async def use(pool: Pool) -> str:
-        with monkeypatch.context() as full:
-            full.setattr(threading.Thread, "start", refuse)
-            with pytest.raises(RuntimeError):
-                await pool.run(lambda: "never", wait=0)
-        return await pool.run(lambda: "done", wait=60)
+    @contextmanager
+    def full() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            yield
 
-    pool = Pool(1, name="test")
-    try:
-        assert asyncio.run(use(pool)) == "done"
-    finally:
+    return full()
+
+
+def test_work_that_no_thread_can_start_for_is_refused_and_never_called(
+    pool: Pool, full: AbstractContextManager[None]
+) -> None:
+    called = []
+
+    async def use() -> None:
+        with full, pytest.raises(Busy):
+            await pool.run(lambda: called.append("refused"), wait=0)
+        await pool.run(lambda: called.append("taken"), wait=60)
+
+    asyncio.run(use())
+    assert called == ["taken"]
+
+
+def test_work_that_nobody_waits_for_is_called_once_there_is_a_thread(
+    pool: Pool, full: AbstractContextManager[None]
+) -> None:
+    called = []
+
+    async def use() -> None:
+        with full:
+            pool.later(lambda: called.append("later"))
+        await pool.run(lambda: called.append("next"), wait=60)
+
+    asyncio.run(use())
+    assert called == ["later", "next"]
+
+
+def test_who_waits_when_the_pool_closes_waits_no_longer(pool: Pool) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        let_go.wait(60)
+
+    async def use() -> None:
+        pool.later(hold)
+        waiting = asyncio.ensure_future(pool.run(lambda: "never", wait=60))
+        await asyncio.to_thread(begun.wait, 60)
         pool.close()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(waiting, 60)
+        let_go.set()
+
+    asyncio.run(use())

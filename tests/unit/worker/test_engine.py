@@ -14,7 +14,7 @@ from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker import executor, health, polling, runner, runs, timers
+from portal.worker import executor, health, looks, polling, runner, runs, timers
 from tests import factories
 
 PATIENCE = 60  # seconds until a test that waits for another thread fails
@@ -168,10 +168,16 @@ def test_every_duty_of_the_workers_is_there():
 
 
 @pytest.fixture
-def slices(monkeypatch):
-    """The clock of the poller: each question takes 4 s of it."""
+def moment(monkeypatch):
+    """The clock of the poller, as a list of one."""
     moment = [1000.0]
     monkeypatch.setattr(polling.time, "monotonic", lambda: moment[0])
+    return moment
+
+
+@pytest.fixture
+def slices(moment, monkeypatch):
+    """The DAGs that were asked for: each takes 4 s of the poller's clock."""
     asked = []
 
     def ask(dag):
@@ -196,27 +202,63 @@ def test_of_one_airflow_one_thing_is_asked_at_a_time(airflow, monkeypatch):
     on = Deployment.objects.get()
     poller = polling.Poller()
     sent = []
-    monkeypatch.setattr(poller._pool, "submit", lambda work, one: sent.append(one))
+    monkeypatch.setattr(poller._pool, "submit", lambda work, one, look: sent.append(one))
     poller._send(on)
     poller._send(on)
     assert sent == [on]
 
 
-def test_one_that_no_thread_can_be_had_for_is_asked_later(airflow, monkeypatch):
-    on = Deployment.objects.get()
+@pytest.mark.django_db(transaction=True)
+def test_one_that_no_thread_can_be_had_for_is_asked_later_and_once(monkeypatch):
+    """The pool has queued it all the same."""
+    on = deployment("well")
     poller = polling.Poller()
-    sent = []
+    looks = []
+    monkeypatch.setattr(poller, "look", lambda one: looks.append(one.name))
 
-    def submit(work, one):
-        sent.append(one)
-        if len(sent) == 1:
-            raise RuntimeError("can't start new thread")
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(poller._pool, "submit", submit)
-    with pytest.raises(RuntimeError):
+    with monkeypatch.context() as full, pytest.raises(RuntimeError):
+        full.setattr(threading.Thread, "start", refuse)
         poller._send(on)
     poller._send(on)
-    assert sent == [on, on]
+    poller._pool.shutdown(wait=True)
+    assert looks == ["well"]
+
+
+@pytest.fixture
+def cannot_close(monkeypatch):
+    """The connection of this thread cannot be closed."""
+
+    def fail():
+        raise InterfaceError("closed in some odd way")
+
+    monkeypatch.setattr(connection, "close", fail)
+
+
+@pytest.mark.usefixtures("db", "cannot_close")
+def test_a_connection_that_cannot_be_closed_leaves_no_deployment_in_hand(monkeypatch):
+    on = deployment("well")
+    poller = polling.Poller()
+    sent = []
+    monkeypatch.setattr(poller._pool, "submit", lambda work, *args: sent.append((work, args)))
+    monkeypatch.setattr(poller, "look", lambda one: None)
+    for _ in range(2):
+        poller._send(on)
+        work, args = sent.pop()
+        with pytest.raises(InterfaceError):
+            work(*args)
+
+
+@pytest.mark.usefixtures("db", "cannot_close")
+def test_a_connection_that_cannot_be_closed_keeps_no_place(monkeypatch):
+    on = deployment("well")
+    threads = runner.Runner()
+    threads._crews[on.pk] = {threading.current_thread()}
+    with pytest.raises(InterfaceError):
+        threads._work(on.pk)
+    assert threads._everybody() == []
 
 
 def test_what_is_asked_meanwhile_does_not_disturb_the_search_for_what_is_due(airflow):
@@ -249,6 +291,36 @@ def test_no_kind_of_question_keeps_another_waiting(airflow, cast):
     for kinds in looks:
         assert {*kinds[:3]} == {"run", "look", "dag"}
         assert sorted(kinds) == ["dag"] * 3 + ["look"] * 2 + ["run"] * 3
+
+
+def test_a_slow_look_at_the_health_takes_no_kinds_turn(airflow, cast, moment, monkeypatch):
+    """Every third look begins with one, which takes longer than a slice; so does each question."""
+    on = Deployment.objects.get()
+    dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
+    factories.grant_at_status("active")
+    factories.work_off()
+    Grant.objects.update(look_at=timezone.now())
+    Dag.objects.create(deployment=on, dag_id="new", actions=["trigger"])
+    asked = []
+
+    def taking_long(name):
+        def ask(what):
+            asked.append(name)
+            moment[0] += polling.SLICE + 1
+
+        return ask
+
+    monkeypatch.setattr(health, "look_at", taking_long("health"))
+    monkeypatch.setattr(runs, "follow_one", taking_long("run"))
+    monkeypatch.setattr(looks, "look_at", taking_long("look"))
+    monkeypatch.setattr(runs, "look_at_dag", taking_long("dag"))
+    poller = polling.Poller()
+    for turn in range(6):
+        on.checked_at = None if turn % 3 == 0 else timezone.now()
+        poller.look(on)
+        moment[0] += max(polling.AGAIN.values())
+        poller._due()  # forgets what was asked so long ago
+    assert asked == ["health", "run", "look", "dag"] * 2
 
 
 def test_only_what_is_due_is_polled(airflow):
