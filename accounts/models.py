@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.fields import DerivedField
-from accounts.lookalikes import looks
+from portal.lookalikes import looks
 from portal.text import fold
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 
-from accounts.lookalikes import looks, without_unseen
 from accounts.models import GroupName, User
 from portal.audit.record import SYSTEM
+from portal.lookalikes import looks, without_unseen
 from portal.text import fold
+from portal.token_text import COMPLETE
 
 LONGEST = 150
 
@@ -43,6 +44,8 @@ def problem_of_group(name: str) -> str:
 def _unusable(name: str) -> str:
     if without_unseen(name) != name:
         return f"“{name[:60]}” contains an invisible character. Remove it."
+    if COMPLETE.search(name):
+        return "The name contains an API token. Take it out."
     if max(len(fold(name)), len(looks(name))) > LONGEST:
         return f"“{name[:60]}” is too long: written out, it has more than {LONGEST} characters."
     return ""

@@ -25,7 +25,8 @@ from accounts.permissions import Permission
 from portal import clock, durations
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
-from portal.token_text import BEGINNING
+from portal.lookalikes import without_unseen
+from portal.token_text import BEGINNING, COMPLETE
 
 SCOPES: dict[str, Permission] = {
     "read": Permission.HOME,
@@ -38,7 +39,6 @@ SCOPES: dict[str, Permission] = {
 
 MAX_DAYS = 365
 MAX_LIVE = 50  # tokens of one person at once
-PATTERN = re.compile(rf"{BEGINNING}[A-Za-z0-9]{{32}}[A-Za-z0-9]{{6}}", re.ASCII)
 KEY = re.compile(BEGINNING, re.ASCII)
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _WRITE_USE_EVERY = timedelta(minutes=1)
@@ -151,7 +151,7 @@ def is_live(plaintext: str) -> bool:
 
 def has_form(plaintext: str) -> bool:
     """Whether it could be one of our tokens, by its characters and its checksum."""
-    return PATTERN.fullmatch(plaintext) is not None and _checksum(plaintext[:-6]) == plaintext[-6:]
+    return COMPLETE.fullmatch(plaintext) is not None and _checksum(plaintext[:-6]) == plaintext[-6:]
 
 
 def _look_up(plaintext: str) -> tuple[Token | None, str]:
@@ -191,6 +191,10 @@ def _check_entry(name: str, scopes: list[str], days: int) -> None:
     wrong = {}
     if not name or len(name) > 80 or not name.isprintable():
         wrong["name"] = "Enter a name of 1 to 80 characters."
+    elif not without_unseen(name).strip():
+        wrong["name"] = "The name consists of invisible characters. Enter a name of 1 to 80 characters."
+    elif COMPLETE.search(name):
+        wrong["name"] = "The name contains an API token. Take it out."
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         said = f"There is no scope {', '.join(f'“{scope[:20]}”' for scope in unknown)}. " if unknown else ""

@@ -3,8 +3,8 @@ from django.core.management.base import CommandError
 from django.db import migrations, models
 
 import accounts.fields
-import accounts.lookalikes
 import accounts.models
+import portal.lookalikes
 import portal.text
 from portal.text import fold
 
@@ -17,11 +17,11 @@ def fill(apps, schema_editor):
     refuse_twins("groups", "auth_group", "name", [group.name for group in groups])
     for person in people:
         person.folded, person.email_folded = fold(person.username), fold(person.email)
-        person.looks = accounts.lookalikes.looks(person.username)
+        person.looks = portal.lookalikes.looks(person.username)
     User.objects.bulk_update(people, ["folded", "looks", "email_folded"], batch_size=500)
     GroupName = apps.get_model("accounts", "GroupName")
     for group in groups:
-        row = GroupName(group=group, folded=fold(group.name), looks=accounts.lookalikes.looks(group.name))
+        row = GroupName(group=group, folded=fold(group.name), looks=portal.lookalikes.looks(group.name))
         GroupName.objects.bulk_create([row])
     RoleAssignment = apps.get_model("accounts", "RoleAssignment")
     rows = {(row.role, fold(row.subject)) for row in RoleAssignment.objects.all()}
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
             model_name="user",
             name="looks",
             field=accounts.fields.DerivedField(
-                by=accounts.lookalikes.looks, db_index=True, default="", max_length=150, of="username"
+                by=portal.lookalikes.looks, db_index=True, default="", max_length=150, of="username"
             ),
             preserve_default=False,
         ),
@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 (
                     "looks",
                     accounts.fields.DerivedField(
-                        by=accounts.lookalikes.looks, db_index=True, max_length=150, of="group.name"
+                        by=portal.lookalikes.looks, db_index=True, max_length=150, of="group.name"
                     ),
                 ),
             ],

@@ -70,7 +70,6 @@ def submit(
         policy = catalogue.policy(entitlement.policy, version.number)
         check_can_receive(beneficiary, entitlement, policy, speaks_to=by)
         check_can_receive(by, entitlement, policy, speaks_to=by)
-        ticket = ticket.strip()
         wrong = entry.problems(
             entitlement, policy, duration=duration, reason=reason, ticket=ticket, starts_at=starts_at
         )
@@ -89,7 +88,7 @@ def submit(
                 entitlement=entitlement,
                 duration=duration,
                 reason=entry.clean_text("reason", reason),
-                ticket=ticket,
+                ticket=entry.clean_text("ticket", ticket),
                 starts_at=starts_at if starts_at and starts_at > now and not policy.break_glass else None,
                 policy=entitlement.policy,
                 policy_version=version.number,
@@ -109,7 +108,7 @@ def submit(
             beneficiary=beneficiary.username,
             reason=request.reason,
             duration=durations.iso(duration),
-            ticket=ticket,
+            ticket=request.ticket,
             policy=request.policy,
             policy_version=version.number,
             break_glass=policy.break_glass,

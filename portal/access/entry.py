@@ -10,6 +10,8 @@ from portal.access import at_once, tickets
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Invalid
+from portal.lookalikes import without_unseen
+from portal.token_text import COMPLETE
 
 MAX_TEXT = 2000
 SHORTEST_REASON = 5  # letters and digits, for access of high risk
@@ -19,9 +21,11 @@ CLOCK_SLACK = timedelta(minutes=2)  # a start "now" from a slightly slow clock i
 
 
 def clean_text(field: str, text: str, *, required: str = "") -> str:
-    """`text` without surrounding space. Raises Invalid for control, direction or unpaired characters, or if too long.
+    """`text` without surrounding space; empty when all its characters are invisible.
 
     required: what to say when nothing is left; empty when the field may be empty.
+    Raises Invalid (`field`) for control, direction or unpaired characters, for a text that is too long, and for one
+    that contains an API token: others would read it.
     """
     text = text.replace("\r\n", "\n").strip()
     if len(text) > MAX_TEXT:
@@ -31,6 +35,10 @@ def clean_text(field: str, text: str, *, required: str = "") -> str:
         if category == "Cs" or (category in ("Cc", "Cf") and character not in "\n\t\u200d\u200c\u00ad"):
             code = f"U+{ord(character):04X}"
             raise Invalid({field: f"The text contains an invisible character ({code}). Remove it."})
+    if COMPLETE.search(text):
+        raise Invalid({field: f"The {field} contains an API token. Take it out."})
+    if not without_unseen(text).strip():
+        text = ""
     if required and not text:
         raise Invalid({field: required})
     return unicodedata.normalize("NFC", text)
@@ -48,16 +56,14 @@ def problems(
     """Everything wrong with a request at once, by field; empty when it can be submitted."""
     found: dict[str, str] = {}
     found.update(duration_problem(duration, longest=entitlement.max_duration))
-    for name, text, required in (
-        ("reason", reason, "Say why you need it. The audit trail keeps it."),
-        ("ticket", ticket, ""),
-    ):
-        try:
-            clean_text(name, text, required=required)
-        except Invalid as error:
-            found.update(error.fields)
-    if "ticket" not in found:
-        found.update(tickets.problem(ticket, policy))
+    try:
+        clean_text("reason", reason, required="Say why you need it. The audit trail keeps it.")
+    except Invalid as error:
+        found.update(error.fields)
+    try:
+        found.update(tickets.problem(clean_text("ticket", ticket), policy))
+    except Invalid as error:
+        found.update(error.fields)
     if "reason" not in found and entitlement.risk == Entitlement.Risk.HIGH:
         found.update(reason_problem(reason))
     found.update(start_problem(starts_at) or at_once.start_problem(policy, starts_at))
@@ -66,7 +72,7 @@ def problems(
 
 def reason_problem(reason: str) -> dict[str, str]:
     """Whether the reason for access of high risk says anything: somebody has to decide by it."""
-    said = [character for character in reason if character.isalnum()]
+    said = [character for character in without_unseen(reason) if character.isalnum()]
     if len(said) < SHORTEST_REASON or len(set(said)) < 3:
         rule = f"High-risk access needs at least {SHORTEST_REASON} letters or digits, 3 of them different"
         return {"reason": f"Say in a few words what you will do with it. {rule}."}

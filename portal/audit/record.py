@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from portal.audit.refusals import Entry
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
 from portal.errors import GatehouseError
-from portal.token_text import hide_tokens
+from portal.token_text import hide_complete_tokens, hide_tokens
 
 GENESIS = "0" * 64
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -96,8 +96,7 @@ class Trail:
         # cleaned here, once: the columns must say what the hashed text says, and must fit
         entry = _clean({**columns, "detail": detail or {}})
         refused = outcome is AuditEvent.Outcome.REFUSED
-        if refused:
-            entry = _without_tokens(entry)
+        entry = _without_tokens(entry, hide_tokens if refused else hide_complete_tokens)
         entry |= {name: _fit(entry[name], length) for name, length in PROJECTIONS.items()}
         kept = self.refusals if refused else self.entries
         kept.append(entry)
@@ -231,14 +230,14 @@ def _clean(value: Any) -> Any:
     raise TypeError(f"an audit event cannot hold a {type(value).__name__}: {value!r}")
 
 
-def _without_tokens(value: Any) -> Any:
-    """A refusal repeats what was typed or called, which may be a whole token."""
+def _without_tokens(value: Any, hide: Callable[[str], str]) -> Any:
+    """An event repeats what was typed. In a refusal that may be a cut token; elsewhere a name may begin like one."""
     if isinstance(value, str):
-        return hide_tokens(value)
+        return hide(value)
     if isinstance(value, dict):
-        return {key: _without_tokens(item) for key, item in value.items()}
+        return {hide(key): _without_tokens(item, hide) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_tokens(item) for item in value]
+        return [_without_tokens(item, hide) for item in value]
     return value
 
 

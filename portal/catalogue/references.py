@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
-from accounts.lookalikes import looks
 from portal.catalogue.document import Document
+from portal.lookalikes import looks
 from portal.text import fold
 
 Path = tuple[str | int, ...]

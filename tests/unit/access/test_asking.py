@@ -9,6 +9,7 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from portal.access import actions, lapsing
+from portal.access.entry import clean_text
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
@@ -100,6 +101,46 @@ def test_everything_wrong_is_said_at_once_by_field(employee):
     assert set(refusal.value.fields) == {"duration", "reason", "ticket", "starts_at"}
     assert "8 hours" in refusal.value.fields["duration"]
     assert "OPS-" in refusal.value.fields["ticket"]
+
+
+UNSEEN = ["\u3164\u115f\u1160\uffa0\u3164", "\u200d\u200c", "\u2800 \u2800", "\u034f", "\ufe0f", "\U000e0100", "\u2065"]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_invisible_characters_are_no_text(text):
+    assert clean_text("comment", text) == ""
+    with pytest.raises(Invalid, match="Say why"):
+        clean_text("reason", text, required="Say why.")
+
+
+def test_invisible_characters_are_no_reason_for_access_of_high_risk(lead):
+    with pytest.raises(Invalid) as refusal:
+        ask(lead, "demo/role/Admin", duration=HOURS, reason="\u3164\u115f\u1160\uffa0\u3164")
+    assert set(refusal.value.fields) == {"reason"}
+    with pytest.raises(Invalid) as refusal:
+        ask(lead, "demo/role/Admin", duration=HOURS, reason="why\u3164\u115f\u1160\uffa0\u3164")
+    assert set(refusal.value.fields) == {"reason"}
+
+
+def test_what_joins_visible_characters_stays():
+    assert clean_text("reason", "fix it \u2764\ufe0f") == "fix it \u2764\ufe0f"
+
+
+TOKEN = f"gh_abcdefghijkl_{'A1' * 19}"
+
+
+@pytest.mark.parametrize("field", ["reason", "comment", "note"])
+def test_a_text_with_a_token_is_refused_without_repeating_it(field):
+    with pytest.raises(Invalid) as refusal:
+        clean_text(field, f"called with {TOKEN}, twice")
+    assert refusal.value.fields == {field: f"The {field} contains an API token. Take it out."}
+    assert clean_text(field, "in gh_dataplatform_daily, by gh_abcdefghijkl_***")
+
+
+def test_a_ticket_is_kept_clean(employee):
+    assert ask(employee, ticket="\u3164").ticket == ""
+    with pytest.raises(Invalid, match="ticket contains an API token"):
+        ask(employee, "demo/role/Viewer", ticket=TOKEN)
 
 
 @pytest.mark.parametrize(

@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 
 from accounts import people, roles, tokens
 from accounts.enrolment import enrol
-from accounts.lookalikes import looks
 from accounts.models import GroupName, RoleAssignment, User
 from accounts.operator import Operator
 from accounts.permissions import Role
 from portal.access.models import AccessRequest
 from portal.errors import Invalid
+from portal.lookalikes import looks
 from portal.text import fold
 from tests import factories
 from tests.factories import PASSWORD
 
 BY = Operator("root")
+TOKEN = f"gh_abcdefghijkl_{'A1' * 19}"
 DECOMPOSED = unicodedata.normalize("NFD", "zoé")
 TWINS = [("zoé", "ZOÉ"), ("straße", "STRASSE"), ("leadx", "ｌｅａｄｘ"), ("ὀδυσσεύς", "ὈΔΥΣΣΕΎΣ"), ("ﬁona", "FIONA")]
 ALIKE = [
@@ -82,11 +83,19 @@ def test_a_name_that_looks_like_another_ones_is_refused(name, other):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "name", ["gatehouse", "GateHouse", "ｇatehouse", "gаtehouse", "gatehouse\u3164", "lead\u3164", "ﷺ" * 20]
+    "name", ["gatehouse", "GateHouse", "ｇatehouse", "gаtehouse", "gatehouse\u3164", "lead\u3164", "ﷺ" * 20, TOKEN]
 )
 def test_the_portals_own_name_and_what_cannot_be_seen_are_refused(name):
     with pytest.raises(Invalid):
         enrol(by=BY, username=name)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [TOKEN, "\u2800", "data\u2800"])
+def test_a_group_is_not_named_by_a_token_or_by_what_cannot_be_seen(name):
+    with pytest.raises(Invalid) as refusal:
+        enrol(by=BY, username="nina", groups=[name])
+    assert list(refusal.value.fields) == ["groups"] and "A1A1" not in str(refusal.value)
 
 
 @pytest.mark.django_db

@@ -14,6 +14,7 @@ from portal.audit.models import AuditEvent, RepeatedRefusal
 from portal.audit.record import Source, source
 from portal.audit.verbs import Verb
 from portal.errors import Conflict, Invalid, Missing, Refused
+from portal.token_text import COMPLETE
 from tests.factories import PASSWORD
 from tests.unit.accounts.test_limits import read_only
 
@@ -57,6 +58,13 @@ def test_of_many_made_at_once_none_is_one_too_many(employee, monkeypatch):
         answers = sorted(pool.map(create, range(6)))
     assert answers == ["made"] * 2 + ["too_many_tokens"] * 4
     assert Token.objects.count() == 2
+
+
+@pytest.mark.parametrize("name", ["\u3164\u2800", f"copy of gh_abcdefghijkl_{'A1' * 19}"])
+def test_a_token_is_not_named_by_a_token_or_by_what_cannot_be_seen(employee, name):
+    with pytest.raises(Invalid) as refusal:
+        make(employee, name=name)
+    assert list(refusal.value.fields) == ["name"]
 
 
 @time_machine.travel(NOW, tick=False)
@@ -172,7 +180,7 @@ def test_a_right_key_with_another_secret_is_nobody(employee, colleague):
     _, theirs = make(colleague)
     body = "_".join([*mine.split("_")[:2], theirs.split("_")[2][:32]])
     forged = body + tokens._checksum(body)
-    assert tokens.PATTERN.fullmatch(forged)
+    assert COMPLETE.fullmatch(forged)
     assert tokens.authenticate(forged) is None
 
 

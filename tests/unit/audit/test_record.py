@@ -64,6 +64,16 @@ def test_source_and_token_are_those_of_the_call():
 
 
 @pytest.mark.django_db
+def test_a_complete_token_is_in_no_event_and_a_name_that_begins_like_one_is():
+    token = f"gh_abcdefghijkl_{'A1' * 19}"
+    event = happen("gh_dataplatform_daily", detail={"name": f"of {token}.", "conf": [{token: "x"}]})
+    said = json.loads(event.payload)
+    assert said["detail"] == {"name": "of gh_abcdefghijkl_***.", "conf": [{"gh_abcdefghijkl_***": "x"}]}
+    assert (said["target"], event.target) == ("gh_dataplatform_daily", "gh_dataplatform_daily")
+    assert "A1A1" not in event.search_text
+
+
+@pytest.mark.django_db
 def test_a_block_without_events_leaves_the_head_alone():
     with recording():
         Group.objects.create(name="made")

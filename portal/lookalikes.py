@@ -25,8 +25,11 @@ _LIKE = (
 _LETTERS = str.maketrans(
     {letter: plain for letters, plains in _LIKE for letter, plain in zip(letters, plains, strict=True)}
 )
-# Default_Ignorable_Code_Point that is no format character: joiners, fillers, variation selectors
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+# Default_Ignorable_Code_Point that is no format character: joiners, fillers, variation selectors; and the empty Braille
+# pattern, which is as blank
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
 
 
 def looks(name: str) -> str:
