@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from accounts.models import User
 from portal import clock, durations
 from portal.access.models import Grant
+from portal.catalogue import airflows
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Invalid, Refused
@@ -63,11 +64,26 @@ def check(by: User, beneficiary: User, entitlement: Entitlement, duration: timed
         )
 
 
+def check_again(grant: Grant) -> None:
+    """Whether a failed grant, which did not count meanwhile, may be tried again. Raises Refused (`at_once_limit`)."""
+    if grant.request.stages.exists():
+        return
+    there, longest = _had(grant.beneficiary, grant.entitlement), grant.entitlement.max_duration
+    if there + grant.duration > longest:
+        raise Refused(
+            f"Without an approval {grant.beneficiary.username} can have {grant.entitlement.key} for at most "
+            f"{durations.words(longest)} in total. {grant.ref} is for {durations.words(grant.duration)}, and "
+            f"{grant.beneficiary.username} already has {durations.words(there)}.",
+            reason="at_once_limit",
+        )
+
+
 def _had(person: User, entitlement: Entitlement) -> timedelta:
-    """For how long from now on the person has it, or has booked it, without a decision."""
+    """For how long from now on the person has or has booked it without a decision, under any name of its Airflow."""
     rows = Grant.objects.filter(
         beneficiary=person,
-        entitlement=entitlement,
+        deployment__in=airflows.same_as(entitlement.deployment),
+        role=entitlement.role,
         status__in=(G.SCHEDULED, G.APPLYING, G.ACTIVE),
         request__stages__isnull=True,
     )

@@ -6,15 +6,15 @@ policy under which it was granted still counts for as long as it is held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from portal.access.models import AccessRequest, Grant
 from portal.access.states import LIVE
+from portal.catalogue import airflows
 from portal.catalogue import queries as catalogue
-from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.errors import Refused
 
@@ -48,12 +48,26 @@ def check_before_change(grant: Grant) -> None:
 
 
 def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessRequest]) -> None:
-    """others: what was asked for, or what the grants held come from."""
+    """others: what was asked for, or what the grants held come from.
+
+    One Airflow under two names is one: `demo/role/User` of the old name is `prod/role/User` of the new one.
+    """
     others = [other for other in others if other.entitlement_id != entitlement.pk]
-    in_force = catalogue.policies_in_force() if others else {}  # read once, however much the person holds
-    against = _named_by(entitlement, in_force)
+    if not others:
+        return
+    # read once, however much the person holds
+    in_force, spelled = catalogue.policies_in_force(), airflows.spelling()
+    offered = Entitlement.objects.filter(retired_at=None).values_list("key", "policy")
+    named = {
+        spelled(key): set(map(spelled, in_force[policy].conflicts_with))
+        for key, policy in offered
+        if policy in in_force  # another version may be put in force between the two questions
+    }
+    this = spelled(entitlement.key)
     for other in others:
-        if other.entitlement.key in against or entitlement.key in _named_by(other.entitlement, in_force, other):
+        that = spelled(other.entitlement.key)
+        names = named[that] if that in named else set(map(spelled, _as_granted(other)))
+        if that in named.get(this, ()) or this in names:
             has = "has asked for" if other.status == AccessRequest.Status.PENDING else "has"
             raise Refused(
                 f"{person.username} {has} {other.entitlement.key}, which must not be combined with {entitlement.key}.",
@@ -61,13 +75,9 @@ def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessReque
             )
 
 
-def _named_by(
-    entitlement: Entitlement, in_force: Mapping[str, PolicySpec], request: AccessRequest | None = None
-) -> list[str]:
-    """The keys that its policy names in the catalogue in force; where it is offered no more, those of its request."""
-    if entitlement.retired_at is None:
-        return in_force[entitlement.policy].conflicts_with if entitlement.policy in in_force else []
-    return catalogue.policy(request.policy, request.policy_version).conflicts_with if request else []
+def _as_granted(request: AccessRequest) -> list[str]:
+    """What is offered no more conflicts with what its policy named when it was asked for."""
+    return catalogue.policy(request.policy, request.policy_version).conflicts_with
 
 
 def _asked(person: User) -> QuerySet[AccessRequest]:

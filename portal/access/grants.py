@@ -13,7 +13,7 @@ from accounts.acting import acting
 from accounts.models import User
 from accounts.operator import person_of
 from portal import clock, durations, refs
-from portal.access import due, entry, holding
+from portal.access import at_once, due, entry, holding
 from portal.access.grant_changes import given, locked, put, record
 from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
@@ -152,6 +152,7 @@ def retry(*, grant_id: int, by: User) -> Grant:
             Grant.objects.filter(pk=grant.pk).update(left_at=None, given_again=0, failure="")
             put(Operation.Kind.RESTORE_ROLE, grant, by=by)
         else:
+            at_once.check_again(grant)
             again: dict[str, Any] = {
                 "failure": "",
                 "ended_at": None,

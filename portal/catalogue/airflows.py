@@ -7,7 +7,7 @@ Airflow's API tells no id of an installation, so that the address is all there i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from portal.catalogue.models import Deployment
@@ -57,6 +57,17 @@ def each_through(deployments: Iterable[Deployment]) -> list[Deployment]:
 def reached_through(deployment: Deployment) -> list[Deployment]:
     """The deployments that are spoken to by this one: itself, and those at its address that left the catalogue."""
     return [one for one in same_as(deployment) if through(one) == deployment]
+
+
+def spelling() -> Callable[[str], str]:
+    """A function that gives an entitlement's key one spelling, whichever of its Airflow's names it begins with."""
+    named = {row.name: key(row) for row in Deployment.objects.only("name", "url")}
+
+    def spelled(entitlement: str) -> str:
+        name, slash, rest = entitlement.partition("/")
+        return f"{named.get(name, name)}{slash}{rest}"
+
+    return spelled
 
 
 def warnings(described: Mapping[str, str]) -> Iterator[str]:

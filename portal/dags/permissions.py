@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from accounts import people
 from accounts.models import User
+from portal.catalogue import airflows
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
@@ -43,6 +44,24 @@ def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None
             reason="needs_approval",
         )
     raise Refused(f"You may not {verb} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")
+
+
+def why_not_any_more(username: str, dag: Dag, action: str) -> str:
+    """Why what a person asked for earlier is not to be done now, for all to read; empty when they still may do it.
+
+    A DAG of a renamed deployment is judged as the catalogue has it under the new name.
+    """
+    by = User.objects.filter(username=username, is_active=True).first()
+    if by is None:
+        return f"{username}, who asked for it, is deactivated."
+    named = Dag.objects.filter(deployment=airflows.through(dag.deployment), dag_id=dag.dag_id)
+    try:
+        check_can_operate(by, named.select_related("deployment").first() or dag, action)
+    except Refused as refusal:
+        if refusal.reason == "not_offered":
+            return refusal.detail
+        return f"{username}, who asked for it, may no longer {VERBS[action]} {dag.dag_id} without an approval."
+    return ""
 
 
 def _may_ask(dag: Dag, policies: Policies | None) -> list[str]:

@@ -15,6 +15,7 @@ from portal.dags import secrets
 from portal.dags.live import runner
 from portal.dags.models import Run
 from portal.dags.observing import observe_dag
+from portal.dags.permissions import why_not_any_more
 from portal.dags.states import RUN
 from portal.operations import outbox
 from portal.operations.models import Operation
@@ -35,10 +36,10 @@ class TriggerRun:
             pk=operation.payload["run"]
         )
         airflow = runner(run.dag.deployment)
-        if operation.created_at < clock.now() - TOO_LATE:
-            seen = airflow.run(run.dag.dag_id, run.dag_run_id)
+        if against := _against_starting(run, operation):
+            seen = airflow.run(run.dag.dag_id, run.dag_run_id)  # an answer that was lost may have left it there
             if seen is None:
-                raise GivenUp("It could not be started within an hour of being asked for, so it was given up.")
+                raise GivenUp(against)
         else:
             conf, hidden = _conf(run)
             outbox.keep(operation)
@@ -71,6 +72,13 @@ class TriggerRun:
         now = clock.now()  # it is looked for all the same: an answer that was lost may have left the run there
         RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=now, next_look=now, sealed="")
         record(trail, Verb.RUN_START_FAILED, operation, AuditEvent.Outcome.FAILED, dag=run.dag.dag_id, why=why)
+
+
+def _against_starting(run: Run, operation: Operation) -> str:
+    """Why the run is not to be started any more, in words; empty when nothing stands against it."""
+    if operation.created_at < clock.now() - TOO_LATE:
+        return "It could not be started within an hour of being asked for, so it was given up."
+    return why_not_any_more(run.requested_by.username, run.dag, "trigger")
 
 
 def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -109,6 +117,8 @@ class SetPaused:
 
     def carry_out(self, operation: Operation) -> Done:
         dag = _dag(operation)
+        if against := why_not_any_more(operation.requested_by, dag, "pause"):
+            raise GivenUp(against)
         airflow = runner(dag.deployment)
         before = airflow.dag(dag.dag_id)
         if before is None:

@@ -11,6 +11,7 @@ from portal.access import actions, grants
 from portal.access.models import AccessRequest, Grant
 from portal.catalogue import queries as offered
 from portal.errors import Invalid, Refused
+from tests import factories
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -100,3 +101,24 @@ def test_nobody_is_given_access_that_nobody_decides_on_by_somebody_else(cast, by
 
 def test_what_is_decided_may_be_asked_for_others(employee, colleague):
     assert ask(employee, USER, beneficiary=colleague).status == "pending"
+
+
+def test_one_airflow_under_two_names_counts_once(employee, fake, tmp_path):
+    ask(employee, duration=5 * HOUR)
+    text = factories.CATALOGUE.read_text().replace("deployments.demo", "deployments.prod").replace('"demo', '"prod')
+    factories.offer(tmp_path, url=fake.url, source=text)
+    with pytest.raises(Invalid) as refusal:
+        ask(employee, "prod/role/Viewer", duration=4 * HOUR)
+    assert refusal.value.reason == "at_once_limit"
+    assert ask(employee, "prod/role/Viewer", duration=3 * HOUR).status == "approved"
+
+
+def test_a_failed_grant_is_tried_again_within_the_longest_time(cast, employee):
+    failed = ask(employee, duration=5 * HOUR).grant
+    Grant.objects.filter(pk=failed.pk).update(status="failed", failure="no account")
+    other = ask(employee, duration=4 * HOUR).grant
+    with pytest.raises(Refused, match="employee already has 4 hours") as refusal:
+        grants.retry(grant_id=failed.pk, by=cast["admin"])
+    assert refusal.value.reason == "at_once_limit"
+    grants.hand_back(grant_id=other.pk, by=employee)
+    assert grants.retry(grant_id=failed.pk, by=cast["admin"]).status == "applying"

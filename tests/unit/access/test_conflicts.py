@@ -109,5 +109,21 @@ def test_the_check_costs_no_more_queries_the_more_somebody_holds(
 ):
     ask(employee, VIEW)
     ask(employee, USER)
-    with django_assert_max_num_queries(3):  # what is offered, what the person asked for, the version in force
+    # the entitlement, what the person asked for, the version in force, the names of each Airflow, what is offered
+    with django_assert_max_num_queries(5):
         conflicts.check_not_asked_or_held(employee, offered.entitlement("demo/dag/sales_report/operate"))
+
+
+@pytest.mark.parametrize(("first", "second"), [("role/User", "role/Viewer"), ("role/Viewer", "role/User")])
+def test_access_of_a_renamed_deployment_conflicts_under_its_new_name(
+    catalogue, employee, fake, tmp_path, first, second
+):
+    """It is held in the same Airflow."""
+    factories.request_at_status("approved", entitlement=f"demo/{first}")
+    text = factories.CATALOGUE.read_text()
+    old, new = VIEWER_AGAINST_USER
+    text = text.replace(old, new, 1).replace("deployments.demo", "deployments.prod").replace('"demo', '"prod')
+    factories.offer(tmp_path, url=fake.url, source=text)
+    with pytest.raises(Refused, match=f"demo/{first}, which must not be combined with prod/{second}") as refusal:
+        ask(employee, f"prod/{second}")
+    assert refusal.value.reason == "conflicting_access"
