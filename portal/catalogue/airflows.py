@@ -72,8 +72,16 @@ def spelling() -> Callable[[str], str]:
 
 def warnings(described: Mapping[str, str]) -> Iterator[str]:
     """What a file's deployments (name to address) mean where several names are one Airflow, those of earlier versions
-    too."""
-    earlier = {row.name: row.url for row in Deployment.objects.all() if row.name not in described}
+    too, and where one name gets another address."""
+    known = {row.name: row for row in Deployment.objects.all()}
+    for name, url in sorted(described.items()):
+        if name in known and known[name].retired_at is None and identity(known[name].url) != identity(url):
+            yield (
+                f"deployment {name} gets another address. Gatehouse takes it for the same Airflow: what was granted at "
+                f"{identity(known[name].url)} is looked for and taken away at {identity(url)}. If that is another "
+                "Airflow, end the access first, or give the new Airflow a new name."
+            )
+    earlier = {name: row.url for name, row in known.items() if name not in described}
     names: dict[str, list[str]] = {}
     for name, url in (earlier | dict(described)).items():
         names.setdefault(identity(url), []).append(name)
