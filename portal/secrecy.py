@@ -1,7 +1,8 @@
 """What is secret in parameters and variables, and how it is hidden: one rule for pages, API, trail, notes and logs.
 
-A value is secret by the name it stands under, by the JSON Schema that declares it, by what stands above it, or by what
-it holds (an address with a password in it). `mask` hides every such value; nothing else decides.
+A value is secret by the name it stands under or beside (`{"name": "DB_PASSWORD", "value": ...}`), by the JSON Schema
+that declares it, by what stands above it, or by what it holds (an address with a password in it). `mask` hides every
+such value; nothing else decides.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from portal.lookalikes import looks
 from portal.text import fold
 
 HIDDEN = "***"  # as Airflow writes it
@@ -24,19 +26,23 @@ Path = tuple[str, ...]
 # DEFAULT_SENSITIVE_FIELDS of Airflow's secrets masker (3.3), and what else such values are called. Compared with the
 # name in lower case, words apart ("db_api_key"); LONG with the words joined as well ("dbapikey").
 LONG = re.compile(
-    r"passw|passphrase|kennwort|비밀번호|パスワード|密码|secret(?!ar)|token(?!i[sz])|credential|authori[sz]ation|bearer"
-    r"|(?:access|account|api|auth|client|consumer|encryption|fernet|hmac|master|private|service|shared|signing|ssh"
-    r"|storage)_?key"
+    r"passw|passphrase|kennwort|contrase[nñ]a|mot_?de_?passe|парол|비밀번호|パスワード|密码|secret(?!ar)|token(?!i[sz])|credential|authori[sz]ation|bearer"
+    r"|(?:access|account|api|auth|client|consumer|encryption|fernet|hmac|master|pass|private|service|session|shared|signing"
+    r"|ssh|storage)_?key"
     r"|auth_?header|keyfile_?dict|service_?account|connection_?(?:str|uri|url)|conn_?(?:str|uri|url)"
     r"|(?:database|broker|jdbc|webhook)_?(?:uri|url)|prox(?:y|ies)"
 )
-SHORT = re.compile(r"dsn|(?:^|_)(?:pwd|psw|pw|jwt|otp|totp|creds?|cookies?)\d*(?:_|$)|(?:^|_)(?:pass|auth)\d*$")
+SHORT = re.compile(
+    r"dsn|(?:^|_)(?:pwd|psw|pw|jwt|otp|totp|creds?|cookies?|senhas?)\d*(?:_|$)|(?:^|_)auth\d*$"
+    r"|(?:^|_)pass\d*(?:_(?:prod|production|live|stag|stage|staging|dev|development|test|qa|uat|old|new))?\d*$"
+)
 # "max_tokens" counts tokens of a language model; it holds none
 COUNTED = re.compile(r"(?:^|_)(?:max|min|num|number|count|limit|total|budget|length)(?:_|$)")
 TOKENS = re.compile(r"tokens?")
 
 # An address with a password, or with something longer than a user name, before its host.
 USERINFO = re.compile(r"://(?:[^\s/@:]{0,256}:(?!\d{1,5}(?:[/?#]|$))[^\s@]{1,256}|[^\s/@:]{20,256})@")
+NAMED_BY = ("name", "key")  # what says what a "value" beside it is
 PAIR = re.compile(r"""(?:^|[\s?&;,{("'])([^\W\d_][\w.-]{0,60}(?: [Kk]ey)?)["']?\s{0,4}[=:]\s{0,4}["']?[^\s"'&;,]""")
 LOOKS = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|\b(?:Bearer|Basic)\s+[\w+/=.~-]{8,}|\beyJ[\w-]{8,}\.eyJ[\w-]+\."
@@ -47,9 +53,15 @@ LOOKS = re.compile(
 
 @functools.lru_cache(4096)
 def sounds_secret(name: str) -> bool:
-    """Whether what is called so is secret: in any case, with words joined, apart, or in camel case."""
+    """Whether what is called so is secret: in any case, with words joined, apart, or in camel case, in letters that
+    look like those of ASCII too.
+    """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", unicodedata.normalize("NFKC", name))
-    words = re.sub(r"[\W_]+", "_", fold(words)).strip("_")
+    return any(_is_secret(spelling) for spelling in {fold(words), looks(words)})
+
+
+def _is_secret(words: str) -> bool:
+    words = re.sub(r"[\W_]+", "_", words).strip("_")
     if COUNTED.search(words):
         words = TOKENS.sub("", words)
     return bool(LONG.search(words) or LONG.search(words.replace("_", "")) or SHORT.search(words))
@@ -78,7 +90,8 @@ def mask(value: Any, *, name: str = "", declared: Collection[Path] = ()) -> Any:
     """`value` with every secret in it replaced by HIDDEN; equal to `value` where there is none.
 
     name: what the whole is called. declared: the paths that a schema declares secret, as `declared_in` gives them.
-    Empty texts, null, true and false are shown: they tell nothing.
+    Empty texts, null, true and false are shown: they tell nothing. An object with a secret in one of its keys is hidden
+    as a whole.
     """
     return _mask(value, sounds_secret(name) or () in declared, declared, 0)
 
@@ -92,10 +105,14 @@ def _mask(value: Any, hidden: bool, declared: Collection[Path], depth: int) -> A
     if depth > DEEPEST:
         return HIDDEN
     if isinstance(value, Mapping):
+        if any(holds_secret(key) for key in value):
+            return HIDDEN
         shown = {}
+        beside = _is_named_secret(value)
         for key, item in value.items():
             below = _below(declared, key)
-            shown[key] = _mask(item, hidden or sounds_secret(key) or () in below, below, depth + 1)
+            named = sounds_secret(key) or (beside and fold(key) == "value")
+            shown[key] = _mask(item, hidden or named or () in below, below, depth + 1)
         return shown
     if isinstance(value, list):
         below = _below(declared, ANY)
@@ -103,6 +120,12 @@ def _mask(value: Any, hidden: bool, declared: Collection[Path], depth: int) -> A
     if isinstance(value, bool) or value in (None, ""):
         return value
     return HIDDEN if hidden or (isinstance(value, str) and holds_secret(value)) else value
+
+
+def _is_named_secret(value: Mapping[str, Any]) -> bool:
+    """Whether an object says of its "value" that it is secret, as lists of environment variables do."""
+    names = (item for key, item in value.items() if fold(key) in NAMED_BY and isinstance(item, str))
+    return any(sounds_secret(name) for name in names)
 
 
 def _below(declared: Collection[Path], key: str) -> list[Path]:

@@ -11,7 +11,7 @@ from portal import sealing
 from portal.catalogue.models import Dag
 from portal.dags.models import Run
 from portal.errors import Invalid
-from portal.secrecy import HIDDEN, Path, hidden_in, marks, mask, mask_all
+from portal.secrecy import HIDDEN, Path, hidden_in, holds_secret, marks, mask, mask_all
 from portal.secret_schema import Place, declared_in, places
 
 if TYPE_CHECKING:  # the shape alone
@@ -58,17 +58,23 @@ def mask_for(dag: Dag, values: Mapping[str, Any], *, entered: Collection[Path] =
     """
     known = _known(dag)
     masked = mask_all(values) if known is None else mask(values, declared=[*_paths(known), *entered])
-    return dict(masked)
+    return _by_name(values, masked)
 
 
 def mask_locked(dag: Dag) -> dict[str, Any]:
     """The DAG's locked parameters as they may be shown; they stand in the catalogue's file, so names decide."""
-    return dict(mask(dag.locked, declared=_paths(_known(dag) or {"declared": []})))
+    return _by_name(dag.locked, mask(dag.locked, declared=_paths(_known(dag) or {"declared": []})))
+
+
+def _by_name(values: Mapping[str, Any], masked: Any) -> dict[str, Any]:
+    """Masked parameters by name, also where a secret in one of the names hides all of them."""
+    return dict.fromkeys(values, HIDDEN) if masked == HIDDEN else masked
 
 
 def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -> Hidden:
-    """Parameters of a run that is asked for. Raises Invalid where HIDDEN was sent back in the place of a secret.
+    """Parameters of a run that is asked for.
 
+    Raises Invalid where HIDDEN was sent back in the place of a secret, and for a secret in a parameter's name.
     entered: where values were entered as secrets; they are hidden even if Airflow no longer declares them secret.
     """
     for path in marks(conf):
@@ -78,6 +84,8 @@ def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -
                 "Enter its value, or leave it out to use the DAG's default."
             }
         )
+    if any(holds_secret(name) for name in conf):
+        raise Invalid({"conf": "The name of a parameter contains a credential. Take it out."})
     shown = mask_for(dag, conf, entered=entered)
     if shown == conf:
         return Hidden(shown, "", "", ())

@@ -27,9 +27,12 @@ SECRET_NAMES = [
     *("github_token", "tokens", "Access-Token", "client_secret", "AWS_SECRET_ACCESS_KEY", "credentials", "bearer"),
     *("connectionString", "connection_string", "conn_uri", "DATABASE_URL", "dsn", "webhook_url", "http_proxy"),
     *("keyfile_dict", "service_account", "authorisation", "Authorization", "auth", "basic_auth", "jwt", "비밀번호"),
+    *("DB_PASS_PROD", "dbPassTest2", "passkey", "session_key", "contraseña", "CONTRASEÑA_DB", "senha", "senhaBanco"),
+    *("mot_de_passe", "motDePasse", "пароль", "пароля_бд", "pаsswоrd", "tоken", "pass\u200bword", "аpi_kеy"),
 ]
 OTHER_NAMES = [
     *("region", "key", "primary_key", "pass_through", "author", "authority", "compass", "id", "pin", "records_name"),
+    *("first_pass_only", "pass_count", "passenger", "session", "desenhar", "марка", "регион"),
     *("max_tokens", "maxNewTokens", "token_count", "tokenizer", "secretary", "dry_run", "date", ""),
 ]
 TEXTS_WITH_SECRETS = [
@@ -82,6 +85,30 @@ def test_everything_below_a_secret_name_is_hidden_but_what_tells_nothing():
         "region": "EU",
     }
     assert mask("x", name="password") == HIDDEN
+
+
+ADDRESS = "postgres://u:NESTED@h/db"
+
+
+def test_an_object_with_a_secret_in_a_key_is_hidden_whole():
+    value = {"region": {ADDRESS: 1, "eu": 2}, "day": "x"}
+    masked = mask(value)
+    assert masked == {"region": HIDDEN, "day": "x"}
+    assert list(hidden_in(value, masked)) == [(("region",), {ADDRESS: 1, "eu": 2})]
+
+
+@pytest.mark.parametrize(
+    "pair", [{"name": "DB_PASSWORD", "value": "x"}, {"key": "api_token", "value": ["x"]}, {"Key": "pwd", "Value": "x"}]
+)
+def test_a_value_beside_its_secret_name_is_hidden(pair):
+    (_, name), (held, _) = pair.items()
+    masked = mask({"env": [pair]})["env"][0]
+    assert name in masked.values() and "x" not in json.dumps(masked[held])
+
+
+def test_a_value_beside_another_name_is_shown():
+    value = [{"name": "region", "value": "EU"}, {"name": {"pwd": ""}, "value": 1}, {"key": 2, "value": 3}]
+    assert mask(value) == value
 
 
 def test_where_no_schema_is_known_everything_is_hidden():

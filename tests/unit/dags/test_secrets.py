@@ -58,6 +58,23 @@ def trigger(cast, dag, conf=None, **more):
     return actions.trigger(by=cast["colleague"], dag=dag, conf=GIVEN if conf is None else conf, **more)
 
 
+def test_a_secret_in_a_key_is_kept_nowhere_in_the_clear(cast, dag):
+    address = GIVEN["target"]
+    given = {"target": {address: [1]}}
+    run = trigger(cast, dag, given)
+    assert run.conf == {"target": "***"} and secrets.reveal(run)[0] == given
+    event = AuditEvent.objects.order_by("-seq").first()
+    assert "hunter" not in event.payload
+    with pytest.raises(Invalid, match="name of a parameter contains a credential") as refusal:
+        trigger(cast, dag, {address: 1})
+    assert "hunter" not in str(refusal.value)
+
+
+def test_a_locked_parameter_with_a_secret_in_its_name_is_shown_without_values(dag):
+    dag.locked = {GIVEN["target"]: 1, "region": "EU"}
+    assert set(secrets.mask_locked(dag).values()) == {"***"}
+
+
 def everything_kept():
     """Every row of every table, as text."""
     rows = (row for model in apps.get_models() for row in model._base_manager.all())
