@@ -212,15 +212,15 @@ def test_a_new_name_for_an_airflow_is_said(staff, apply):
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("https://other.example.com/prod", True), ("https://Airflow.example.com:443/prod/", False)],
+    [("https://other.example.com", True), ("https://Airflow.example.com:443/", False)],
 )
 def test_another_address_for_a_deployment_is_said(staff, apply, url, said):
     apply()
-    moved = GOOD.replace("https://airflow.example.com/prod", url)
+    moved = GOOD.replace("https://airflow.example.com", url)
     assert moved != GOOD
     words = [words for words in planned(moved).warnings if "deployment prod gets another address" in words]
     assert bool(words) == said
-    assert not said or "granted at airflow.example.com/prod is looked for" in words[0]
+    assert not said or "granted at airflow.example.com is looked for" in words[0]
 
 
 @pytest.mark.parametrize(
