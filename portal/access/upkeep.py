@@ -51,17 +51,22 @@ def _give_up(grant_id: int) -> None:
 def end_ineligible() -> int:
     """End what people hold who left, or are no longer among those whom the policy lets ask; how many.
 
+    At most AT_ONCE of all of them: the timer thread has other duties. The rest is done the next time.
     Who left loses everything at once, also what has not begun. Otherwise the policy's `grace` passes first.
     """
     left = Grant.objects.filter(status__in=[G.SCHEDULED, G.APPLYING, G.ACTIVE], beneficiary__is_active=False)
-    done = due.each(left.order_by("pk").values_list("pk", flat=True)[:AT_ONCE], _end)
+    found = list(left.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+    room = AT_ONCE - len(found)
+    done = due.each(found, _end)
     for policy, rows in _by_policy():
         named = people.named_by(policy.may_request)
         rows.filter(ineligible_since__isnull=False, beneficiary__in=named).update(ineligible_since=None)
         lost = rows.exclude(beneficiary__in=named)
         lost.filter(ineligible_since=None).update(ineligible_since=clock.now())
         over = lost.filter(ineligible_since__lte=clock.now() - (policy.grace or timedelta()))
-        done += due.each(over.order_by("pk").values_list("pk", flat=True)[:AT_ONCE], partial(_end, policy=policy))
+        found = list(over.order_by("pk").values_list("pk", flat=True)[:room])
+        room -= len(found)
+        done += due.each(found, partial(_end, policy=policy))
     return done
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from threading import Lock
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.db.models import Max
 from django.utils.dateparse import parse_datetime
 
@@ -95,7 +95,8 @@ def _record(result: Result, by: Actor | None) -> Result:
                 detail |= {"first_bad": result.first_bad, "problems": result.problems}
                 outcome = AuditEvent.Outcome.FAILED
                 trail.add(Verb.AUDIT_VERIFY_FAILED, by=by, target="audit", outcome=outcome, detail=detail)
-    except (DatabaseError, AuditHead.DoesNotExist, ValueError) as error:  # ValueError: the head names no hash
+    except (DatabaseError, InterfaceError, AuditHead.DoesNotExist, ValueError) as error:
+        # ValueError: the head names no hash
         result.found += 1
         result.problems.append(f"This result could not be recorded in the trail: {error}")
     return result

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from portal.catalogue import loader
 from portal.catalogue.mistakes import FileRefused
@@ -46,7 +46,7 @@ def runner_variables() -> set[str]:
         for deployment in Deployment.objects.filter(retired_at=None):
             account = deployment.accounts.get("runner", {})
             found |= {spec["env"] for spec in account.values() if isinstance(spec, dict) and "env" in spec}
-    except DatabaseError:  # not made yet
+    except (DatabaseError, InterfaceError):  # not made yet, or away
         pass
     try:
         document = loader.load(settings.CONFIG_FILE).document

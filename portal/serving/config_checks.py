@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from portal import clock
@@ -44,7 +44,7 @@ def database() -> Result:
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except (DatabaseError, ImproperlyConfigured, OSError) as error:
+    except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError) as error:
         return Result("database", False, f"it does not answer: {str(error).strip()}")
     if plan:
         return Result("database", False, f"{len(plan)} migration(s) are missing. Run manage.py migrate.")
@@ -56,7 +56,7 @@ def clocks() -> list[Result]:
     try:
         if not clock.has_own_clock() or clock.measure() is None:
             return []
-    except (DatabaseError, ImproperlyConfigured, OSError):  # said of the database
+    except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError):  # said of the database
         return []
     ahead = clock.ahead().total_seconds()
     if not readiness.is_notable(ahead):

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from portal import private
 
@@ -96,7 +96,7 @@ def _audit_role() -> Iterator[checks.CheckMessage]:
                 [list(AUDIT_TABLES)],
             )
             disabled = sorted(name for (name,) in cursor.fetchall())
-    except (DatabaseError, ImproperlyConfigured, OSError):  # what is wrong with it, others say
+    except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError):  # what is wrong with it, others say
         return
     may = [words for holds, words in ((superuser, "a superuser"), (bypass, "one that bypasses row security")) if holds]
     may += ["one that may create roles"] if creates and not superuser else []

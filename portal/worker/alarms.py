@@ -9,6 +9,7 @@ from portal.access import due
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
+from portal.errors import Conflict
 from portal.operations import queries
 from portal.operations.models import Operation
 
@@ -17,11 +18,14 @@ AFTER = timedelta(minutes=10)  # whatever the removal waits for, an Airflow that
 AT_ONCE = 200
 
 
-def tell(operation: Operation, *, why: str, trail: Trail) -> None:
-    """Write the event, unless the removal is settled or has it already. Inside the caller's transaction."""
+def tell(operation: Operation, *, why: str, trail: Trail) -> bool:
+    """Write the event, unless the removal is settled or has it already. Inside the caller's transaction.
+
+    Returns whether it was written.
+    """
     untold = Operation.objects.filter(pk=operation.pk, alarmed_at=None, settled_at=None)
     if untold.update(alarmed_at=clock.now()) != 1:
-        return
+        return False
     trail.add(
         Verb.GRANT_END_FAILED,
         by=None,
@@ -32,6 +36,7 @@ def tell(operation: Operation, *, why: str, trail: Trail) -> None:
         operation=operation.ref,
         detail={"attempts": operation.attempts, "why": why},
     )
+    return True
 
 
 def tell_of_old() -> int:
@@ -42,6 +47,8 @@ def tell_of_old() -> int:
 
 
 def _tell(operation_id: int) -> None:
+    """Raises Conflict when it was settled or told at this moment."""
     operation = Operation.objects.select_related("deployment").get(pk=operation_id)
     with recording() as trail:
-        tell(operation, why=queries.why_waiting(operation), trail=trail)
+        if not tell(operation, why=queries.why_waiting(operation), trail=trail):
+            raise Conflict(f"{operation.ref} is settled, or was told of, already.")

@@ -55,8 +55,10 @@ class Rounds:
         self._thread.join(within)
 
     def _go_round(self) -> None:
-        while not self.is_stopping:
+        while True:
             self._wake.clear()  # before the turn: what wakes it meanwhile is not lost
+            if self.is_stopping:  # after that: `stop` wakes it too
+                break
             self.go_on()
             try:
                 self._turn()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
 
 from portal.audit.models import AuditEvent, AuditHead
@@ -199,6 +201,20 @@ def test_a_result_that_cannot_be_recorded_is_a_problem() -> None:
     result = verify_and_record(by=None)
     assert not result.ok
     assert "could not be recorded" in result.problems[-1]
+
+
+@pytest.mark.usefixtures("ten_events")
+@pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
+def test_a_result_is_told_though_the_connection_is_lost_before_it_is_recorded(error: Exception) -> None:
+    def fail(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith("INSERT"):
+            raise error
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(fail):
+        result = verify_and_record(by=None)
+    assert not result.ok
+    assert result.problems == [f"This result could not be recorded in the trail: {error}"]
 
 
 def test_verifying_reads_a_batch_at_a_time(django_assert_max_num_queries: Callable) -> None:

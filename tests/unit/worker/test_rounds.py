@@ -62,6 +62,21 @@ def test_one_that_is_slow_is_alive_while_it_goes_on(moment):
     assert seen == [100] * 5
 
 
+def test_one_that_is_told_to_stop_as_a_turn_begins_stops_at_once(monkeypatch):
+    monkeypatch.setattr(connection, "close", lambda: None)
+    turns = []
+    one = Rounds("one", lambda: turns.append(1), pause=lambda: 0)
+    clear = one._wake.clear
+
+    def stop_and_clear():
+        one.stop()
+        clear()
+
+    monkeypatch.setattr(one._wake, "clear", stop_and_clear)
+    one._go_round()
+    assert turns == []
+
+
 @pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
 def test_a_database_that_is_away_gets_a_new_connection(monkeypatch, caplog, error):
     caplog.set_level("WARNING", "portal.worker.rounds")

@@ -277,6 +277,16 @@ def test_whoever_may_not_hold_it_any_more_loses_it(member, cast, change, reason)
     assert member.roles_of("employee") == {"Public"}
 
 
+def test_a_turn_ends_a_bounded_number_over_all_policies(member, cast, monkeypatch):
+    monkeypatch.setattr(upkeep, "AT_ONCE", 2)
+    held = [factories.grant_at_status("active", entitlement=f"demo/role/{role}") for role in ("User", "Viewer")]
+    held.append(factories.grant_at_status("active", by="colleague"))
+    assert len({grant.entitlement.policy for grant in held}) == 2
+    User.objects.filter(pk=cast["colleague"].pk).update(is_active=False)
+    lose_the_group(cast)
+    assert [upkeep.end_ineligible() for _ in range(3)] == [2, 1, 0]
+
+
 def test_a_grace_lets_it_stay_for_a_while(member, cast, tmp_path):
     text = factories.CATALOGUE.read_text().replace("[policies.one-lead]\n", '[policies.one-lead]\ngrace = "1d"\n')
     factories.offer(tmp_path, url=member.url, source=text)
