@@ -1,12 +1,12 @@
-"""Who acts: read again, locked, inside the transaction of the action.
+"""The actor of an action, read again and locked inside the action's transaction.
 
-Between the moment at which a door let somebody in and the action, the body of a request arrives. Whoever is deactivated
-in between, or loses a role, a group, a token or the session, must not act any more. So every action begins with
+A request is checked when it arrives; the action runs later. If the person is deactivated in between, or loses a role, a
+group, a token or the session, the action is refused. So every action begins with
 
     with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=ref) as (trail, by):
 
-and goes on with the `by` that comes out of it. What takes something from a person locks their row too
-(deactivation, password reset, groups, tokens), so either it comes first and the action is refused, or it comes after.
+and uses the `by` that this gives. Deactivation, password reset and changes of groups and tokens lock the row of the same
+person. They are committed either before the action, which is then refused, or after it.
 """
 
 from __future__ import annotations

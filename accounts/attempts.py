@@ -1,7 +1,7 @@
-"""How often somebody may try to sign in: from one address, and with one name from one address.
+"""The limits of signing in: attempts from one address, and attempts with one name from one address.
 
-Counted before the password is looked at, so that many tries at once are counted as well; a right one is taken back.
-Who knows a colleague's name cannot lock them out elsewhere.
+An attempt is counted before its password is checked, so that attempts at the same moment are all counted. After a right
+password the count is reduced by one. Wrong passwords from one address lock nobody out at another address.
 """
 
 from __future__ import annotations

@@ -14,7 +14,10 @@ from accounts import tokens
 
 
 def is_known(*, authorization: str, session: str) -> bool:
-    """Whether one of the two is live: a bearer token, or a session of somebody who is signed in. Changes nothing."""
+    """Whether the call has a valid bearer token, or the session of somebody who is signed in. Records no event.
+
+    Django deletes a session that the password no longer matches, and renews one that an earlier secret key signed.
+    """
     kind, _, text = authorization.partition(" ")
     if kind.lower() == "bearer" and tokens.is_live(text.strip()):
         return True

@@ -76,9 +76,9 @@ def _sweep(now: int) -> None:
 
 
 def best_effort(what: str, write: Callable[[], Answer]) -> Answer | None:
-    """What `write` answers, None where the database takes no write: it waits only briefly, and the failure is logged.
+    """Call `write` in a transaction and give its result; None where the database refuses, which is logged.
 
-    For what nobody depends on. The beginning of the transaction may be what fails.
+    For writes that may be lost. It waits only briefly for a lock. Opening the transaction can fail as well.
     """
     try:
         with _short_wait(), transaction.atomic():

@@ -21,6 +21,11 @@ def stored(key: str) -> str:
 
 
 class SessionStore(db.SessionStore):
+    """Django's session store, with `stored(key)` instead of the key in the column `session_key`.
+
+    The browser's cookie and `session_key` of this object hold the key itself.
+    """
+
     def _get_session_from_db(self) -> Session | None:
         key = self.session_key
         row = Session.objects.filter(session_key=stored(key), expire_date__gt=clock.now()).first() if key else None

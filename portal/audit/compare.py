@@ -62,9 +62,11 @@ def nothing(told: Told) -> Columns:
 class Ledger:
     """How the rows of one model follow from events.
 
-    named_by: the columns of an event that may name a row, each with the reference of a row as it stands there; the
-    first is the row's own, the others count where it is empty. shown: what a row shows, by column, in the words of the
-    events. makes: what each verb makes of it. begins: the verbs with which a row begins, if they make anything of it.
+    named_by: the columns of an event that can refer to a row, each with a function that gives the row's reference there.
+    The first column decides; the others are used where it is empty.
+    shown: by column, the value of a row in the form in which events say it.
+    makes: by verb, the values of the columns after such an event.
+    begins: the verbs of the event that creates a row. A row without such an event was not made by Gatehouse.
     """
 
     model: type[Model]

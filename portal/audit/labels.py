@@ -46,7 +46,7 @@ LABELS = {
 
 
 def label(verb: Verb) -> str:
-    """A verb as one chooses it: `request.approve_refused` is “Request approve refused”."""
+    """The name of a verb in the list to choose from: `request.approve_refused` is “Request approve: refused”."""
     if verb in LABELS:
         return LABELS[verb]
     words = verb.value.replace(".", " ").replace("_", " ")
