@@ -5,8 +5,8 @@ group, a token or the session, the action is refused. So every action begins wit
 
     with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=ref) as (trail, by):
 
-and uses the `by` that this gives. Deactivation, password reset and changes of groups and tokens lock the row of the same
-person. They are committed either before the action, which is then refused, or after it.
+and uses the `by` that this gives. Deactivation, password reset and changes of groups and tokens lock the row of the
+same person. They are committed either before the action, which is then refused, or after it.
 """
 
 from __future__ import annotations

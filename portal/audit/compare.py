@@ -62,7 +62,7 @@ def nothing(told: Told) -> Columns:
 class Ledger:
     """How the rows of one model follow from events.
 
-    named_by: the columns of an event that can refer to a row, each with a function that gives the row's reference there.
+    named_by: the columns of an event that can refer to a row, each with what gives a row's reference there.
     The first column decides; the others are used where it is empty.
     shown: by column, the value of a row in the form in which events say it.
     makes: by verb, the values of the columns after such an event.

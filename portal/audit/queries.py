@@ -28,7 +28,8 @@ VERB_PATTERN = re.compile(r"[a-z_]+\.([a-z_]+|\*)")
 class Filters:
     """What to show of the trail; an empty field does not filter.
 
-    actor: a username as it is stored (accounts.trail_filters); also finds what was done on that person's behalf. verb: `request.approved`, or `request.*`.
+    actor: a username as it is stored (accounts.trail_filters); also finds what was done on that person's behalf.
+    verb: `request.approved`, or `request.*`.
     target: what it is about (`REQ-12`, a username, `demo/sales_report`); events of a request, grant or operation too.
     since, until: the first moment that counts, and the first that does not.
     q: words, each of which is found somewhere in the event, or in what is always said of such events.
