@@ -133,6 +133,25 @@ def test_check_config_is_content_with_what_is_right_and_names_a_secret_that_is_m
     assert "AIRFLOW_DEMO_RUNS is not set" in lacking.stdout
 
 
+@pytest.mark.parametrize(
+    ("url", "secure", "names", "hsts"),
+    [
+        ("https://gatehouse.example.com", "True", ("'__Host-session'", "'__Host-csrf'"), "31536000"),
+        ("http://127.0.0.1:8000", "False", ("'gatehouse_session'", "'gatehouse_csrf'"), "0"),
+    ],
+)
+def test_cookies_are_as_strict_as_the_address_allows(
+    tmp_path: Path, url: str, secure: str, names: tuple[str, str], hsts: str
+) -> None:
+    done = manage(tmp_path, "diffsettings", "--all", GATEHOUSE_PUBLIC_URL=url, GATEHOUSE_TRUSTED_PROXIES="10.0.0.5")
+    told = dict(line.removeprefix("### ").split(" = ", 1) for line in done.stdout.splitlines() if " = " in line)
+    assert (told["SESSION_COOKIE_SECURE"], told["CSRF_COOKIE_SECURE"]) == (secure, secure)
+    assert (told["SESSION_COOKIE_NAME"], told["CSRF_COOKIE_NAME"]) == names
+    assert (told["SESSION_COOKIE_HTTPONLY"], told["CSRF_COOKIE_HTTPONLY"]) == ("True", "True")
+    assert (told["SESSION_COOKIE_SAMESITE"], told["CSRF_COOKIE_SAMESITE"]) == ("'Lax'", "'Lax'")
+    assert told["SECURE_HSTS_SECONDS"] == hsts
+
+
 def test_check_config_with_a_setting_that_cannot_be_read(tmp_path: Path) -> None:
     done = manage(tmp_path, "check_config", GATEHOUSE_BROKER_URL="carrier-pigeon://loft")
     assert done.returncode == 2
