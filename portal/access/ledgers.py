@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from portal import durations, refs
 from portal.access import grants
-from portal.access.models import AccessRequest, Grant
-from portal.audit.compare import AnyOf, Columns, Ledger, Makes, Told, nothing
+from portal.access.models import AccessRequest, Grant, Stage
+from portal.audit.compare import UNKNOWN, UNSAID, AnyOf, Columns, Ledger, Makes, OutOfPlace, Told, nothing
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
 
+ASKED = ("entitlement", "beneficiary", "duration", "starts_at")
 GIVEN = ("role", "dag_id", "level")
+SENT = "a moment"  # of `sent_at`, whose time no event says
 R, G = AccessRequest.Status, Grant.Status
 
 
@@ -22,31 +25,51 @@ def _moment(value: Any) -> str:
 # --- requests and the decisions on them ------------------------------------------------------------------------------
 def _submitted(told: Told) -> Columns:
     names = ("beneficiary", "entitlement", "reason", "duration", "ticket", "policy", "policy_version", "break_glass")
-    said = {name: told.said(name) for name in (*names, "starts_at", "lapses_at")}
-    return {**said, "requester": told.event.actor, "status": R.PENDING.value, "decisions": (), "closed_because": ""}
+    said = {name: told.detail[name] for name in names} | {n: told.said(n) for n in ("starts_at", "lapses_at")}
+    return {
+        **said,
+        "requester": told.event.actor,
+        "decisions": (),
+        **_at_step(1),
+        "closed_because": "",
+    }
 
 
 def _decided(told: Told, outcome: str) -> tuple[str, ...]:
     by, said = told.event.actor, told.detail
     length = f" for {said['duration']}" if outcome == "approve" else ""
-    words = f"{by} {outcome} step {said.get('stage')}{length}: {said.get('comment', '')}"
+    if said["stage"] != told.so_far["step"]:
+        raise OutOfPlace(f"it names step {said['stage']}, but step {told.so_far['step']} was open.")
+    words = f"{by} {outcome} step {said['stage']}{length}: {said['comment']}"
     return (*told.so_far.get("decisions", ()), words)
 
 
 def _approved(told: Told) -> Columns:
     """Which approval was the last one, an event says since it names the grant that came of it."""
-    status: Any = AnyOf((R.PENDING.value, R.APPROVED.value))
-    if "grant" in told.detail:
-        status = R.APPROVED.value if told.detail["grant"] else R.PENDING.value
-    return {"status": status, "decisions": _decided(told, "approve")}
+    decisions = _decided(told, "approve")
+    if "grant" not in told.detail:
+        status, step = AnyOf((R.PENDING.value, R.APPROVED.value)), AnyOf((told.so_far["step"], ""))
+        return {"status": status, "decisions": decisions, "open_step": step}
+    if told.detail["grant"]:
+        return {"status": R.APPROVED.value, "decisions": decisions, "open_step": ""}
+    return {"status": R.PENDING.value, "decisions": decisions}
+
+
+def _at_step(number: int) -> Columns:
+    """`step` is for what follows: an earlier release did not say whether an approval closed it."""
+    return {"status": R.PENDING.value, "step": number, "open_step": number}
 
 
 def _denied(told: Told) -> Columns:
-    return {"status": R.DENIED.value, "decisions": _decided(told, "deny")}
+    return {"status": R.DENIED.value, "decisions": _decided(told, "deny"), "open_step": ""}
 
 
 def _closed(status: AccessRequest.Status) -> Makes:
-    return lambda told: {"status": status.value}
+    return lambda told: {"status": status.value, "open_step": ""}
+
+
+def _open_step(row: AccessRequest) -> int | str:
+    return next((stage.number for stage in row.stages.all() if stage.status == Stage.Status.OPEN), "")
 
 
 def _decisions(row: AccessRequest) -> tuple[str, ...]:
@@ -62,7 +85,7 @@ def _decisions(row: AccessRequest) -> tuple[str, ...]:
 REQUESTS = Ledger(
     model=AccessRequest,
     rows=lambda: AccessRequest.objects.select_related("requester", "beneficiary", "entitlement").prefetch_related(
-        "decisions__by", "decisions__stage"
+        "decisions__by", "decisions__stage", "stages"
     ),
     named_by={"request": lambda row: row.ref},
     prefix=refs.REQUEST,
@@ -80,18 +103,33 @@ REQUESTS = Ledger(
         "policy_version": lambda row: row.policy_version,
         "break_glass": lambda row: row.break_glass,
         "decisions": _decisions,
+        "open_step": _open_step,
         "closed_because": lambda row: row.closed_because,
     },
     makes={
         Verb.REQUEST_SUBMITTED: _submitted,
         Verb.REQUEST_GRANTED_AT_ONCE: _closed(R.APPROVED),
         Verb.REQUEST_APPROVED: _approved,
-        Verb.REQUEST_STAGE_DONE: nothing,
+        Verb.REQUEST_STAGE_DONE: lambda told: _at_step(told.detail["next_stage"]),
         Verb.REQUEST_DENIED: _denied,
         Verb.REQUEST_WITHDRAWN: _closed(R.WITHDRAWN),
-        Verb.REQUEST_LAPSED: lambda told: {"status": R.LAPSED.value, "closed_because": told.said("why")},
+        Verb.REQUEST_LAPSED: lambda told: {**_closed(R.LAPSED)(told), "closed_because": told.changed("why")},
     },
     begins=frozenset({Verb.REQUEST_SUBMITTED}),
+    next={
+        "": frozenset({Verb.REQUEST_SUBMITTED}),
+        R.PENDING: frozenset(
+            {
+                Verb.REQUEST_GRANTED_AT_ONCE,
+                Verb.REQUEST_APPROVED,
+                Verb.REQUEST_STAGE_DONE,
+                Verb.REQUEST_DENIED,
+                Verb.REQUEST_WITHDRAWN,
+                Verb.REQUEST_LAPSED,
+            }
+        ),
+        **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset()),
+    },
     not_compared={
         "id": "names the row",
         "created_at": "the time of its event, but for a moment",
@@ -104,18 +142,36 @@ REQUESTS = Ledger(
 
 # --- grants ----------------------------------------------------------------------------------------------------------
 def _made(told: Told) -> Columns:
-    """The approval from which the grant came; one that only closes a step names none."""
+    """The approval from which the grant came; one that only closes a step names none.
+
+    Approvals of earlier releases name no grant: there, every approval of a request may be the last one.
+    """
     if "grant" in told.detail and not told.detail["grant"]:
         return {}
-    said = {name: told.said(name) for name in ("entitlement", "beneficiary", "duration", "starts_at", *GIVEN)}
+    named = "grant" in told.detail
+    if told.so_far.get("named"):
+        raise OutOfPlace("the grant was created already.")
+    said = {name: told.detail[name] if named else told.said(name) for name in ASKED}
     empty = dict.fromkeys(
         ("end_reason", "end_comment", "ended_by", "failure", "ends_at", "verified_at", "kept_for"), ""
     )
-    return {**said, **empty, "status": G.APPLYING.value, "deployment": told.event.deployment}
+    return {
+        **said,
+        **{name: told.said(name) for name in GIVEN},
+        **empty,
+        "status": G.APPLYING.value,
+        "deployment": told.event.deployment,
+        "request": told.event.request,
+        "named": named,
+        "may_wait": said["starts_at"] != "",
+    }
 
 
 def _scheduled(told: Told) -> Columns:
-    return {"status": G.SCHEDULED.value, "starts_at": told.said("starts_at"), "beneficiary": told.said("beneficiary")}
+    said = {name: told.detail[name] for name in ("starts_at", "beneficiary")}
+    if not told.so_far["may_wait"] or any(told.so_far[name] not in (UNSAID, said[name]) for name in said):
+        raise OutOfPlace("its approval set another start or person.")
+    return {"status": G.SCHEDULED.value, **said, "may_wait": False}
 
 
 def _started(told: Told) -> Columns:
@@ -124,21 +180,30 @@ def _started(told: Told) -> Columns:
 
 
 def _active(told: Told) -> Columns:
-    times = {name: told.said(name) for name in ("ends_at", "verified_at")}
-    return {**times, "status": G.ACTIVE.value, "failure": ""}
+    """Its time runs from the moment when Airflow showed the role."""
+    verified, ends, duration = told.changed("verified_at"), told.detail["ends_at"], told.so_far["duration"]
+    if verified is not UNKNOWN and duration is not UNSAID:
+        right = datetime.fromisoformat(verified) + durations.parse(duration)
+        if datetime.fromisoformat(ends) != right:
+            raise OutOfPlace(f"it lets {duration} end at {ends} instead of {right.isoformat()}.")
+    return {"verified_at": verified, "ends_at": ends, "sent_at": SENT, "status": G.ACTIVE.value, "failure": ""}
+
+
+def _failed(status: Grant.Status, **more: str) -> Makes:
+    return lambda told: {"status": status.value, "failure": told.detail["why"], **more}
 
 
 def _tried_again(told: Told) -> Columns:
     """One that is live is given again while it stays so."""
-    live = told.so_far.get("status") == G.ACTIVE.value
-    return {"status": (G.ACTIVE if live else G.APPLYING).value, "failure": ""}
+    live = told.so_far["status"] == G.ACTIVE.value
+    return {"status": (G.ACTIVE if live else G.APPLYING).value, "failure": "", "may_wait": False}
 
 
 def _ending(reason: str) -> Makes:
     """A grant that had not begun has ended with that; of any other Airflow is told first."""
 
     def makes(told: Told) -> Columns:
-        over = told.so_far.get("status") == G.SCHEDULED.value
+        over = told.so_far["status"] == G.SCHEDULED.value
         return {
             "status": G.ENDED.value if over else G.ENDING.value,
             "end_reason": reason,
@@ -149,12 +214,29 @@ def _ending(reason: str) -> Makes:
     return makes
 
 
+def _ended(told: Told) -> Columns:
+    given = told.said("given")
+    sent = given if given is UNSAID else SENT if given else ""
+    return {"status": G.ENDED.value, "kept_for": told.detail.get("kept_for", ""), "sent_at": sent}
+
+
+ENDINGS = frozenset(grants.ENDS.values())
+OVER = frozenset(
+    {
+        Verb.GRANT_CAME_BACK,
+        Verb.GRANT_TAKEN_AGAIN,
+        Verb.GRANT_CAME_BACK_LATE,
+        Verb.GRANT_GONE_AGAIN,
+        Verb.GRANT_END_FAILED,
+    }
+)
 GRANTS = Ledger(
     model=Grant,
     rows=lambda: Grant.objects.select_related("request", "entitlement", "beneficiary", "deployment", "ended_by"),
     named_by={"grant": lambda row: row.ref, "request": lambda row: row.request.ref},
     prefix=refs.GRANT,
     shown={
+        "request": lambda row: row.request.ref,
         "beneficiary": lambda row: row.beneficiary.username,
         "entitlement": lambda row: row.entitlement.key,
         "deployment": lambda row: row.deployment.name,
@@ -169,8 +251,9 @@ GRANTS = Ledger(
         "end_reason": lambda row: row.end_reason,
         "end_comment": lambda row: row.end_comment,
         "kept_for": lambda row: row.kept_for,
-        "ended_by": lambda row: row.ended_by.username if row.ended_by else "",
+        "ended_by": lambda row: row.ended_by.username if row.ended_by_id is not None else "",
         "failure": lambda row: row.failure,
+        "sent_at": lambda row: SENT if row.sent_at else "",
     },
     makes={
         Verb.REQUEST_APPROVED: _made,
@@ -178,10 +261,10 @@ GRANTS = Ledger(
         Verb.GRANT_SCHEDULED: _scheduled,
         Verb.GRANT_STARTED: _started,
         Verb.GRANT_ACTIVATED: _active,
-        Verb.GRANT_FAILED: lambda told: {"status": G.FAILED.value, "failure": told.said("why")},
+        Verb.GRANT_FAILED: _failed(G.FAILED),
         Verb.GRANT_RETRIED: _tried_again,
-        Verb.GRANT_GIVEN_UP: lambda told: {"status": G.ENDING.value, "failure": told.said("why")},
-        Verb.GRANT_LEFT_TO_ADMINS: lambda told: {"failure": told.said("why")},
+        Verb.GRANT_GIVEN_UP: _failed(G.ENDING, sent_at=SENT),
+        Verb.GRANT_LEFT_TO_ADMINS: lambda told: {"failure": told.detail["why"]},
         Verb.GRANT_GIVEN_AGAIN: lambda told: {"failure": ""},
         Verb.GRANT_FOUND_AGAIN: lambda told: {"failure": ""},
         Verb.GRANT_MISSING: nothing,
@@ -192,19 +275,46 @@ GRANTS = Ledger(
         Verb.GRANT_CAME_BACK_LATE: nothing,
         Verb.GRANT_GONE_AGAIN: nothing,
         **{verb: _ending(reason) for reason, verb in grants.ENDS.items()},
-        Verb.GRANT_ENDED: lambda told: {"status": G.ENDED.value, "kept_for": told.detail.get("kept_for", "")},
+        Verb.GRANT_ENDED: _ended,
         Verb.GRANT_END_FAILED: nothing,
     },
     begins=frozenset({Verb.REQUEST_APPROVED, Verb.REQUEST_GRANTED_AT_ONCE}),
+    next={
+        "": frozenset({Verb.REQUEST_APPROVED, Verb.REQUEST_GRANTED_AT_ONCE}),
+        G.SCHEDULED: frozenset({Verb.GRANT_STARTED, *ENDINGS}),
+        G.APPLYING: frozenset(
+            {
+                Verb.REQUEST_APPROVED,  # of an earlier release, or of a step before the last
+                Verb.GRANT_SCHEDULED,
+                Verb.GRANT_ACTIVATED,
+                Verb.GRANT_FAILED,
+                Verb.GRANT_GIVEN_UP,
+                *ENDINGS,
+            }
+        ),
+        G.ACTIVE: frozenset(
+            {
+                Verb.GRANT_RETRIED,
+                Verb.GRANT_MISSING,
+                Verb.GRANT_GIVEN_AGAIN,
+                Verb.GRANT_FOUND_AGAIN,
+                Verb.GRANT_LEFT_TO_ADMINS,
+                Verb.GRANT_UNUSABLE,
+                Verb.GRANT_USABLE,
+                *ENDINGS,
+            }
+        ),
+        G.ENDING: frozenset({Verb.GRANT_ENDED, Verb.GRANT_FAILED, Verb.GRANT_END_FAILED}),
+        G.ENDED: OVER,
+        G.FAILED: OVER | {Verb.GRANT_RETRIED, *ENDINGS},
+    },
     not_compared={
         "id": "names the row",
-        "request": "found by it",
         "created_at": "the time of its event, but for a moment",
         "ended_at": "the time of its event, but for a moment",
         "airflow_user": "found in Airflow",
         "airflow_user_id": "found in Airflow",
         "end_read_at": "when its holder read that it ended",
-        "sent_at": "of the worker",
         "apply_by": "of the worker",
         "ineligible_since": "of the worker",
         "look_at": "of the worker",

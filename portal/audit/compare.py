@@ -24,11 +24,8 @@ TRIES = 3  # a row may change while it is looked at
 Columns = Mapping[str, Any]
 
 
-class Unsaid:
-    """The value of a column of which an event says nothing; it is not compared."""
-
-
-UNSAID = Unsaid()
+UNSAID = object()  # of a column of which an event says nothing: what an event before it said stays
+UNKNOWN = object()  # what an event of an earlier release made of a column, without saying what; it is not compared
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,16 @@ class Told:
     so_far: Columns
 
     def said(self, name: str) -> Any:
+        """What the event says of `name`, which its kind did not say in earlier releases; else UNSAID."""
         return self.detail.get(name, UNSAID)
+
+    def changed(self, name: str) -> Any:
+        """The same for a column that the event changes in any case; else UNKNOWN."""
+        return self.detail.get(name, UNKNOWN)
+
+
+class OutOfPlace(Exception):
+    """An event cannot come after those before it; `str()` says why, after the event and the row."""
 
 
 Makes = Callable[[Told], Columns]
@@ -67,6 +73,7 @@ class Ledger:
     shown: by column, the value of a row in the form in which events say it.
     makes: by verb, the values of the columns after such an event.
     begins: the verbs of the event that creates a row. A row without such an event was not made by Gatehouse.
+    next: by status, the verbs that may come in it; "" is before the row began.
     """
 
     model: type[Model]
@@ -76,6 +83,7 @@ class Ledger:
     shown: Mapping[str, Callable[[Any], Any]]
     makes: Mapping[Verb, Makes]
     begins: frozenset[Verb]
+    next: Mapping[str, frozenset[Verb]]
     not_compared: Mapping[str, str] = field(default_factory=dict)
     """Every other field of the model, with why it is left out; a test looks that none is forgotten."""
 
@@ -94,14 +102,42 @@ def register(*ledgers: Ledger) -> None:
 
 def differing(ledger: Ledger) -> Iterator[tuple[int | None, str] | None]:
     """One entry for every row that was compared: None where it is as its events made it, else (event, words)."""
-    left = ledger.rows().order_by("pk")
-    last = 0
-    while rows := list(left.filter(pk__gt=last)[:BATCH]):
-        last = rows[-1].pk
-        events = _events(ledger, rows)
-        for row in rows:
-            found = _judge(ledger, row, events[row.pk])
-            yield _again(ledger, row.pk) if found else None
+    left = keys = ledger.model._base_manager.order_by("pk").values_list("pk", flat=True)
+    full = True
+    while full and (batch := list(left[:BATCH])):
+        full, left = len(batch) == BATCH, keys.filter(pk__gt=batch[-1])
+        rows = _rows(ledger, batch)
+        events = _events(ledger, list(rows.values()))
+        for pk in batch:
+            found = _judge(ledger, rows[pk], events[pk]) if pk in rows else (None, "")
+            yield _again(ledger, pk) if found else None
+
+
+def _rows(ledger: Ledger, keys: Sequence[int]) -> dict[int, Any]:
+    """The rows with these keys that can be read whole, each by its key."""
+    try:
+        return {row.pk: row for row in ledger.rows().filter(pk__in=keys)}
+    except UNREADABLE:
+        if len(keys) == 1:
+            return {}
+        return {pk: row for key in keys for pk, row in _rows(ledger, [key]).items()}
+
+
+def _not_read(ledger: Ledger, pk: int) -> str:
+    """Why a row cannot be compared. Foreign keys are read as they stand: one that leads nowhere hides its row."""
+    name = f"{ledger.prefix}-{pk}"
+    for column in ledger.model._meta.concrete_fields:
+        related = column.related_model
+        if not isinstance(related, type) or not issubclass(related, Model):
+            continue
+        try:
+            names = ledger.model._base_manager.filter(pk=pk).values_list(column.attname, flat=True)[0]
+            if names is None or related._base_manager.filter(pk=names).exists():
+                continue
+        except UNREADABLE:
+            names = "unreadable"
+        return f"{name} was changed: its {column.name} is {_short(names)}, which does not exist."
+    return f"{name} was changed: a value of it cannot be read."
 
 
 def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
@@ -111,13 +147,19 @@ def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
         numbers: dict[int, str] = {}
         for event in events:
             reference = getattr(event, ledger.column)
-            if event.verb in ledger.makes and reference.startswith(f"{ledger.prefix}-") and reference not in named:
-                named[reference] = event.seq
-                if NUMBER.fullmatch(number := reference.partition("-")[2]) and int(number) <= HIGHEST:
-                    numbers[int(number)] = reference
-                else:
-                    yield event.seq, f"Event {event.seq} refers to {_short(reference)}, a reference that cannot exist."
-        there = set(ledger.rows().filter(pk__in=numbers).values_list("pk", flat=True)) if numbers else set()
+            by_another = not reference and event.verb in ledger.begins and len(ledger.named_by) > 1
+            if event.verb not in ledger.makes or by_another or reference in named:
+                continue
+            named[reference] = event.seq
+            prefix, _, number = reference.partition("-")
+            if prefix == ledger.prefix and NUMBER.fullmatch(number) and int(number) <= HIGHEST:
+                numbers[int(number)] = reference
+            elif reference:
+                yield event.seq, f"Event {event.seq} refers to {_short(reference)}, a reference that cannot exist."
+            else:
+                yield event.seq, f"Event {event.seq} ({event.verb}) has no {ledger.column}, which its kind always has."
+        existing = ledger.model._base_manager.filter(pk__in=numbers)
+        there = set(existing.values_list("pk", flat=True)) if numbers else set()
         for number in sorted(numbers.keys() - there):
             yield (
                 named[numbers[number]],
@@ -129,11 +171,11 @@ def _again(ledger: Ledger, pk: int) -> tuple[int | None, str] | None:
     """Judge a row once more, by events that were the same before and after it was read: it may be changing now."""
     found = None
     for _ in range(TRIES):
-        row = ledger.rows().filter(pk=pk).first()
+        row = _rows(ledger, [pk]).get(pk)
         if row is None:
-            return None
+            return (None, _not_read(ledger, pk)) if ledger.model._base_manager.filter(pk=pk).exists() else None
         before = _events(ledger, [row])[pk]
-        row = ledger.rows().filter(pk=pk).first()
+        row = _rows(ledger, [pk]).get(pk)
         after = _events(ledger, [row])[pk] if row else []
         found = _judge(ledger, row, after) if row else None
         if [event.seq for event in before] == [event.seq for event in after]:
@@ -164,11 +206,16 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
     begun = False
     name = ledger.named_by[ledger.column](row)
     for event in events:
+        told = f"Event {event.seq} ({event.verb}) about {name}"
         try:
-            made = ledger.makes[Verb(event.verb)](Told(event, event.detail, state))
+            verb = Verb(event.verb)
+            _check_place(ledger, verb, state)
+            made = _known(ledger.makes[verb](Told(event, event.detail, state)), state)
+        except OutOfPlace as error:
+            return event.seq, f"{told} cannot come here: {error}"
         except UNREADABLE:
-            return event.seq, f"Event {event.seq} about {name} cannot be read: Gatehouse did not write it."
-        begun = begun or bool(made and event.verb in ledger.begins)
+            return event.seq, f"{told} cannot be read: Gatehouse did not write it."
+        begun = begun or bool(made and verb in ledger.begins)
         state |= made
         made_by |= dict.fromkeys(made, event.seq)
     if not begun:
@@ -178,12 +225,25 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
             wanted, shown = state.get(column, UNSAID), show(row)
         except UNREADABLE:
             return None, f"{name} was changed: its {column} cannot be read."
-        if isinstance(wanted, Unsaid) or wanted == shown or (isinstance(wanted, AnyOf) and shown in wanted.values):
+        if wanted in (UNSAID, UNKNOWN) or wanted == shown or (isinstance(wanted, AnyOf) and shown in wanted.values):
             continue
         told = " or ".join(map(_short, wanted.values)) if isinstance(wanted, AnyOf) else _short(wanted)
         seq = made_by[column]
         return seq, f"{name} was changed: its {column} is {_short(shown)}, but event {seq} set {told}."
     return None
+
+
+def _check_place(ledger: Ledger, verb: Verb, state: Columns) -> None:
+    """Raises OutOfPlace where the events before leave the row in no status in which this one may come."""
+    status = state.get("status", "")
+    possible = status.values if isinstance(status, AnyOf) else (status,)
+    if not any(verb in ledger.next[one] for one in possible):
+        raise OutOfPlace(f"it was {_short(' or '.join(possible))} by then." if state else "no event created it before.")
+
+
+def _known(made: Columns, state: Columns) -> Columns:
+    """Without what the event does not say of a column of which an earlier one said something."""
+    return {name: value for name, value in made.items() if not (value is UNSAID and name in state)}
 
 
 def _short(value: Any) -> str:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from portal import refs
-from portal.audit.compare import UNSAID, Columns, Ledger, Told, nothing
+from portal.audit.compare import Columns, Ledger, Told, nothing
 from portal.audit.verbs import Verb
 from portal.dags.models import Run
 
+BECAME = (Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED)
+
 
 def _requested(told: Told) -> Columns:
-    said = {name: told.said(name) for name in ("dag", "dag_run_id", "note")}
+    said = {name: told.detail[name] for name in ("dag", "dag_run_id", "note")}
     return {
         **said,
-        "conf": _parameters(told.said("conf")),
+        "status": "requested",
+        "conf": json.loads(told.detail["conf"]),
         "requested_by": told.event.actor,
         "deployment": told.event.deployment,
     }
-
-
-def _parameters(text: Any) -> Any:
-    return json.loads(text) if isinstance(text, str) else UNSAID
 
 
 RUNS = Ledger(
@@ -40,13 +38,10 @@ RUNS = Ledger(
     },
     makes={
         Verb.RUN_REQUESTED: _requested,
-        Verb.RUN_STARTED: nothing,
-        Verb.RUN_START_FAILED: nothing,
-        Verb.RUN_FINISHED: nothing,
-        Verb.RUN_CHANGED: nothing,
-        Verb.RUN_DELETED: nothing,
+        **dict.fromkeys(BECAME, nothing),
     },
     begins=frozenset({Verb.RUN_REQUESTED}),
+    next={"": frozenset({Verb.RUN_REQUESTED}), "requested": frozenset(BECAME)},
     not_compared={
         "id": "names the row",
         "operation": "found by it",

@@ -10,8 +10,9 @@ import time_machine
 from django.db import connection
 
 from portal.access import actions, grants
-from portal.access.ledgers import GRANTS
+from portal.access.ledgers import GRANTS, REQUESTS
 from portal.access.models import AccessRequest, Decision, Grant
+from portal.access.states import GRANT, REQUEST
 from portal.audit import compare
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import _append, recording
@@ -63,6 +64,13 @@ FORGED = {
         lambda grant: Grant.objects.update(ends_at=datetime(2099, 1, 1, tzinfo=UTC)), "ends_at is 2099-01-01T00:00",
     ),
     "a longer grant": (lambda grant: Grant.objects.update(duration=timedelta(days=9)), "its duration is P9D"),
+    "another request": (
+        lambda grant: Grant.objects.update(
+            request=factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
+        ),
+        "its request is REQ-",
+    ),
+    "a grant that was never sent": (lambda grant: Grant.objects.update(sent_at=None), "its sent_at is empty"),
     "another role": (lambda grant: Grant.objects.update(role="Admin"), "its role is Admin"),
     "another DAG": (lambda grant: Grant.objects.update(dag_id="payroll"), "its dag_id is payroll"),
     "another level": (lambda grant: Grant.objects.update(level="operate"), "its level is operate"),
@@ -161,7 +169,7 @@ def test_an_event_that_cannot_be_read_is_told_in_words(cast, active, verb, stran
     ("detail", "words"),
     [
         ({"entitlement": "demo/role/Op", "stage": 1}, "about {ref} cannot be read: Gatehouse did not write it."),
-        ({"duration": "PT8H", "stage": [[1]], "comment": {}}, "its decisions is empty"),
+        ({"duration": "PT8H", "stage": [[1]], "comment": {}}, "about {ref} cannot come here: it names step [[1]]"),
     ],
 )
 def test_a_well_chained_event_that_says_too_little_or_nonsense_is_told(cast, active, detail, words):
@@ -171,7 +179,7 @@ def test_a_well_chained_event_that_says_too_little_or_nonsense_is_told(cast, act
     assert any(words.format(ref=asked.ref) in problem for problem in problems()), problems()
 
 
-@pytest.mark.parametrize("number", ["9" * 19, "007", "x", "٣", "0", ""])
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 19, "007", "x", "٣", "0", "", "-1"])
 def test_an_event_about_a_reference_that_cannot_exist_is_told(cast, active, number):
     with recording() as said:
         said.add(Verb.REQUEST_WITHDRAWN, by=cast["lead"], target=f"REQ-{number}", request=f"REQ-{number}")
@@ -179,16 +187,150 @@ def test_an_event_about_a_reference_that_cannot_exist_is_told(cast, active, numb
     assert problems() == [f"Event {seq} refers to REQ-{number}, a reference that cannot exist."]
 
 
+def tell(verb, about, **detail):
+    """Append an event about a grant with the guards on: somebody with the portal's own rights could write it."""
+    with recording() as said:
+        said.add(
+            verb, by=None, target=about.ref, request=about.request.ref, grant=about.ref,
+            deployment=about.deployment.name,
+            detail={"entitlement": about.entitlement.key, "beneficiary": about.beneficiary.username, **detail},
+        )  # fmt: skip
+    return AuditHead.objects.get().seq
+
+
+FOREVER = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("detail", [{}, {"ends_at": FOREVER.isoformat(), "verified_at": FOREVER.isoformat()}])
+def test_a_second_activation_does_not_extend_a_grant(active, detail):
+    seq = tell(Verb.GRANT_ACTIVATED, active, **detail)
+    Grant.objects.update(ends_at=FOREVER)
+    assert problems() == [f"Event {seq} (grant.verified) about {active.ref} cannot come here: it was active by then."]
+
+
+def test_an_activation_for_longer_than_approved_is_found(airflow):
+    grant = factories.grant_at_status("applying", entitlement="demo/role/Op")
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    seq = tell(Verb.GRANT_ACTIVATED, grant, verified_at=now.isoformat(), ends_at=FOREVER.isoformat())
+    Grant.objects.update(status="active", verified_at=now, ends_at=FOREVER)
+    assert f"Event {seq} (grant.verified) about {grant.ref} cannot come here: it lets PT8H end" in problems()[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "verb", "detail"),
+    [
+        ("active", Verb.GRANT_SCHEDULED, {"starts_at": FOREVER.isoformat()}),
+        ("applying", Verb.GRANT_SCHEDULED, {"starts_at": FOREVER.isoformat()}),
+        ("active", Verb.GRANT_STARTED, {"role": "Admin"}),
+        ("active", Verb.GRANT_FAILED, {"why": "x"}),
+        ("active", Verb.GRANT_CAME_BACK, {}),
+        ("active", Verb.GRANT_END_FAILED, {}),
+        ("applying", Verb.GRANT_RETRIED, {}),
+        ("ended", Verb.GRANT_RETRIED, {}),
+        ("ended", Verb.GRANT_ENDED, {}),
+        ("ended", Verb.GRANT_REVOKED, {}),
+        ("active", Verb.REQUEST_APPROVED, {"comment": "", "stage": 1, "duration": "PT8H", "grant": None}),
+        ("active", Verb.REQUEST_STAGE_DONE, {"stage": 1, "next_stage": 2}),
+        ("active", Verb.REQUEST_WITHDRAWN, {}),
+    ],
+)
+def test_an_event_that_cannot_come_next_is_told(airflow, status, verb, detail):
+    grant = factories.grant_at_status(status, entitlement="demo/role/Op")
+    assert problems() == []
+    seq = tell(verb, grant, **detail)
+    found = problems()
+    assert any(f"Event {seq} ({verb}) about" in words and "cannot come here: " in words for words in found), found
+
+
+def test_an_event_that_lacks_what_its_kind_says_is_told(airflow):
+    grant = factories.grant_at_status("applying", entitlement="demo/role/Op")
+    seq = tell(Verb.GRANT_ACTIVATED, grant)
+    assert f"Event {seq} (grant.verified) about {grant.ref} cannot be read: Gatehouse did not write it." in problems()
+
+
+def test_an_event_that_does_not_say_a_column_leaves_what_was_said_of_it(airflow):
+    grant = factories.grant_at_status("scheduled", entitlement="demo/role/Op")
+    tell(Verb.GRANT_STARTED, grant)  # as of a release that did not say the role
+    Grant.objects.update(status="applying")
+    assert problems() == []
+    Grant.objects.update(role="Admin")
+    assert f"{grant.ref} was changed: its role is Admin" in problems()[0]
+
+
+def test_an_event_that_names_no_row_is_told(active):
+    with recording() as said:
+        said.add(Verb.GRANT_REVOKED, by=None, target=active.ref)
+    seq = AuditHead.objects.get().seq
+    assert problems() == [f"Event {seq} (grant.revoked) has no grant, which its kind always has."]
+
+
+def test_a_second_beginning_of_a_run_is_told(cast, airflow):
+    run = trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
+    said = AuditEvent.objects.get(verb=Verb.RUN_REQUESTED)
+    with recording() as trail:
+        trail.add(
+            Verb.RUN_REQUESTED, by=cast["admin"], target=run.ref, deployment=said.deployment, detail=said.detail
+        )  # fmt: skip
+    Run.objects.update(requested_by=cast["admin"])
+    seq = AuditHead.objects.get().seq
+    assert problems() == [f"Event {seq} (run.requested) about {run.ref} cannot come here: it was requested by then."]
+
+
+def test_a_step_that_was_skipped_is_found(cast, airflow):
+    asked = factories.request_at_status("pending", entitlement="demo/role/Op")
+    asked.stages.filter(number=1).update(status="done")
+    asked.stages.filter(number=2).update(status="open")
+    assert f"{asked.ref} was changed: its open_step is 2, but event" in problems()[0]
+
+
+@pytest.mark.parametrize(
+    ("ledger", "machine"), [(REQUESTS, REQUEST), (GRANTS, GRANT)], ids=lambda one: one.model.__name__
+)
+def test_every_status_has_the_events_that_may_come_in_it(ledger, machine):
+    assert ledger.next.keys() - {""} == machine.moves.keys()
+    assert frozenset().union(*ledger.next.values()) == ledger.makes.keys()
+
+
 UNREADABLE_MOMENT = {"sqlite": "2026-99-99 00:00:00", "postgresql": "infinity"}
 
 
-def test_a_row_that_cannot_be_read_is_told(active):
+def test_a_row_that_cannot_be_read_is_told_and_the_others_are_compared(cast, active):
+    other = factories.grant_at_status("active", by="colleague", entitlement="demo/role/Viewer")
     assert problems() == []
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE access_grant SET ends_at = %s", [UNREADABLE_MOMENT[connection.vendor]])
+        cursor.execute(
+            "UPDATE access_grant SET ends_at = %s WHERE id = %s", [UNREADABLE_MOMENT[connection.vendor], active.pk]
+        )
+    Grant.objects.filter(pk=other.pk).update(role="Admin")
     found = verify_and_record(by=None)
-    assert found.problems == ["One of the grants, or an event about one, cannot be read; not all grants are compared."]
+    assert found.problems[0] == f"{active.ref} was changed: a value of it cannot be read."
+    assert f"{other.ref} was changed: its role is Admin" in found.problems[1]
     assert AuditEvent.objects.order_by("-seq")[0].verb == Verb.AUDIT_VERIFY_FAILED
+
+
+DANGLING = [
+    ("access_grant", "request_id", "GR-{grant} was changed: its request is 999999, which does not exist."),
+    ("access_grant", "entitlement_id", "GR-{grant} was changed: its entitlement is 999999, which does not exist."),
+    ("access_grant", "ended_by_id", "GR-{grant} was changed: its ended_by cannot be read."),
+    ("access_accessrequest", "requester_id", "REQ-{request} was changed: its requester is 999999, which does not"),
+    ("access_decision", "by_id", "REQ-{request} was changed: its decisions cannot be read."),
+    ("access_decision", "stage_id", "REQ-{request} was changed: its decisions cannot be read."),
+]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL refuses a foreign key that leads nowhere")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("table", "column", "words"), DANGLING)
+def test_a_row_whose_foreign_key_leads_nowhere_is_told(active, table, column, words):
+    rows = verify().rows
+    with connection.constraint_checks_disabled(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = 999999 WHERE id = (SELECT max(id) FROM {table})")
+    found = verify()
+    told = words.format(grant=active.pk, request=active.request_id)
+    assert any(problem.startswith(told) for problem in found.problems), found.problems
+    assert found.rows == rows
+    with connection.constraint_checks_disabled(), connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE {column} = 999999")
 
 
 def test_an_event_whose_columns_cannot_be_read_is_told(active):
