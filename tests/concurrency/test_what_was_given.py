@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -75,6 +75,38 @@ def test_people_leave_while_their_grants_are_given(airflow):
     for name in NAMES[:2]:
         assert airflow.roles_of(name) == {"Public"}
     assert not Grant.objects.filter(beneficiary__username__in=NAMES[:2], status__in=["active", "applying"]).exists()
+
+
+@pytest.mark.postgres
+def test_a_removal_waits_for_a_deactivation_and_holds_nothing_that_it_needs(airflow):
+    """Both lock several grants of a person. SQLite has one writer at a time."""
+    live, ending = grant_at_status("active"), grant_at_status("active")
+    grants.revoke(grant_id=ending.pk, by=person("lead"), reason="over")
+    removal = Operation.objects.get(subject=ending.ref, kind="revoke_role")
+    holds_the_first = threading.Event()
+
+    def deactivate():
+        with transaction.atomic(), connection.cursor() as cursor:
+            Grant.objects.select_for_update().get(pk=live.pk)
+            holds_the_first.set()
+            for _ in range(6000):
+                cursor.execute(
+                    "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+                )
+                if cursor.fetchone():
+                    break
+                threading.Event().wait(0.01)
+            else:
+                raise AssertionError("the removal does not wait")
+            return Grant.objects.select_for_update(nowait=True).get(pk=ending.pk)
+
+    def remove():
+        assert holds_the_first.wait(60)
+        attempt(removal.pk)
+
+    assert ending in all_at_once(deactivate, remove).answers
+    ending.refresh_from_db()
+    assert ending.status == "ended"
 
 
 def test_grants_end_while_they_are_given_and_others_fail(airflow):

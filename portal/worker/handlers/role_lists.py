@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db.models import Q
+
 from airflow_bridge import Airflow, NotParsed, dag_permissions, dag_roles
 from airflow_bridge.types import User as AirflowUser
 from portal.access import making, requiring
 from portal.access.models import Grant
+from portal.access.states import REQUIRING
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
@@ -104,11 +107,19 @@ def load(operation: Operation, *expected: str, locked: bool = False) -> Grant:
     """The operation's grant; locked inside the settling transaction. Raises NotNeeded when it is not `expected`."""
     rows = Grant.objects.select_related("deployment", "entitlement", "beneficiary", "request")
     if locked:
-        rows = rows.select_for_update(of=("self",))
+        _lock(rows.get(pk=operation.payload["grant"]))
     grant = rows.get(pk=operation.payload["grant"])
     if grant.status not in expected:
         raise NotNeeded(f"{grant.ref} is {grant.get_status_display()} meanwhile.")
     return grant
+
+
+def _lock(grant: Grant) -> None:
+    """With those that it may be left to (`outcomes.leave_to_others`), and in the order in which a deactivation locks
+    them: otherwise each could wait for the other."""
+    others = Q(role=grant.role, status__in=REQUIRING)
+    rows = requiring.grants_of(grant.beneficiary, grant.deployment).filter(others | Q(pk=grant.pk))
+    list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) -> None:
