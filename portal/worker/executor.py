@@ -6,6 +6,7 @@ from the start, and a handler that finds its work done records that and goes on:
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 from collections.abc import Iterator
@@ -103,13 +104,10 @@ def carry_out(operation: Operation) -> None:
 
 
 def _settle(operation: Operation, handler: Handler, done: Done) -> None:
-    try:
-        with recording() as trail:
-            handler.settle(operation, done, trail)
-            outbox.succeed(operation, before=done.before, after=done.after)
-    except BaseException:
-        operation.status = Operation.Status.RUNNING  # as in the database, which took the transaction back
-        raise
+    settled = copy.copy(operation)  # what is rolled back must not have changed the operation that is then put back
+    with recording() as trail:
+        handler.settle(settled, done, trail)
+        outbox.succeed(settled, before=done.before, after=done.after)
 
 
 @contextmanager

@@ -7,10 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
@@ -478,52 +476,3 @@ def test_a_deployment_is_asked_again_only_when_due(airflow, dag):
     Deployment.objects.update(status="down", checked_at=timezone.now() - timedelta(seconds=5))
     factories.look_at_all()
     assert Deployment.objects.get().status == "up"
-
-
-# --- whoever may no longer operate it --------------------------------------------------------------------------------
-def leave(cast):
-    User.objects.filter(pk=cast["colleague"].pk).update(is_active=False)
-
-
-def lose_the_group(cast):
-    cast["colleague"].groups.remove(Group.objects.get(name="sales"))
-
-
-def withdraw(cast):
-    Dag.objects.filter(dag_id="sales_report").update(retired_at=timezone.now())
-
-
-LOST = [
-    (leave, "colleague, who asked for it, is deactivated."),
-    (lose_the_group, "colleague, who asked for it, may no longer {} sales_report without an approval."),
-    (withdraw, "sales_report is no longer in the catalogue."),
-]
-
-
-@pytest.mark.parametrize(("lose", "why"), LOST)
-def test_a_run_that_waited_is_not_started_for_somebody_who_may_no_longer_run_it(airflow, run, cast, lose, why):
-    lose(cast)
-    factories.work_off()
-    run.refresh_from_db()
-    assert (run.status, run.error) == ("failed", why.format("run"))
-    assert not airflow.calls(POST) and not airflow.state.runs
-    assert verbs()[-1] == Verb.RUN_START_FAILED
-
-
-def test_a_run_that_airflow_took_before_is_followed_all_the_same(airflow, run, cast):
-    airflow.fail_next(POST, "drop")  # after Airflow has taken it
-    factories.work_off()
-    leave(cast)
-    try_again()
-    run.refresh_from_db()
-    assert run.status == "queued" and len(airflow.state.runs) == 1
-
-
-@pytest.mark.parametrize(("lose", "why"), LOST)
-def test_a_pause_that_waited_is_not_done_for_somebody_who_may_no_longer_pause_it(airflow, dag, cast, lose, why):
-    actions.pause(by=cast["colleague"], dag=dag, reason="bad numbers")
-    lose(cast)
-    factories.work_off()
-    assert not airflow.calls(SWITCH)
-    assert verbs()[-1] == Verb.DAG_PAUSE_FAILED
-    assert Operation.objects.get().error == why.format("pause or unpause")
