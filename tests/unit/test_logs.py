@@ -43,3 +43,8 @@ def test_a_token_in_an_address_is_not_logged() -> None:
 
 def test_what_is_harmless_stays_as_it_is() -> None:
     assert escaped("“Zoé” 파일 \U0001f600 a\\b") == "“Zoé” 파일 \U0001f600 a\\b"
+
+
+def test_everything_is_logged_through_it() -> None:
+    (written,) = (handler for handler in logging.getLogger().handlers if handler.name == "stderr")
+    assert isinstance(written.formatter, Line)

@@ -113,13 +113,13 @@ def test_taken_back_nothing_that_ended_is_there_again(employed, client_as):
     run("deactivate", "employee")
     assert "can sign in again" in run("reactivate", "employee")
     assert client.get("/").status_code == 302, "the session of before stays ended"
+    assert not Token.objects.filter(revoked_at=None).exists()
+    assert not AccessRequest.objects.filter(status="pending").exists()
+    assert AuditEvent.objects.order_by("-seq").first().verb == Verb.PERSON_REACTIVATED
     signed_in = client_as("")
     answer = signed_in.post("/login", {"login": "employee", "password": PASSWORD})
     assert (answer.status_code, answer["Location"]) == (302, "/"), "with the password of before"
     assert signed_in.get("/").status_code == 200
-    assert not Token.objects.filter(revoked_at=None).exists()
-    assert not AccessRequest.objects.filter(status="pending").exists()
-    assert AuditEvent.objects.order_by("-seq").first().verb == Verb.PERSON_REACTIVATED
 
 
 def test_what_it_will_do_can_be_asked_alone(employed):

@@ -168,6 +168,18 @@ def test_a_body_has_a_bound(path: str, most: int, said: bool) -> None:
                 call.scope["headers"] = [(b"content-length", str(length).encode())]
             assert (await call.through(front(limits=limits))).status == status
 
+    run(scenario)
+
+
+def test_a_body_that_is_announced_too_long_is_not_read() -> None:
+    async def scenario() -> None:
+        call = Call("POST", "/x", body=[b"x"], whole=False)
+        call.scope["headers"] = [(b"content-length", b"101")]
+        await call.through(front(limits=Limits(longest=100, body=0)))
+        assert call.status == 413
+
+    run(scenario)
+
 
 def test_the_bound_is_named_that_was_passed() -> None:
     async def scenario() -> None:
