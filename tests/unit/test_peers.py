@@ -128,3 +128,8 @@ def test_the_setting_refuses_what_is_no_address(given: str, monkeypatch: pytest.
 )
 def test_one_caller_is_one_network(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+def test_no_more_than_fifty_proxies_are_followed() -> None:
+    chain = ", ".join(f"10.0.0.{number}" for number in range(60)).encode()
+    assert NAMED.caller("10.0.0.250", "http", [(b"x-forwarded-for", chain)]).address == "10.0.0.10"
