@@ -6,7 +6,7 @@ from accounts.permissions import MATRIX, Permission, Role
 from accounts.tokens import SCOPES
 
 MEANING: dict[Permission, str] = {
-    Permission.HOME: "see one's own access, requests and profile",
+    Permission.HOME: "see one's own access, requests and profile; by the API, the status of each deployment",
     Permission.REQUEST: "ask for access, withdraw a request, hand access back",
     Permission.OPERATE: "see and operate the DAGs that the catalogue offers to one",
     Permission.DECIDE: "see the queue; approve, deny and revoke what one is named for",
@@ -14,7 +14,7 @@ MEANING: dict[Permission, str] = {
     Permission.SEE_ALL_ACCESS: "read everybody's requests, grants and runs",
     Permission.REVOKE_ANY: "end anybody's grant",
     Permission.REPAIR: "try failed grants again",
-    Permission.SEE_DEPLOYMENTS: "see deployments and their health",
+    Permission.SEE_DEPLOYMENTS: "see the deployments page: accounts, health and waiting operations",
     Permission.SEE_CATALOGUE: "read the whole catalogue with its policies",
 }
 HOLDERS: dict[Role, str] = {
