@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts import people
 from accounts.credentials import sees_everybody
@@ -27,7 +27,7 @@ from portal.web.acting import acts_from
 PAGE = 50
 
 
-@require_GET
+@require_safe
 @requires(Permission.HOME)
 def access(request: Request) -> HttpResponse:
     """The reader's own access; with ?person= somebody else's, for those who may see it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import path
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts import roles
 from accounts.guard import requires
@@ -25,7 +25,7 @@ TOP = 3
 SHOWN = 6
 
 
-@require_GET
+@require_safe
 @requires(Permission.HOME)
 def home(request: Request) -> HttpResponse:
     user = request.user

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
@@ -28,7 +28,7 @@ TABS = {"open": "Open", "held": "Held now", "closed": "Closed", "all": "All"}
 CHOSEN = {"open": lists.on_its_way, "held": lists.held, "closed": lists.closed}
 
 
-@require_GET
+@require_safe
 @requires(Permission.HOME)
 def request_list(request: Request) -> HttpResponse:
     """What the reader asked for, or was asked for on their behalf."""
@@ -92,7 +92,7 @@ def _asking(option: queries.Option, form: RequestForm) -> dict[str, Any]:
     }
 
 
-@require_GET
+@require_safe
 @requires(Permission.HOME)
 def request_detail(request: Request, ref: str) -> HttpResponse:
     """One request: the sentence, where it stands, the line of its life. Asked again with ?seen= while it moves."""

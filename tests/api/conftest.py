@@ -25,6 +25,9 @@ class Program:
     def get(self, path: str, **params: object) -> HttpResponse:
         return Client().get(f"/api/v1{path}", params, headers=self._headers({}))
 
+    def head(self, path: str) -> HttpResponse:
+        return Client().head(f"/api/v1{path}", headers=self._headers({}))
+
     def post(self, path: str, body: object = None, **headers: str) -> HttpResponse:
         text = "" if body is None else body if isinstance(body, str | bytes) else json.dumps(body)
         url = f"/api/v1{path}"

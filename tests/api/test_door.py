@@ -144,14 +144,27 @@ def test_what_is_no_call_is_a_problem(as_, path: str) -> None:
         refused(program.get(path), 404, "not_found")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods(as_, method: str) -> None:
     headers = {"Authorization": f"Bearer {as_('employee').token}"}
     response = Client().generic(method, "/api/v1/requests", "{}", headers=headers)
     assert response.status_code == 405
     assert set(response["Allow"].split(", ")) == {"GET", "POST"}
-    if method != "HEAD":
-        refused(response, 405, "method_not_allowed")
+    refused(response, 405, "method_not_allowed")
+
+
+def test_head_of_a_call_that_only_acts_is_refused(as_) -> None:
+    response = as_("employee").head("/requests/REQ-1/withdraw")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+
+
+def test_head_is_answered_like_get_without_a_body(as_) -> None:
+    answer = as_("employee").head("/requests")
+    assert (answer.status_code, answer.content, answer["Content-Type"]) == (
+        200,
+        b"",
+        as_("employee").get("/requests")["Content-Type"],
+    )
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------

@@ -91,6 +91,8 @@ def test_everybody(as_, airflow, cast, call: tuple[str, str]) -> None:
         answer = program.get(path) if method == "GET" else program.post(path, expected.body)
         wanted = DONE if name in expected.may else (403,) if name in expected.refused else (404,)
         assert answer.status_code in wanted, f"{name}: {answer.status_code} {answer.content!r}"
+        if method == "GET":
+            assert program.head(path).status_code == answer.status_code
         text = b"".join(answer).decode()
         assert name in expected.reads or SECRET not in text, f"{name} reads what is not theirs"
         if answer.status_code == 200 and method == "GET":

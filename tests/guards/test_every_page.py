@@ -226,6 +226,15 @@ def test_what_is_public_answers_everybody(things, client_as, name, page):
         assert ask(client_as(person), name, page, things).status_code in expected
 
 
+@named(lambda page: page.get)
+def test_head_is_answered_like_get(things, client_as, name, page):
+    client = client_as("admin" if "admin" in page.let_in() else "lead")
+    url = url_of(name, page.of, things) + page.query
+    told, asked = client.get(url), client.head(url)
+    assert (asked.status_code, body_of(asked)) == (told.status_code, "")
+    assert asked.get("Content-Type") == told.get("Content-Type")
+
+
 @named(lambda page: page.permission)
 def test_an_address_takes_no_other_method(things, client_as, name, page):
     url = url_of(name, page.of, things)

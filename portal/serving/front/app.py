@@ -19,6 +19,11 @@ log = logging.getLogger(__name__)
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Known = Callable[[dict[str, Any]], bool]
 ALIVE = "/health/live"
+ALIVE_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
 HEALTH = "/health/"
 SIGN_IN = "/login"
 
@@ -91,7 +96,7 @@ class Front:
 
     async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["path"] == ALIVE and scope["method"] in ("GET", "HEAD"):
-            await _send_whole(send, 200, [(b"content-type", b"application/json")], b'{"status": "ok"}')
+            await _send_whole(send, 200, ALIVE_HEADERS, b'{"status": "ok"}')
             return
         peer = (scope.get("client") or ("",))[0]
         caller = self._proxies.caller(peer, scope["scheme"], scope["headers"])

@@ -258,7 +258,9 @@ def test_health_is_answered_while_every_thread_is_busy() -> None:
         door = front(busy, limits=Limits(thread=0.01))
         held = [asyncio.create_task(Call("GET", "/busy").through(door)) for _ in range(2)]
         await settle()
-        assert json.loads((await Call("GET", "/health/live").through(door)).body) == {"status": "ok"}
+        alive = await Call("GET", "/health/live").through(door)
+        assert json.loads(alive.body) == {"status": "ok"}
+        assert (alive.sent["cache-control"], alive.sent["x-content-type-options"]) == ("no-store", "nosniff")
         assert (await Call("GET", "/health/ready").through(door)).body == b"/health/ready"
         refused = await Call("GET", "/").through(door)
         assert (refused.status, refused.sent["retry-after"]) == (503, "5")
