@@ -218,7 +218,7 @@ def withdraw(*, request_id: int, by: User) -> AccessRequest:
         request = changes.locked(request_id)
         check_can_withdraw(by, request)
         _check_pending(request)
-        changes.close(request, R.WITHDRAWN)
+        changes.close(request, R.WITHDRAWN, withdrawn_by=by)
         changes.record(trail, Verb.REQUEST_WITHDRAWN, by, request)
     return request
 
@@ -238,7 +238,9 @@ def _check_pending(request: AccessRequest) -> None:
     last = request.decisions.select_related("by").last()
     ago = durations.ago(request.closed_at) if request.closed_at else ""
     if request.status == R.WITHDRAWN:
-        raise Conflict(f"{request.requester.username} withdrew {request.ref} {ago}.")
+        if request.withdrawn_by is None:
+            raise Conflict(f"{request.ref} was withdrawn {ago}.")
+        raise Conflict(f"{request.withdrawn_by.username} withdrew {request.ref} {ago}.")
     if request.status == R.LAPSED:
         raise Conflict(f"{request.ref} lapsed {ago}. {request.closed_because}".strip(), reason="lapsed")
     if last is None:

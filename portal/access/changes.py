@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.models import User
 from portal import clock, refs
 from portal.access.models import AccessRequest, Stage
 from portal.access.states import REQUEST, STAGE
@@ -22,9 +23,11 @@ def locked(request_id: int) -> AccessRequest:
         raise Missing(f"There is no request {refs.ref(refs.REQUEST, request_id)}.") from None
 
 
-def close(request: AccessRequest, to: AccessRequest.Status, *, because: str = "") -> None:
+def close(
+    request: AccessRequest, to: AccessRequest.Status, *, because: str = "", withdrawn_by: User | None = None
+) -> None:
     """End a pending request without a grant, and with it the steps of its decision that are left."""
-    REQUEST.move(request, to=to, closed_at=clock.now(), closed_because=because)
+    REQUEST.move(request, to=to, closed_at=clock.now(), closed_because=because, withdrawn_by=withdrawn_by)
     for stage in request.stages.filter(status__in=[Stage.Status.WAITING, Stage.Status.OPEN]):
         STAGE.move(stage, to=Stage.Status.CLOSED)
 

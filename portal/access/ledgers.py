@@ -32,6 +32,7 @@ def _submitted(told: Told) -> Columns:
         "decisions": (),
         **_at_step(1),
         "closed_because": "",
+        "withdrawn_by": "",
     }
 
 
@@ -84,9 +85,9 @@ def _decisions(row: AccessRequest) -> tuple[str, ...]:
 
 REQUESTS = Ledger(
     model=AccessRequest,
-    rows=lambda: AccessRequest.objects.select_related("requester", "beneficiary", "entitlement").prefetch_related(
-        "decisions__by", "decisions__stage", "stages"
-    ),
+    rows=lambda: AccessRequest.objects.select_related(
+        "requester", "beneficiary", "withdrawn_by", "entitlement"
+    ).prefetch_related("decisions__by", "decisions__stage", "stages"),
     named_by={"request": lambda row: row.ref},
     prefix=refs.REQUEST,
     shown={
@@ -105,6 +106,7 @@ REQUESTS = Ledger(
         "decisions": _decisions,
         "open_step": _open_step,
         "closed_because": lambda row: row.closed_because,
+        "withdrawn_by": lambda row: row.withdrawn_by.username if row.withdrawn_by else "",
     },
     makes={
         Verb.REQUEST_SUBMITTED: _submitted,
@@ -112,7 +114,7 @@ REQUESTS = Ledger(
         Verb.REQUEST_APPROVED: _approved,
         Verb.REQUEST_STAGE_DONE: lambda told: _at_step(told.detail["next_stage"]),
         Verb.REQUEST_DENIED: _denied,
-        Verb.REQUEST_WITHDRAWN: _closed(R.WITHDRAWN),
+        Verb.REQUEST_WITHDRAWN: lambda told: {**_closed(R.WITHDRAWN)(told), "withdrawn_by": told.event.actor},
         Verb.REQUEST_LAPSED: lambda told: {**_closed(R.LAPSED)(told), "closed_because": told.changed("why")},
     },
     begins=frozenset({Verb.REQUEST_SUBMITTED}),

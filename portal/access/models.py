@@ -38,6 +38,7 @@ class AccessRequest(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     lapses_at = models.DateTimeField(help_text="until when it may stay pending")
     closed_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, null=True, related_name="requests_withdrawn")
     closed_because = models.TextField(blank=True, default="", help_text="why it lapsed, in words")
     key = models.CharField(
         max_length=64, null=True, help_text="of the form it was sent with: a double click is one request"

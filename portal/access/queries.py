@@ -20,6 +20,8 @@ from portal.catalogue.models import Deployment, Entitlement
 from portal.errors import Missing, Refused
 from portal.text import says, search_words
 
+NEARER = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Grant.Status.ACTIVE)
+
 
 def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
     """One's own, those one is named to decide (in any step), or all for who may see all access. Newest first."""
@@ -52,7 +54,7 @@ def decidable_by(user: User) -> QuerySet[AccessRequest]:
 def _full() -> QuerySet[AccessRequest]:
     stages = Stage.objects.order_by("number").prefetch_related("approvers")
     return AccessRequest.objects.select_related(
-        "requester", "beneficiary", "entitlement__deployment", "grant__ended_by"
+        "requester", "beneficiary", "withdrawn_by", "entitlement__deployment", "grant__ended_by"
     ).prefetch_related(Prefetch("stages", stages), Prefetch("decisions", Decision.objects.select_related("by")))
 
 
@@ -74,11 +76,19 @@ def grant_for(user: User, pk: int) -> Grant:
 
 
 def held_by(user: User) -> QuerySet[Grant]:
-    """What a person holds or is about to: the soonest to end first."""
+    """What a person holds, or is about to, or could not be given: the soonest to end first."""
     rows = Grant.objects.filter(beneficiary=user, status__in=LIVE).select_related(
         "entitlement__deployment", "beneficiary", "request", "ended_by"
     )
     return rows.order_by("ends_at", "pk")
+
+
+def nearest(grants: Iterable[Grant]) -> dict[int, Grant]:
+    """By entitlement, the grant that is held; else one that is on its way or is being taken away. Failed ones do not
+    count: nothing is held.
+    """
+    there = sorted((grant for grant in grants if grant.status in NEARER), key=lambda grant: NEARER.index(grant.status))
+    return {grant.entitlement_id: grant for grant in there}
 
 
 def taken_from(user: User) -> QuerySet[Grant]:
@@ -125,7 +135,7 @@ def options_for(user: User, *, q: str = "", deployment: str = "") -> list[Option
         rows = [row for row in rows if row.deployment.name == deployment]
     words = search_words(q)
     rows = [row for row in rows if says(_searchable(row), words)]
-    held = {grant.entitlement_id: grant for grant in held_by(user)}
+    held = nearest(held_by(user))
     asked = {
         request.entitlement_id: request
         for request in AccessRequest.objects.filter(beneficiary=user, status=AccessRequest.Status.PENDING)

@@ -73,7 +73,7 @@ def _decisions(request: AccessRequest) -> list[Step]:
         elif stage.status == Stage.Status.WAITING:
             steps.append(_awaited(request, stage, "future", missing=stage.quorum))
     if request.status == R.WITHDRAWN:
-        steps.append(Step("Withdrawn", "bad", at=request.closed_at, by=request.requester))
+        steps.append(Step("Withdrawn", "bad", at=request.closed_at, by=request.withdrawn_by))
     if request.status == R.LAPSED:
         why = request.closed_because or NOT_IN_TIME
         steps.append(Step("Lapsed", "bad", at=request.closed_at, note=why))
@@ -158,7 +158,7 @@ def _ended(grant: Grant) -> list[Step]:
             return [
                 Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
             ]
-        over = Step(f"{how}; {_role_now(grant)}", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
+        over = Step(f"{how}; {_role_then(grant)}", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
         return [over, *_came_back(grant)]
     if grant.status == G.ENDING and not grant.end_reason:
         note = _waiting(grant)
@@ -172,11 +172,11 @@ def _ended(grant: Grant) -> list[Step]:
     return [Step("Ends", "future", at=grant.ends_at, expected=expected)]
 
 
-def _role_now(grant: Grant) -> str:
-    """What Airflow shows of the role of a grant that has ended."""
+def _role_then(grant: Grant) -> str:
+    """What Airflow showed of the role when the grant ended."""
     if grant.sent_at is None and grant.verified_at is None:
         return "nothing had been given in Airflow"
-    return f"the role stays in Airflow for {grant.kept_for}" if grant.kept_for else "Airflow confirms that it is gone"
+    return f"the role stayed in Airflow for {grant.kept_for}" if grant.kept_for else "Airflow confirmed that it is gone"
 
 
 def _operation(grant: Grant) -> Operation | None:

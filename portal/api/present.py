@@ -50,7 +50,7 @@ def entitlement(option: Option) -> shapes.EntitlementOut:
         why_not=option.why_not or None,
         reason=option.reason or None,
         approvers=[[person.username for person in stage] for stage in option.approvers],
-        held=option.held.ref if option.held else None,
+        held=option.held.ref if option.held and option.held.status == Grant.Status.ACTIVE else None,
         open_request=option.open_request.ref if option.open_request else None,
     )
 

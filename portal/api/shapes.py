@@ -40,7 +40,7 @@ class EntitlementOut(BaseModel):
     why_not: str | None
     reason: str | None = Field(description="the stable word for why_not")
     approvers: list[list[str]] = Field(description="who decides, step by step")
-    held: str | None = Field(description="your grant that has not ended")
+    held: str | None = Field(description="your active grant of it")
     open_request: str | None
 
 

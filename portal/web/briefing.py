@@ -72,7 +72,8 @@ class Briefing:
 
 def brief(request: AccessRequest, *, reader: User) -> Briefing:
     """Gather the facts about `request` for `reader`; `request` comes from access.queries with its stages prefetched."""
-    held = [grant for grant in queries.held_by(request.beneficiary) if grant.request_id != request.pk]
+    rows = queries.held_by(request.beneficiary).exclude(status=Grant.Status.FAILED)
+    held = [grant for grant in rows if grant.request_id != request.pk]
     held.sort(key=lambda grant: grant.entitlement.deployment_id != request.entitlement.deployment_id)
     policy = catalogue.policy(request.policy, request.policy_version)
     return Briefing(
@@ -81,7 +82,7 @@ def brief(request: AccessRequest, *, reader: User) -> Briefing:
         longest=approved_duration(request),
         stages=[_stage(request, stage) for stage in request.stages.all()],
         held=held,
-        holds_it=next((grant for grant in held if grant.entitlement_id == request.entitlement_id), None),
+        holds_it=queries.nearest(held).get(request.entitlement_id),
         holders=list(_other_holders(request)),
         earlier=list(_earlier(request)),
         people=_people(request),

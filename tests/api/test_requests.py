@@ -13,7 +13,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.operations.models import Operation
 from tests.api.conftest import refused
-from tests.factories import request_at_status
+from tests.factories import grant_at_status, request_at_status
 
 pytestmark = pytest.mark.django_db
 ASKED = {"entitlement": "demo/role/User", "duration": "PT8H", "reason": "month-end close"}
@@ -283,6 +283,17 @@ def test_nothing_is_decided_without_the_trail(as_, asked: AccessRequest, broken_
     broken_trail_after()
     refused(program.post(f"/requests/{asked.ref}/approve"), 500, "internal_error")
     assert (AccessRequest.objects.get().status, Grant.objects.count()) == ("pending", 0)
+
+
+def test_only_an_active_grant_is_held(as_, airflow) -> None:
+    def held() -> str | None:
+        offered = {item["id"]: item for item in as_("employee").get("/entitlements").json()["items"]}
+        return offered["demo/role/User"]["held"]
+
+    grant = grant_at_status("scheduled")
+    assert held() is None
+    active = grant_at_status("active")
+    assert (held(), active.pk > grant.pk) == (active.ref, True)
 
 
 def test_me_entitlements_and_deployments(as_, airflow, cast: dict[str, User]) -> None:

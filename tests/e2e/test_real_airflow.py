@@ -161,7 +161,7 @@ def test_asked_approved_verified_run_paused_handed_back_and_all_of_it_in_the_tra
     employee.goto("/access")
     employee.locator("summary", has_text="Hand back").click()
     employee.get_by_role("button", name=re.compile("^Hand back")).click()
-    line(employee, "Airflow confirms that it is gone")
+    line(employee, "Airflow confirmed that it is gone")
     user = airflow.find_user(username="employee", email="employee@example.com")
     assert user is not None and "User" not in user.roles
 

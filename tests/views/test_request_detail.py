@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.access import actions, grants
+from portal.access import actions, grants, queries
 from portal.access.models import AccessRequest, Grant
+from portal.access.timeline import timeline
 from portal.audit.models import AuditEvent
+from portal.audit.verify import verify
 from portal.catalogue.models import Deployment
-from tests.factories import grant_at_status, request_at_status, work_off
+from tests.factories import grant_at_status, person, request_at_status, work_off
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -100,7 +102,7 @@ def test_an_ended_grant_is_not_asked_again(client_as):
     grant = grant_at_status("ended")
     response = client_as("employee").get(f"/requests/{grant.request.ref}")
     assert polled(response) == ""
-    assert "Handed back; Airflow confirms that it is gone" in Page(response).text
+    assert "Handed back; Airflow confirmed that it is gone" in Page(response).text
 
 
 def test_an_active_grant_says_until_when(client_as):
@@ -125,6 +127,25 @@ def test_withdrawing(client_as):
     response = client_as("employee").post(f"/requests/{made.ref}/withdraw", follow=True)
     assert AccessRequest.objects.get().status == "withdrawn"
     assert f"You withdrew {made.ref}." in Page(response).text
+
+
+def test_a_withdrawal_names_who_withdrew(client_as):
+    made = request_at_status("pending", by="lead", beneficiary="employee")
+    client_as("employee").post(f"/requests/{made.ref}/withdraw")
+    withdrawn = queries.request_for(person("employee"), made.pk)
+    assert [step.by.username for step in timeline(withdrawn) if step.title == "Withdrawn"] == ["employee"]
+    response = client_as("lead").post(f"/requests/{made.ref}/withdraw")
+    assert (response.status_code, f"employee withdrew {made.ref}" in Page(response).text) == (409, True)
+    assert verify().problems == []
+    AccessRequest.objects.update(withdrawn_by=person("lead"))
+    assert "its withdrawn_by is lead" in verify().problems[0]
+
+
+def test_a_withdrawal_by_somebody_unknown_names_nobody(client_as):
+    made = request_at_status("withdrawn")
+    AccessRequest.objects.update(withdrawn_by=None)
+    response = client_as("employee").post(f"/requests/{made.ref}/withdraw")
+    assert f"{made.ref} was withdrawn" in Page(response).text
 
 
 def test_withdrawing_what_was_decided_says_who_was_first(client_as):

@@ -117,6 +117,36 @@ def test_what_is_held_already_is_said_before_one_asks(client_as, airflow):
     assert "/requests/new" in page.actions
 
 
+NOT_HELD = {
+    "scheduled": ("You will have it from", "Will have this access from", "starts later"),
+    "applying": ("It is being given to you", "Is being given this access", "being applied"),
+    "ending": ("It is being taken away from you", "This access is being taken away", "being taken away"),
+    "failed": ("", "", "Nothing through Gatehouse"),
+}
+
+
+@pytest.mark.parametrize("status", NOT_HELD)
+def test_what_is_not_held_is_not_called_so(client_as, airflow, status):
+    if status == "failed":
+        airflow.state.roles.pop("User")
+    grant = grant_at_status(status)
+    said, said_to_approver, listed = NOT_HELD[status]
+    client = client_as("employee")
+    page = Page(client.get("/requests/new", {"entitlement": USER}))
+    assert "already hold" not in page.text and said in page.text
+    assert (grant.ref in page.text) == (status != "failed")
+    assert "already hold" not in Page(client.get("/requests/new")).text
+    asked = request_at_status("pending")
+    pane = Page(client_as("lead").get(f"/queue/{asked.ref}")).text
+    assert "Has this access already" not in pane and said_to_approver in pane and listed in pane
+
+
+def test_a_grant_that_is_held_is_told_before_one_that_is_not(client_as, airflow):
+    grant_at_status("active")
+    grant_at_status("scheduled")
+    assert "You already hold it until" in Page(client_as("employee").get("/requests/new", {"entitlement": USER})).text
+
+
 def test_a_second_request_for_the_same_is_not_offered(client_as):
     made = request_at_status("pending")
     page = Page(client_as("employee").get("/requests/new", {"entitlement": USER}))

@@ -1,4 +1,4 @@
-"""Grants made before they kept what they gave: the migration names it, row by row."""
+"""Rows made before a column was kept: the migration fills it, row by row."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+
+from portal.access.models import AccessRequest
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
+from tests.unit.audit.conftest import Somebody
 
 BEFORE, AFTER = [("access", "0002_created_by_database_clock")], [("access", "0005_names_are_required")]
 
@@ -87,3 +92,40 @@ def test_each_grant_is_told_what_it_gave_and_to_which_account(old):
     assert rows[failed].sent_at == rows[failed].created_at  # it may have changed something
     assert (rows[scheduled].airflow_user, rows[scheduled].sent_at) == ("", None)
     assert (rows[ended].sent_at, rows[ended].look_at) == (now, None)
+
+
+@pytest.fixture
+def not_yet_named(transactional_db):
+    """The models before requests said who withdrew them."""
+    executor = MigrationExecutor(connection)
+    executor.migrate([("access", "0013_kept_for")])
+    others = [leaf for leaf in executor.loader.graph.leaf_nodes() if leaf[0] in ("accounts", "audit", "catalogue")]
+    yield executor.loader.project_state([("access", "0013_kept_for"), *others]).apps
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+def test_who_withdrew_a_request_is_read_from_the_trail(not_yet_named):
+    old = not_yet_named
+    now = timezone.now()
+    lead, employee = (old.get_model("accounts", "User").objects.create(username=name) for name in ("lead", "employee"))
+    deployment = old.get_model("catalogue", "Deployment").objects.create(
+        name="demo", url="http://127.0.0.1:1", api="v2"
+    )
+    user = old.get_model("catalogue", "Entitlement").objects.create(
+        key="demo/role/User", kind="role", role="User", title="User", deployment=deployment, risk="low",
+        max_duration=timedelta(hours=8), policy="one-lead",
+    )  # fmt: skip
+    made = []
+    for actor in ("employee", "lead", "somebody"):
+        row = old.get_model("access", "AccessRequest").objects.create(
+            requester=lead, beneficiary=employee, entitlement=user, status="withdrawn", duration=timedelta(hours=1),
+            policy="one-lead", policy_version=1, lapses_at=now + timedelta(days=1), closed_at=now,
+        )  # fmt: skip
+        made.append(row.pk)
+        with recording() as trail:
+            trail.add(Verb.REQUEST_WITHDRAWN, by=Somebody(actor), target=f"REQ-{row.pk}", request=f"REQ-{row.pk}")
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    rows = {row.pk: row.withdrawn_by for row in AccessRequest.objects.all()}
+    assert [rows[pk] and rows[pk].username for pk in made] == ["employee", "lead", None]

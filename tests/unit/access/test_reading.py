@@ -156,7 +156,7 @@ def test_the_line_from_asked_to_gone(cast):
     grant.refresh_from_db()
     with recording() as trail:
         outcomes.confirm_gone(grant, kept_for=[], operation=operation, trail=trail)
-    assert line(grant.request)[-1] == ("Handed back; Airflow confirms that it is gone", "done")
+    assert line(grant.request)[-1] == ("Handed back; Airflow confirmed that it is gone", "done")
 
 
 @pytest.mark.parametrize(("status", "title"), [("denied", "Denied"), ("withdrawn", "Withdrawn"), ("lapsed", "Lapsed")])
