@@ -142,8 +142,8 @@ def test_what_is_not_held_is_not_called_so(client_as, airflow, status):
 
 
 def test_a_grant_that_is_held_is_told_before_one_that_is_not(client_as, airflow):
-    grant_at_status("active")
-    grant_at_status("scheduled")
+    grant_at_status("active", duration=timedelta(hours=2))
+    grant_at_status("ending", duration=timedelta(hours=8))
     assert "You already hold it until" in Page(client_as("employee").get("/requests/new", {"entitlement": USER})).text
 
 
