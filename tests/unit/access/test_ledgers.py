@@ -401,7 +401,7 @@ def test_runs_are_compared_with_what_was_asked_for(cast, airflow):
 def test_comparing_reads_in_batches(airflow, django_assert_max_num_queries, monkeypatch):
     for name in ("employee", "colleague", "lead"):
         factories.grant_at_status("active", by=name, entitlement="demo/role/Viewer")
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):  # 18 on SQLite, whose guards are read by one query less
         assert verify().ok
     monkeypatch.setattr(compare, "BATCH", 1)
     assert verify().ok
