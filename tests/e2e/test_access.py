@@ -53,7 +53,7 @@ def test_asked_approved_verified_handed_back(airflow, enter):
     employee.get_by_role("button", name="Hand back Work with DAGs").click()
     expect(employee.get_by_text(re.compile("You handed back .*Work with DAGs.* on demo"))).to_be_visible()
     work_off()
-    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Airflow confirms")
+    expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Airflow confirmed that it is gone")
     assert "User" not in airflow.roles_of("employee")
 
 
