@@ -95,6 +95,8 @@ def _open(key: str, who: str, entry: Entry, times: int) -> list[Entry]:
         except IntegrityError:
             return [] if _count(key, times) else [entry]
         return [entry]
+    if old.opened_at > now - WINDOW and _count(key, times):  # another process opened it meanwhile
+        return []
     if not _unchanged(old).update(entry=entry, opened_at=now, last_at=now, repeats=times - 1):
         return [] if _count(key, times) else [entry]
     return [_counted(old), entry] if old.repeats else [entry]
