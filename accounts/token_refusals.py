@@ -53,7 +53,7 @@ def record(token: Token | None, why_not: str) -> None:
     now = clock.now()
     with _lock:
         if kind not in _kept and len(_kept) >= MOST:
-            kind = (why_not, None, "")  # counted with the others that are too many to be kept apart
+            token, kind = None, (why_not, None, "")  # counted with the others that are too many to be kept apart
         kept = _kept.get(kind)
         if kept is None:
             kept = _kept[kind] = Kept(_entry(token, why_not), now - WINDOW)

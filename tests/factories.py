@@ -27,9 +27,10 @@ from portal import heartbeat
 from portal.access import actions, grants, lapsing
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.access.queries import approvers_of
+from portal.audit.models import AuditEvent
 from portal.catalogue import queries as catalogue
 from portal.catalogue.actions import apply
-from portal.catalogue.models import CatalogueVersion
+from portal.catalogue.models import CatalogueVersion, Deployment
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker import executor, health, looks, runs
@@ -158,6 +159,11 @@ def _end(grant: Grant, how: str, *, work: bool) -> None:
             work_off()
 
 
+def verbs(since: int = 0) -> list[str]:
+    """The verbs of the trail, the first events first; `since` leaves so many of them out."""
+    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))[since:]
+
+
 def work_off() -> int:
     """Carry out everything that is due, as a worker would, in this thread; how many attempts that took.
 
@@ -170,6 +176,13 @@ def work_off() -> int:
             attempts += 1
         assert attempts < 1000, f"operations {waiting} stay due for ever"
     return attempts
+
+
+def work_on() -> int:
+    """As if the time to wait were over and Airflow answered again, until nothing is due."""
+    Operation.objects.filter(status="queued").update(not_before=timezone.now())
+    Deployment.objects.update(status="up")
+    return work_off()
 
 
 def due() -> list[int]:

@@ -117,14 +117,14 @@ class SetPaused:
 
     def carry_out(self, operation: Operation) -> Done:
         dag = _dag(operation)
-        if against := why_not_any_more(operation.requested_by, dag, "pause"):
-            raise GivenUp(against)
         airflow = runner(dag.deployment)
         before = airflow.dag(dag.dag_id)
         if before is None:
             raise GivenUp(f"Airflow on {dag.deployment.name} has no DAG {dag.dag_id}.")
         after = before
-        if before.paused != self.paused:
+        if before.paused != self.paused:  # otherwise an answer was lost, and it is done
+            if against := why_not_any_more(operation.requested_by, dag, "pause"):
+                raise GivenUp(against)
             outbox.keep(operation)
             after = airflow.set_paused(dag.dag_id, self.paused)
         return Done({"paused": before.paused}, {"paused": after.paused}, found=after)

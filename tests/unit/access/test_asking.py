@@ -27,10 +27,6 @@ def ask(by, what="demo/role/User", /, **changes):
     return actions.submit(by=by, entitlement=offered.entitlement(what), **values)
 
 
-def verbs():
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
-
-
 def test_a_request_waits_for_the_first_step_of_its_policy(employee):
     request = ask(employee, "demo/role/Op", ticket="OPS-12")
     assert request.status == "pending"
@@ -39,7 +35,7 @@ def test_a_request_waits_for_the_first_step_of_its_policy(employee):
     assert request.lapses_at - request.created_at == pytest.approx(timedelta(days=3), abs=timedelta(seconds=5))
     stages = [(stage.status, [a.subject for a in stage.approvers.all()]) for stage in request.stages.all()]
     assert stages == [("open", ["group:data-leads"]), ("waiting", ["group:security"])]
-    assert verbs()[-1] == Verb.REQUEST_SUBMITTED
+    assert factories.verbs()[-1] == Verb.REQUEST_SUBMITTED
     assert not Grant.objects.exists()
 
 
@@ -50,7 +46,7 @@ def test_what_is_granted_at_once_is_approved_by_nobody_and_goes_to_the_worker(em
     assert not request.decisions.exists()
     operation = Operation.objects.get()
     assert (operation.kind, operation.subject) == ("grant_role", request.grant.ref)
-    assert verbs()[-2:] == [Verb.REQUEST_SUBMITTED, Verb.REQUEST_GRANTED_AT_ONCE]
+    assert factories.verbs()[-2:] == [Verb.REQUEST_SUBMITTED, Verb.REQUEST_GRANTED_AT_ONCE]
 
 
 def test_break_glass_is_marked_as_such(cast):
@@ -219,7 +215,7 @@ def test_no_event_no_request(employee, broken_trail):
 def test_a_request_nobody_decides_lapses(employee):
     request = factories.request_at_status("lapsed")
     assert [stage.status for stage in request.stages.all()] == ["closed"]
-    assert verbs()[-1] == Verb.REQUEST_LAPSED
+    assert factories.verbs()[-1] == Verb.REQUEST_LAPSED
     assert ask(employee).status == "pending"
 
 

@@ -175,6 +175,14 @@ def test_many_kinds_of_refused_tokens_take_little_memory(employee, monkeypatch):
     assert sum(RepeatedRefusal.objects.values_list("repeats", flat=True)) == 24
 
 
+def test_what_is_counted_with_others_names_no_token(employee, monkeypatch):
+    token, plaintext = make(employee)
+    tokens.revoke(by=employee, token_id=token.pk)
+    monkeypatch.setattr(token_refusals, "MOST", 0)
+    tokens.authenticate(plaintext)
+    assert (last_event().target, last_event().detail["reason"]) == ("unknown token", "revoked")
+
+
 def test_a_right_key_with_another_secret_is_nobody(employee, colleague):
     _, mine = make(employee)
     _, theirs = make(colleague)

@@ -46,10 +46,6 @@ def change(deployment, key="report_mode", value="fast", reason="quarter end"):
     return variables.change(by=BY, deployment=deployment, key=key, value=value, reason=reason)
 
 
-def verbs():
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
-
-
 def test_a_variable_is_made_and_changed_and_both_are_recorded(airflow, deployment):
     assert variables.read(deployment, "report_mode") is None
     change(deployment, value="fast")
@@ -59,7 +55,7 @@ def test_a_variable_is_made_and_changed_and_both_are_recorded(airflow, deploymen
     operation.refresh_from_db()
     assert (operation.status, operation.before, operation.after) == ("succeeded", {"value": "fast"}, {"value": "slow"})
     assert variables.read(deployment, "report_mode") == "slow"
-    assert verbs()[-2:] == [Verb.VARIABLE_CHANGE_REQUESTED, Verb.VARIABLE_CHANGED]
+    assert factories.verbs()[-2:] == [Verb.VARIABLE_CHANGE_REQUESTED, Verb.VARIABLE_CHANGED]
 
 
 def test_it_is_never_named_like_a_dag(airflow, deployment):
@@ -129,7 +125,7 @@ def test_nothing_is_changed_an_hour_late(airflow, deployment):
     assert operation.status == "failed"
     assert "within an hour of being asked for" in operation.error
     assert variables.read(deployment, "report_mode") is None
-    assert verbs()[-1] == Verb.VARIABLE_CHANGE_FAILED
+    assert factories.verbs()[-1] == Verb.VARIABLE_CHANGE_FAILED
 
 
 def test_but_what_was_changed_before_is_found(airflow, deployment):
@@ -146,7 +142,7 @@ def test_a_deployment_that_is_not_in_the_catalogue_any_more_is_left_alone(airflo
     Deployment.objects.update(retired_at=timezone.now())
     factories.work_off()
     operation.refresh_from_db()
-    assert (operation.status, verbs()[-1]) == ("failed", Verb.VARIABLE_CHANGE_FAILED)
+    assert (operation.status, factories.verbs()[-1]) == ("failed", Verb.VARIABLE_CHANGE_FAILED)
     assert "no longer in the catalogue" in operation.error
     with pytest.raises(Refused) as caught:
         change(Deployment.objects.get())
@@ -204,9 +200,9 @@ def test_a_secret_that_was_there_before_is_not_kept(airflow, deployment):
 
 
 def test_reading_is_no_event(airflow, deployment):
-    before = verbs()
+    before = factories.verbs()
     variables.read(deployment, "report_mode")
-    assert verbs() == before
+    assert factories.verbs() == before
 
 
 def test_what_has_the_value_already_is_not_written(airflow, deployment):
@@ -225,7 +221,7 @@ def test_a_variable_that_the_catalogue_does_not_name_is_not_touched(airflow, dep
         variables.read(deployment, "fernet")
     assert not Operation.objects.exists()
     assert not airflow.calls(".*/variables.*")
-    assert verbs()[-1] == Verb.VARIABLE_CHANGE_REFUSED
+    assert factories.verbs()[-1] == Verb.VARIABLE_CHANGE_REFUSED
 
 
 def test_one_taken_out_of_the_catalogue_meanwhile_is_given_up(airflow, deployment):
@@ -234,7 +230,7 @@ def test_one_taken_out_of_the_catalogue_meanwhile_is_given_up(airflow, deploymen
     factories.work_off()
     assert Operation.objects.get().status == "failed"
     assert not airflow.calls(".*/variables.*")
-    assert verbs()[-1] == Verb.VARIABLE_CHANGE_FAILED
+    assert factories.verbs()[-1] == Verb.VARIABLE_CHANGE_FAILED
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -72,12 +72,12 @@ class Call:
 class Application:
     """Notes the environments it was called with; gives `parts`, or what stands at a path."""
 
-    def __init__(self, parts: Callable[[], Iterator[bytes]] = lambda: iter([b"hello"])) -> None:
+    def __init__(self, parts: Callable[[], Iterable[bytes]] = lambda: iter([b"hello"])) -> None:
         self.parts = parts
         self.seen: list[dict[str, Any]] = []
         self.read: list[bytes] = []
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.seen.append(environ)
         self.read.append(environ["wsgi.input"].read())
         start_response("200 OK", [("Content-Type", "text/plain")])
@@ -386,7 +386,7 @@ def test_what_nobody_reads_any_more_is_closed() -> None:
         made = Export()
         call = Call("GET", "/export", taken=1)
         call.left.set()
-        await call.through(front(Application(lambda: made)))  # type: ignore[arg-type]
+        await call.through(front(Application(lambda: made)))
         await made.is_closed()
         assert not call.complete
 
@@ -401,7 +401,7 @@ def test_an_answer_whose_caller_left_before_its_beginning_is_closed() -> None:
     async def scenario() -> None:
         made = Export()
         with pytest.raises(ConnectionError):
-            await Broken("GET", "/export").through(front(Application(lambda: made)))  # type: ignore[arg-type]
+            await Broken("GET", "/export").through(front(Application(lambda: made)))
         await made.is_closed()
 
     run(scenario)

@@ -47,24 +47,6 @@ def the_operation():
     return Operation.objects.order_by("-pk").first()
 
 
-def verbs():
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
-
-
-def try_again():
-    """As if the time to wait were over."""
-    Operation.objects.filter(status="queued").update(not_before=timezone.now())
-    Deployment.objects.update(status="up")
-    return factories.work_off()
-
-
-@pytest.fixture
-def member(airflow):
-    """employee has an account in Airflow already, with a role the portal does not manage."""
-    airflow.add_user("employee", roles=["Public"])
-    return airflow
-
-
 def test_a_person_without_an_account_gets_one_with_the_role_and_no_known_password(airflow, cast):
     grant = factories.grant_at_status("active")
     user = airflow.state.users["employee"]
@@ -75,7 +57,7 @@ def test_a_person_without_an_account_gets_one_with_the_role_and_no_known_passwor
     operation = the_operation()
     assert operation.before == {"user": None, "roles": []}
     assert operation.after == {"user": "employee", "roles": ["User"]}
-    assert verbs()[-3:] == [Verb.ACCOUNT_CREATED, Verb.ROLES_CHANGED, Verb.GRANT_ACTIVATED]
+    assert factories.verbs()[-3:] == [Verb.ACCOUNT_CREATED, Verb.ROLES_CHANGED, Verb.GRANT_ACTIVATED]
     assert user.password not in "".join(AuditEvent.objects.values_list("payload", flat=True))
     assert grant.ends_at - grant.verified_at == grant.duration
 
@@ -83,7 +65,7 @@ def test_a_person_without_an_account_gets_one_with_the_role_and_no_known_passwor
 def test_roles_given_by_others_stay_through_granting_and_ending(member):
     factories.grant_at_status("ended")
     assert roles(member) == ["Public"]
-    assert verbs()[-2:] == [Verb.ROLES_CHANGED, Verb.GRANT_ENDED]
+    assert factories.verbs()[-2:] == [Verb.ROLES_CHANGED, Verb.GRANT_ENDED]
 
 
 def test_where_no_accounts_are_created_it_waits_for_the_first_sign_in(airflow, cast):
@@ -94,7 +76,7 @@ def test_where_no_accounts_are_created_it_waits_for_the_first_sign_in(airflow, c
     assert (operation.status, the_grant().status) == ("queued", "applying")
     assert "Sign in there once" in operation.waiting_for
     airflow.add_user("employee", roles=["Public"])
-    try_again()
+    factories.work_on()
     assert the_grant().status == "active"
     assert roles(airflow) == ["Public", "User"]
 
@@ -168,7 +150,7 @@ def test_what_is_in_place_already_is_adopted_and_recorded_so(airflow, cast):
     airflow.add_user("employee", roles=["User"])
     factories.grant_at_status("active")
     assert not airflow.calls(PATCH)
-    assert verbs()[-2:] == [Verb.ROLES_CONFIRMED, Verb.GRANT_ACTIVATED]
+    assert factories.verbs()[-2:] == [Verb.ROLES_CONFIRMED, Verb.GRANT_ACTIVATED]
     grants.hand_back(grant_id=the_grant().pk, by=cast["employee"])
     factories.work_off()
     assert roles(airflow) == []
@@ -243,7 +225,7 @@ def test_a_dag_airflow_has_not_read_yet_is_waited_for(airflow, cast):
     assert the_grant().status == "applying"
     assert "has not read the file of the DAG sales_report" in the_operation().waiting_for
     airflow.state.dags["sales_report"] = dag
-    try_again()
+    factories.work_on()
     assert the_grant().status == "active"
 
 
@@ -275,7 +257,7 @@ def test_a_200_without_effect_is_not_believed(member):
     factories.work_off()
     assert the_grant().status == "applying"
     assert "but shows Public instead of Public, User" in the_operation().waiting_for
-    try_again()
+    factories.work_on()
     assert the_grant().status == "active"
     assert roles(member) == ["Public", "User"]
 
@@ -285,10 +267,10 @@ def test_a_200_that_never_has_effect_is_given_up_in_the_end(member):
     factories.request_at_status("approved")
     for _ in range(executor.GrantRole.patience):
         assert the_grant().status == "applying"
-        try_again()
+        factories.work_on()
     assert the_grant().status == "failed"
     assert "but shows Public instead of Public, User" in the_grant().failure
-    assert verbs()[-1] == Verb.GRANT_FAILED
+    assert factories.verbs()[-1] == Verb.GRANT_FAILED
 
 
 def test_a_change_whose_answer_was_lost_is_found_done(member):
@@ -298,11 +280,11 @@ def test_a_change_whose_answer_was_lost_is_found_done(member):
     factories.work_off()
     assert (the_grant().status, roles(member)) == ("applying", ["Public", "User"])
     sent = len(member.calls(PATCH))
-    try_again()
+    factories.work_on()
     assert the_grant().status == "active"
     assert roles(member) == ["Public", "User"]
     assert len(member.calls(PATCH)) == sent
-    assert verbs().count(Verb.GRANT_ACTIVATED) == 1
+    assert factories.verbs().count(Verb.GRANT_ACTIVATED) == 1
 
 
 def test_an_airflow_that_is_away_is_marked_so_and_worked_off_when_it_is_back(member):
@@ -319,12 +301,12 @@ def test_an_airflow_that_is_away_is_marked_so_and_worked_off_when_it_is_back(mem
     factories.attempt(the_operation().pk)
     assert the_operation().attempts == attempts
     health.look_at(deployment)
-    assert verbs().count(Verb.DEPLOYMENT_DOWN) == 1
+    assert factories.verbs().count(Verb.DEPLOYMENT_DOWN) == 1
     member.start()
     health.look_at(deployment)
     factories.work_off()
     assert the_grant().status == "active"
-    assert Verb.DEPLOYMENT_UP in verbs()
+    assert Verb.DEPLOYMENT_UP in factories.verbs()
 
 
 def test_time_runs_only_from_the_proof_when_airflow_was_away(member):
@@ -348,7 +330,7 @@ def test_refused_credentials_stop_the_deployment_and_lose_nothing(member, monkey
     deployment = Deployment.objects.get()
     assert deployment.status == "needs_reauthentication"
     assert (the_operation().status, the_grant().status) == ("queued", "applying")
-    assert Verb.DEPLOYMENT_LOCKED_OUT in verbs()
+    assert Verb.DEPLOYMENT_LOCKED_OUT in factories.verbs()
     account.password = known
     health.look_at(deployment)
     factories.work_off()
@@ -381,7 +363,10 @@ def test_a_worker_killed_in_between_is_made_good(member, cast, moment):
     assert roles(member) == ["Public", "User"]
     assert len(member.calls(PATCH)) == 1
     found = Verb.ROLES_CONFIRMED if moment == "after the change" else Verb.ROLES_CHANGED
-    assert [verb for verb in verbs() if verb.startswith(("airflow_roles", "grant."))] == [found, Verb.GRANT_ACTIVATED]
+    assert [verb for verb in factories.verbs() if verb.startswith(("airflow_roles", "grant."))] == [
+        found,
+        Verb.GRANT_ACTIVATED,
+    ]
 
 
 def test_a_worker_that_comes_back_late_settles_nothing(member, cast):
@@ -414,7 +399,7 @@ def test_ended_while_it_was_being_given_leaves_nothing_behind(member, cast):
     assert roles(member) == ["Public"]
     giving.refresh_from_db()
     assert giving.status == "cancelled"
-    assert Verb.GRANT_ACTIVATED not in verbs()
+    assert Verb.GRANT_ACTIVATED not in factories.verbs()
 
 
 def test_taking_away_is_never_given_up_and_becomes_an_alarm(member, cast):
@@ -422,11 +407,11 @@ def test_taking_away_is_never_given_up_and_becomes_an_alarm(member, cast):
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     member.fail_next(PATCH, "500", times=100)
     for _ in range(alarms.AFTER_FAILURES + 3):
-        try_again()
+        factories.work_on()
     assert the_grant().status == "ending"
-    assert verbs().count(Verb.GRANT_END_FAILED) == 1
+    assert factories.verbs().count(Verb.GRANT_END_FAILED) == 1
     member._failures.clear()
-    try_again()
+    factories.work_on()
     assert the_grant().status == "ended"
     assert roles(member) == ["Public"]
 

@@ -12,7 +12,6 @@ from django.utils import timezone
 from portal.access import grants, looks
 from portal.access.models import Grant
 from portal.access.permissions import check_can_retry
-from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import Deployment
@@ -66,10 +65,6 @@ def look():
     """The looks that are due, and what they lead to."""
     factories.look_at_due()
     return factories.work_off()
-
-
-def verbs(since=0):
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))[since:]
 
 
 def reads(airflow):
@@ -156,12 +151,12 @@ def test_the_count_of_looks_stays_small(member, clock, request, name):
 def test_a_role_taken_away_by_hand_is_given_again(member, active, clock):
     take(member, "User")
     clock(11)
-    before = len(verbs())
+    before = len(factories.verbs())
     factories.look_at_due()
     assert fresh(active).missing_since == timezone.now()
     factories.work_off()
     assert member.roles_of("employee") == {"Public", "User"}
-    assert verbs(before) == [Verb.GRANT_MISSING, Verb.ROLES_CHANGED, Verb.GRANT_GIVEN_AGAIN]
+    assert factories.verbs(before) == [Verb.GRANT_MISSING, Verb.ROLES_CHANGED, Verb.GRANT_GIVEN_AGAIN]
     given = fresh(active)
     assert (given.status, given.missing_since, given.given_again) == ("active", None, 1)
     assert given.ends_at == active.ends_at  # its time goes on
@@ -179,11 +174,11 @@ def test_after_the_third_time_it_is_left_to_admins(member, active, clock, cast):
     look()
     left = fresh(active)
     assert left.left_at is not None and left.status == "active"
-    assert verbs()[-1] == Verb.GRANT_LEFT_TO_ADMINS
+    assert factories.verbs()[-1] == Verb.GRANT_LEFT_TO_ADMINS
     clock(3600)
     look()
     assert member.roles_of("employee") == {"Public"}
-    assert verbs().count(Verb.GRANT_LEFT_TO_ADMINS) == 1
+    assert factories.verbs().count(Verb.GRANT_LEFT_TO_ADMINS) == 1
 
     check_can_retry(cast["admin"], left)
     grants.retry(grant_id=active.pk, by=cast["admin"])
@@ -207,7 +202,7 @@ def test_what_an_admin_gave_back_in_airflow_is_no_longer_missing(member, active,
     clock(3600)
     look()
     assert fresh(active).left_at is None and fresh(active).missing_since is None
-    assert verbs()[-1] == Verb.GRANT_FOUND_AGAIN
+    assert factories.verbs()[-1] == Verb.GRANT_FOUND_AGAIN
 
 
 def test_a_role_that_airflow_no_longer_has_is_left_to_admins_with_the_reason(member, active, clock):
@@ -259,7 +254,7 @@ def test_an_answer_from_before_a_later_look_says_nothing(member, active, clock):
     look()
     looks.look(active.pk, slow)
     assert fresh(active).given_again == 1 and fresh(active).missing_since is None
-    assert verbs().count(Verb.GRANT_MISSING) == 1
+    assert factories.verbs().count(Verb.GRANT_MISSING) == 1
     assert not Operation.objects.filter(status="queued").exists()
 
 
@@ -269,11 +264,11 @@ def test_an_account_that_is_deactivated_is_said_once(member, active, clock):
         clock(3600)
         look()
     assert fresh(active).unusable_since is not None
-    assert verbs().count(Verb.GRANT_UNUSABLE) == 1
+    assert factories.verbs().count(Verb.GRANT_UNUSABLE) == 1
     member.state.users["employee"].active = True
     clock(3600)
     look()
-    assert fresh(active).unusable_since is None and verbs()[-1] == Verb.GRANT_USABLE
+    assert fresh(active).unusable_since is None and factories.verbs()[-1] == Verb.GRANT_USABLE
 
 
 def test_the_id_of_an_account_is_learnt_by_looking(member, active, clock):
@@ -298,14 +293,14 @@ def test_what_comes_back_within_ten_minutes_is_taken_away_again(member, ended, c
     while fresh(ended).look_at < ended.ended_at + seconds * SECONDS:
         clock(fresh(ended).look_at - timezone.now())
         look()
-    before = len(verbs())
+    before = len(factories.verbs())
     give(member, "User")
     clock(fresh(ended).look_at - timezone.now())
     factories.look_at_due()
     assert fresh(ended).back_since == timezone.now()
     factories.work_off()
     assert member.roles_of("employee") == {"Public"}
-    assert verbs(before) == [Verb.GRANT_CAME_BACK, Verb.ROLES_CHANGED, Verb.GRANT_TAKEN_AGAIN]
+    assert factories.verbs(before) == [Verb.GRANT_CAME_BACK, Verb.ROLES_CHANGED, Verb.GRANT_TAKEN_AGAIN]
     again = fresh(ended)
     assert (again.status, again.ended_at, again.back_since) == ("ended", ended.ended_at, None)
     assert again.look_at == timezone.now() + 10 * SECONDS
@@ -320,11 +315,11 @@ def test_what_comes_back_later_is_reported_once_and_stays(member, ended, clock):
         look()
     assert "User" in member.roles_of("employee")
     assert fresh(ended).back_since is not None
-    assert verbs().count(Verb.GRANT_CAME_BACK_LATE) == 1
+    assert factories.verbs().count(Verb.GRANT_CAME_BACK_LATE) == 1
     take(member, "User")
     clock(3600)
     look()
-    assert fresh(ended).back_since is None and verbs()[-1] == Verb.GRANT_GONE_AGAIN
+    assert fresh(ended).back_since is None and factories.verbs()[-1] == Verb.GRANT_GONE_AGAIN
 
 
 def test_a_role_that_another_grant_requires_has_not_come_back(member, ended, clock):
@@ -332,7 +327,7 @@ def test_a_role_that_another_grant_requires_has_not_come_back(member, ended, clo
     clock(11)
     look()
     assert fresh(other).status == "active" and "User" in member.roles_of("employee")
-    assert Verb.GRANT_CAME_BACK not in verbs()
+    assert Verb.GRANT_CAME_BACK not in factories.verbs()
 
 
 def test_a_role_whose_removal_is_settled_during_the_look_has_not_come_back(member, ended, clock, cast):
@@ -351,7 +346,7 @@ def test_a_role_whose_removal_is_settled_during_the_look_has_not_come_back(membe
     with connection.execute_wrapper(settle_first):
         looks.look(ended.pk, seen)
     assert meanwhile and fresh(other).status == "ended"
-    assert Verb.GRANT_CAME_BACK not in verbs()
+    assert Verb.GRANT_CAME_BACK not in factories.verbs()
     assert not Operation.objects.filter(kind="remove_again").exists()
 
 
@@ -363,7 +358,7 @@ def test_of_several_ended_grants_the_last_one_is_looked_at(member, ended, clock,
     give(member, "User")
     clock(20)
     look()
-    assert verbs().count(Verb.GRANT_CAME_BACK) == 1
+    assert factories.verbs().count(Verb.GRANT_CAME_BACK) == 1
     assert fresh(ended).look_at is None
     assert member.roles_of("employee") == {"Public"}
 

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from portal.access import grants
 from portal.access.models import Grant
-from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.errors import Conflict
@@ -25,21 +24,10 @@ def the_operation():
     return Operation.objects.order_by("-pk").first()
 
 
-def verbs():
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
-
-
 def try_again():
     """As if the time to wait were over."""
     Operation.objects.filter(status="queued").update(not_before=timezone.now())
     return factories.work_off()
-
-
-@pytest.fixture
-def member(airflow):
-    """employee has an account in Airflow already, with a role the portal does not manage."""
-    airflow.add_user("employee", roles=["Public"])
-    return airflow
 
 
 def test_one_call_without_an_answer_holds_up_nothing_else(member, cast):
@@ -51,7 +39,7 @@ def test_one_call_without_an_answer_holds_up_nothing_else(member, cast):
     assert health.is_due(Deployment.objects.get()), "it is suspected"
     factories.look_at_all()
     assert Deployment.objects.get().status == "up"
-    assert Verb.DEPLOYMENT_DOWN not in verbs()
+    assert Verb.DEPLOYMENT_DOWN not in factories.verbs()
     factories.request_at_status("approved", by="colleague")
     factories.work_off()
     assert Grant.objects.get(beneficiary=cast["colleague"]).status == "active"
@@ -102,17 +90,17 @@ def test_the_alarm_of_a_removal_is_raised_once_however_often_airflow_only_asked_
     member.fail_next("PATCH .*", "500", times=999)
     for _ in range(alarms.AFTER_FAILURES - 1):
         try_again()
-    assert Verb.GRANT_END_FAILED not in verbs()
+    assert Verb.GRANT_END_FAILED not in factories.verbs()
     member._failures.clear()
     member.fail_next("PATCH .*", "429", times=999)
     for _ in range(uncounted):
         try_again()
-    assert Verb.GRANT_END_FAILED not in verbs()
+    assert Verb.GRANT_END_FAILED not in factories.verbs()
     member._failures.clear()
     member.fail_next("PATCH .*", "500", times=999)
     for _ in range(3):
         try_again()
-    assert verbs().count(Verb.GRANT_END_FAILED) == 1
+    assert factories.verbs().count(Verb.GRANT_END_FAILED) == 1
 
 
 @pytest.mark.parametrize("finding", ["not needed", "given up", "to be tried later"])
@@ -130,7 +118,7 @@ def test_a_worker_that_lost_its_lease_leaves_all_to_the_one_that_has_it(member, 
     executor.carry_out(late)
     assert Operation.objects.get(pk=late.pk).status == "running"
     assert Grant.objects.get().status == status
-    assert not {Verb.GRANT_FAILED, Verb.GRANT_ACTIVATED, Verb.GRANT_ENDED} & set(verbs())
+    assert not {Verb.GRANT_FAILED, Verb.GRANT_ACTIVATED, Verb.GRANT_ENDED} & set(factories.verbs())
 
 
 @pytest.mark.parametrize("trouble", ["no call is answered in time", "it is away", "nothing was tried"])
@@ -149,7 +137,7 @@ def test_a_removal_that_is_old_is_told_once_whatever_it_waits_for(member, cast, 
         timers.Timekeeper(timers.DUTIES).do_due()
         assert alarms.tell_of_old() == 0
         try_again()
-    assert verbs().count(Verb.GRANT_END_FAILED) == 1
+    assert factories.verbs().count(Verb.GRANT_END_FAILED) == 1
 
 
 def test_a_removal_that_is_told_by_somebody_else_meanwhile_is_not_told_twice(member, cast):
@@ -165,7 +153,7 @@ def test_a_removal_that_is_told_by_somebody_else_meanwhile_is_not_told_twice(mem
     with pytest.raises(Conflict):  # so that it is not counted
         alarms._tell(claimed.pk)
     executor.carry_out(claimed)
-    assert verbs().count(Verb.GRANT_END_FAILED) == 1
+    assert factories.verbs().count(Verb.GRANT_END_FAILED) == 1
     assert (the_operation().status, the_operation().alarmed_at) == ("queued", told)
 
 
@@ -213,4 +201,4 @@ def test_an_operation_that_could_not_be_settled_is_tried_again_at_once(member, m
     factories.work_off()
     grant.refresh_from_db()
     assert (the_operation().status, grant.status) == ("succeeded", "active")
-    assert verbs().count(Verb.GRANT_ACTIVATED) == 1
+    assert factories.verbs().count(Verb.GRANT_ACTIVATED) == 1

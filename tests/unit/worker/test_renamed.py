@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from portal.access import grants
 from portal.access.models import Grant
-from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import live, variables
@@ -23,30 +22,12 @@ from tests import factories
 HOURS = timedelta(hours=1)
 
 
-@pytest.fixture
-def member(airflow):
-    """employee has an account in Airflow already."""
-    airflow.add_user("employee", roles=["Public"])
-    return airflow
-
-
 def fresh(grant):
     return Grant.objects.get(pk=grant.pk)
 
 
-def verbs():
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
-
-
 def operations_of(grant, kind):
     return Operation.objects.filter(subject=grant.ref, kind=kind)
-
-
-def work_on():
-    """As if the time to wait were over, until nothing is due."""
-    Operation.objects.filter(status="queued").update(not_before=timezone.now())
-    Deployment.objects.update(status="up")
-    return factories.work_off()
 
 
 @pytest.fixture
@@ -67,11 +48,11 @@ def test_one_airflow_under_two_names_keeps_what_either_requires(member, cast, re
     new = factories.grant_at_status("active", entitlement="main/role/User")
     assert Operation.objects.values("lane").distinct().count() == 1
     grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
-    work_on()
+    factories.work_on()
     assert (fresh(old).status, fresh(new).status) == ("ended", "active")
     assert "User" in member.roles_of("employee")
     grants.revoke(grant_id=new.pk, by=cast["lead"], reason="over")
-    work_on()
+    factories.work_on()
     assert member.roles_of("employee") == {"Public"}
 
 
@@ -81,7 +62,7 @@ def test_a_renamed_deployment_is_spoken_to_as_it_is_described_now(member, cast, 
     Deployment.objects.filter(name="demo").update(accounts={})  # its secrets may be gone
     factories.look_at_all()
     grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
-    work_on()
+    factories.work_on()
     assert fresh(old).status == "ended" and member.roles_of("employee") == {"Public"}
 
 
@@ -180,7 +161,7 @@ def newer_first(old, ask):
     new = ask()
     factories.work_off()
     timers.Timekeeper(timers.DUTIES).do_due()
-    work_on()
+    factories.work_on()
     old.refresh_from_db()
     new.refresh_from_db()
     return old.status, new.status
@@ -195,7 +176,7 @@ def test_a_pause_asked_for_before_a_deployment_moved_does_not_undo_a_newer_unpau
 
     assert newer_first(old, ask) == ("cancelled", "succeeded")
     assert not member.state.dags["sales_report"].paused
-    assert verbs().count(Verb.DAG_SWITCH_LEFT_OUT) == 1
+    assert factories.verbs().count(Verb.DAG_SWITCH_LEFT_OUT) == 1
 
 
 def test_a_change_of_a_variable_asked_for_before_a_deployment_moved_does_not_undo_a_newer_one(member, cast, moved):
@@ -211,4 +192,4 @@ def test_a_change_of_a_variable_asked_for_before_a_deployment_moved_does_not_und
 
     assert newer_first(old, ask) == ("cancelled", "succeeded")
     assert member.state.variables["report_mode"].value == "new"
-    assert verbs().count(Verb.VARIABLE_CHANGE_LEFT_OUT) == 1
+    assert factories.verbs().count(Verb.VARIABLE_CHANGE_LEFT_OUT) == 1

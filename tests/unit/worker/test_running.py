@@ -40,16 +40,6 @@ def run(dag, cast):
     return actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "KR"}, note="for the board")
 
 
-def verbs():
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
-
-
-def try_again():
-    Operation.objects.filter(status="queued").update(not_before=timezone.now())
-    Deployment.objects.update(status="up")
-    factories.work_off()
-
-
 def test_a_run_starts_with_its_own_id_date_and_a_note_of_who_asked(airflow, run):
     factories.work_off()
     run.refresh_from_db()
@@ -57,7 +47,7 @@ def test_a_run_starts_with_its_own_id_date_and_a_note_of_who_asked(airflow, run)
     (there,) = airflow.state.runs
     assert (there.dag_run_id, there.logical_date, there.conf) == (run.dag_run_id, run.logical_date, {"region": "KR"})
     assert there.note == f"Requested by colleague through Gatehouse, {run.ref}: for the board"
-    assert verbs()[-1] == Verb.RUN_STARTED
+    assert factories.verbs()[-1] == Verb.RUN_STARTED
     assert {call.account for call in airflow.calls(POST)} == {"gatehouse-runs"}
 
 
@@ -65,11 +55,11 @@ def test_a_run_starts_with_its_own_id_date_and_a_note_of_who_asked(airflow, run)
 def test_however_the_answer_is_lost_there_is_one_run(airflow, run, how):
     airflow.fail_next(POST, how)
     factories.work_off()
-    try_again()
+    factories.work_on()
     run.refresh_from_db()
     assert run.status == "queued"
     assert len(airflow.state.runs) == 1
-    assert verbs().count(Verb.RUN_STARTED) == 1
+    assert factories.verbs().count(Verb.RUN_STARTED) == 1
 
 
 def test_what_airflow_refuses_fails_with_its_words(airflow, dag, cast):
@@ -78,7 +68,7 @@ def test_what_airflow_refuses_fails_with_its_words(airflow, dag, cast):
     run.refresh_from_db()
     assert run.status == "failed" and "region" in run.error
     assert Operation.objects.get().status == "failed"
-    assert verbs()[-1] == Verb.RUN_START_FAILED
+    assert factories.verbs()[-1] == Verb.RUN_START_FAILED
     assert airflow.state.runs == []
 
 
@@ -104,7 +94,7 @@ def test_nothing_starts_by_itself_an_hour_late(airflow, run):
     factories.work_off()
     airflow.start()
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
-        try_again()
+        factories.work_on()
     run.refresh_from_db()
     assert run.status == "failed" and "was given up" in run.error
     assert airflow.state.runs == []
@@ -116,7 +106,7 @@ def test_but_a_run_that_did_start_before_the_outage_is_found(airflow, run):
     factories.work_off()
     airflow._failures.clear()
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
-        try_again()
+        factories.work_on()
     run.refresh_from_db()
     assert run.status == "queued"
     assert len(airflow.state.runs) == 1
@@ -133,7 +123,7 @@ def test_a_run_is_followed_to_its_end_which_is_recorded_once(airflow, run):
     factories.follow_runs()
     run.refresh_from_db()
     assert run.status == "success" and run.ended_at
-    assert verbs().count(Verb.RUN_FINISHED) == 1
+    assert factories.verbs().count(Verb.RUN_FINISHED) == 1
 
 
 def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
@@ -143,7 +133,7 @@ def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
     runs.follow_one(first)
     runs.follow_one(second)
     assert first.status == second.status == "failed"
-    assert verbs().count(Verb.RUN_FINISHED) == 1
+    assert factories.verbs().count(Verb.RUN_FINISHED) == 1
     assert AuditEvent.objects.get(verb=Verb.RUN_FINISHED).outcome == "failed"
 
 
@@ -193,7 +183,7 @@ def test_a_run_that_is_marked_in_airflow_is_seen_and_is_an_event(airflow, run, w
     assert f"was changed in Airflow ({run.ref}): from {was} to {now}" in sentence(event)
     due_again()
     factories.follow_runs()
-    assert verbs().count(Verb.RUN_CHANGED) == 1
+    assert factories.verbs().count(Verb.RUN_CHANGED) == 1
 
 
 def test_a_run_that_is_cleared_in_airflow_is_followed_to_its_new_end(airflow, run):
@@ -204,7 +194,7 @@ def test_a_run_that_is_cleared_in_airflow_is_followed_to_its_new_end(airflow, ru
     assert seen(run).status == "running"
     airflow.set_run_states("success")
     assert (seen(run).status, run.error) == ("success", "")
-    assert verbs()[-2:] == [Verb.RUN_CHANGED, Verb.RUN_FINISHED]
+    assert factories.verbs()[-2:] == [Verb.RUN_CHANGED, Verb.RUN_FINISHED]
     assert run.remark.startswith("It had failed; that was changed in Airflow") and "started again" in run.remark
 
 
@@ -214,7 +204,7 @@ def test_a_run_that_failed_again_between_two_looks_is_seen(airflow, run):
     mark(airflow, "queued")
     mark(airflow, "failed")
     assert seen(run).ended_at > first
-    assert verbs()[-1] == Verb.RUN_CHANGED
+    assert factories.verbs()[-1] == Verb.RUN_CHANGED
 
 
 def test_a_run_deleted_after_its_end_stays_what_it_was_and_that_is_an_event(airflow, run):
@@ -225,11 +215,11 @@ def test_a_run_deleted_after_its_end_stays_what_it_was_and_that_is_an_event(airf
     assert run.gone_at is not None
     due_again()
     factories.follow_runs()
-    assert verbs().count(Verb.RUN_DELETED) == 1
+    assert factories.verbs().count(Verb.RUN_DELETED) == 1
     airflow.state.runs.extend(there)  # as after Airflow's database was restored
     due_again()
     assert seen(run).gone_at is None
-    assert verbs()[-1] == Verb.RUN_CHANGED
+    assert factories.verbs()[-1] == Verb.RUN_CHANGED
 
 
 def test_after_its_end_a_run_is_asked_for_less_and_less_often_and_then_no_more(airflow, run):
@@ -306,7 +296,7 @@ def test_a_run_that_was_never_there_is_not_said_to_be_deleted(airflow, dag, cast
     run = actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "XX"})
     factories.work_off()
     assert (seen(run).status, run.gone_at) == ("failed", None)
-    assert verbs()[-1] == Verb.RUN_START_FAILED
+    assert factories.verbs()[-1] == Verb.RUN_START_FAILED
 
 
 # --- runs that do nothing --------------------------------------------------------------------------------------------
@@ -348,7 +338,7 @@ def test_pause_and_unpause_are_read_back_and_shown_at_once(airflow, dag, cast):
     factories.work_off()
     assert airflow.state.dags["sales_report"].paused
     assert DagState.objects.get(dag=dag).paused is True
-    assert verbs()[-1] == Verb.DAG_PAUSED
+    assert factories.verbs()[-1] == Verb.DAG_PAUSED
     actions.unpause(by=cast["colleague"], dag=dag)
     factories.work_off()
     assert not airflow.state.dags["sales_report"].paused
@@ -367,11 +357,11 @@ def test_an_older_pause_does_not_undo_a_newer_unpause(airflow, dag, cast, done):
     actions.unpause(by=cast["colleague"], dag=dag)
     if done:
         factories.work_off()
-    try_again()
+    factories.work_on()
     old.refresh_from_db()
     assert (old.status, airflow.state.dags["sales_report"].paused) == ("cancelled", False)
-    assert Verb.DAG_SWITCH_LEFT_OUT in verbs()
-    assert Verb.DAG_PAUSED not in verbs()
+    assert Verb.DAG_SWITCH_LEFT_OUT in factories.verbs()
+    assert Verb.DAG_PAUSED not in factories.verbs()
 
 
 def test_pausing_what_is_paused_changes_nothing_and_succeeds(airflow, dag, cast):
@@ -388,7 +378,7 @@ def test_a_switch_that_does_not_move_is_not_believed(airflow, dag, cast):
     actions.pause(by=cast["colleague"], dag=dag, reason="upkeep")
     factories.work_off()
     assert Operation.objects.get().status == "queued"
-    try_again()
+    factories.work_on()
     assert Operation.objects.get().status == "succeeded"
     assert airflow.state.dags["sales_report"].paused
 

@@ -28,30 +28,12 @@ READ = "GET /auth/fab/v1/users/employee"
 HOURS = timedelta(hours=1)
 
 
-@pytest.fixture
-def member(airflow):
-    """employee has an account in Airflow already."""
-    airflow.add_user("employee", roles=["Public"])
-    return airflow
-
-
 def fresh(grant):
     return Grant.objects.get(pk=grant.pk)
 
 
-def verbs():
-    return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))
-
-
 def operations_of(grant, kind):
     return Operation.objects.filter(subject=grant.ref, kind=kind)
-
-
-def work_on():
-    """As if the time to wait were over, until nothing is due."""
-    Operation.objects.filter(status="queued").update(not_before=timezone.now())
-    Deployment.objects.update(status="up")
-    return factories.work_off()
 
 
 def carry_out(operation):
@@ -74,16 +56,16 @@ def test_what_was_saved_but_could_not_be_read_back_is_taken_away_before_it_faile
         carry_out(operation)
     given_up = fresh(grant)
     assert (given_up.status, given_up.end_reason) == ("ending", "")
-    assert verbs()[-1] == Verb.GRANT_GIVEN_UP
-    work_on()
+    assert factories.verbs()[-1] == Verb.GRANT_GIVEN_UP
+    factories.work_on()
     assert fresh(grant).status == "ending"  # nothing is known: it is not called failed
     titles = [step.title for step in timeline(AccessRequest.objects.get())]
     assert any("taken away" in title for title in titles)
     member._failures.clear()
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "failed" and fresh(grant).failure
     assert member.roles_of("employee") == {"Public"}
-    assert verbs()[-1] == Verb.GRANT_FAILED
+    assert factories.verbs()[-1] == Verb.GRANT_FAILED
     assert verify().ok, verify().problems
 
 
@@ -96,7 +78,7 @@ def test_a_role_left_for_a_grant_that_then_fails_is_taken_away(member, cast, end
     member.state.users["employee"].email = "elsewhere@example.com"  # nobody's account is given anything now
     for operation in (removal, giving) if ends_first else (giving, removal):
         carry_out(operation)
-    work_on()
+    factories.work_on()
     assert (fresh(held).status, fresh(waiting).status) == ("ended", "failed")
     assert "another e-mail address" in fresh(waiting).failure
     assert member.roles_of("employee") == {"Public"}
@@ -116,7 +98,7 @@ def test_a_role_left_for_a_grant_that_is_ended_meanwhile_is_taken_away(member, c
     assert fresh(waiting).status == "failed"
     with pytest.raises(executor.NotYet):
         executor._settle(operation, handler, done)
-    work_on()
+    factories.work_on()
     assert fresh(held).status == "ended"
     assert member.roles_of("employee") == {"Public"}
 
@@ -124,7 +106,7 @@ def test_a_role_left_for_a_grant_that_is_ended_meanwhile_is_taken_away(member, c
 def test_what_was_held_outside_the_portal_stays_when_nothing_was_sent(airflow, cast):
     airflow.add_user("employee", roles=["User"], email="someone.else@example.com")
     grant = factories.grant_at_status("applying")
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "failed"
     assert not operations_of(grant, "revoke_role").exists()
     assert airflow.roles_of("employee") == {"User"}
@@ -133,10 +115,10 @@ def test_what_was_held_outside_the_portal_stays_when_nothing_was_sent(airflow, c
 def test_a_failed_grant_that_is_tried_again_is_given(member, cast):
     grant = factories.grant_at_status("applying")
     member.state.users["employee"].email = "elsewhere@example.com"
-    work_on()
+    factories.work_on()
     member.state.users["employee"].email = "employee@example.com"
     grants.retry(grant_id=grant.pk, by=cast["admin"])
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "active" and "User" in member.roles_of("employee")
 
 
@@ -156,11 +138,11 @@ def test_a_grant_that_ends_before_it_was_sent_says_nothing_of_what_airflow_shows
     factories.grant_at_status("active")
     grant = factories.grant_at_status("applying")
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
-    said = verbs()
-    work_on()
+    said = factories.verbs()
+    factories.work_on()
     assert fresh(grant).status == "ended" and "User" in member.roles_of("employee")
     assert timeline(fresh(grant).request)[-1].title == "Handed back; nothing had been given in Airflow"
-    assert verbs()[len(said) :] == [Verb.GRANT_ENDED]
+    assert factories.verbs()[len(said) :] == [Verb.GRANT_ENDED]
     event = AuditEvent.objects.get(verb=Verb.GRANT_ENDED)
     assert sentence(event).endswith(": nothing had been given in Airflow on demo")
 
@@ -172,7 +154,7 @@ def test_where_no_account_can_be_made_nothing_counts_as_sent(airflow, cast, lack
     else:
         User.objects.filter(pk=cast["employee"].pk).update(email="")
     grant = factories.grant_at_status("applying")
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == ("applying" if lacking == "an account" else "failed")
     assert fresh(grant).sent_at is None
     assert not operations_of(grant, "revoke_role").exists()
@@ -200,12 +182,12 @@ def test_whoever_may_not_hold_it_by_then_is_not_given_it(member, cast, change, r
     change(cast)
     with time_machine.travel(timezone.now() + (2 * HOURS if status == "scheduled" else timedelta()), tick=False):
         grants.start_due()
-        work_on()
+        factories.work_on()
     ended = fresh(grant)
     assert (ended.status, ended.end_reason) == ("ended", reason)
     assert "employee" in ended.end_comment or "no longer offered" in ended.end_comment
     assert not member.calls(PATCH)
-    assert {Verb.GRANT_LEAVER, Verb.GRANT_NOT_ELIGIBLE} & set(verbs())
+    assert {Verb.GRANT_LEAVER, Verb.GRANT_NOT_ELIGIBLE} & set(factories.verbs())
 
 
 def test_the_last_check_is_right_before_the_change(cast, catalogue):
@@ -224,7 +206,7 @@ def test_a_grant_that_ended_meanwhile_is_not_sent(member, cast):
     with pytest.raises(Conflict):
         outcomes.sending(grant, outcomes.Account("employee"))
     assert fresh(grant).sent_at is None
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "ended" and not member.calls(PATCH)
 
 
@@ -255,7 +237,7 @@ def test_what_starts_later_is_given_in_time_after_its_start_or_never(member, cas
     grant = factories.grant_at_status("scheduled", starts_in=HOURS)
     with time_machine.travel(grant.starts_at + late, tick=False):
         assert grants.start_due() == 1
-        work_on()
+        factories.work_on()
     assert fresh(grant).status == status
     assert ("User" in member.roles_of("employee")) == (status == "active")
 
@@ -272,7 +254,7 @@ def test_whoever_may_not_hold_it_any_more_loses_it(member, cast, change, reason)
     assert upkeep.end_ineligible() == 0
     change(cast)
     assert upkeep.end_ineligible() == 1
-    work_on()
+    factories.work_on()
     assert (fresh(grant).status, fresh(grant).end_reason) == ("ended", reason)
     assert member.roles_of("employee") == {"Public"}
 
@@ -318,12 +300,12 @@ def test_what_is_offered_no_more_lives_on_by_the_policy_it_was_granted_under(mem
 def test_a_deactivated_account_is_not_given_anything_until_it_is_active(member, cast, active):
     member.state.users["employee"].active = active
     grant = factories.grant_at_status("applying")
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "applying" and not member.calls(PATCH)
     notes = " ".join(step.note for step in timeline(AccessRequest.objects.get()))
     assert "is deactivated" in notes
     member.state.users["employee"].active = True
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "active"
 
 
@@ -338,7 +320,7 @@ def test_a_renamed_account_loses_the_role_under_its_new_name(member, cast):
     rename(member)
     member.add_user("employee", roles=["User"], email="another@example.com")  # somebody else has the old name now
     grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "ended"
     assert member.roles_of("e.mployee") == {"Public"}
     assert member.roles_of("employee") == {"User"}
@@ -350,7 +332,7 @@ def test_a_renamed_account_is_given_the_next_role(member, cast):
     factories.grant_at_status("active", entitlement="demo/role/Viewer")
     assert {"User", "Viewer"} <= member.roles_of("e.mployee")
     assert AirflowAccount.objects.get().username == "e.mployee"
-    assert Verb.ACCOUNT_RENAMED in verbs()
+    assert Verb.ACCOUNT_RENAMED in factories.verbs()
 
 
 def test_without_an_id_the_email_finds_a_renamed_account(member, cast):
@@ -359,7 +341,7 @@ def test_without_an_id_the_email_finds_a_renamed_account(member, cast):
     AirflowAccount.objects.update(airflow_id="")
     rename(member, email="Employee@example.com")
     grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
-    work_on()
+    factories.work_on()
     assert member.roles_of("e.mployee") == {"Public"}
 
 
@@ -368,7 +350,7 @@ def test_an_account_that_is_gone_holds_nothing(member, cast):
     del member.state.users["employee"]
     member.add_user("employee", roles=["User"], email="another@example.com")
     grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "ended"
     assert member.roles_of("employee") == {"User"}
 
@@ -378,7 +360,7 @@ def test_what_is_taken_away_is_what_was_given(member, cast):
     grant = factories.grant_at_status("active")
     Entitlement.objects.filter(pk=grant.entitlement_id).update(role="Op")  # a later catalogue
     grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over")
-    work_on()
+    factories.work_on()
     assert fresh(grant).status == "ended"
     assert member.roles_of("employee") == {"Public"}
 
@@ -388,5 +370,5 @@ def test_a_scheduled_grant_gives_what_is_offered_when_it_starts(member, cast):
     Entitlement.objects.filter(pk=grant.entitlement_id).update(role="Op")
     with time_machine.travel(grant.starts_at, tick=False):
         grants.start_due()
-        work_on()
+        factories.work_on()
     assert fresh(grant).role == "Op" and "Op" in member.roles_of("employee")
