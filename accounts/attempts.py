@@ -27,7 +27,10 @@ def allowed(request: HttpRequest, address: str, name: str) -> bool:
     network = network_of(address)
     if _of_address(request).reached(network):  # first, so that no address makes more rows of names than it has attempts
         return False
-    return not OF_NAME.reached(network, fold(name))
+    if OF_NAME.reached(network, fold(name)):
+        _of_address(request).take_back(network)  # one program with an old password must not keep all others out
+        return False
+    return True
 
 
 def succeeded(request: HttpRequest, address: str, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -24,6 +24,17 @@ class Refusal(CommandError):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, returncode=1)
+
+
+class NotHere:
+    """Before a command of Django's among the bases of a command that refuses what it does."""
+
+    requires_migrations_checks = False
+    said = ""
+    """Why it is not possible here, and what to run instead. `{name}` is the user name that was given."""
+
+    def handle(self, *args: Any, **options: Any) -> NoReturn:
+        raise Refusal(self.said.format(name=options["username"] or "NAME"))
 
 
 class SubcommandsCommand(BaseCommand):

@@ -20,6 +20,9 @@ from portal.audit.record import SYSTEM, Actor, source
 from portal.errors import Invalid, Missing, Refused
 from portal.text import fold
 
+OS_ACCOUNT = "os:"
+"""What the name of an actor begins with that is an account of the operating system. No user name has a colon."""
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -33,7 +36,7 @@ class Operator:
     needs: Permission = Permission.HOME
 
     def get_username(self) -> str:
-        return self.person.username if self.person else f"os:{self.account}"
+        return self.person.username if self.person else f"{OS_ACCOUNT}{self.account}"
 
     @classmethod
     def current(cls, name: str = "", *, needs: Permission = Permission.HOME) -> Operator:

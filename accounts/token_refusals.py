@@ -56,7 +56,8 @@ def record(token: Token | None, why_not: str) -> None:
             token, kind = None, (why_not, None, "")  # counted with the others that are too many to be kept apart
         kept = _kept.get(kind)
         if kept is None:
-            kept = _kept[kind] = Kept(_entry(token, why_not), now - WINDOW)
+            entry = _entry(token, why_not)
+            kept = _kept[kind] = Kept(entry if kind[2] else {**entry, "source": ""}, now - WINDOW)
         kept.times += 1
         at_once = kept.since <= now - WINDOW
         if at_once:

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from portal import clock
+from portal.threads import errors_logged
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +77,8 @@ def every(seconds: float, work: Callable[[], object], *, name: str) -> threading
 
     def go_on() -> None:
         while True:
-            try:
+            with errors_logged(name):
                 work()
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("%s: the database does not answer: %s", name, error)
-                connection.close()
-            except Exception:
-                log.exception("%s failed in an unforeseen way", name)
             if stop.wait(seconds):
                 connection.close()
                 return

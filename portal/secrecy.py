@@ -16,6 +16,7 @@ from typing import Any
 
 from portal.lookalikes import looks
 from portal.text import fold
+from portal.token_text import COMPLETE
 
 HIDDEN = "***"  # as Airflow writes it
 ANY = "*"  # in a path: every element of an array, every property of an object
@@ -72,6 +73,7 @@ def holds_secret(text: str) -> bool:
     if (
         ("@" in text and USERINFO.search(text))
         or LOOKS.search(text)
+        or COMPLETE.search(text)
         or any(sounds_secret(found[1]) for found in PAIR.finditer(text))
     ):
         return True

@@ -66,23 +66,19 @@ def mask_schema(name: str, schema: Any) -> Any:
 
 
 def _walk(
-    at: Path, schema: Any, root: Any, refs: tuple[str, ...] = (), depth: int = 0, *, below: bool = True
+    at: Path, schema: Any, root: Any, refs: tuple[str, ...] = (), depth: int = 0
 ) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every part of a schema with the path of the values it is for; AGAIN where it refers to what it stands in.
-
-    below: also the parts for what is within the value, else only those for the whole value.
-    """
+    """Every part of a schema with the path of the values it is for; AGAIN where it refers to what it stands in."""
     if not isinstance(schema, Mapping) or depth > DEEPEST:
         return
     yield at, schema
     for path, part in _parts(at, schema):
-        if below or path == at:
-            yield from _walk(path, part, root, refs, depth + 1, below=below)
+        yield from _walk(path, part, root, refs, depth + 1)
     if (reference := _reference(schema)) is not None:
         if reference in refs:
             yield at, AGAIN
         else:
-            yield from _walk(at, _resolve(root, reference), root, (*refs, reference), depth + 1, below=below)
+            yield from _walk(at, _resolve(root, reference), root, (*refs, reference), depth + 1)
 
 
 def _parts(at: Path, schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
@@ -138,22 +134,23 @@ def _secret_parts(root: Any, named: bool) -> set[int]:
 
     named: whether the parameter's own name makes all of it secret.
     """
+    declared = _declared_parts(root)
     found: set[int] = set()
     pending = [(root, named)]
     while pending:
         part, secret = pending.pop()
-        pending += [(_resolve(root, reference), True) for reference in _mark(part, secret, root, found, 0)]
+        pending += [(_resolve(root, reference), True) for reference in _mark(part, secret, declared, found, 0)]
     return found
 
 
-def _mark(schema: Any, secret: bool, root: Any, found: set[int], depth: int) -> Iterator[str]:
+def _mark(schema: Any, secret: bool, declared: set[int], found: set[int], depth: int) -> Iterator[str]:
     """Add the secret parts of `schema` to `found`; gives the references of those that were not there yet."""
     if isinstance(schema, list):
         for part in schema:
-            yield from _mark(part, secret, root, found, depth)
+            yield from _mark(part, secret, declared, found, depth)
     if not isinstance(schema, Mapping) or depth > DEEPEST or id(schema) in found:
         return
-    secret = secret or any(_is_declared(part) for _, part in _whole(schema, root))
+    secret = secret or id(schema) in declared
     if secret:
         found.add(id(schema))
         if (reference := _reference(schema)) is not None:
@@ -161,14 +158,46 @@ def _mark(schema: Any, secret: bool, root: Any, found: set[int], depth: int) -> 
     for word, part in schema.items():
         if word in NAMED and isinstance(part, Mapping):
             for key, one in part.items():
-                yield from _mark(one, secret or sounds_secret(key), root, found, depth + 1)
+                yield from _mark(one, secret or sounds_secret(key), declared, found, depth + 1)
         elif word not in TOLD:
-            yield from _mark(part, secret, root, found, depth + 1)
+            yield from _mark(part, secret, declared, found, depth + 1)
 
 
-def _whole(schema: Mapping[str, Any], root: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """The parts that speak of the same value as `schema`, itself included."""
-    return itertools.islice(_walk((), schema, root, below=False), PARTS_AT_MOST)
+def _declared_parts(root: Any) -> set[int]:
+    """The ids of the parts that are declared secret, or beside which another part for the same value is.
+
+    Each part is looked at once: a schema of many parts that refer to each other takes no longer than others.
+    """
+    speak_of: dict[int, list[int]] = {}  # part: those for the same value that refer to it or hold it
+    found: set[int] = set()
+    seen: set[int] = set()
+    pending = [root]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending += part
+        if not isinstance(part, Mapping) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        if _is_declared(part):
+            found.add(id(part))
+        same = [inner for path, inner in _parts((), part) if path == ()]
+        if (reference := _reference(part)) is not None:
+            same.append(_resolve(root, reference))
+        for inner in same:
+            speak_of.setdefault(id(inner), []).append(id(part))
+        pending += same
+        for word, inner in part.items():
+            if word in NAMED and isinstance(inner, Mapping):
+                pending += inner.values()
+            elif word not in TOLD:
+                pending.append(inner)
+    spreading = list(found)
+    while spreading:
+        further = set(speak_of.get(spreading.pop(), ())) - found
+        found |= further
+        spreading += further
+    return found
 
 
 def _mask_schema(schema: Any, secret: set[int], root: Any, depth: int) -> Any:

@@ -6,7 +6,7 @@ what is to be done in Airflow into the outbox within it. A refusal is raised, ne
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -49,6 +49,7 @@ def submit(
     Raises Invalid (by field), Refused (`not_eligible`, `not_offered`, `conflicting_access`, `no_approver`,
     `only_for_oneself`), Conflict (`already_open`).
     """
+    starts_at = starts_at.astimezone(UTC) if starts_at else None  # as its events say it
     about = [beneficiary.pk] if beneficiary else []
     with acting(by, refusal=Verb.REQUEST_SUBMIT_REFUSED, target=entitlement.key, about=about) as (trail, by):
         beneficiary = User.objects.get(pk=beneficiary.pk) if beneficiary else by

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from portal.access.models import AccessRequest, Grant
-from portal.access.states import LIVE
+from portal.access.states import HELD
 from portal.catalogue import airflows
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Entitlement
@@ -26,7 +26,7 @@ def check_not_asked_or_held(person: User, entitlement: Entitlement) -> None:
 
     Raises Refused (`conflicting_access`).
     """
-    open_or_held = Q(status=AccessRequest.Status.PENDING) | Q(grant__status__in=LIVE)
+    open_or_held = Q(status=AccessRequest.Status.PENDING) | Q(grant__status__in=HELD)
     _refuse(person, entitlement, _asked(person).filter(open_or_held))
 
 
@@ -35,7 +35,7 @@ def check_not_held(person: User, entitlement: Entitlement) -> None:
 
     Raises Refused (`conflicting_access`).
     """
-    _refuse(person, entitlement, _asked(person).filter(grant__status__in=LIVE))
+    _refuse(person, entitlement, _asked(person).filter(grant__status__in=HELD))
 
 
 def check_before_change(grant: Grant) -> None:
@@ -57,12 +57,10 @@ def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessReque
         return
     # read once, however much the person holds
     in_force, spelled = catalogue.policies_in_force(), airflows.spelling()
-    offered = Entitlement.objects.filter(retired_at=None).values_list("key", "policy")
-    named = {
-        spelled(key): set(map(spelled, in_force[policy].conflicts_with))
-        for key, policy in offered
-        if policy in in_force  # another version may be put in force between the two questions
-    }
+    named: dict[str, set[str]] = {}
+    for key, policy in Entitlement.objects.filter(retired_at=None).values_list("key", "policy"):
+        if policy in in_force:  # another version may be put in force between the two questions
+            named.setdefault(spelled(key), set()).update(map(spelled, in_force[policy].conflicts_with))
     this = spelled(entitlement.key)
     for other in others:
         that = spelled(other.entitlement.key)

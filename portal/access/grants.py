@@ -145,7 +145,9 @@ def retry(*, grant_id: int, by: User) -> Grant:
 
     Raises Refused, Conflict when it is neither.
     """
-    with acting(by, refusal=Verb.GRANT_RETRY_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (trail, by):
+    about = Grant.objects.filter(pk=grant_id).values_list("beneficiary", flat=True)
+    target = refs.ref(refs.GRANT, grant_id)
+    with acting(by, refusal=Verb.GRANT_RETRY_REFUSED, target=target, about=about) as (trail, by):
         grant = locked(grant_id)
         check_can_retry(by, grant)
         if grant.status == G.ACTIVE and grant.can_be_tried_again:  # a tug of war with somebody in Airflow, begun anew

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from accounts.operator import OS_ACCOUNT
 from portal import durations, refs
 from portal.access import grants
 from portal.access.models import AccessRequest, Grant, Stage
@@ -15,17 +16,32 @@ from portal.audit.verbs import Verb
 ASKED = ("entitlement", "beneficiary", "duration", "starts_at")
 GIVEN = ("role", "dag_id", "level")
 SENT = "a moment"  # of `sent_at`, whose time no event says
+SLACK = timedelta(minutes=1)  # a moment and the time of its event are of one clock, but for its corrections
 R, G = AccessRequest.Status, Grant.Status
 
 
-def _moment(value: Any) -> str:
-    return value.isoformat() if value else ""
+def _moment(value: datetime | None) -> str:
+    return value.astimezone(UTC).isoformat() if value else ""
+
+
+def _start(told: Told) -> Any:
+    """The start that an event says, in UTC. Earlier releases wrote it in the zone of the person who asked."""
+    said = told.said("starts_at")
+    return said if said is UNSAID else _moment(datetime.fromisoformat(said) if said else None)
+
+
+def _person(actor: str) -> str:
+    """The user name of an actor; empty for Gatehouse itself and for an account of the operating system."""
+    return "" if actor == SYSTEM or actor.startswith(OS_ACCOUNT) else actor
 
 
 # --- requests and the decisions on them ------------------------------------------------------------------------------
 def _submitted(told: Told) -> Columns:
     names = ("beneficiary", "entitlement", "reason", "duration", "ticket", "policy", "policy_version", "break_glass")
-    said = {name: told.detail[name] for name in names} | {n: told.said(n) for n in ("starts_at", "lapses_at")}
+    said = {name: told.detail[name] for name in names} | {
+        "starts_at": _start(told),
+        "lapses_at": told.said("lapses_at"),
+    }
     return {
         **said,
         "requester": told.event.actor,
@@ -106,7 +122,7 @@ REQUESTS = Ledger(
         "decisions": _decisions,
         "open_step": _open_step,
         "closed_because": lambda row: row.closed_because,
-        "withdrawn_by": lambda row: row.withdrawn_by.username if row.withdrawn_by else "",
+        "withdrawn_by": lambda row: row.withdrawn_by.username if row.withdrawn_by_id is not None else "",
     },
     makes={
         Verb.REQUEST_SUBMITTED: _submitted,
@@ -153,7 +169,7 @@ def _made(told: Told) -> Columns:
     named = "grant" in told.detail
     if told.so_far.get("named"):
         raise OutOfPlace("the grant was created already.")
-    said = {name: told.detail[name] if named else told.said(name) for name in ASKED}
+    said = {name: told.detail[name] if named else told.said(name) for name in ASKED} | {"starts_at": _start(told)}
     empty = dict.fromkeys(
         ("end_reason", "end_comment", "ended_by", "failure", "ends_at", "verified_at", "kept_for"), ""
     )
@@ -170,7 +186,7 @@ def _made(told: Told) -> Columns:
 
 
 def _scheduled(told: Told) -> Columns:
-    said = {name: told.detail[name] for name in ("starts_at", "beneficiary")}
+    said = {"starts_at": _start(told), "beneficiary": told.detail["beneficiary"]}
     if not told.so_far["may_wait"] or any(told.so_far[name] not in (UNSAID, said[name]) for name in said):
         raise OutOfPlace("its approval set another start or person.")
     return {"status": G.SCHEDULED.value, **said, "may_wait": False}
@@ -184,9 +200,13 @@ def _started(told: Told) -> Columns:
 def _active(told: Told) -> Columns:
     """Its time runs from the moment when Airflow showed the role."""
     verified, ends, duration = told.changed("verified_at"), told.detail["ends_at"], told.so_far["duration"]
-    if verified is not UNKNOWN and duration is not UNSAID:
-        right = datetime.fromisoformat(verified) + durations.parse(duration)
-        if datetime.fromisoformat(ends) != right:
+    latest = told.event.at + SLACK
+    if verified is not UNKNOWN and datetime.fromisoformat(verified) > latest:
+        raise OutOfPlace(f"it says that Airflow showed the role at {verified}, which is later than the event.")
+    if duration is not UNSAID:
+        begin = latest if verified is UNKNOWN else datetime.fromisoformat(verified)
+        right, said = begin + durations.parse(duration), datetime.fromisoformat(ends)
+        if said > right or (verified is not UNKNOWN and said != right):
             raise OutOfPlace(f"it lets {duration} end at {ends} instead of {right.isoformat()}.")
     return {"verified_at": verified, "ends_at": ends, "sent_at": SENT, "status": G.ACTIVE.value, "failure": ""}
 
@@ -210,7 +230,7 @@ def _ending(reason: str) -> Makes:
             "status": G.ENDED.value if over else G.ENDING.value,
             "end_reason": reason,
             "end_comment": told.detail.get("reason", ""),
-            "ended_by": "" if told.event.actor == SYSTEM else told.event.actor,
+            "ended_by": _person(told.event.actor),
         }
 
     return makes

@@ -41,4 +41,5 @@ GRANT: Machine[Grant] = Machine(
 )
 
 REQUIRING = (G.APPLYING, G.ACTIVE)  # a grant in these states requires its role in Airflow
-LIVE = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.ENDING, G.FAILED)
+HELD = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.ENDING)  # a person has it, or is about to
+LIVE = (*HELD, G.FAILED)

@@ -96,7 +96,8 @@ class Trail:
         # cleaned here, once: the columns must say what the hashed text says, and must fit
         entry = _clean({**columns, "detail": detail or {}})
         refused = outcome is AuditEvent.Outcome.REFUSED
-        entry = _without_tokens(entry, hide_tokens if refused else hide_complete_tokens)
+        hide = hide_tokens if refused else hide_complete_tokens
+        entry |= {name: _without_tokens(entry[name], hide) for name in ("target", "detail")}
         entry |= {name: _fit(entry[name], length) for name, length in PROJECTIONS.items()}
         kept = self.refusals if refused else self.entries
         kept.append(entry)

@@ -22,6 +22,7 @@ class PortBusy(Exception):
     """Somebody else listens there already; `str()` names the port."""
 
 
+ENDS_WITHIN = 3  # seconds of the web server when it is told to end; a reader that stands still would keep it longer
 Plan = list[dict[str, Any]]
 STILL = {"web": 30.0, "worker": 30.0, "beat": 120.0}
 """Seconds after which one that stands still is started again. Beat has no hurry: it asks for upkeep once an hour."""
@@ -36,6 +37,7 @@ def portal_children(*, host: str, port: int, alive: Path, logs: Path | None = No
     web = ["granian", "--interface", "asginl", "--host", host, "--port", str(port), "--workers", "1", "--http", "1"]
     web += ["--no-ws", "--loop", "asyncio", "--log-level", "warning", "--backpressure", str(CONNECTIONS)]
     web += ["--http1-header-read-timeout", str(HEADERS_WITHIN * 1000)]
+    web += ["--workers-kill-timeout", str(ENDS_WITHIN)]
     worker = ["celery", "-A", "portal.celery", "worker", "--pool", "threads", "-c", "2", "--loglevel", "INFO"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # beat is a process of its own: inside the worker (-B) nobody would notice its end

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from accounts import trail_filters
 from accounts.acting import still
@@ -43,7 +43,7 @@ def audit(request: Request) -> HttpResponse:
     return render(request, "audit/audit.html", context, part="trail", status=status)
 
 
-@require_safe
+@require_GET  # a HEAD would record an export that nobody received
 @requires(Permission.AUDIT)
 def audit_export(request: Request) -> HttpResponseBase:
     """The same events as a file, streamed; that somebody exported them is an event itself."""

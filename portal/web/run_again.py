@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portal import refs
+from portal.catalogue import airflows
 from portal.catalogue.models import Dag
 from portal.dags import queries
 from portal.dags.models import Run
@@ -14,12 +15,16 @@ from portal.ui.request import Request
 
 
 def asked_for(request: Request, dag: Dag) -> Run | None:
-    """The run that `?again=RUN-5` names, if it is one of this DAG that the reader may see."""
+    """The run that `?again=RUN-5` names, if it is one of this DAG that the reader may see.
+
+    A run of before its deployment was renamed is one of this DAG too.
+    """
     try:
         run = queries.run_for(request.user, refs.parse(refs.RUN, request.GET.get("again", "")))
     except Missing:
         return None
-    return run if run.dag_id == dag.pk else None
+    same = run.dag.dag_id == dag.dag_id and airflows.through(run.dag.deployment) == dag.deployment
+    return run if same else None
 
 
 def conf(run: Run) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from django.utils.dateparse import parse_datetime
 
 from portal import clock
 from portal.catalogue import airflows
-from portal.catalogue.models import Deployment
+from portal.catalogue.models import Dag, Deployment
+from portal.catalogue.queries import dags_in_force
 from portal.dags import tasks
 from portal.dags.models import Run, RunTasks
 from portal.dags.queries import Switched, switched
@@ -98,12 +99,18 @@ class RunView:
     @property
     def paused(self) -> bool:
         """Whether the DAG is, while the run is on its way."""
-        state = getattr(self.run.dag, "state", None)
+        state = getattr(self.dag, "state", None)
         return not self.run.is_final and state is not None and bool(state.paused)
 
     @property
     def switched(self) -> Switched | None:
-        return switched(getattr(self.run.dag, "state", None))
+        return switched(getattr(self.dag, "state", None))
+
+    @cached_property
+    def dag(self) -> Dag | None:
+        """The DAG as the catalogue has it now, under its deployment's present name; None where it has it no more."""
+        rows = dags_in_force().select_related("deployment", "state")
+        return rows.filter(deployment=self.through, dag_id=self.run.dag.dag_id).first()
 
     @cached_property
     def through(self) -> Deployment:

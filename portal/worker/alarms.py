@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from portal import clock
 from portal.access import due
+from portal.access.models import Grant
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
@@ -13,16 +14,21 @@ from portal.errors import Conflict
 from portal.operations import queries
 from portal.operations.models import Operation
 
+G = Grant.Status
 AFTER_FAILURES = 6  # failures that count: Airflow answers, and refuses or does not do it
 AFTER = timedelta(minutes=10)  # whatever the removal waits for, an Airflow that is away included
 AT_ONCE = 200
 
 
 def tell(operation: Operation, *, why: str, trail: Trail) -> bool:
-    """Write the event, unless the removal is settled or has it already. Inside the caller's transaction.
+    """Write the event, unless the removal is settled, has it already or is not wanted any more. Inside the caller's
+    transaction.
 
     Returns whether it was written.
     """
+    over = Grant.objects.filter(pk=operation.payload["grant"], status__in=(G.ENDING, G.ENDED, G.FAILED))
+    if not over.select_for_update().values_list("pk"):  # tried again meanwhile: the removal will be left out
+        return False
     untold = Operation.objects.filter(pk=operation.pk, alarmed_at=None, settled_at=None)
     if untold.update(alarmed_at=clock.now()) != 1:
         return False

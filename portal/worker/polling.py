@@ -6,7 +6,6 @@ It has threads of its own, so it never takes one from operations. Only one worke
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter, deque
@@ -14,14 +13,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from portal.catalogue.models import Deployment
 from portal.operations import turns
+from portal.threads import errors_logged
 from portal.worker import health, looks, runs
 from portal.worker.rounds import Rounds
-
-log = logging.getLogger(__name__)
 
 EVERY = 2.0
 THREADS = 8  # for all deployments together
@@ -64,11 +62,9 @@ class Poller:
         for name, until in list(self._asked.items()):  # a copy: the threads that ask add to it
             if until < time.monotonic():
                 del self._asked[name]
-        busy = {one.pk for one in runs.where_due()}
-        busy |= {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()}
-        looking = looks.where_due()
-        busy |= {one.pk for one in looking}
-        known = {one.pk: one for one in [*looking, *health.watched()]}
+        waiting = [*runs.where_due(), *looks.where_due()]
+        busy = {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()} | {one.pk for one in waiting}
+        known = {one.pk: one for one in [*waiting, *health.watched()]}  # also what left the catalogue meanwhile
         return [one for one in known.values() if one.pk in busy or health.is_due(one)]
 
     def _send(self, deployment: Deployment) -> None:
@@ -87,13 +83,10 @@ class Poller:
             if self._in_hand.get(deployment.pk) is not look:
                 return
         try:
-            if turns.take(f"poll/{deployment.pk}", seconds=TURN):
-                self.look(deployment)
-                turns.give_back(f"poll/{deployment.pk}")
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("polling %s: the database does not answer: %s", deployment.name, error)
-        except Exception:
-            log.exception("polling %s failed in an unforeseen way", deployment.name)
+            with errors_logged(f"polling {deployment.name}"):
+                if turns.take(f"poll/{deployment.pk}", seconds=TURN):
+                    self.look(deployment)
+                    turns.give_back(f"poll/{deployment.pk}")
         finally:
             try:
                 connection.close()

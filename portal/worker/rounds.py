@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
-log = logging.getLogger(__name__)
+from portal.threads import errors_logged
 
 HUNG = 120.0
 """Longest time of one turn, in seconds; after it the thread counts as dead. A turn asks the database alone."""
@@ -60,12 +59,7 @@ class Rounds:
             if self.is_stopping:  # after that: `stop` wakes it too
                 break
             self.go_on()
-            try:
+            with errors_logged(self._name):
                 self._turn()
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("%s: the database does not answer: %s", self._name, error)
-                connection.close()
-            except Exception:
-                log.exception("%s failed in an unforeseen way", self._name)
             self._wake.wait(self._pause())
         connection.close()

@@ -6,18 +6,16 @@ puts, only makes it look at once. One slow or dead Airflow keeps its own threads
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from portal import heartbeat
 from portal.operations import outbox
+from portal.threads import errors_logged
 from portal.worker import executor
 from portal.worker.rounds import Rounds
-
-log = logging.getLogger(__name__)
 
 EVERY = 1.0
 THREADS = 3  # of each deployment that has work; more would only wait for one Airflow
@@ -62,15 +60,12 @@ class Runner:
     def _work(self, deployment_id: int) -> None:
         """One operation after another, until nothing is due on the deployment."""
         try:
-            while not self._rounds.is_stopping:
-                operation = outbox.claim_next(deployment_id, worker=heartbeat.process_id())
-                if operation is None:
-                    break
-                executor.carry_out(operation)
-        except (DatabaseError, InterfaceError) as error:  # what was claimed is free when its lease is over
-            log.warning("operations: the database does not answer: %s", error)
-        except Exception:
-            log.exception("operations: carrying one out failed in an unforeseen way")
+            with errors_logged("operations"):  # what was claimed is free when its lease is over
+                while not self._rounds.is_stopping:
+                    operation = outbox.claim_next(deployment_id, worker=heartbeat.process_id())
+                    if operation is None:
+                        break
+                    executor.carry_out(operation)
         finally:
             try:
                 connection.close()

@@ -6,20 +6,16 @@ so that several workers do no harm, and puts operations where something is to be
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, connection
-
 from portal.access import grants, lapsing, upkeep
 from portal.audit.record import close_refusals
 from portal.operations import outbox, renamed
+from portal.threads import errors_logged
 from portal.worker import alarms
 from portal.worker.rounds import Rounds
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,13 +67,8 @@ class Timekeeper:
                 continue
             self._due[duty.name] = time.monotonic() + duty.every
             self._rounds.go_on()
-            try:
+            with errors_logged(duty.name):
                 duty.work()
-            except (DatabaseError, InterfaceError) as error:
-                log.warning("%s: the database does not answer: %s", duty.name, error)
-                connection.close()
-            except Exception:
-                log.exception("%s: failed in an unforeseen way", duty.name)
 
     def _until_due(self) -> float:
         return max(0.05, min(self._due.values()) - time.monotonic())

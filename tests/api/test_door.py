@@ -270,3 +270,11 @@ def test_openapi_needs_no_token_and_tells_nothing_of_anybody(catalogue) -> None:
         for method, call in calls.items():
             assert call["responses"]["default"]["content"].keys() == {"application/problem+json"}
             assert ("Idempotency-Key" in [p["name"] for p in call["parameters"]]) == (method == "post")
+
+
+@pytest.mark.parametrize("call", ["/audit/export", "/audit/verify"])
+def test_head_of_a_call_that_writes_an_event_is_refused(as_, call) -> None:
+    auditor = as_("auditor")
+    before = AuditEvent.objects.count()
+    assert auditor.head(call).status_code == 405
+    assert AuditEvent.objects.count() == before

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 import time_machine
 
@@ -110,3 +113,18 @@ def test_handed_back_revoked_and_expired_at_once(airflow):
 
 def catalogue_entry(key: str):
     return catalogue.entitlement(key)
+
+
+def test_failed_access_at_once_tried_again_by_two_admins_keeps_to_its_limit(catalogue):
+    """8 hours are the most without a decision."""
+    failed = []
+    for _ in range(2):
+        grant = grant_at_status("applying", entitlement="demo/role/Viewer", duration=timedelta(hours=5))
+        Grant.objects.filter(pk=grant.pk).update(status="failed", failure="no account")
+        failed.append(grant.pk)
+    admins = [person("admin"), person("admin")]
+    outcome = all_at_once(
+        *[partial(grants.retry, grant_id=pk, by=by) for pk, by in zip(failed, admins, strict=True)] * 4
+    )
+    assert Grant.objects.filter(status="applying").count() == 1
+    assert {"at_once_limit"} <= {refusal.reason for refusal in outcome.refusals}

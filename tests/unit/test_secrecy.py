@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal import secret_schema
 from portal.secrecy import HIDDEN, hidden_in, holds_secret, marks, mask, mask_all, sounds_secret
 from portal.secret_schema import Place, declared_in, mask_default, mask_schema, places
 
@@ -253,3 +254,24 @@ def test_nothing_below_a_secret_name_is_left(value, name):
         assert secret != HIDDEN
     leaves = json.loads(text, parse_int=lambda number: pytest.fail(f"{number} is shown"))
     assert leaves == masked
+
+
+@pytest.mark.parametrize("text", ["xgh_{}", "token:gh_{}", "_gh_{}9"])
+def test_a_complete_token_is_found_wherever_it_begins(text):
+    assert holds_secret(text.format("abcdefghijkl_" + "A" * 38))
+
+
+def test_parts_that_refer_to_each_other_are_looked_at_once(monkeypatch):
+    looked = []
+    parts = secret_schema._parts
+    monkeypatch.setattr(secret_schema, "_parts", lambda at, schema: looked.append(1) or parts(at, schema))
+
+    def cost(size: int) -> int:
+        looked.clear()
+        crossing = {
+            f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{(n * 7 + k) % size}"} for k in (1, 2, 3)]} for n in range(size)
+        }
+        mask_schema("region", {"allOf": [{"$ref": "#/$defs/d0"}], "$defs": crossing})
+        return len(looked)
+
+    assert cost(80) <= 2.5 * cost(40)

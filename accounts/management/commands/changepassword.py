@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from django.contrib.auth.management.commands import changepassword
 
-from accounts.commands import Refusal
+from accounts.commands import NotHere
 
 
-class Command(changepassword.Command):
-    requires_migrations_checks = False
+class Command(NotHere, changepassword.Command):
     help = "Not possible here; see manage.py person reset."
-
-    def handle(self, *args: Any, **options: Any) -> NoReturn:
-        name = options["username"] or "NAME"
-        raise Refusal(
-            "changepassword is Django's own and is not possible here: nothing was changed. Use manage.py person reset "
-            f"{name} (--password-stdin reads the password); it ends sessions and tokens and is recorded."
-        )
+    said = (
+        "changepassword is Django's own and is not possible here: nothing was changed. Use manage.py person reset "
+        "{name} (--password-stdin reads the password); it ends sessions and tokens and is recorded."
+    )

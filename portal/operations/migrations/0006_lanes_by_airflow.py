@@ -6,8 +6,8 @@ from portal.catalogue import airflows
 
 
 def rename(apps, schema_editor):
-    queued = apps.get_model("operations", "Operation").objects.filter(status="queued")
-    for operation in queued.filter(kind__in=["pause_dag", "unpause_dag", "set_variable"]).select_related("deployment"):
+    waiting = apps.get_model("operations", "Operation").objects.filter(status__in=["queued", "running"])
+    for operation in waiting.filter(kind__in=["pause_dag", "unpause_dag", "set_variable"]).select_related("deployment"):
         kind, _, name = operation.lane.split("/", 2)
         operation.lane = f"{kind}/{airflows.key(operation.deployment)}/{name}"
         operation.save(update_fields=["lane"])

@@ -44,9 +44,13 @@ class Answer:
         finally:
             close_old_connections()
 
+    def leave(self) -> None:
+        """Nobody takes the rest: a piece that is being made, or begins at this moment, is the last one."""
+        self._left = True
+
     def close(self) -> None:
         """Tell the application that nobody takes the rest: at once, or as soon as the piece that is being made is."""
-        self._left = True
+        self.leave()
         if self._turn.acquire(blocking=False):
             try:
                 self._end()

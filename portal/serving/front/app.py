@@ -157,7 +157,7 @@ class Front:
             if not gone.done():
                 await send({"type": "http.response.body", "body": piece, "more_body": False})
         except Exception as error:
-            log.warning("an answer was cut: %s", error or "its reader was too slow")
+            log.warning("an answer was cut: %s", str(error) or "its reader was too slow")
             _leave(answer, self._work)
             # a cut file must not look whole: its end is never sent, and its reader leaves by itself
             await gone
@@ -182,6 +182,7 @@ class Front:
 
 def _leave(answer: Answer, pool: Pool) -> None:
     """Close an answer of which nobody takes the rest, without waiting for a thread."""
+    answer.leave()
     if answer.is_open:
         pool.later(answer.close)
 

@@ -42,31 +42,39 @@ class Bodies:
 
         Raises TooLarge, TooSlow, Gone, NoRoom.
         """
-        body = bytearray()
+        parts: list[bytes] = []
+        size = 0
         try:
             try:
                 async with asyncio.timeout(self._deadline):
-                    await self._fill(body, receive, longest)
+                    async for part in _parts(receive, longest):
+                        size += len(part)
+                        self._room -= len(part)
+                        if self._room < 0:
+                            raise NoRoom
+                        parts.append(part)
             except TimeoutError:
                 raise TooSlow from None
-            yield bytes(body)
+            body = b"".join(parts)
+            parts.clear()  # one copy of it is held, as `room` counts it
+            yield body
         finally:
-            self._room += len(body)
+            self._room += size
 
-    async def _fill(self, body: bytearray, receive: Receive, longest: int) -> None:
-        more = longest > 0
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Gone
-            part = message.get("body", b"")
-            self._room -= len(part)
-            body += part
-            if len(body) > longest:
-                raise TooLarge(longest)
-            if self._room < 0:
-                raise NoRoom
-            more = message.get("more_body", False)
+
+async def _parts(receive: Receive, longest: int) -> AsyncIterator[bytes]:
+    """The pieces of the body as they arrive. Raises TooLarge, Gone."""
+    size, more = 0, longest > 0
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > longest:
+            raise TooLarge(longest)
+        yield part
+        more = message.get("more_body", False)
 
 
 def announced(headers: list[tuple[bytes, bytes]]) -> int | None:

@@ -127,3 +127,21 @@ def test_access_of_a_renamed_deployment_conflicts_under_its_new_name(
     with pytest.raises(Refused, match=f"demo/{first}, which must not be combined with prod/{second}") as refusal:
         ask(employee, f"prod/{second}")
     assert refusal.value.reason == "conflicting_access"
+
+
+def test_of_two_names_of_one_airflow_the_rules_of_both_count(catalogue, employee, fake, tmp_path):
+    """Only the policy behind the first name forbids it."""
+    text = factories.CATALOGUE.read_text()
+    old, new = VIEWER_AGAINST_USER
+    deployment = text[text.index("[deployments.demo]") : text.index("[", text.index("[deployments.demo]") + 1)]
+    free = '[policies.free]\nmay_request = ["group:data"]\nstages = []\n\n'
+    twin = '[[entitlements]]\ndeployment = "zzz"\nrole = "Viewer"\ntitle = "Look around"\nrisk = "low"\n'
+    twin += 'max_duration = "8h"\npolicy = "free"\n'
+    text = (
+        text.replace(old, f"{free}{new}", 1) + "\n" + deployment.replace("deployments.demo", "deployments.zzz") + twin
+    )
+    factories.offer(tmp_path, url=fake.url, source=text)
+    factories.request_at_status("approved", entitlement=USER)
+    with pytest.raises(Refused) as refusal:
+        ask(employee, VIEWER)
+    assert refusal.value.reason == "conflicting_access"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.db import IntegrityError, connection
+from django.utils import timezone
 
-from portal.access import actions, grants
+from accounts.operator import Operator
+from portal.access import actions, grants, leaving
 from portal.access.ledgers import GRANTS, REQUESTS
 from portal.access.models import AccessRequest, Decision, Grant
 from portal.access.states import GRANT, REQUEST
@@ -18,6 +21,7 @@ from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import _append, recording
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify, verify_and_record
+from portal.catalogue import queries as offered
 from portal.catalogue.models import Dag, Entitlement
 from portal.dags.actions import trigger
 from portal.dags.models import Run
@@ -214,6 +218,54 @@ def test_an_activation_for_longer_than_approved_is_found(airflow):
     seq = tell(Verb.GRANT_ACTIVATED, grant, verified_at=now.isoformat(), ends_at=FOREVER.isoformat())
     Grant.objects.update(status="active", verified_at=now, ends_at=FOREVER)
     assert f"Event {seq} (grant.verified) about {grant.ref} cannot come here: it lets PT8H end" in problems()[0]
+
+
+@pytest.mark.parametrize("verified", [None, FOREVER - timedelta(hours=8)])
+def test_a_first_activation_from_the_future_is_found(airflow, verified):
+    grant = factories.grant_at_status("applying", entitlement="demo/role/Op")
+    said = {"verified_at": verified.isoformat()} if verified else {}
+    seq = tell(Verb.GRANT_ACTIVATED, grant, ends_at=FOREVER.isoformat(), **said)
+    Grant.objects.update(status="active", verified_at=verified or timezone.now(), ends_at=FOREVER)
+    assert f"Event {seq} (grant.verified) about {grant.ref} cannot come here: it " in problems()[0]
+
+
+@pytest.mark.parametrize("what", ["demo/role/User", "demo/role/Viewer"])
+def test_a_start_in_the_zone_of_the_person_who_asks_is_the_same_moment(cast, catalogue, what):
+    start = (timezone.now() + timedelta(hours=9)).astimezone(ZoneInfo("Asia/Seoul"))
+    request = actions.submit(
+        by=cast["employee"],
+        entitlement=offered.entitlement(what),
+        duration=timedelta(hours=1),
+        reason="month-end close",
+        starts_at=start,
+    )
+    if request.status == "pending":
+        actions.approve(request_id=request.pk, by=cast["lead"])
+    assert problems() == []
+    assert AuditEvent.objects.filter(verb=Verb.REQUEST_SUBMITTED).get().detail["starts_at"].endswith("+00:00")
+
+
+def test_a_start_that_an_earlier_release_wrote_in_another_zone_is_the_same_moment(cast, catalogue):
+    factories.request_at_status("approved", starts_in=timedelta(hours=9))
+    with trail.triggers_off():
+        entries = []
+        for event in AuditEvent.objects.order_by("seq"):
+            entry = {name: value for name, value in json.loads(event.payload).items() if name not in ("seq", "at")}
+            if start := entry["detail"].get("starts_at"):
+                entry["detail"]["starts_at"] = (
+                    datetime.fromisoformat(start).astimezone(ZoneInfo("Asia/Seoul")).isoformat()
+                )
+            entries.append(entry)
+        AuditEvent.objects.all().delete()
+        AuditHead.objects.update(seq=0, hash="0" * 64)
+        _append(entries)
+    assert problems() == []
+
+
+def test_an_end_by_an_account_of_the_operating_system_is_by_no_person(active):
+    leaving.deactivate(by=Operator("root"), username=active.beneficiary.username)
+    assert AuditEvent.objects.get(verb=Verb.GRANT_LEAVER).actor == "os:root"
+    assert problems() == []
 
 
 @pytest.mark.parametrize(

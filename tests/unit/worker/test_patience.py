@@ -9,7 +9,7 @@ import time_machine
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from portal.access import grants
+from portal.access import grant_changes, grants
 from portal.access.models import Grant
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
@@ -202,3 +202,17 @@ def test_an_operation_that_could_not_be_settled_is_tried_again_at_once(member, m
     grant.refresh_from_db()
     assert (the_operation().status, grant.status) == ("succeeded", "active")
     assert factories.verbs().count(Verb.GRANT_ACTIVATED) == 1
+
+
+def test_a_removal_of_what_is_tried_again_is_not_told(member, cast):
+    """It waits for an Airflow that is away, and is left out as soon as that answers."""
+    grant = factories.grant_at_status("active")
+    Grant.objects.filter(pk=grant.pk).update(status="failed", failure="x")
+    grant.refresh_from_db()
+    grant_changes.put(Operation.Kind.REMOVE_AGAIN, grant, by=None)
+    with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
+        grants.retry(grant_id=grant.pk, by=cast["admin"])
+        assert alarms.tell_of_old() == 0
+        assert Verb.GRANT_END_FAILED not in factories.verbs()
+        try_again()
+    assert Operation.objects.get(kind="remove_again").status == "cancelled"

@@ -79,7 +79,7 @@ def test_one_that_is_told_to_stop_as_a_turn_begins_stops_at_once(monkeypatch):
 
 @pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
 def test_a_database_that_is_away_gets_a_new_connection(monkeypatch, caplog, error):
-    caplog.set_level("WARNING", "portal.worker.rounds")
+    caplog.set_level("WARNING", "portal.threads")
     closed = []
     monkeypatch.setattr(connection, "close", lambda: closed.append(len(turns)))
     turns = []
@@ -98,7 +98,7 @@ def test_a_database_that_is_away_gets_a_new_connection(monkeypatch, caplog, erro
 
 @pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
 def test_a_sign_of_life_goes_on_when_the_database_is_back(caplog, error):
-    caplog.set_level("WARNING", "portal.heartbeat")
+    caplog.set_level("WARNING", "portal.threads")
     calls, went_on = [], threading.Event()
 
     def work():
