@@ -21,7 +21,7 @@ from accounts.models import User
 from accounts.operator import Operator, person_of
 from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
-from portal.errors import Refused
+from portal.core.errors import Refused
 
 By = TypeVar("By", bound=Actor)
 

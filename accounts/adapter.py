@@ -17,8 +17,8 @@ from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording, source
 from portal.audit.verbs import Verb
-from portal.errors import Refused
-from portal.text import fold
+from portal.core.errors import Refused
+from portal.core.text import fold
 
 LONGEST_NAME = User._meta.get_field("username").max_length or 150
 

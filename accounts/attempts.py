@@ -10,8 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.limits import Limit
-from portal.peers import network_of
-from portal.text import fold
+from portal.core.peers import network_of
+from portal.core.text import fold
 
 SHARED = "gatehouse.shared_address"
 """Set by the web process's front where a proxy that is not trusted stands between (portal.serving.front)."""

@@ -14,8 +14,8 @@ from accounts import roles, tokens
 from accounts.acting import credential
 from accounts.models import Token, User
 from accounts.permissions import Permission
-from portal import clock
-from portal.errors import Refused
+from portal.core import clock
+from portal.core.errors import Refused
 
 
 @dataclass(frozen=True)

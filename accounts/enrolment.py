@@ -18,8 +18,8 @@ from accounts.names import problem_of_person
 from accounts.operator import Operator
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid
-from portal.text import fold
+from portal.core.errors import Conflict, Invalid
+from portal.core.text import fold
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import GroupName
 from accounts.names import problem_of_group
-from portal.errors import Conflict, Invalid
-from portal.text import fold
+from portal.core.errors import Conflict, Invalid
+from portal.core.text import fold
 
 
 def named(names: Collection[str]) -> list[Group]:

@@ -18,7 +18,7 @@ from accounts.permissions import MATRIX, Permission, Role
 from portal.audit.doors import SAFE
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
-from portal.errors import Refused
+from portal.core.errors import Refused
 
 View = Callable[..., HttpResponseBase]
 AnyView = TypeVar("AnyView", bound=Callable[..., Any])

@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils.crypto import salted_hmac
 
 from accounts.models import RateCount
-from portal import clock
+from portal.core import clock
 
 Answer = TypeVar("Answer")
 

@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.fields import DerivedField
-from portal.lookalikes import looks
-from portal.text import fold
+from portal.core.lookalikes import looks
+from portal.core.text import fold
 
 
 class UserManager(DjangoUserManager["User"]):

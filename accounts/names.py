@@ -1,6 +1,6 @@
 """What the name of a new person or group may be. Names that are there already stay as they are.
 
-Two names are the same when their folds are equal (portal.text.fold); a new name must not look like another one either.
+Two names are the same when their folds are equal (portal.core.text.fold). A new name must not look like another one.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import GroupName, User
 from portal.audit.record import SYSTEM
-from portal.lookalikes import looks, without_unseen
-from portal.text import fold
-from portal.token_text import COMPLETE
+from portal.core.lookalikes import looks, without_unseen
+from portal.core.text import fold
+from portal.core.token_text import COMPLETE
 
 LONGEST = 150
 

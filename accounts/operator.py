@@ -17,8 +17,8 @@ from accounts import people, roles
 from accounts.models import User
 from accounts.permissions import Permission
 from portal.audit.record import SYSTEM, Actor, source
-from portal.errors import Invalid, Missing, Refused
-from portal.text import fold
+from portal.core.errors import Invalid, Missing, Refused
+from portal.core.text import fold
 
 OS_ACCOUNT = "os:"
 """What the name of an actor begins with that is an account of the operating system. No user name has a colon."""

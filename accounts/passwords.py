@@ -17,11 +17,11 @@ from accounts.acting import acting
 from accounts.limits import Limit
 from accounts.models import Token, User
 from accounts.operator import Operator
-from portal import clock
 from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid, Refused
-from portal.text import fold
+from portal.core import clock
+from portal.core.errors import Conflict, Invalid, Refused
+from portal.core.text import fold
 
 GUESSES = Limit("password-again", 5, 300)
 

@@ -1,6 +1,6 @@
 """People as everybody else looks them up: subjects, members, names. Nobody outside this room reads Django's groups.
 
-A subject is `group:<name>` or `user:<name>`; names are compared folded (portal.text). Membership is read from the
+A subject is `group:<name>` or `user:<name>`; names are compared folded (portal.core.text). Membership is read from the
 database each time it is asked for, so a change counts at once; a page that only reads may ask once for all its rows
 (`read_once`).
 """
@@ -14,9 +14,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from portal import bounds
-from portal.errors import Missing
-from portal.text import fold
+from portal.core import bounds
+from portal.core.errors import Missing
+from portal.core.text import fold
 
 Answer = TypeVar("Answer")
 _MEMORY = "_gatehouse_read_once"

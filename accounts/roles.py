@@ -10,7 +10,7 @@ from django.db.models.functions import Concat
 from accounts import people
 from accounts.models import RoleAssignment, User
 from accounts.permissions import MATRIX, Permission, Role
-from portal.text import fold
+from portal.core.text import fold
 
 
 def roles_of(user: User | AnonymousUser) -> frozenset[Role]:

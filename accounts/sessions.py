@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
 
-from portal import clock
+from portal.core import clock
 
 
 def stored(key: str) -> str:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Token
-from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, source, write_refusal
 from portal.audit.refusals import WINDOW, Entry
 from portal.audit.verbs import Verb
-from portal.peers import network_of
+from portal.core import clock
+from portal.core.peers import network_of
 
 WHY_NOT = {
     "malformed": "it is not a token",

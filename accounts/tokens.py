@@ -22,11 +22,11 @@ from accounts.acting import acting
 from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Permission
-from portal import clock, durations
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid, Missing, Refused
-from portal.lookalikes import without_unseen
-from portal.token_text import BEGINNING, COMPLETE
+from portal.core import clock, durations
+from portal.core.errors import Conflict, Invalid, Missing, Refused
+from portal.core.lookalikes import without_unseen
+from portal.core.token_text import BEGINNING, COMPLETE
 
 SCOPES: dict[str, Permission] = {
     "read": Permission.HOME,

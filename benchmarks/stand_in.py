@@ -19,9 +19,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_bridge.fake import FakeAirflow
-from airflow_bridge.fake.rows import Request
 from benchmarks.clients.timed import ACCOUNT
+from tests.fake_airflow import FakeAirflow
+from tests.fake_airflow.rows import Request
 
 LISTS = {"/api/v1/users": "users", "/auth/fab/v1/users": "users", "/api/v2/dags": "dags"}
 ONE = re.compile(r"/api/v2/dags/(?P<name>[^/]+)/details")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from portal.peers import Proxies
+from portal.core.peers import Proxies
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         config["OPTIONS"] = {
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
             "transaction_mode": "IMMEDIATE",
-            "timeout": 10,  # seconds; then the caller is told in words to try again (portal.faults)
+            "timeout": 10,  # seconds; then the caller is told in words to try again (portal.core.faults)
         }
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     elif engine == "django.db.backends.postgresql":

@@ -32,7 +32,8 @@ TRUSTED_PROXIES = env.proxies("GATEHOUSE_TRUSTED_PROXIES")
 
 # --- applications ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "accounts",  # first: its commands take the place of Django's own of the same name
+    "portal.setup",  # first: its commands take the place of Django's own of the same name
+    "accounts",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -194,7 +195,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "portal.logs.Line", "format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+        "line": {"()": "portal.core.logs.Line", "format": "{asctime} {levelname} {name}: {message}", "style": "{"}
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     # a tick every second and every call to Airflow would drown what is worth reading

@@ -3,18 +3,18 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("portal.web.home")),
-    path("", include("portal.web.account")),
-    path("", include("portal.web.requests")),
-    path("", include("portal.web.access")),
-    path("", include("portal.web.profile")),
-    path("", include("portal.web.queue")),
-    path("", include("portal.web.dags")),
-    path("", include("portal.web.runs")),
-    path("", include("portal.web.audit")),
-    path("", include("portal.web.deployments")),
-    path("", include("portal.web.style")),
-    path("", include("portal.web.health")),
+    path("", include("portal.web.home.views")),
+    path("", include("portal.web.account.views")),
+    path("", include("portal.web.requests.views")),
+    path("", include("portal.web.access.views")),
+    path("", include("portal.web.profile.views")),
+    path("", include("portal.web.queue.views")),
+    path("", include("portal.web.dags.views")),
+    path("", include("portal.web.runs.views")),
+    path("", include("portal.web.audit.views")),
+    path("", include("portal.web.deployments.views")),
+    path("", include("portal.web.style.views")),
+    path("", include("portal.web.health.views")),
     path("api/v1/", include("portal.api.urls")),
 ]
 handler400 = "portal.web.errors.unreadable"

@@ -27,11 +27,11 @@ from django.test import Client, TransactionTestCase
 import airflow_bridge.http
 from accounts import token_refusals
 from accounts.models import User
-from airflow_bridge.fake import FakeAirflow
-from portal import clock
 from portal.catalogue.models import CatalogueVersion
+from portal.core import clock
 from portal.dags import live
 from tests import factories, services, trail
+from tests.fake_airflow import FakeAirflow
 
 hypothesis.settings.register_profile("gatehouse", deadline=None)
 hypothesis.settings.load_profile("gatehouse")

@@ -22,8 +22,6 @@ from django.utils import timezone
 
 from accounts.models import GroupName, User
 from accounts.operator import Operator
-from airflow_bridge.fake import FakeAirflow, FakeRole
-from portal import heartbeat
 from portal.access import actions, grants, lapsing
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.access.queries import approvers_of
@@ -31,9 +29,11 @@ from portal.audit.models import AuditEvent
 from portal.catalogue import queries as catalogue
 from portal.catalogue.actions import apply
 from portal.catalogue.models import CatalogueVersion, Deployment
+from portal.core import heartbeat
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker import executor, health, looks, runs
+from tests.fake_airflow import FakeAirflow, FakeRole
 
 PASSWORD = "gatehouse-demo"
 CATALOGUE = Path(__file__).parent.parent / "demo" / "gatehouse.toml"
@@ -196,7 +196,7 @@ def attempt(operation_id: int) -> None:
     if not waiting.deployment.can_be_worked_on(waiting.account):
         return
     if (operation := outbox.claim(operation_id, worker=heartbeat.process_id())) is not None:
-        executor.carry_out(operation)
+        executor.execute(operation)
 
 
 def look_at_all() -> None:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 class NotInstalled(Exception):
@@ -120,7 +120,7 @@ def _running(
             [str(part) for part in command], stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **options
         )
     try:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{Path(str(command[0])).name} did not start:\n{log.read_text()[-2000:]}")
@@ -129,7 +129,7 @@ def _running(
     finally:
         process.send_signal(stop)
         try:
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

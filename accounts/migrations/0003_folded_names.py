@@ -4,9 +4,9 @@ from django.db import migrations, models
 
 import accounts.fields
 import accounts.models
-import portal.lookalikes
-import portal.text
-from portal.text import fold
+import portal.core.lookalikes
+import portal.core.text
+from portal.core.text import fold
 
 
 def fill(apps, schema_editor):
@@ -17,11 +17,11 @@ def fill(apps, schema_editor):
     refuse_twins("groups", "auth_group", "name", [group.name for group in groups])
     for person in people:
         person.folded, person.email_folded = fold(person.username), fold(person.email)
-        person.looks = portal.lookalikes.looks(person.username)
+        person.looks = portal.core.lookalikes.looks(person.username)
     User.objects.bulk_update(people, ["folded", "looks", "email_folded"], batch_size=500)
     GroupName = apps.get_model("accounts", "GroupName")
     for group in groups:
-        row = GroupName(group=group, folded=fold(group.name), looks=portal.lookalikes.looks(group.name))
+        row = GroupName(group=group, folded=fold(group.name), looks=portal.core.lookalikes.looks(group.name))
         GroupName.objects.bulk_create([row])
     RoleAssignment = apps.get_model("accounts", "RoleAssignment")
     rows = {(row.role, fold(row.subject)) for row in RoleAssignment.objects.all()}
@@ -51,14 +51,14 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="user",
             name="folded",
-            field=accounts.fields.DerivedField(by=portal.text.fold, default="", max_length=150, of="username"),
+            field=accounts.fields.DerivedField(by=portal.core.text.fold, default="", max_length=150, of="username"),
             preserve_default=False,
         ),
         migrations.AddField(
             model_name="user",
             name="looks",
             field=accounts.fields.DerivedField(
-                by=portal.lookalikes.looks, db_index=True, default="", max_length=150, of="username"
+                by=portal.core.lookalikes.looks, db_index=True, default="", max_length=150, of="username"
             ),
             preserve_default=False,
         ),
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
             model_name="user",
             name="email_folded",
             field=accounts.fields.DerivedField(
-                by=portal.text.fold, db_index=True, default="", max_length=254, of="email"
+                by=portal.core.text.fold, db_index=True, default="", max_length=254, of="email"
             ),
             preserve_default=False,
         ),
@@ -90,12 +90,14 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "folded",
-                    accounts.fields.DerivedField(by=portal.text.fold, max_length=150, of="group.name", unique=True),
+                    accounts.fields.DerivedField(
+                        by=portal.core.text.fold, max_length=150, of="group.name", unique=True
+                    ),
                 ),
                 (
                     "looks",
                     accounts.fields.DerivedField(
-                        by=portal.lookalikes.looks, db_index=True, max_length=150, of="group.name"
+                        by=portal.core.lookalikes.looks, db_index=True, max_length=150, of="group.name"
                     ),
                 ),
             ],

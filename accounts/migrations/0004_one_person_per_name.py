@@ -1,7 +1,7 @@
 from django.db import migrations
 
 import accounts.fields
-import portal.text
+import portal.core.text
 
 
 class Migration(migrations.Migration):
@@ -11,6 +11,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="user",
             name="folded",
-            field=accounts.fields.DerivedField(by=portal.text.fold, max_length=150, of="username", unique=True),
+            field=accounts.fields.DerivedField(by=portal.core.text.fold, max_length=150, of="username", unique=True),
         ),
     ]

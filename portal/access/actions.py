@@ -13,7 +13,6 @@ from django.db import IntegrityError, transaction
 from accounts import people
 from accounts.acting import acting
 from accounts.models import User
-from portal import clock, durations, once, refs
 from portal.access import at_once, changes, conflicts, entry, grants, searching
 from portal.access.grant_changes import given
 from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
@@ -25,8 +24,9 @@ from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import StageSpec
 from portal.catalogue.models import Entitlement
-from portal.errors import Conflict, Invalid, Refused
-from portal.text import fold
+from portal.core import clock, durations, once, refs
+from portal.core.errors import Conflict, Invalid, Refused
+from portal.core.text import fold
 
 R = AccessRequest.Status
 

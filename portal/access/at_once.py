@@ -10,12 +10,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from accounts.models import User
-from portal import clock, durations
 from portal.access.models import Grant
 from portal.catalogue import airflows
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
-from portal.errors import Invalid, Refused
+from portal.core import clock, durations
+from portal.core.errors import Invalid, Refused
 
 G = Grant.Status
 WITHIN = timedelta(days=1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from accounts.models import User
-from portal import clock, refs
 from portal.access.models import AccessRequest, Stage
 from portal.access.states import REQUEST, STAGE
 from portal.audit.record import Actor, Trail
 from portal.audit.refusals import Entry
 from portal.audit.verbs import Verb
-from portal.errors import Missing
+from portal.core import clock, refs
+from portal.core.errors import Missing
 
 
 def locked(request_id: int) -> AccessRequest:

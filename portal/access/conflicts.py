@@ -16,7 +16,7 @@ from portal.access.states import HELD
 from portal.catalogue import airflows
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Entitlement
-from portal.errors import Refused
+from portal.core.errors import Refused
 
 G = Grant.Status
 

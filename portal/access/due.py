@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from django.db import InterfaceError, OperationalError
 
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 
 log = logging.getLogger(__name__)
 

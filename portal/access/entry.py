@@ -5,13 +5,13 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime, timedelta
 
-from portal import clock, durations
 from portal.access import at_once, tickets
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
-from portal.errors import Invalid
-from portal.lookalikes import without_unseen
-from portal.token_text import COMPLETE
+from portal.core import clock, durations
+from portal.core.errors import Invalid
+from portal.core.lookalikes import without_unseen
+from portal.core.token_text import COMPLETE
 
 MAX_TEXT = 2000
 SHORTEST_REASON = 5  # letters and digits, for access of high risk

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal import refs
 from portal.access.models import Grant
-from portal.access.requiring import lane
+from portal.access.requiring import ordering_key
 from portal.audit.models import AuditEvent
 from portal.audit.record import Actor, Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
-from portal.errors import Missing
+from portal.core import refs
+from portal.core.errors import Missing
 from portal.operations import outbox
 from portal.operations.models import Operation
 
@@ -22,7 +22,7 @@ def put(kind: Operation.Kind, grant: Grant, *, by: Actor | None) -> Operation:
         kind,
         deployment=airflows.through(grant.deployment),
         subject=grant.ref,
-        lane=lane(grant.deployment, grant.beneficiary),
+        ordering_key=ordering_key(grant.deployment, grant.beneficiary),
         payload={"grant": grant.pk},
         by=by,
     )

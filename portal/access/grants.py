@@ -12,7 +12,6 @@ from typing import Any
 from accounts.acting import acting
 from accounts.models import User
 from accounts.operator import person_of
-from portal import clock, durations, refs
 from portal.access import at_once, due, entry, holding
 from portal.access.grant_changes import given, locked, put, record
 from portal.access.models import AccessRequest, Grant
@@ -22,7 +21,8 @@ from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Entitlement
-from portal.errors import Conflict, Refused
+from portal.core import clock, durations, refs
+from portal.core.errors import Conflict, Refused
 from portal.operations.models import Operation
 
 G, Why = Grant.Status, Grant.EndReason

@@ -11,13 +11,13 @@ from django.db.models import Q
 
 from accounts import people
 from accounts.models import User
-from portal import clock, durations
 from portal.access import changes, due, tickets
 from portal.access.models import AccessRequest
 from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
+from portal.core import clock, durations
 
 R = AccessRequest.Status
 NOT_IN_TIME = "It was not decided in time."

@@ -15,14 +15,14 @@ from accounts import passwords, people
 from accounts.acting import acting
 from accounts.models import Token, User
 from accounts.operator import Operator
-from portal import clock
 from portal.access import grants, lapsing
 from portal.access.entry import clean_text
 from portal.access.models import AccessRequest, Grant
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
-from portal.errors import Conflict
-from portal.text import fold
+from portal.core import clock
+from portal.core.errors import Conflict
+from portal.core.text import fold
 
 G = Grant.Status
 HELD = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.FAILED)

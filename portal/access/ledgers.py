@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.operator import OS_ACCOUNT
-from portal import durations, refs
 from portal.access import grants
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.audit.compare import UNKNOWN, UNSAID, AnyOf, Columns, Ledger, Makes, OutOfPlace, Told, nothing
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
+from portal.core import durations, refs
 
 ASKED = ("entitlement", "beneficiary", "duration", "starts_at")
 GIVEN = ("role", "dag_id", "level")

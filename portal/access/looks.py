@@ -14,13 +14,13 @@ from typing import Any
 
 from django.db.models import Min, QuerySet
 
-from portal import clock
 from portal.access import grant_changes, requiring
 from portal.access.models import Grant
 from portal.access.states import REQUIRING
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
+from portal.core import clock
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 

@@ -11,10 +11,10 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from portal import clock
 from portal.access.models import RoleInMaking
 from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
+from portal.core import clock
 from portal.operations.models import Operation
 
 TURN = timedelta(seconds=60)  # longer than the calls to Airflow that make a role may take

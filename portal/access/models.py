@@ -7,9 +7,9 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.fields import DerivedField
-from portal import clock, refs
 from portal.catalogue.models import Deployment, Entitlement
-from portal.text import fold
+from portal.core import clock, refs
+from portal.core.text import fold
 
 PERSON = settings.AUTH_USER_MODEL
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from portal import clock, durations
 from portal.access import holding, looks, requiring
 from portal.access.grant_changes import locked, put, record
 from portal.access.models import Grant
@@ -18,7 +17,8 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
-from portal.errors import Conflict
+from portal.core import clock, durations
+from portal.core.errors import Conflict
 from portal.operations.models import Operation
 
 G = Grant.Status

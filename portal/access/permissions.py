@@ -11,7 +11,7 @@ from accounts.permissions import Permission
 from portal.access.models import AccessRequest, Grant, Stage, StageApprover
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
-from portal.errors import Refused
+from portal.core.errors import Refused
 
 Thing = TypeVar("Thing")
 

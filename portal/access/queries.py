@@ -10,15 +10,15 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from accounts import people
 from accounts.credentials import sees_everybody
 from accounts.models import User
-from portal import clock, refs
 from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
 from portal.access.permissions import check_can_receive
 from portal.access.states import LIVE
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Deployment, Entitlement
-from portal.errors import Missing, Refused
-from portal.text import says, search_words
+from portal.core import clock, refs
+from portal.core.errors import Missing, Refused
+from portal.core.text import says, search_words
 
 NEARER = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Grant.Status.ACTIVE)
 

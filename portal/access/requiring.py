@@ -29,6 +29,6 @@ def roles_of(person: User, deployment: Deployment) -> tuple[frozenset[str], froz
     return required, frozenset(role for status, role in rows if status == G.ENDING)
 
 
-def lane(deployment: Deployment, person: User) -> str:
+def ordering_key(deployment: Deployment, person: User) -> str:
     """Airflow replaces a person's whole role list at once, so their changes in one Airflow go one after another."""
     return f"roles/{airflows.key(deployment)}/{person.pk}"

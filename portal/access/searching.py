@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from portal.access.models import AccessRequest
-from portal.text import fold, search_words
+from portal.core.text import fold, search_words
 
 
 def search_text(request: AccessRequest) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from portal.access.models import AccessRequest, Grant, Stage
-from portal.machine import Machine
+from portal.core.state_machine import StateMachine
 
 R, G, T = AccessRequest.Status, Grant.Status, Stage.Status
 
-REQUEST: Machine[AccessRequest] = Machine(
+REQUEST: StateMachine[AccessRequest] = StateMachine(
     AccessRequest,
     {
         R.PENDING: frozenset({R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED}),
@@ -17,7 +17,7 @@ REQUEST: Machine[AccessRequest] = Machine(
         R.LAPSED: frozenset(),
     },
 )
-STAGE: Machine[Stage] = Machine(
+STAGE: StateMachine[Stage] = StateMachine(
     Stage,
     {
         T.WAITING: frozenset({T.OPEN, T.CLOSED}),
@@ -28,7 +28,7 @@ STAGE: Machine[Stage] = Machine(
 )
 # A grant may be ended while it is still being applied: whatever Airflow has by then is taken away again. One that could
 # not be applied, and may have changed something, is taken away before it is called failed.
-GRANT: Machine[Grant] = Machine(
+GRANT: StateMachine[Grant] = StateMachine(
     Grant,
     {
         G.SCHEDULED: frozenset({G.APPLYING, G.ENDED}),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import User
-from portal import durations
 from portal.access.actions import approved_duration
 from portal.access.lapsing import NOT_IN_TIME
 from portal.access.models import AccessRequest, Decision, Grant, Stage
 from portal.access.queries import approvers_of
+from portal.core import durations
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 

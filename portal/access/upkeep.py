@@ -10,14 +10,14 @@ from functools import partial
 from django.db.models import Q, QuerySet
 
 from accounts import people
-from portal import clock
 from portal.access import due, grant_changes, grants, outcomes
 from portal.access.models import Grant
 from portal.access.permissions import check_eligible
 from portal.audit.record import recording
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
-from portal.errors import Conflict, Missing, Refused
+from portal.core import clock
+from portal.core.errors import Conflict, Missing, Refused
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation

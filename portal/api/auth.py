@@ -16,7 +16,7 @@ from portal.api.problems import TooMany, Unauthenticated
 from portal.audit.doors import SAFE, note_refused
 from portal.audit.record import recording, source
 from portal.audit.verbs import Verb
-from portal.errors import Refused
+from portal.core.errors import Refused
 
 
 @dataclass(frozen=True)

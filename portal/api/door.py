@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.acting import credential
-from portal import bounds
 from portal.api import limits, problems
 from portal.audit.record import source
-from portal.errors import GatehouseError, Missing
+from portal.core import bounds
+from portal.core.errors import GatehouseError, Missing
 
 View = Callable[..., HttpResponse]
 NO_SUCH_CALL = "There is no such call. /api/v1/openapi.json lists all calls."

@@ -20,12 +20,12 @@ from django.db import IntegrityError, transaction
 from pydantic import BaseModel
 
 from accounts.acting import still
-from portal import clock, durations, sealing
 from portal.api.auth import ApiRequest
 from portal.api.models import IdempotencyKey
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid
+from portal.core import clock, durations, sealing
+from portal.core.errors import Conflict, Invalid
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)

@@ -13,9 +13,9 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 from pydantic import BaseModel, Field
 
-from portal import bounds
 from portal.api.parsing import Params
-from portal.errors import Invalid
+from portal.core import bounds
+from portal.core.errors import Invalid
 
 LONGEST = 1000  # characters of a cursor; one names a row by its name at most
 Item = TypeVar("Item")

@@ -14,9 +14,9 @@ from ninja.parser import Parser
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo, model_validator
 from pydantic import WithJsonSchema as Described
 
-from portal import bounds, durations
 from portal.api.problems import Malformed
-from portal.errors import Invalid
+from portal.core import bounds, durations
+from portal.core.errors import Invalid
 
 MAX_DEPTH = 40
 

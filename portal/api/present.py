@@ -14,15 +14,15 @@ from portal.access.queries import Option, approvers_of
 from portal.access.timeline import Step
 from portal.api import shapes
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import sentence
+from portal.audit.presenters import sentence
 from portal.catalogue.models import Deployment
+from portal.core.refs import REQUEST, ref
 from portal.dags.models import DagState, Run
 from portal.dags.params import Known
 from portal.dags.queries import DagOption, switched
 from portal.dags.secrets import mask_locked
 from portal.operations import queries as operations
 from portal.operations.models import Operation
-from portal.refs import REQUEST, ref
 
 
 def deployment(row: Deployment) -> shapes.DeploymentOut:

@@ -11,8 +11,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
 
-from portal import faults
-from portal.errors import GatehouseError, Invalid
+from portal.core import faults
+from portal.core.errors import GatehouseError, Invalid
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"

@@ -7,8 +7,8 @@ import re
 from portal.audit.models import AuditEvent
 from portal.audit.record import Actor, recording
 from portal.audit.verbs import Verb
-from portal.errors import GatehouseError
-from portal.refs import GRANT, OPERATION, REQUEST, RUN, ref
+from portal.core.errors import GatehouseError
+from portal.core.refs import GRANT, OPERATION, REQUEST, RUN, ref
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""

@@ -18,14 +18,14 @@ from typing import Any
 
 from django.db.models import Max, QuerySet
 
-from portal import clock
 from portal.audit.models import AuditEvent, detail_of
+from portal.audit.presenters import in_words
 from portal.audit.queries import Filters, events
 from portal.audit.record import Actor, recording, stamp
-from portal.audit.sentences import in_words
 from portal.audit.verbs import Verb
-from portal.errors import Invalid
-from portal.token_text import hide_tokens
+from portal.core import clock
+from portal.core.errors import Invalid
+from portal.core.token_text import hide_tokens
 
 BATCH = 1000
 COLUMNS = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from portal.audit.sentences import SENTENCES
+from portal.audit.presenters import SENTENCES
 from portal.audit.verbs import Verb
-from portal.text import fold
+from portal.core.text import fold
 
 GROUPS = {
     "session": "Signing in",

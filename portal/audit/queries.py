@@ -13,12 +13,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from portal import bounds
 from portal.audit import labels
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
-from portal.errors import Invalid
-from portal.text import LONGEST_SEARCH, fold, search_words
+from portal.core import bounds
+from portal.core.errors import Invalid
+from portal.core.text import LONGEST_SEARCH, fold, search_words
 
 LOST_PLUS = re.compile(r"(:[\d.:]+) (\d\d:?\d\d)$")  # a plus sign that nobody escaped arrives as a space
 VERB_PATTERN = re.compile(r"[a-z_]+\.([a-z_]+|\*)")

@@ -23,14 +23,14 @@ from typing import Any, Protocol
 
 from django.db import models, transaction
 
-from portal import clock
 from portal.audit import refusals
 from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.refusals import Entry
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
-from portal.errors import GatehouseError
-from portal.token_text import hide_complete_tokens, hide_tokens
+from portal.core import clock
+from portal.core.errors import GatehouseError
+from portal.core.token_text import hide_complete_tokens, hide_tokens
 
 GENESIS = "0" * 64
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

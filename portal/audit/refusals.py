@@ -17,9 +17,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from portal import clock
 from portal.audit.models import RepeatedRefusal
-from portal.peers import network_of
+from portal.core import clock
+from portal.core.peers import network_of
 
 WINDOW = timedelta(minutes=1)
 SEVERAL = 20

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from portal.text import fold
+from portal.core.text import fold
 
 # parameters of runs were once kept as JSON of ASCII only; what stands behind such escapes is to be found, too
 ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")

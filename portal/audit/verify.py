@@ -20,7 +20,7 @@ from portal.audit.models import UNREADABLE, AuditEvent, AuditHead
 from portal.audit.record import GENESIS, PROJECTIONS, Actor, canonical, chained, recording
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 
 BATCH = 1000
 _verifying = Lock()

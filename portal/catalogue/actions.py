@@ -21,7 +21,7 @@ from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitleme
 from portal.catalogue.plan import Plan, plan
 from portal.catalogue.roles import dag_role_name
 from portal.catalogue.values import LONGEST_WAIT
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 
 Row = TypeVar("Row", Deployment, Entitlement, Dag)
 

@@ -25,8 +25,8 @@ from pydantic import (
     model_validator,
 )
 
-from portal import durations
 from portal.catalogue import values
+from portal.core import durations
 
 Duration = Annotated[
     timedelta,

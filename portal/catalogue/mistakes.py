@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from portal.errors import GatehouseError
+from portal.core.errors import GatehouseError
 
 
 @dataclass(frozen=True, order=True)

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from portal import durations
 from portal.catalogue import airflows, queries, staffing
 from portal.catalogue.document import AccountSpec, Document, SecretSpec, Spec, StageSpec
 from portal.catalogue.loader import Loaded
 from portal.catalogue.models import CatalogueVersion
-from portal.secrecy import mask
+from portal.core import durations
+from portal.core.secrecy import mask
 
 Action = Literal["add", "change", "remove"]
 Words = dict[str, str]

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from portal.catalogue.document import Document, PolicySpec
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
-from portal.errors import Missing
+from portal.core.errors import Missing
 
 
 def version_in_force() -> CatalogueVersion | None:

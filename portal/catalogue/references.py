@@ -1,6 +1,6 @@
 """What the file refers to must be in the file, once: policies, deployments, groups, entitlements.
 
-Two groups are one where their names are compared (portal.text.fold), and must not look like each other either.
+Two groups are one where their names are compared (portal.core.text.fold), and must not look like each other either.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
 from portal.catalogue.document import Document
-from portal.lookalikes import looks
-from portal.text import fold
+from portal.core.lookalikes import looks
+from portal.core.text import fold
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]

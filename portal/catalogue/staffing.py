@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from accounts import people
 from accounts.models import User
 from portal.catalogue.document import AccountSpec, Document
-from portal.text import fold
+from portal.core.text import fold
 
 
 def warnings(document: Document) -> Iterator[str]:

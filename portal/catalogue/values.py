@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from portal import durations, integers
 from portal.catalogue import patterns
+from portal.core import durations, integers
 
 OWN_PREFIX = "gatehouse_"
 OWN_ROLES = ("Gatehouse granter", "Gatehouse runner")  # those of its accounts, as airflow_bridge.needs calls them

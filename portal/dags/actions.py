@@ -12,20 +12,20 @@ from django.db import IntegrityError, transaction
 
 from accounts.acting import acting
 from accounts.models import User
-from portal import clock, once
 from portal.access.entry import clean_text
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import Dag
+from portal.core import clock, once
+from portal.core.errors import Invalid, Refused
+from portal.core.secrecy import Path
 from portal.dags import conf as parameters
 from portal.dags import secrets
 from portal.dags.models import Run
 from portal.dags.permissions import check_can_operate
-from portal.errors import Invalid, Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.secrecy import Path
 
 MAX_NOTE = 500
 
@@ -82,7 +82,7 @@ def trigger(
             Operation.Kind.TRIGGER_RUN,
             deployment=dag.deployment,
             subject=run.ref,
-            lane=f"run/{run.pk}",
+            ordering_key=f"run/{run.pk}",
             payload={"run": run.pk},
             by=by,
             token=token,
@@ -152,7 +152,7 @@ def _switch(kind: Operation.Kind, verb: Verb, by: User, dag: Dag, reason: str, t
         kind,
         deployment=dag.deployment,
         subject=str(dag),
-        lane=f"dag/{airflows.key(dag.deployment)}/{dag.dag_id}",
+        ordering_key=f"dag/{airflows.key(dag.deployment)}/{dag.dag_id}",
         payload={"dag": dag.pk, "reason": reason},
         by=by,
     )

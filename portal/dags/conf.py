@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from portal import bounds
 from portal.catalogue.models import Dag
+from portal.core import bounds
+from portal.core.errors import Invalid
+from portal.core.integers import TOO_LARGE, fits
 from portal.dags.secrets import mask_locked
-from portal.errors import Invalid
-from portal.integers import TOO_LARGE, fits
 
 MAX_BYTES = 64 * 1024  # of the values as UTF-8; how they were escaped on their way does not count
 MAX_TYPED = 3 * MAX_BYTES  # a letter of two bytes may be typed as an escape of six

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
+from portal.core import clock
+from portal.core.errors import Conflict
 from portal.dags import dates, tasks
 from portal.dags.models import Run, RunTasks
 from portal.dags.states import FOLLOWED, RUN
-from portal.errors import Conflict
 
 if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
     from airflow_bridge.types import Run as AirflowRun

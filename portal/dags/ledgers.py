@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from portal import refs
 from portal.audit.compare import Columns, Ledger, Told, nothing
 from portal.audit.verbs import Verb
+from portal.core import refs
 from portal.dags.models import Run
 
 BECAME = (Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED)

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from portal import clock, refs
 from portal.catalogue.models import Dag
+from portal.core import clock, refs
 from portal.dags import dates
 from portal.operations.models import Operation
 

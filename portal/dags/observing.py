@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from portal import clock
+from portal.core import clock
 from portal.dags import params, secrets
 from portal.dags.models import DagState
 from portal.operations.models import Operation

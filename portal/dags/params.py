@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from portal import clock
 from portal.catalogue.models import Dag
+from portal.core import clock
+from portal.core.secret_schema import Place, mask_default, mask_schema, places
 from portal.dags import live, secrets
 from portal.dags.models import DagState
-from portal.secret_schema import Place, mask_default, mask_schema, places
 
 if TYPE_CHECKING:  # the shape alone; live asks Airflow
     from airflow_bridge.types import Param

@@ -10,7 +10,7 @@ from portal.catalogue import airflows
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
-from portal.errors import Refused
+from portal.core.errors import Refused
 
 Policies = Mapping[str, PolicySpec]
 VERBS = {"trigger": "run", "pause": "pause or unpause"}

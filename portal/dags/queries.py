@@ -11,14 +11,14 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.credentials import sees_everybody
 from accounts.models import User
-from portal import refs
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag
+from portal.core import refs
+from portal.core.errors import Missing, Refused
+from portal.core.text import says, search_words
 from portal.dags.models import DagState, Run
 from portal.dags.permissions import Policies, check_can_operate, may_see
-from portal.errors import Missing, Refused
 from portal.operations.models import Operation
-from portal.text import says, search_words
 
 
 @dataclass(frozen=True)

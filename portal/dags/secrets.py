@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from portal import sealing
 from portal.catalogue.models import Dag
+from portal.core import sealing
+from portal.core.errors import Invalid
+from portal.core.secrecy import HIDDEN, Path, hidden_in, holds_secret, marks, mask, mask_all
+from portal.core.secret_schema import Place, declared_in, places
 from portal.dags.models import Run
-from portal.errors import Invalid
-from portal.secrecy import HIDDEN, Path, hidden_in, holds_secret, marks, mask, mask_all
-from portal.secret_schema import Place, declared_in, places
 
 if TYPE_CHECKING:  # the shape alone
     from airflow_bridge.types import Param

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from portal.core.state_machine import StateMachine
 from portal.dags.models import Run
-from portal.machine import Machine
 
 S = Run.Status
 
-RUN: Machine[Run] = Machine(
+RUN: StateMachine[Run] = StateMachine(
     Run,
     {
         S.REQUESTED: frozenset({S.QUEUED, S.RUNNING, S.SUCCESS, S.FAILED}),

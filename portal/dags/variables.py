@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 
 from accounts.acting import acting
-from portal import integers
 from portal.access.entry import clean_text
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
+from portal.core import integers
+from portal.core.errors import Invalid, Refused
+from portal.core.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 from portal.dags import live
-from portal.errors import Invalid, Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 
 LONGEST = 4000  # characters of a value
 WHY_NO_SECRETS = (
@@ -83,7 +83,7 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
             Operation.Kind.SET_VARIABLE,
             deployment=deployment,
             subject=about,
-            lane=f"variable/{airflows.key(deployment)}/{key}",
+            ordering_key=f"variable/{airflows.key(deployment)}/{key}",
             payload={"key": key, "value": value, "reason": reason},
             by=by,
         )

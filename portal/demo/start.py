@@ -17,7 +17,7 @@ from portal.demo import deployments, place
 from portal.serving import family, supervisor
 
 MARK = "gatehouse-demo-" + hashlib.sha256(str(place.FOLDER).encode()).hexdigest()[:12]
-PATIENCE = 15.0
+TIMEOUT = 15.0
 SPACE_NEEDED = 200  # MB, besides Airflow's own environment
 
 
@@ -30,7 +30,7 @@ def only_one() -> int:
     place.FOLDER.mkdir(mode=0o700, exist_ok=True)
     place.FOLDER.chmod(0o700)  # reading the settings may have made it, open to all
     lock = os.open(place.FOLDER / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

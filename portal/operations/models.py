@@ -7,12 +7,12 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from portal import clock, refs
 from portal.catalogue.models import Deployment
+from portal.core import clock, refs
 
 
 class Operation(models.Model):
-    """One intended change. The row is the truth; a message on the broker is only a hint that it exists."""
+    """One intended change. The row is the truth; a message on the broker only announces it."""
 
     class Kind(models.TextChoices):
         GRANT_ROLE = "grant_role", "give a role"
@@ -45,8 +45,9 @@ class Operation(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="operations")
     subject = models.CharField(max_length=300, help_text="what it is for: GR-7, RUN-5, demo/sales_report")
-    lane = models.CharField(
-        max_length=500, help_text="operations of one lane run one at a time: a person's roles, a DAG's pause switch"
+    ordering_key = models.CharField(
+        max_length=500,
+        help_text="operations with one key run one at a time: a person's roles, a DAG's pause switch",
     )
     payload = models.JSONField(default=dict)
     requested_by = models.CharField(max_length=150, blank=True, default="")
@@ -74,7 +75,9 @@ class Operation(models.Model):
             models.Index(fields=["subject"]),
         ]
         constraints = [
-            models.UniqueConstraint("lane", condition=Q(status="running"), name="operations_one_running_per_lane"),
+            models.UniqueConstraint(
+                "ordering_key", condition=Q(status="running"), name="operations_one_running_per_key"
+            ),
             models.CheckConstraint(
                 condition=Q(status="running", lease_until__isnull=False) | ~Q(status="running"),
                 name="operations_running_has_lease",
@@ -104,7 +107,7 @@ class Operation(models.Model):
 
 
 class Process(models.Model):
-    """One start of one process of the portal, and when it last gave a sign of life. Written by portal.heartbeat."""
+    """One start of one process of the portal, and its last heartbeat. Written by portal.core.heartbeat."""
 
     id = models.CharField(max_length=32, primary_key=True)
     name = models.CharField(max_length=16, help_text="web, worker, beat")

@@ -16,11 +16,11 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q, QuerySet
 
-from portal import clock
 from portal.audit.record import Actor
 from portal.catalogue.models import Deployment
 from portal.celery import app
-from portal.errors import Conflict
+from portal.core import clock
+from portal.core.errors import Conflict
 from portal.operations import processes
 from portal.operations.models import Operation, Process
 from portal.operations.states import OPERATION
@@ -42,30 +42,31 @@ def put(
     *,
     deployment: Deployment,
     subject: str,
-    lane: str,
+    ordering_key: str,
     payload: Mapping[str, Any],
     by: Actor | None,
     token: uuid.UUID | None = None,
 ) -> Operation:
     """Write down an intended change, inside the caller's transaction; a worker is told once that is committed.
 
-    lane: operations of one lane run one at a time. token: the operation's uuid, where something is named after it.
+    ordering_key: operations with the same key run one at a time. token: the operation's uuid, where something is named
+    after it.
     """
     operation = Operation.objects.create(
         uuid=token or uuid.uuid4(),
         kind=kind,
         deployment=deployment,
         subject=subject,
-        lane=lane,
+        ordering_key=ordering_key,
         payload=dict(payload),
         requested_by=by.get_username() if by else "",
         not_before=clock.now(),
     )
-    transaction.on_commit(partial(hint, operation.pk), robust=True)
+    transaction.on_commit(partial(notify_worker, operation.pk), robust=True)
     return operation
 
 
-def hint(operation_id: int) -> None:
+def notify_worker(operation_id: int) -> None:
     """Tell a worker to look at an operation. A broker that is away costs a moment now and then, never the operation."""
     global _broker_away_until
     if wake_here is not None:
@@ -81,7 +82,7 @@ def hint(operation_id: int) -> None:
 
 
 def claim(operation_id: int, *, worker: str) -> Operation | None:
-    """Take a due operation for LEASE. None when it is not due, not queued, or its lane is busy."""
+    """Take a due operation for LEASE. None when it is not due, not queued, or one with its ordering key is running."""
     now = clock.now()
     operation = Operation.objects.select_related("deployment").filter(pk=operation_id, not_before__lte=now).first()
     if operation is None or operation.status != S.QUEUED:
@@ -91,12 +92,12 @@ def claim(operation_id: int, *, worker: str) -> Operation | None:
             OPERATION.move(
                 operation, to=S.RUNNING, claimed_by=worker, lease_until=now + LEASE, attempts=operation.attempts + 1
             )
-    except (IntegrityError, Conflict):  # the lane's unique constraint, or another worker was first
+    except (IntegrityError, Conflict):  # the unique constraint on the ordering key, or another worker was first
         return None
     return operation
 
 
-def keep(operation: Operation) -> None:
+def renew_lease(operation: Operation) -> None:
     """Renew the lease; called before every change to Airflow. Raises Conflict when another worker has taken over."""
     until = clock.now() + LEASE
     rows = Operation.objects.filter(pk=operation.pk, status=S.RUNNING, **_lease(operation))
@@ -184,7 +185,7 @@ def due_by_deployment() -> dict[int, int]:
 def startable() -> QuerySet[Operation]:
     """The due operations that nothing keeps from being begun now: removals first, then the oldest."""
     removals = models.Case(models.When(kind__in=Operation.FIRST, then=0), default=1)
-    return _due().exclude(lane__in=_busy_lanes()).order_by(removals, "not_before", "pk")
+    return _due().exclude(ordering_key__in=_busy_ordering_keys()).order_by(removals, "not_before", "pk")
 
 
 def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
@@ -206,5 +207,5 @@ def _due() -> QuerySet[Operation]:
     return Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now()).exclude(held_up)
 
 
-def _busy_lanes() -> QuerySet[Operation, str]:
-    return Operation.objects.filter(status=S.RUNNING).values_list("lane", flat=True)
+def _busy_ordering_keys() -> QuerySet[Operation, str]:
+    return Operation.objects.filter(status=S.RUNNING).values_list("ordering_key", flat=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.db.models import QuerySet
 
-from portal import clock, heartbeat
+from portal.core import clock, heartbeat
 from portal.operations.models import Process
 
 SILENT = timedelta(seconds=40)

@@ -25,9 +25,9 @@ def switches_of(dag: str) -> QuerySet[Operation]:
 def later(operation: Operation) -> Operation | None:
     """The last one for the same thing that was asked for after it, and did not come to nothing.
 
-    The lane finds it when the deployment got another name meanwhile, the subject when it got another address.
+    The ordering key finds it after the deployment was renamed, the subject after its address changed.
     """
-    same = Q(lane=operation.lane) | Q(subject=operation.subject)
+    same = Q(ordering_key=operation.ordering_key) | Q(subject=operation.subject)
     asked = Operation.objects.filter(same, pk__gt=operation.pk).order_by("pk")
     return asked.exclude(status__in=COUNTS_NOT).last()
 

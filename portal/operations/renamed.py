@@ -5,9 +5,9 @@ The old name is retired, and its secrets may be gone: an operation that stayed t
 
 from __future__ import annotations
 
-from portal import clock
 from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
+from portal.core import clock
 from portal.operations.models import Operation
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from portal.machine import Machine
+from portal.core.state_machine import StateMachine
 from portal.operations.models import Operation
 
 S = Operation.Status
 
-OPERATION: Machine[Operation] = Machine(
+OPERATION: StateMachine[Operation] = StateMachine(
     Operation,
     {
         S.QUEUED: frozenset({S.RUNNING, S.CANCELLED}),

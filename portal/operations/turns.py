@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from portal import clock, heartbeat
+from portal.core import clock, heartbeat
 from portal.operations.models import Process, Turn
 
 

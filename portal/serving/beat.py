@@ -11,7 +11,7 @@ from celery import Celery
 from celery.signals import beat_init
 from django.apps import apps
 
-from portal import heartbeat, private
+from portal.core import heartbeat, private
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("gatehouse-beat", fixups=[])

@@ -10,10 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from portal import clock
 from portal.catalogue import loader, secrets, values
 from portal.catalogue.mistakes import FileRefused
 from portal.celery import app
+from portal.core import clock
 from portal.serving import deploy_checks
 from portal.worker import readiness
 

@@ -10,7 +10,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connection
 
-from portal import private
+from portal.core import private
 
 AUDIT_TABLES = ("audit_auditevent", "audit_audithead")
 # What of the trail has an owner, who can switch its guards off, replace or drop them: tables, the functions that their

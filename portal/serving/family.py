@@ -31,8 +31,8 @@ STILL = {"web": 30.0, "worker": 30.0, "beat": 120.0}
 def portal_children(*, host: str, port: int, alive: Path, logs: Path | None = None, after: Iterable[str] = ()) -> Plan:
     """Web, worker and beat as entries of the supervisor's plan, each with the environment it needs.
 
-    alive: folder of the files by which they say that they live (portal.heartbeat). logs: folder for one log file each;
-    without it they write to our own output. after: jobs they wait for.
+    alive: folder of the processes' heartbeat files (portal.core.heartbeat). logs: folder for one log file each; without
+    it they write to our own output. after: jobs they wait for.
     """
     web = ["granian", "--interface", "asginl", "--host", host, "--port", str(port), "--workers", "1", "--http", "1"]
     web += ["--no-ws", "--loop", "asyncio", "--log-level", "warning", "--backpressure", str(CONNECTIONS)]

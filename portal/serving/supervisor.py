@@ -27,7 +27,7 @@ from typing import Any
 MARK = "SUPERVISED_BY"
 STAY_DOWN = 78  # EX_CONFIG: starting it again would not help
 PR_SET_PDEATHSIG = 1
-PROCESS_ID = "PROCESS_ID"  # portal.heartbeat reads it
+PROCESS_ID = "PROCESS_ID"  # portal.core.heartbeat reads it
 LOOK_EVERY = 3.0  # seconds between two looks at the files that children touch
 SETTLED = 20.0  # seconds after which a child counts as having worked: its back-off starts anew
 LONGEST_WAIT = 5.0

@@ -5,7 +5,7 @@ from portal.asgi import application  # before the rest: it sets Django up
 # isort: split
 
 from accounts import token_refusals, tokens
-from portal import heartbeat, private
+from portal.core import heartbeat, private
 
 __all__ = ["application"]
 

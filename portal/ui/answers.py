@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 
-from portal import faults
-from portal.errors import GatehouseError, Invalid, Missing
+from portal.core import faults
+from portal.core.errors import GatehouseError, Invalid, Missing
 from portal.ui.htmx import render, wants_part
 
 
@@ -69,7 +69,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
-    """The database failed (portal.faults). Rendered without the frame, which asks the database."""
+    """The database failed (portal.core.faults). Rendered without the frame, which asks the database."""
     context = {"detail": faults.words(error), "again": _again(request)}
     # asked of the headers: it may have failed before the middleware that reads them
     if request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers:

@@ -9,8 +9,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from portal import bounds
-from portal.errors import Invalid, Missing
+from portal.core import bounds
+from portal.core.errors import Invalid, Missing
 from portal.ui import answers
 
 CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
@@ -42,7 +42,7 @@ class CleanInputMiddleware:
 
 
 class BoundsMiddleware:
-    """Addresses and forms within `portal.bounds`. The API has a door of its own, which answers with problems."""
+    """Addresses and forms within `portal.core.bounds`. The API has a door of its own, which answers with problems."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

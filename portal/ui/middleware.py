@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from portal.audit.doors import note_refused
 from portal.audit.record import Source, source
-from portal.errors import GatehouseError
+from portal.core.errors import GatehouseError
 from portal.ui import answers
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class AuditSourceMiddleware:
 
 
 def client_address(request: HttpRequest) -> str:
-    """The caller's address as the web process's front found it (portal.peers). Forwarding headers are not read here."""
+    """The caller's address, as the front found it (portal.core.peers). Forwarding headers are not read here."""
     return str(request.META.get("REMOTE_ADDR", ""))[:64]
 
 

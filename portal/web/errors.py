@@ -4,9 +4,9 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 
-from portal import faults
 from portal.audit.doors import note_refused
-from portal.errors import Refused
+from portal.core import faults
+from portal.core.errors import Refused
 from portal.ui import answers
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from portal import bounds
-from portal.errors import Missing
+from portal.core import bounds
+from portal.core.errors import Missing
 
 
 @dataclass(frozen=True)

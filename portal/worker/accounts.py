@@ -18,12 +18,12 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import AirflowAccount, Deployment
-from portal.text import fold
-from portal.worker.handlers import GivenUp, NotYet
+from portal.core.text import fold
+from portal.worker.handlers import PermanentFailure, RetryLater
 
 
 def find(person: User, deployment: Deployment, airflow: Airflow) -> AirflowUser | None:
-    """The person's Airflow user, or None when there is none yet. Raises GivenUp when it is not safe to say."""
+    """The person's Airflow user, or None when there is none yet. Raises PermanentFailure when it is not safe to say."""
     link = _link_of(person, deployment)
     if link is not None:
         user = airflow.find_user(username=link.username, email=person.email, id=link.airflow_id)
@@ -77,10 +77,9 @@ def _keep(link: AirflowAccount, user: AirflowUser) -> None:
 
 
 def _check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> None:
-    """Raise GivenUp unless both sides know the same e-mail address: a name alone, also one found before, may be
-    somebody else's by now."""
+    """Raise PermanentFailure unless both sides know one e-mail address. The name may belong to somebody else now."""
     if not is_theirs(person, user):
-        raise GivenUp(
+        raise PermanentFailure(
             f"Airflow on {deployment.name} has an account “{user.username}” with another e-mail address than "
             f"{person.username} has here. Make the two the same, then an admin can try again."
         )
@@ -92,21 +91,25 @@ def is_theirs(person: User, user: AirflowUser) -> bool:
 
 
 def check_can_create(person: User, deployment: Deployment) -> None:
-    """Raises NotYet where the deployment creates no accounts and the person must sign in there first, GivenUp where
-    the person has no e-mail address."""
+    """Raises RetryLater where the deployment creates no accounts and the person must sign in there first.
+
+    Raises PermanentFailure where the person has no e-mail address.
+    """
     if deployment.create_users != Deployment.CreateUsers.LOCAL:
-        raise NotYet(
+        raise RetryLater(
             f"{person.username} has no account in Airflow on {deployment.name} yet. "
             "Sign in there once; then Gatehouse continues.",
             retry_in=30,
         )
     if not person.email:
-        raise GivenUp(f"{person.username} has no e-mail address in Gatehouse. Airflow needs one for an account.")
+        raise PermanentFailure(
+            f"{person.username} has no e-mail address in Gatehouse. Airflow needs one for an account."
+        )
 
 
 def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozenset[str]) -> AirflowUser:
     """Make a local Airflow account with these roles (at least one) and a password nobody knows; `check_can_create`
-    comes before. Raises NotYet where Airflow has an account of this name or e-mail address by now."""
+    comes before. Raises RetryLater where Airflow has an account of this name or e-mail address by now."""
     try:
         user = airflow.create_user(
             username=person.username,
@@ -117,7 +120,7 @@ def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozen
             roles=roles,
         )
     except Conflict as error:
-        raise NotYet(str(error)) from error
+        raise RetryLater(str(error)) from error
     _link(person, deployment, user, Verb.ACCOUNT_CREATED)
     return user
 
@@ -149,7 +152,7 @@ def _link(person: User, deployment: Deployment, user: AirflowUser, verb: Verb) -
             raise _belongs_to(other, deployment) from None
 
 
-def _belongs_to(other: AirflowAccount, deployment: Deployment) -> GivenUp:
-    return GivenUp(
+def _belongs_to(other: AirflowAccount, deployment: Deployment) -> PermanentFailure:
+    return PermanentFailure(
         f"The Airflow account “{other.username}” on {deployment.name} already belongs to {other.person.username}."
     )

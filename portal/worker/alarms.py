@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from portal import clock
 from portal.access import due
 from portal.access.models import Grant
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
-from portal.errors import Conflict
+from portal.core import clock
+from portal.core.errors import Conflict
 from portal.operations import queries
 from portal.operations.models import Operation
 

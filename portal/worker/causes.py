@@ -6,8 +6,8 @@ from itertools import islice
 
 from airflow_bridge import Airflow, BridgeError, Forbidden, ImportError_
 from airflow_bridge.types import Dag as AirflowDag
-from portal import secrecy
 from portal.catalogue.models import Dag
+from portal.core import secrecy
 
 LOOKED_THROUGH = 200  # import errors
 LONGEST = 200  # characters of what Python said

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from portal import heartbeat
+from portal.core import heartbeat
 from portal.operations import outbox
 from portal.worker import timers
 from portal.worker.polling import Poller

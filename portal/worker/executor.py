@@ -26,15 +26,15 @@ from airflow_bridge import (
     Unreachable,
     Unsupported,
 )
-from portal import clock
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
-from portal.errors import Conflict
+from portal.core import clock
+from portal.core.errors import Conflict
 from portal.operations import outbox, queries
 from portal.operations.models import Operation
 from portal.worker import alarms, health
-from portal.worker.handlers import Done, GivenUp, Handler, NotNeeded, NotYet, record
+from portal.worker.handlers import Done, Handler, NotNeeded, PermanentFailure, RetryLater, record
 from portal.worker.handlers.dags import SetPaused, TriggerRun
 from portal.worker.handlers.grants import GrantRole, RemoveAgain, RestoreRole, RevokeRole
 from portal.worker.handlers.variables import SetVariable
@@ -53,20 +53,20 @@ HANDLERS: dict[str, Handler] = {
 }
 LONGEST_WAIT = 300.0  # seconds between two attempts
 LONGEST_OUTAGE = 30.0  # the same after what is not the operation's fault: it goes on soon after that is over
-FINAL = (GivenUp, Rejected, NotFound, Unsupported)
+FINAL = (PermanentFailure, Rejected, NotFound, Unsupported)
 
 
-def carry_out(operation: Operation) -> None:
+def execute(operation: Operation) -> None:
     """Try an operation that this process has claimed, once. Raises only the database's errors.
 
     Where the lease was lost meanwhile, nothing is settled: the worker that has it now does that.
     """
     handler = HANDLERS[operation.kind]
     try:
-        if handler.overtaken and (later := queries.later(operation)) is not None:
-            _leave_out(operation, handler.overtaken, later)
+        if handler.superseded and (later := queries.later(operation)) is not None:
+            _leave_out(operation, handler.superseded, later)
             return
-        done = handler.carry_out(operation)
+        done = handler.execute(operation)
         _settle(operation, handler, done)
     except NotNeeded as error:
         _cancel(operation, str(error))
@@ -74,7 +74,7 @@ def carry_out(operation: Operation) -> None:
         log.info("%s: %s", operation.ref, error)
     except FINAL as error:
         _give_up_or_wait(operation, handler, str(error))
-    except NotYet as error:
+    except RetryLater as error:
         _wait(operation, handler, str(error), error.retry_in)
     except Forbidden as error:
         _wait(operation, handler, str(error), None)
@@ -121,7 +121,7 @@ def _settling(operation: Operation) -> Iterator[Trail]:
 
 
 def _leave_out(operation: Operation, verb: Verb, later: Operation) -> None:
-    """A lane runs one at a time but not in order: what was tried in vain must not undo what was asked after it."""
+    """Cancel an operation that a later one supersedes: operations with one ordering key do not run in order."""
     with recording() as trail:
         asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
         record(trail, verb, operation, later=later.ref, **asked)
@@ -134,7 +134,7 @@ def _cancel(operation: Operation, because: str) -> None:
 
 
 def _give_up_or_wait(operation: Operation, handler: Handler, why: str) -> None:
-    if handler.patience is None:
+    if handler.max_attempts is None:
         _wait(operation, handler, why, None)
         return
     try:
@@ -146,22 +146,22 @@ def _give_up_or_wait(operation: Operation, handler: Handler, why: str) -> None:
 
 
 def _wait(operation: Operation, handler: Handler, why: str, seconds: float | None, *, counts: bool = True) -> None:
-    """Give the operation back for later; where its patience is over, give it up.
+    """Requeue the operation; after its last attempt, give it up.
 
-    seconds: what was asked for, by Airflow or by the handler. Waiting is not failing: it uses up no patience, and
-    neither does what is not the operation's fault (`counts=False`). Only a removal, which is never given up, counts
-    every wait of its own, so that people are told in time.
+    seconds: what was asked for, by Airflow or by the handler. Such a wait does not count as a failed attempt, and
+    neither does an outage (`counts=False`). A removal, which is never given up, counts each of its own waits, so that
+    its alarm is raised in time.
     """
-    if handler.patience is not None:
+    if handler.max_attempts is not None:
         counts = counts and seconds is None
     failures = operation.failures + counts
-    if counts and handler.patience is not None and failures >= handler.patience:
+    if counts and handler.max_attempts is not None and failures >= handler.max_attempts:
         _give_up_or_wait(operation, handler, why)
         return
     if seconds is None:
         seconds = backoff(failures) if counts else min(LONGEST_OUTAGE, backoff(operation.attempts))
     with _settling(operation) as trail:
-        if handler.patience is None and failures >= alarms.AFTER_FAILURES:
+        if handler.max_attempts is None and failures >= alarms.AFTER_FAILURES:
             alarms.tell(operation, why=why, trail=trail)
         until = clock.now() + timedelta(seconds=seconds)
         outbox.postpone(operation, until=until, waiting_for=why, failures=failures)

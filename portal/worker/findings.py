@@ -24,9 +24,9 @@ from airflow_bridge import (
     capabilities,
     needs,
 )
-from portal import clock
 from portal.catalogue.models import Deployment, Entitlement
 from portal.catalogue.queries import dags_in_force, entitlements_in_force
+from portal.core import clock
 from portal.worker import service_accounts
 
 EVERY = timedelta(minutes=10)  # how often permissions and capabilities are looked into; health at every look

@@ -8,12 +8,12 @@ from datetime import timedelta
 from django.db.models import Q, QuerySet
 
 from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
-from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
 from portal.catalogue.models import Deployment
+from portal.core import clock
 from portal.dags.live import client
 from portal.operations import outbox
 from portal.operations.models import Operation

@@ -8,11 +8,11 @@ from datetime import timedelta
 from itertools import islice
 
 from airflow_bridge import BridgeError
-from portal import clock
 from portal.access import looks
 from portal.access.models import Grant
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Deployment
+from portal.core import clock
 from portal.dags.live import client
 from portal.worker import accounts
 

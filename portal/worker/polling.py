@@ -16,8 +16,8 @@ from functools import partial
 from django.db import connection
 
 from portal.catalogue.models import Deployment
+from portal.core.threads import errors_logged
 from portal.operations import turns
-from portal.threads import errors_logged
 from portal.worker import health, looks, runs
 from portal.worker.rounds import Rounds
 

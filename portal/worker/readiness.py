@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, QuerySet
 
-from portal import clock, durations
 from portal.access.models import AccessRequest, Grant
 from portal.catalogue.models import Deployment
+from portal.core import clock, durations
 from portal.operations import outbox, processes
 from portal.operations.models import Operation, Process
 from portal.operations.queries import OPEN

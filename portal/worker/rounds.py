@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from portal.threads import errors_logged
+from portal.core.threads import errors_logged
 
 HUNG = 120.0
 """Longest time of one turn, in seconds; after it the thread counts as dead. A turn asks the database alone."""

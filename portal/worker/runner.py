@@ -11,9 +11,9 @@ import time
 
 from django.db import connection
 
-from portal import heartbeat
+from portal.core import heartbeat
+from portal.core.threads import errors_logged
 from portal.operations import outbox
-from portal.threads import errors_logged
 from portal.worker import executor
 from portal.worker.rounds import Rounds
 
@@ -65,7 +65,7 @@ class Runner:
                     operation = outbox.claim_next(deployment_id, worker=heartbeat.process_id())
                     if operation is None:
                         break
-                    executor.carry_out(operation)
+                    executor.execute(operation)
         finally:
             try:
                 connection.close()

@@ -9,10 +9,10 @@ from django.db.models import F, Q, QuerySet
 from airflow_bridge import Airflow, BridgeError, RateLimited, TimedOut, Unauthorised, Unreachable
 from airflow_bridge.types import Run as AirflowRun
 from airflow_bridge.types import TaskInstance
-from portal import clock
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
+from portal.core import clock
 from portal.dags import live
 from portal.dags.following import observe, tasks_unread, unread
 from portal.dags.models import Run, RunTasks

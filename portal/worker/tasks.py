@@ -8,7 +8,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_shutdown
 from django.core.management import call_command
 
-from portal import private
+from portal.core import private
 from portal.dags import following, wanted
 from portal.operations import outbox, processes
 from portal.worker import engine

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from portal.access import grants, lapsing, upkeep
 from portal.audit.record import close_refusals
+from portal.core.threads import errors_logged
 from portal.operations import outbox, renamed
-from portal.threads import errors_logged
 from portal.worker import alarms
 from portal.worker.rounds import Rounds
 

@@ -1,6 +1,6 @@
 from django.conf import settings
 
-from portal.api.management.commands.openapi import FILE, document
+from portal.setup.management.commands.openapi import FILE, document
 
 
 def test_the_committed_description_is_that_of_the_code() -> None:

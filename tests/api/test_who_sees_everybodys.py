@@ -6,8 +6,8 @@ import pytest
 
 from accounts import tokens
 from portal.access.models import AccessRequest, Grant
+from portal.core.errors import Refused
 from portal.dags.models import Run
-from portal.errors import Refused
 from portal.operations.models import Operation
 from tests.api.conftest import refused
 from tests.factories import grant_at_status, person

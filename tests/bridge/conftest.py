@@ -8,7 +8,7 @@ import pytest
 
 import airflow_bridge.http
 from airflow_bridge import Airflow, PasswordAuth, connect
-from airflow_bridge.fake import FakeAirflow
+from tests.fake_airflow import FakeAirflow
 
 
 class Waits:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airflow_bridge import Airflow, BasicAuth, Forbidden, Unauthorised, connect
-from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.needs import RUNNER
 from tests.bridge.loopback import Asked, Told, loopback
+from tests.fake_airflow import FakeAirflow
 
 Make = Callable[[str, str], Airflow]
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_bridge.fake import FakeAirflow
 from portal.demo.airflow import RELEASES, AirflowNotUp, AirflowServer
+from tests.fake_airflow import FakeAirflow
 
 # `airflow db` and `airflow users` say what they were given; everything else runs until it is told to end
 STAND_IN = f"""#!{sys.executable}

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from airflow_bridge.cli import main
-from airflow_bridge.fake import FakeAirflow
 from tests.bridge.certificates import Authority
 from tests.bridge.conftest import Waits
 from tests.bridge.loopback import Told, loopback
 from tests.conftest import missing
+from tests.fake_airflow import FakeAirflow
 
 HOME = Path(__file__).resolve().parent.parent.parent
 SECRET = "the p@ssword: ö"

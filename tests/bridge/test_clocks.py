@@ -9,7 +9,7 @@ import pytest
 
 from airflow_bridge import Airflow
 from airflow_bridge.clocks import ahead
-from airflow_bridge.fake import FakeAirflow
+from tests.fake_airflow import FakeAirflow
 
 NOW = 1_700_000_000.0
 

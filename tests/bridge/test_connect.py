@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 
 from airflow_bridge import BasicAuth, PasswordAuth, Rejected, TokenAuth, Unsupported, connect, find_api
-from airflow_bridge.fake import FakeAirflow
 from tests.bridge.loopback import Asked, Told, loopback
+from tests.fake_airflow import FakeAirflow
 
 AUTH = PasswordAuth("gatehouse", "the-password")
 

@@ -15,11 +15,11 @@ import pytest
 
 import airflow_bridge
 from airflow_bridge import Airflow, errors
-from airflow_bridge import fake as fakes
 from airflow_bridge.capabilities import WHAT
 from airflow_bridge.cli import main
-from airflow_bridge.fake import FakeAirflow, FakeDag, FakeQuestion, FakeRun
+from tests import fake_airflow as fakes
 from tests.bridge.conftest import Waits
+from tests.fake_airflow import FakeAirflow, FakeDag, FakeQuestion, FakeRun
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "bridge.md"
 TEXT = PAGE.read_text(encoding="utf-8")

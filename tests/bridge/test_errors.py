@@ -22,7 +22,7 @@ from airflow_bridge import (
     answers,
 )
 from airflow_bridge.answers import Answer, Asked
-from airflow_bridge.fake import FakeAirflow
+from tests.fake_airflow import FakeAirflow
 
 READ, WRITE = "GET /auth/fab/v1/users/alice", "PATCH /auth/fab/v1/users/alice"
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_bridge.fake import RELEASES, FakeAirflow, FakeDag, FakeQuestion, FakeRole, FakeRun
 from airflow_bridge.types import Permission
+from tests.fake_airflow import RELEASES, FakeAirflow, FakeDag, FakeQuestion, FakeRole, FakeRun
 
 READ: Permission = ("can_read", "DAGs")
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_bridge import Airflow, NotApplied, PasswordAuth, TimedOut, Unsupported, connect
-from airflow_bridge.fake import FakeAirflow, FakeDag, FakeQuestion
-from airflow_bridge.fake.listener import Half
-from airflow_bridge.fake.replies import Reply
-from airflow_bridge.fake.rows import Request
+from tests.fake_airflow import FakeAirflow, FakeDag, FakeQuestion
+from tests.fake_airflow.listener import Half
+from tests.fake_airflow.replies import Reply
+from tests.fake_airflow.rows import Request
 
 READ, EDIT, RUNS = ("can_read", "DAGs"), ("can_edit", "DAGs"), ("can_read", "DAG Runs")
 

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_bridge import Airflow, PasswordAuth, RateLimit, RateLimited
-from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.limits import DAY, LONGEST, Gate, rate_limit, retry_after
 from tests.bridge.conftest import Waits
+from tests.fake_airflow import FakeAirflow
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_bridge import Airflow, PasswordAuth, Unexpected, User, connect
-from airflow_bridge.fake import FakeAirflow
-from airflow_bridge.fake.listener import Half
-from airflow_bridge.fake.replies import Reply
-from airflow_bridge.fake.rows import Request
 from airflow_bridge.paging import SIZE, pages
+from tests.fake_airflow import FakeAirflow
+from tests.fake_airflow.listener import Half
+from tests.fake_airflow.replies import Reply
+from tests.fake_airflow.rows import Request
 
 USERS = "/auth/fab/v1/users"
 PLENTY = 30.0  # seconds to wait for what must happen

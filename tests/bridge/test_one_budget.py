@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_bridge import Airflow, NotFinished, NotFound, PasswordAuth, connect
-from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.http import Http
+from tests.fake_airflow import FakeAirflow
 
 JUNE = {"from_date": datetime(2026, 6, 1, tzinfo=UTC), "to_date": datetime(2026, 6, 3, tzinfo=UTC)}
 EVERYWHERE: dict[str, Callable[[Airflow], object]] = {

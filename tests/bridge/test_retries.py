@@ -23,10 +23,10 @@ from airflow_bridge import (
     Unexpected,
     Unreachable,
 )
-from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.http import ATTEMPTS, BACKOFF
 from airflow_bridge.wire import Lost
 from tests.bridge.conftest import Waits
+from tests.fake_airflow import FakeAirflow
 
 READ, WRITE = "GET /auth/fab/v1/users/alice", "PATCH /auth/fab/v1/users/alice"
 RUNS = "/api/v2/dags/sales_report/dagRuns"

@@ -11,8 +11,8 @@ from urllib.parse import unquote_plus
 import pytest
 
 from airflow_bridge import Airflow, OAuth2Auth, RateLimited, Rejected, Unauthorised, Unexpected, Unreachable
-from airflow_bridge.fake import FakeAirflow
 from tests.bridge.loopback import Asked, Loopback, Told, log_everything, loopback
+from tests.fake_airflow import FakeAirflow
 
 ID, SECRET = "gate:house", "p+w% ö/&="
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.compute_engine import _metadata
 
 from airflow_bridge import Airflow, GoogleAuth, Unauthorised, Unreachable, Unsupported
-from airflow_bridge.fake import FakeAirflow
 from tests.bridge.loopback import Asked, Loopback, Told, log_everything, loopback
+from tests.fake_airflow import FakeAirflow
 
 AUDIENCE = "https://airflow.example.com"
 KINDS = pytest.mark.parametrize("audience", ["", AUDIENCE], ids=["access token", "identity token"])

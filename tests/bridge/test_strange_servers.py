@@ -16,10 +16,10 @@ import pytest
 
 import airflow_bridge.wire
 from airflow_bridge import Airflow, Rejected, TimedOut, TokenAuth, Unexpected, Unreachable, connect
-from airflow_bridge.fake import FakeAirflow
 from airflow_bridge.wire import LARGEST, Lost, TooLarge, Wire
 from tests.bridge.loopback import Told, loopback
 from tests.conftest import missing
+from tests.fake_airflow import FakeAirflow
 
 Speak = Callable[[socket.socket, threading.Event], None]
 

@@ -14,7 +14,7 @@ import airflow_bridge.auth.session
 from airflow_bridge import Airflow, PasswordAuth, TokenAuth, Unauthorised, Unreachable
 from airflow_bridge.auth import Session, Signed
 from airflow_bridge.auth.session import AHEAD, UNKNOWN_LIFE, ahead, lifetime
-from airflow_bridge.fake import FakeAirflow
+from tests.fake_airflow import FakeAirflow
 
 SIGN_IN = "POST /auth/token"
 FOREVER = 1e9

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from django.db import connection
 
-from portal.errors import GatehouseError
+from portal.core.errors import GatehouseError
 from portal.operations.models import Operation
 from tests.factories import attempt, due
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from airflow_bridge import NotApplied, PasswordAuth, connect
 
-PATIENCE = 600.0  # seconds; far more than any of this takes, also on a machine with much else to do
+TIMEOUT = 600.0  # seconds; far more than any of this takes, also on a machine with much else to do
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -33,7 +33,7 @@ def finish(*processes: subprocess.Popen[str]) -> None:
     """Wait until all have ended well; none is left behind."""
     try:
         for process in processes:
-            said, _ = process.communicate(timeout=PATIENCE)
+            said, _ = process.communicate(timeout=TIMEOUT)
             assert process.returncode == 0, said
     finally:
         for process in processes:
@@ -60,14 +60,14 @@ def work(part: int, parts: int) -> None:
     from portal.operations.models import Operation
     from tests.factories import attempt
 
-    ended = time.monotonic() + PATIENCE
+    ended = time.monotonic() + TIMEOUT
     nobody_ends_it = threading.Event()
     while waiting := list(Operation.objects.filter(settled_at=None).order_by("pk").values_list("pk", flat=True)):
         assert time.monotonic() < ended, f"operations {waiting} are still waiting"
         mine = [number for number in waiting if number % parts == part]
         if mine:
             attempt(mine[0])
-        nobody_ends_it.wait(0.002)  # its lane may be busy: the other process has its turn
+        nobody_ends_it.wait(0.002)  # its ordering_key may be busy: the other process has its turn
 
 
 def add_one_by_one(url: str, account: tuple[str, str], person: str, roles: list[str]) -> None:

@@ -15,7 +15,6 @@ from datetime import timedelta
 import pytest
 
 from airflow_bridge import PasswordAuth, connect
-from airflow_bridge.fake import FakeAirflow
 from portal.access import actions, grants
 from portal.access.models import Grant
 from portal.catalogue.models import Deployment, Entitlement
@@ -24,6 +23,7 @@ from portal.operations.models import Operation
 from tests.concurrency import other_process
 from tests.concurrency.test_roles import check_settled, offer_more_roles
 from tests.factories import SECRETS, person, work_off
+from tests.fake_airflow import FakeAirflow
 from tests.faults.proxy import Exchange, LossyProxy, Seen
 
 CHANGES = 200
@@ -70,7 +70,7 @@ def test_through_the_lock_no_change_is_lost(airflow: FakeAirflow, proxy: LossyPr
         grants.hand_back(grant_id=grant.pk, by=person("employee"))
     give(asked[1::2])
     waiting = Operation.objects.filter(settled_at=None)
-    assert (waiting.count(), waiting.values("lane").distinct().count()) == (CHANGES + ENDING, 1)
+    assert (waiting.count(), waiting.values("ordering_key").distinct().count()) == (CHANGES + ENDING, 1)
     numbers = list(waiting.values_list("pk", flat=True))
     shown = airflow.roles_of("employee")
 
@@ -101,7 +101,7 @@ def test_without_the_lock_changes_are_lost() -> None:
 
     def meet(exchange: Exchange) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):  # the other one is gone: the test has failed already
-            both.wait(other_process.PATIENCE)
+            both.wait(other_process.TIMEOUT)
         exchange.answer(exchange.forward())
 
     roles = [f"Team {number}" for number in range(CHANGES)]

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from django.db import connection
 
-from airflow_bridge.fake import Request
 from portal.access import actions, grants
 from portal.access.models import AccessRequest, Grant
 from portal.access.states import REQUIRING
@@ -18,6 +17,7 @@ from portal.catalogue.models import Entitlement
 from portal.operations.models import Operation
 from tests.concurrency.conftest import all_at_once, workers
 from tests.factories import attempt, grant_at_status, person, work_off
+from tests.fake_airflow import Request
 
 MORE = 20
 CHANGES = "PATCH /auth/fab/v1/users/.*"

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_bridge import Airflow, PasswordAuth, connect
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.servers import IDLE, FakeServer, RealServer, Server
 from tests.contract.targets import MARKS, Target, of
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import on, unique
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from airflow_bridge import Airflow, HumanTask, Run
-from airflow_bridge.fake import FakeAirflow, FakeDag, FakeQuestion, FakeRole, FakeUser
-from airflow_bridge.fake.state import State
 from portal.demo.airflow.accounts import GRANTER as GRANTER_MAY
 from portal.demo.airflow.accounts import RUNNER as RUNNER_MAY
 from portal.demo.airflow.accounts import RUNNER_OF_AIRFLOW_2
 from tests.contract.targets import Target
+from tests.fake_airflow import FakeAirflow, FakeDag, FakeQuestion, FakeRole, FakeUser
+from tests.fake_airflow.state import State
 from tests.real_airflow import CONFIGURED, GRANTER, RUNNER, RealAirflow
 
 PATIENCE = 150.0  # seconds for a run that takes a few, on a busy machine

@@ -9,10 +9,10 @@ import pytest
 
 from airflow_bridge import Airflow, Component, Unsupported, connect, find_api
 from airflow_bridge.auth import BasicAuth, PasswordAuth
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.conftest import now
 from tests.contract.raw import Raw
 from tests.contract.servers import Server, wait_until
+from tests.fake_airflow import FakeAirflow
 
 pytestmark = [pytest.mark.contract, pytest.mark.everywhere]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from airflow_bridge import Airflow, PasswordAuth, connect, needs
-from portal.worker.bootstrap import Report, ensure
-from portal.worker.bootstrap_script import script
+from portal.setup.bootstrap import Report, ensure
+from portal.setup.bootstrap_script import script
 from portal.worker.service_accounts import GIVEN_BY_AIRFLOW, Account, permissions
 from tests.contract.servers import Server
 from tests.contract.targets import MAIN

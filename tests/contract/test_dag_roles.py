@@ -9,10 +9,10 @@ import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden, NotParsed, Overruled, Rejected, TimedOut, dag_permissions
 from airflow_bridge.calls.roles import _in_order
-from airflow_bridge.fake import FakeAirflow, FakeDag
 from tests.contract.conftest import now
 from tests.contract.people import create
 from tests.contract.servers import IDLE, Server, wait_until
+from tests.fake_airflow import FakeAirflow, FakeDag
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.needs("dag_permissions")]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from airflow_bridge import Airflow, Forbidden, NotApplied, NotFound
-from airflow_bridge.fake import FakeAirflow, FakeDag
 from tests.contract.conftest import Clients, now
 from tests.contract.raw import Raw
 from tests.contract.servers import Server, wait_until
 from tests.contract.targets import MAIN
+from tests.fake_airflow import FakeAirflow, FakeDag
 from tests.real_airflow import RealAirflows, on, unique
 
 pytestmark = pytest.mark.contract

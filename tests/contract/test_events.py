@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from airflow_bridge import Airflow, Event, Forbidden, Rejected
-from airflow_bridge.fake import FakeAirflow, FakeEvent
 from tests.contract.conftest import now
 from tests.contract.raw import Raw
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow, FakeEvent
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.once]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden, HumanTask, NotFound, Rejected
-from airflow_bridge.fake import FakeAirflow, FakeQuestion
 from tests.contract.conftest import now
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow, FakeQuestion
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.once, pytest.mark.needs("human_tasks")]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from airflow_bridge import Airflow, Forbidden, NotFound, Permission, Unauthorised, Unsupported, probes
-from airflow_bridge.fake import FakeAirflow
 from portal.demo.airflow.accounts import GRANTER, RUNNER
 from tests.contract.people import create
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.once]

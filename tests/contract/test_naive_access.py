@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden, PasswordAuth, Rejected, TokenAuth, Unauthorised, connect
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.conftest import now
 from tests.contract.raw import Raw
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.once]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from airflow_bridge import Airflow, NotFound, Rejected, Unexpected
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.people import create
 from tests.contract.raw import Raw
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.once, pytest.mark.needs("users")]

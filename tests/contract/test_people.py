@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.people import create
 from tests.contract.raw import Raw
 from tests.contract.servers import Server
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.needs("users")]

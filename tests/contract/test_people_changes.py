@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden, NotApplied, NotFound, Rejected, Unauthorised
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.people import create
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.needs("users")]

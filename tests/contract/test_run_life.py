@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_bridge import Airflow, Conflict, NotApplied, NotFinished, NotFound, Run, Unreachable
-from airflow_bridge.fake import FakeAirflow, FakeDag
 from tests.contract.conftest import now
 from tests.contract.servers import IDLE, Server, wait_until
+from tests.fake_airflow import FakeAirflow, FakeDag
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.once]

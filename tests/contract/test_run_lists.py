@@ -7,10 +7,10 @@ from itertools import islice
 import pytest
 
 from airflow_bridge import Airflow
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.conftest import now
 from tests.contract.raw import Raw
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = pytest.mark.contract

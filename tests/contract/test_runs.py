@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from airflow_bridge import Airflow, Conflict, Forbidden, NotFound, Rejected
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.conftest import now
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = pytest.mark.contract

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from airflow_bridge.fake import RELEASES, FakeAirflow, FakeRelease
 from tests.contract.shape_cases import Case, cases
+from tests.fake_airflow import RELEASES, FakeAirflow, FakeRelease
 from tests.real_airflow import RealAirflows, on, unique
 
 pytestmark = [pytest.mark.contract]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_bridge import Airflow, Forbidden, NotApplied, Rejected
-from airflow_bridge.fake import FakeAirflow
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.once]

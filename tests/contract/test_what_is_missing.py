@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_bridge import Airflow, TokenAuth, Unsupported, connect
-from airflow_bridge.fake import FakeAirflow
 from tests.contract.raw import Raw
 from tests.contract.servers import IDLE, Server
+from tests.fake_airflow import FakeAirflow
 from tests.real_airflow import unique
 
 pytestmark = [pytest.mark.contract, pytest.mark.everywhere, pytest.mark.once]

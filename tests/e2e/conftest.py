@@ -39,8 +39,8 @@ QUIET = [
     "--no-pings",
     "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider",
 ]
-PATIENCE = 10_000
-expect.set_options(timeout=PATIENCE)
+TIMEOUT = 10_000
+expect.set_options(timeout=TIMEOUT)
 SEEN = Path(__file__).parent.parent.parent / ".artifacts" / "e2e"
 Enter = Callable[..., Page]
 FAILED = pytest.StashKey[bool]()
@@ -124,7 +124,7 @@ def visit(request: pytest.FixtureRequest, browser: Browser, origin: str, watch: 
             accept_downloads=True,
             bypass_csp=not csp,
         )
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT)
         watch.over(context)
         contexts.append(context)
         return context.new_page()

@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from airflow_bridge import Airflow, BridgeError, PasswordAuth, connect
-from airflow_bridge.fake import FakeAirflow
+from tests.fake_airflow import FakeAirflow
 from tests.faults.kinds import KINDS
 from tests.faults.proxy import LossyProxy
 from tests.real_airflow import unique

@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-PATIENCE = 30.0  # seconds the target may take, and what is waited for at the end
+TIMEOUT = 30.0  # seconds the target may take, and what is waited for at the end
 _ways = itertools.count(1)
 OURS = {"connection", "keep-alive", "transfer-encoding", "content-length"}  # headers that end at a proxy
 
@@ -100,7 +100,7 @@ class Exchange:
         lines = self._head.decode("latin-1").split("\r\n")
         asked = lines[0].split(" ")[1]
         headers = [line.partition(":") for line in lines[1:] if line]
-        target = http.client.HTTPConnection(self._proxy.target, timeout=PATIENCE)
+        target = http.client.HTTPConnection(self._proxy.target, timeout=TIMEOUT)
         with contextlib.closing(target):
             target.putrequest(self.seen.method, asked, skip_host=True, skip_accept_encoding=True)
             for name, _, value in headers:
@@ -206,7 +206,7 @@ class LossyProxy:
     def wait_until(self, condition: Callable[[], bool], *, what: str) -> None:
         """Wait for something that a request or a connection brings about."""
         with self._changed:
-            assert self._changed.wait_for(condition, PATIENCE), f"not within {PATIENCE:.0f} s: {what}"
+            assert self._changed.wait_for(condition, TIMEOUT), f"not within {TIMEOUT:.0f} s: {what}"
 
     def wait_until_quiet(self) -> None:
         """Nothing is under way any more: what was held back has reached the target by now."""
@@ -231,7 +231,7 @@ class LossyProxy:
                     connection.shutdown(socket.SHUT_RDWR)
             threads = list(self._threads)
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         left = [thread.name for thread in threads if thread.is_alive()]
         assert not left, f"threads of the proxy go on: {left}"
         if self._broken:

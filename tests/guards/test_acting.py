@@ -24,18 +24,18 @@ from portal.audit.verbs import Verb
 from portal.catalogue import actions as catalogue_actions
 from portal.catalogue import queries as offered
 from portal.catalogue.models import Deployment
+from portal.core.errors import Refused
 from portal.dags import actions as dag_actions
 from portal.dags import variables
-from portal.errors import Refused
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
 
 # --- found in the code -----------------------------------------------------------------------------------------------
 # who only records what was refused, or checks a password before the action
-MAY_RECORD = {"accounts/acting.py", "accounts/commands.py", "accounts/guard.py", "accounts/passwords.py"} | {
+MAY_RECORD = {"accounts/acting.py", "portal/setup/commands.py", "accounts/guard.py", "accounts/passwords.py"} | {
     "portal/api/auth.py",
-    "portal/web/access.py",
+    "portal/web/access/views.py",
 }
 # what an action or a door calls with the actor it has read again, and what only reads
 INNER = {
@@ -50,7 +50,7 @@ INNER = {
     "portal/audit/record.py recording",
     "portal/audit/verify.py verify_and_record",
     "portal/operations/outbox.py put",
-    "portal/web/briefing.py following",
+    "portal/web/queue/briefing.py following",
 }
 
 
@@ -257,7 +257,7 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         lambda by, _, __: preferences.set_preferences(by=by, timezone="", theme="dark", shortcuts=True),
     ),
 }
-ELSEWHERE = {"portal/worker/onboarding.py have_made"}  # tests/unit/worker/test_deployment_command.py
+ELSEWHERE = {"portal/setup/onboarding.py have_made"}  # tests/unit/worker/test_deployment_command.py
 
 
 def _file(folder: Path) -> Path:

@@ -9,11 +9,11 @@ from django.core.management import get_commands
 
 from accounts import matrix
 from portal import env
-from portal.api.management.commands import openapi
-from portal.audit.sentences import SENTENCES
+from portal.audit.presenters import SENTENCES
 from portal.audit.verbs import Verb
 from portal.catalogue import schema
-from portal.serving import states
+from portal.setup import states
+from portal.setup.management.commands import openapi
 from tests.guards.source import HOME, files
 
 MADE_FROM_CODE = {

@@ -18,10 +18,10 @@ from pytest_django import DjangoDbBlocker
 
 from accounts import roles
 from accounts.models import User
-from airflow_bridge.fake import FakeAirflow
 from portal.audit.models import AuditEvent
 from portal.dags import live
 from tests.factories import NAMES, SECRETS, fake_airflow, look_at_all, look_at_dags, offer, people, request_at_status
+from tests.fake_airflow import FakeAirflow
 from tests.guards.addresses import EVERYBODY, PAGES, ROLES, Address, patterns
 from tests.guards.test_acting import rows
 from tests.guards.test_templates import FETCHED, INLINE, SCRIPT

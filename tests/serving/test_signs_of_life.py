@@ -12,7 +12,7 @@ import pytest
 from portal.serving import supervisor
 from tests.serving.test_supervisor import Start, child, pids, start  # noqa: F401 - the fixture
 
-# touches the file that it was given, as portal.heartbeat does
+# touches the file that it was given, as portal.core.heartbeat does
 TOUCHING = """
 import os, sys, time
 file = os.path.join(sys.argv[1] + ".life", os.environ["PROCESS_ID"])

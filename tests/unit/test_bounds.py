@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from portal import bounds
 from portal.access.entry import clean_text
 from portal.api import parsing
 from portal.api.parsing import StrictParser
+from portal.core import bounds
+from portal.core.errors import Invalid
+from portal.core.text import search_words
 from portal.dags import conf
-from portal.errors import Invalid
-from portal.text import search_words
 
 
 def steps(work: Callable[[], Any]) -> int:

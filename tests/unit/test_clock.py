@@ -9,9 +9,9 @@ import time_machine
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from portal import clock
 from portal.access import grants
 from portal.access.models import Grant
+from portal.core import clock
 from tests import factories
 
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import durations
+from portal.core import durations
 from portal.ui.words import clock
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

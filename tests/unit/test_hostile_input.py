@@ -24,12 +24,12 @@ from pytest_django import DjangoDbBlocker
 
 from accounts import tokens
 from accounts.models import User
-from airflow_bridge.fake import FakeAirflow
 from portal.api.api import api
+from portal.core.logs import Line
 from portal.dags import live
-from portal.logs import Line
 from portal.ui.input import utf8_alone
 from tests.factories import PASSWORD, SECRETS, fake_airflow, look_at_all, look_at_dags, offer, people
+from tests.fake_airflow import FakeAirflow
 from tests.guards.addresses import PAGES, patterns
 from tests.guards.world import world
 

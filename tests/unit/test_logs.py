@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from portal.logs import Line, escaped
+from portal.core.logs import Line, escaped
 
 FORMAT = Line("{asctime} {levelname} {name}: {message}", style="{")
 

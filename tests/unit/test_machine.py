@@ -6,7 +6,7 @@ import pytest
 
 from portal.access.models import AccessRequest
 from portal.access.states import REQUEST
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 from tests.factories import request_at_status
 
 S = AccessRequest.Status

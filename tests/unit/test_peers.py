@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal import env
-from portal.peers import Caller, Proxies, network_of
+from portal.core.peers import Caller, Proxies, network_of
 
 PROXY, CLIENT, LIAR = "10.0.0.5", "198.51.100.1", "203.0.113.9"
 NAMED = Proxies(networks=(ipaddress.ip_network("10.0.0.0/24"), ipaddress.ip_network("2001:db8::/64")))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal import secret_schema
-from portal.secrecy import HIDDEN, hidden_in, holds_secret, marks, mask, mask_all, sounds_secret
-from portal.secret_schema import Place, declared_in, mask_default, mask_schema, places
+from portal.core import secret_schema
+from portal.core.secrecy import HIDDEN, hidden_in, holds_secret, marks, mask, mask_all, sounds_secret
+from portal.core.secret_schema import Place, declared_in, mask_default, mask_schema, places
 
 SECRET_NAMES = [
     *(

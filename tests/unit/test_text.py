@@ -1,7 +1,7 @@
 import pytest
 
-from portal.errors import Invalid
-from portal.text import LONGEST_SEARCH, MOST_WORDS, fold, says, search_words
+from portal.core.errors import Invalid
+from portal.core.text import LONGEST_SEARCH, MOST_WORDS, fold, says, search_words
 
 
 @pytest.mark.parametrize(

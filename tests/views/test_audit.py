@@ -169,7 +169,7 @@ def test_a_moment_in_the_address_is_not_lost_in_a_date_field(client_as):
 
 
 def test_pages_lead_to_older_and_back_to_newer_with_the_filters(client_as, monkeypatch):
-    monkeypatch.setattr("portal.web.audit_view.SIZE", 2)
+    monkeypatch.setattr("portal.web.audit.rows.SIZE", 2)
     note(5, target="REQ-9")
     newest = AuditEvent.objects.order_by("-seq").first().seq
     client = client_as("auditor")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.web.dag_params import in_words
+from portal.web.dags.params import in_words
 
 
 @pytest.mark.parametrize(

@@ -102,5 +102,5 @@ def test_whatever_watches_the_portal(client_as, catalogue, error):
 
 def test_what_is_not_the_database_s_fault_stays_a_mishap(client_as, catalogue, monkeypatch):
     client = client_as("employee", raise_request_exception=False)
-    monkeypatch.setattr("portal.web.access.render", lambda *args, **more: 1 / 0)
+    monkeypatch.setattr("portal.web.access.views.render", lambda *args, **more: 1 / 0)
     assert client.get("/access").status_code == 500

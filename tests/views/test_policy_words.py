@@ -5,7 +5,7 @@ import pytest
 from accounts.models import User
 from portal.catalogue.document import StageSpec
 from portal.ui.templatetags.gatehouse import names
-from portal.web import policy_words
+from portal.web.requests import policy_words
 
 
 def cast(*usernames: str) -> list[User]:

@@ -4,7 +4,7 @@ import pytest
 
 from accounts import tokens
 from accounts.models import Token
-from portal.web.profile_forms import SCOPE_WORDS
+from portal.web.profile.forms import SCOPE_WORDS
 from tests.factories import PASSWORD
 from tests.views.pages import Page
 

@@ -69,7 +69,7 @@ def test_only_approvers_have_a_queue(client_as):
 
 
 def test_long_queues_are_paged_and_a_decision_keeps_the_page(client_as, monkeypatch):
-    monkeypatch.setattr("portal.web.queue.PAGE", 2)
+    monkeypatch.setattr("portal.web.queue.views.PAGE", 2)
     same = timezone.now() - timedelta(hours=1)  # the same moment for all: the number decides
     made = []
     for who, what in (

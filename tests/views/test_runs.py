@@ -13,7 +13,7 @@ from portal.catalogue.models import Dag, Deployment
 from portal.celery import app as celery
 from portal.dags import actions, wanted
 from portal.dags.models import Run, RunTasks
-from portal.web import run_view
+from portal.web.runs import run_view
 from portal.worker import health
 from tests.factories import follow_runs, person, work_off
 from tests.views.pages import Page

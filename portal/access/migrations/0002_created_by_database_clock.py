@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import portal.clock
+import portal.core.clock
 
 
 class Migration(migrations.Migration):
@@ -14,16 +14,16 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="accessrequest",
             name="created_at",
-            field=models.DateTimeField(default=portal.clock.now, editable=False),
+            field=models.DateTimeField(default=portal.core.clock.now, editable=False),
         ),
         migrations.AlterField(
             model_name="decision",
             name="at",
-            field=models.DateTimeField(default=portal.clock.now, editable=False),
+            field=models.DateTimeField(default=portal.core.clock.now, editable=False),
         ),
         migrations.AlterField(
             model_name="grant",
             name="created_at",
-            field=models.DateTimeField(default=portal.clock.now, editable=False),
+            field=models.DateTimeField(default=portal.core.clock.now, editable=False),
         ),
     ]

@@ -2,8 +2,8 @@
 
 from django.db import migrations, models
 
-from portal import trigrams
-from portal.text import fold
+from portal.core import trigrams
+from portal.core.text import fold
 
 TABLE, COLUMN = "access_accessrequest", "search_text"
 BATCH = 1000

@@ -1,8 +1,8 @@
 from django.db import migrations, models
 
 import accounts.fields
-import portal.text
-from portal.text import fold
+import portal.core.text
+from portal.core.text import fold
 
 
 def fill(apps, schema_editor):
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="stageapprover",
             name="folded",
-            field=accounts.fields.DerivedField(by=portal.text.fold, default="", max_length=160, of="subject"),
+            field=accounts.fields.DerivedField(by=portal.core.text.fold, default="", max_length=160, of="subject"),
             preserve_default=False,
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),

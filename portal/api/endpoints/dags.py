@@ -6,12 +6,12 @@ from typing import Any
 
 from ninja import Query, Router
 
-from portal import refs
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_name
 from portal.api.parsing import Body
 from portal.api.shapes import DagDetail, DagOut, OperationOut, RunOut
+from portal.core import refs
 from portal.dags import actions, params, queries, wanted
 from portal.dags.models import Run
 

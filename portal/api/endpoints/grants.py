@@ -7,7 +7,6 @@ from typing import Literal
 from django.db.models import Q
 from ninja import Query, Router
 
-from portal import refs
 from portal.access import grants as actions
 from portal.access import queries
 from portal.api import present
@@ -15,7 +14,8 @@ from portal.api.auth import ApiRequest, Bearer, need_scope
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Moment
 from portal.api.shapes import GrantOut
-from portal.text import fold
+from portal.core import refs
+from portal.core.text import fold
 
 router = Router(tags=["grants"])
 

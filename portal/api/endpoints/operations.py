@@ -6,13 +6,13 @@ from ninja import Router
 
 from accounts.credentials import sees_everybody
 from accounts.models import User
-from portal import refs
 from portal.access import queries as access
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.shapes import OperationOut
+from portal.core import refs
+from portal.core.errors import Missing
 from portal.dags import queries as dags
-from portal.errors import Missing
 from portal.operations.models import Operation
 
 router = Router(tags=["operations"])

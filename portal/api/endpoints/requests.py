@@ -7,7 +7,6 @@ from typing import Literal
 from ninja import Query, Router
 
 from accounts import people
-from portal import refs
 from portal.access import actions, queries, searching
 from portal.access.models import AccessRequest
 from portal.access.timeline import timeline
@@ -17,8 +16,9 @@ from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Duration, Moment
 from portal.api.shapes import RequestDetail, RequestOut
 from portal.catalogue.queries import entitlement
-from portal.errors import Invalid, Missing
-from portal.text import fold
+from portal.core import refs
+from portal.core.errors import Invalid, Missing
+from portal.core.text import fold
 
 router = Router(tags=["requests"])
 

@@ -8,8 +8,8 @@ from importlib import import_module
 
 from django.db import migrations, models
 
-from portal import trigrams
 from portal.audit.searching import search_text
+from portal.core import trigrams
 
 guards = import_module("portal.audit.migrations.0002_guards")
 TABLE, COLUMN = "audit_auditevent", "search_text"

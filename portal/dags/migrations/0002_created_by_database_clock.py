@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import portal.clock
+import portal.core.clock
 
 
 class Migration(migrations.Migration):
@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="run",
             name="created_at",
-            field=models.DateTimeField(default=portal.clock.now, editable=False),
+            field=models.DateTimeField(default=portal.core.clock.now, editable=False),
         ),
     ]

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from airflow_bridge import Airflow, PasswordAuth, Permission, connect
 from portal.demo.airflow.server import AirflowNotUp
-from portal.worker.bootstrap import Report, ensure
+from portal.setup.bootstrap import Report, ensure
 from portal.worker.service_accounts import Account, permissions
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from portal.peers import Proxies
+from portal.core.peers import Proxies
 from portal.serving.front import body as bodies
 from portal.serving.front.answer import Answer, Application, refusal
 from portal.serving.front.body import Bodies, Receive

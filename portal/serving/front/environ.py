@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from accounts.attempts import SHARED
-from portal.peers import FORWARDING, Caller
+from portal.core.peers import FORWARDING, Caller
 
 
 def environ_of(scope: dict[str, Any], caller: Caller, body: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import parse_cookie
 
 from accounts import entrance
-from portal.peers import Proxies
+from portal.core.peers import Proxies
 from portal.serving.family import WEB_THREADS
 from portal.serving.front.answer import Application
 from portal.serving.front.app import Front

@@ -14,9 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
-from portal import durations, refs
-from portal.clock import now as moment_now
-from portal.errors import Missing
+from portal.core import durations, refs
+from portal.core.clock import now as moment_now
+from portal.core.errors import Missing
 from portal.ui import charts, tones, words
 
 register = template.Library()

@@ -1,6 +1,6 @@
 """What each kind of operation does in Airflow. A handler ensures a state; it never adds blindly.
 
-`carry_out` speaks to Airflow, outside any transaction, and returns what it found before and after.
+`execute` speaks to Airflow, outside any transaction, and returns what it found before and after.
 `settle` writes the outcome down, `give_up` the failure, both inside the executor's settling transaction.
 """
 
@@ -15,7 +15,7 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.operations.models import Operation
 
-PATIENCE = 8
+MAX_ATTEMPTS = 8
 """Failures that count until an operation is given up: with the pauses between them, two to four minutes."""
 
 
@@ -28,11 +28,11 @@ class Done:
     found: Any = field(default=None, compare=False)
 
 
-class GivenUp(Exception):
+class PermanentFailure(Exception):
     """It cannot be done and trying again would not help; `str()` says why, for people."""
 
 
-class NotYet(Exception):
+class RetryLater(Exception):
     """It cannot be done now, but may be later; `str()` says what it waits for. `retry_in` seconds, None: back off."""
 
     def __init__(self, waiting_for: str, *, retry_in: float | None = None) -> None:
@@ -45,12 +45,12 @@ class NotNeeded(Exception):
 
 
 class Handler(Protocol):
-    patience: int | None
+    max_attempts: int | None
     """How many failures that count until it is given up; None: never."""
-    overtaken: Verb | None
-    """The event of one that a later operation of its lane made pointless; None where each is to be done."""
+    superseded: Verb | None
+    """The event of an operation that a later one with its ordering key supersedes; None: every one is executed."""
 
-    def carry_out(self, operation: Operation) -> Done: ...
+    def execute(self, operation: Operation) -> Done: ...
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None: ...
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None: ...
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_bridge import Airflow, BridgeError, NotFound, Rejected
-from portal import clock, sealing
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
+from portal.core import clock, sealing
 from portal.dags import secrets
 from portal.dags.live import runner
 from portal.dags.models import Run
@@ -20,7 +20,7 @@ from portal.dags.states import RUN
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker.causes import why_not
-from portal.worker.handlers import PATIENCE, Done, GivenUp, record
+from portal.worker.handlers import MAX_ATTEMPTS, Done, PermanentFailure, record
 
 TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked
 
@@ -28,10 +28,10 @@ TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long af
 class TriggerRun:
     """Airflow has the run under the id fixed when it was asked for: one run, however often this is tried."""
 
-    patience: int | None = PATIENCE
-    overtaken: Verb | None = None
+    max_attempts: int | None = MAX_ATTEMPTS
+    superseded: Verb | None = None
 
-    def carry_out(self, operation: Operation) -> Done:
+    def execute(self, operation: Operation) -> Done:
         run = Run.objects.select_related("dag__deployment", "dag__state", "requested_by").get(
             pk=operation.payload["run"]
         )
@@ -39,10 +39,10 @@ class TriggerRun:
         if against := _against_starting(run, operation):
             seen = airflow.run(run.dag.dag_id, run.dag_run_id)  # an answer that was lost may have left it there
             if seen is None:
-                raise GivenUp(against)
+                raise PermanentFailure(against)
         else:
             conf, hidden = _conf(run)
-            outbox.keep(operation)
+            outbox.renew_lease(operation)
             try:
                 with airflow.hiding(hidden):
                     seen = airflow.trigger(
@@ -53,9 +53,9 @@ class TriggerRun:
                         note=_note(run),
                     )
             except NotFound as error:
-                raise GivenUp(_why_not(airflow, run) or str(error)) from error
+                raise PermanentFailure(_why_not(airflow, run) or str(error)) from error
             except Rejected as error:
-                raise GivenUp(str(error)) from error
+                raise PermanentFailure(str(error)) from error
         return Done({}, {"dag_run_id": seen.dag_run_id, "state": seen.state}, found=seen)
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
@@ -85,7 +85,7 @@ def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
     try:
         return secrets.reveal(run)
     except sealing.Unreadable as error:
-        raise GivenUp(
+        raise PermanentFailure(
             "Its secret parameters were encrypted with another GATEHOUSE_SECRET_KEY and cannot be read. Run it again."
         ) from error
 
@@ -107,25 +107,25 @@ def _note(run: Run) -> str:
 class SetPaused:
     """The DAG's switch stands where it was last asked to."""
 
-    patience: int | None = PATIENCE
-    overtaken: Verb | None = Verb.DAG_SWITCH_LEFT_OUT
+    max_attempts: int | None = MAX_ATTEMPTS
+    superseded: Verb | None = Verb.DAG_SWITCH_LEFT_OUT
 
     def __init__(self, *, paused: bool) -> None:
         self.paused = paused
         self.done = Verb.DAG_PAUSED if paused else Verb.DAG_UNPAUSED
         self.failed = Verb.DAG_PAUSE_FAILED if paused else Verb.DAG_UNPAUSE_FAILED
 
-    def carry_out(self, operation: Operation) -> Done:
+    def execute(self, operation: Operation) -> Done:
         dag = _dag(operation)
         airflow = runner(dag.deployment)
         before = airflow.dag(dag.dag_id)
         if before is None:
-            raise GivenUp(f"Airflow on {dag.deployment.name} has no DAG {dag.dag_id}.")
+            raise PermanentFailure(f"Airflow on {dag.deployment.name} has no DAG {dag.dag_id}.")
         after = before
         if before.paused != self.paused:  # otherwise an answer was lost, and it is done
             if against := why_not_any_more(operation.requested_by, dag, "pause"):
-                raise GivenUp(against)
-            outbox.keep(operation)
+                raise PermanentFailure(against)
+            outbox.renew_lease(operation)
             after = airflow.set_paused(dag.dag_id, self.paused)
         return Done({"paused": before.paused}, {"paused": after.paused}, found=after)
 

@@ -13,12 +13,12 @@ from portal.access.models import Grant
 from portal.access.outcomes import Account, TooLate
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
+from portal.core.errors import Conflict, Refused
 from portal.dags.live import client
-from portal.errors import Conflict, Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker import accounts
-from portal.worker.handlers import PATIENCE, Done, GivenUp, NotNeeded, NotYet
+from portal.worker.handlers import MAX_ATTEMPTS, Done, NotNeeded, PermanentFailure, RetryLater
 from portal.worker.handlers.role_lists import (
     bring_in_line,
     check_may_touch,
@@ -36,10 +36,10 @@ DEACTIVATED = 30.0  # seconds until an account that is deactivated is looked at 
 class GrantRole:
     """The beneficiary has the role, can use it, and Airflow itself shows it."""
 
-    patience: int | None = PATIENCE
-    overtaken: Verb | None = None
+    max_attempts: int | None = MAX_ATTEMPTS
+    superseded: Verb | None = None
 
-    def carry_out(self, operation: Operation) -> Done:
+    def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.APPLYING)
         with _allowed(grant):
             outcomes.check_may_be_given(grant)
@@ -60,10 +60,10 @@ class GrantRole:
 class RestoreRole:
     """A live grant's role, which Airflow no longer showed, is there again."""
 
-    patience: int | None = PATIENCE
-    overtaken: Verb | None = None
+    max_attempts: int | None = MAX_ATTEMPTS
+    superseded: Verb | None = None
 
-    def carry_out(self, operation: Operation) -> Done:
+    def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.ACTIVE)
         airflow = client(operation.deployment, "granter")
         ensure_role(operation, grant, airflow)
@@ -87,11 +87,11 @@ class RestoreRole:
 class RevokeRole:
     """The beneficiary has the role no longer, unless another live grant requires it. Never given up."""
 
-    patience: int | None = None
-    overtaken: Verb | None = None
+    max_attempts: int | None = None
+    superseded: Verb | None = None
     statuses: tuple[str, ...] = (G.ENDING,)
 
-    def carry_out(self, operation: Operation) -> Done:
+    def execute(self, operation: Operation) -> Done:
         grant = load(operation, *self.statuses)
         if grant.sent_at is None:  # nothing was changed in Airflow for it
             return Done(shown(None), shown(None))
@@ -109,7 +109,7 @@ class RevokeRole:
         shown_still = grant.role in done.after["roles"]
         kept_for = outcomes.leave_to_others(grant) if shown_still else []
         if shown_still and not kept_for:
-            raise NotYet(f"Airflow still shows {grant.role}, which no other grant needs.", retry_in=1)
+            raise RetryLater(f"Airflow still shows {grant.role}, which no other grant needs.", retry_in=1)
         if grant.sent_at is not None:
             record_change(operation, grant, done, trail)
         self.confirm(operation, grant, done, kept_for, trail)
@@ -138,12 +138,12 @@ def give(operation: Operation, grant: Grant, airflow: Airflow) -> Done:
     if user is None:
         accounts.check_can_create(person, deployment)  # first: where nothing can be sent, nothing is noted as sent
         _about_to_send(grant, Account(person.username))
-        outbox.keep(operation)
+        outbox.renew_lease(operation)
         user = accounts.create(person, deployment, airflow, frozenset({grant.role}))
         return proved(grant, shown(None), user, giving=True)
     check_may_touch(grant, user, giving=True)
     if not user.active:
-        raise NotYet(
+        raise RetryLater(
             f"The account “{user.username}” in Airflow on {deployment.name} is deactivated. "
             "Gatehouse gives the role when an Airflow admin has activated the account.",
             retry_in=DEACTIVATED,
@@ -168,7 +168,7 @@ def _allowed(grant: Grant) -> Iterator[None]:
     try:
         yield
     except TooLate as late:
-        raise GivenUp(str(late)) from None
+        raise PermanentFailure(str(late)) from None
     except Refused as refusal:
         with suppress(Conflict):  # it is ending already
             grants.let_go(grant_id=grant.pk, refusal=refusal)

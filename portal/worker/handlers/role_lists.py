@@ -18,7 +18,7 @@ from portal.catalogue import airflows
 from portal.catalogue.roles import dag_role_name
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker.handlers import Done, GivenUp, NotNeeded, NotYet
+from portal.worker.handlers import Done, NotNeeded, PermanentFailure, RetryLater
 from portal.worker.roles import ADMIN, in_line, wanted
 
 
@@ -39,7 +39,7 @@ def bring_in_line(
         return proved(grant, shown(user), user, giving=giving)
     if before is not None:
         before()
-    outbox.keep(operation)
+    outbox.renew_lease(operation)
     return proved(grant, shown(user), airflow.set_roles(user.username, target), giving=giving)
 
 
@@ -52,7 +52,7 @@ def proved(grant: Grant, before: dict[str, Any], user: AirflowUser, *, giving: b
     mine, gone = ({grant.role} & required, set()) if giving else (set(), {grant.role})
     if not in_line(user.roles, giving=mine, required=required, ending=gone):
         roles = ", ".join(sorted(user.roles)) or "no role"
-        raise NotYet(f"Airflow accepted the change but still shows {roles} for {user.username}.")
+        raise RetryLater(f"Airflow accepted the change but still shows {roles} for {user.username}.")
     return Done(before, shown(user), found=user)
 
 
@@ -69,12 +69,14 @@ def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
         for account in same.accounts.values()
     }
     if user.username.casefold() in own:
-        raise GivenUp(f"“{user.username}” is Gatehouse's own account on {deployment.name} and is never changed.")
+        raise PermanentFailure(
+            f"“{user.username}” is Gatehouse's own account on {deployment.name} and is never changed."
+        )
     if ADMIN in user.roles and grant.role != ADMIN:
         required, ending = requiring.roles_of(grant.beneficiary, deployment)
         if ADMIN not in required | ending:
             why = f"{user.username} has Airflow's Admin role on {deployment.name} outside Gatehouse and is not changed."
-            raise GivenUp(why) if giving else NotYet(why, retry_in=300)
+            raise PermanentFailure(why) if giving else RetryLater(why, retry_in=300)
 
 
 def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
@@ -89,11 +91,11 @@ def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
     if role is not None and (dag_roles.is_complete(role, needed) or not _is_of_now(grant)):
         return
     if not making.take(grant.deployment, grant.role, operation=operation):
-        raise NotYet(f"The role for {grant.dag_id} is being created in Airflow.", retry_in=1)
+        raise RetryLater(f"The role for {grant.dag_id} is being created in Airflow.", retry_in=1)
     try:
         airflow.ensure_dag_role(grant.role, grant.dag_id, needed)
     except NotParsed as error:
-        raise NotYet(str(error), retry_in=15) from error
+        raise RetryLater(str(error), retry_in=15) from error
     finally:
         making.give_back(grant.deployment, grant.role, operation=operation)
 

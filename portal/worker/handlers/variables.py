@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
+from portal.core import clock
+from portal.core.errors import Refused
 from portal.dags.live import runner
 from portal.dags.variables import check_offered, without_secrets
-from portal.errors import Refused
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker.handlers import PATIENCE, Done, GivenUp, record
+from portal.worker.handlers import MAX_ATTEMPTS, Done, PermanentFailure, record
 from portal.worker.handlers.dags import TOO_LATE
 
 
 class SetVariable:
     """The variable has the value that was asked for last, and Airflow itself shows it."""
 
-    patience: int | None = PATIENCE
-    overtaken: Verb | None = Verb.VARIABLE_CHANGE_LEFT_OUT
+    max_attempts: int | None = MAX_ATTEMPTS
+    superseded: Verb | None = Verb.VARIABLE_CHANGE_LEFT_OUT
 
-    def carry_out(self, operation: Operation) -> Done:
+    def execute(self, operation: Operation) -> Done:
         key, value = operation.payload["key"], operation.payload["value"]
         try:
             check_offered(operation.deployment, key)  # it may have been taken out of the catalogue meanwhile
         except Refused as refusal:
-            raise GivenUp(refusal.detail) from refusal
+            raise PermanentFailure(refusal.detail) from refusal
         airflow = runner(operation.deployment)
         before = after = airflow.variable(key)
         if after is None or after.value != value:
             if operation.created_at < clock.now() - TOO_LATE:
-                raise GivenUp(f"It could not be changed within an hour of being asked for, so {key} was left as it is.")
-            outbox.keep(operation)
+                raise PermanentFailure(
+                    f"It could not be changed within an hour of being asked for, so {key} was left as it is."
+                )
+            outbox.renew_lease(operation)
             after = airflow.set_variable(key, value)
         return Done(
             {"value": None if before is None else without_secrets(before.value)},

@@ -14,7 +14,7 @@ from portal.access.models import AccessRequest, Grant, Stage
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as offered
-from portal.errors import Conflict, Invalid, Refused
+from portal.core.errors import Conflict, Invalid, Refused
 from portal.operations.models import Operation
 from tests import factories
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.access import actions, grants
 from portal.access.models import AccessRequest, Grant
 from portal.catalogue import queries as offered
-from portal.errors import Invalid, Refused
+from portal.core.errors import Invalid, Refused
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("catalogue")

@@ -11,7 +11,7 @@ from portal.access import actions, conflicts, holding
 from portal.access.models import Grant
 from portal.catalogue import queries as offered
 from portal.catalogue.models import Entitlement
-from portal.errors import Refused
+from portal.core.errors import Refused
 from tests import factories
 from tests.unit.access.conftest import Change
 

@@ -13,7 +13,7 @@ from portal.access.models import AccessRequest, Decision, Grant
 from portal.access.permissions import check_can_decide, why_not
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid, Missing, Refused
+from portal.core.errors import Conflict, Invalid, Missing, Refused
 from portal.operations.models import Operation
 from tests import factories
 

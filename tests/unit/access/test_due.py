@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, OperationalError
 
 from portal.access import due
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 
 
 @pytest.mark.parametrize("error", [Conflict("somebody was first"), ValueError("unforeseen"), IntegrityError("a row")])

@@ -16,7 +16,7 @@ from portal.access.permissions import check_can_hand_back, check_can_retry, chec
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid, Missing, Refused
+from portal.core.errors import Conflict, Invalid, Missing, Refused
 from portal.operations.models import Operation
 from tests import factories
 

@@ -10,9 +10,9 @@ from accounts.models import User
 from portal.access import actions, lapsing
 from portal.access.timeline import timeline
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import sentence
+from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 from tests import factories
 from tests.unit.access.conftest import Change
 

@@ -13,7 +13,7 @@ from portal.access.outcomes import Account
 from portal.access.timeline import timeline
 from portal.audit.record import recording
 from portal.catalogue.models import Deployment
-from portal.errors import Missing
+from portal.core.errors import Missing
 from portal.operations.models import Operation
 from tests import factories
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from portal.access.models import AccessRequest
 from portal.access.searching import matching, search_text
-from portal.errors import Invalid
+from portal.core.errors import Invalid
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("catalogue")

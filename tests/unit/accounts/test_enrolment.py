@@ -12,7 +12,7 @@ from accounts.models import Token, User
 from accounts.operator import Operator, account
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid
+from portal.core.errors import Conflict, Invalid
 
 BY = Operator("root")
 GOOD = "a good enough password"

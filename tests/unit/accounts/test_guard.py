@@ -6,7 +6,7 @@ from accounts import guard, roles
 from accounts.permissions import Permission, Role
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
-from portal.errors import Refused
+from portal.core.errors import Refused
 from tests.unit.accounts import urls
 
 pytestmark = pytest.mark.urls(urls.__name__)

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from accounts.limits import Limit, best_effort
 from accounts.models import RateCount, User
-from portal import clock
+from portal.core import clock
 
 LIMIT = Limit("test", 3, 60)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -17,9 +17,9 @@ from accounts.models import GroupName, RoleAssignment, User
 from accounts.operator import Operator
 from accounts.permissions import Role
 from portal.access.models import AccessRequest
-from portal.errors import Invalid
-from portal.lookalikes import looks
-from portal.text import fold
+from portal.core.errors import Invalid
+from portal.core.lookalikes import looks
+from portal.core.text import fold
 from tests import factories
 from tests.factories import PASSWORD
 

@@ -19,8 +19,8 @@ from accounts.permissions import Permission
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters
 from portal.audit.verbs import Verb
-from portal.errors import Refused
-from portal.serving.management.commands import audit
+from portal.core.errors import Refused
+from portal.setup.management.commands import audit
 from tests.factories import PASSWORD
 
 ACCOUNT = pwd.getpwuid(os.getuid()).pw_name

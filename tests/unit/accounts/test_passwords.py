@@ -16,7 +16,7 @@ from accounts.models import Token, User
 from accounts.operator import Operator
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid
+from portal.core.errors import Conflict, Invalid
 from tests.factories import PASSWORD, person
 from tests.views.pages import Page
 

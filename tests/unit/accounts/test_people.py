@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Group
 
 from accounts import people
-from portal.errors import Missing
+from portal.core.errors import Missing
 
 
 def test_subjects_name_the_person_and_their_groups(lead):

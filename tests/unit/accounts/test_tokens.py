@@ -13,8 +13,8 @@ from accounts.permissions import Role
 from portal.audit.models import AuditEvent, RepeatedRefusal
 from portal.audit.record import Source, source
 from portal.audit.verbs import Verb
-from portal.errors import Conflict, Invalid, Missing, Refused
-from portal.token_text import COMPLETE
+from portal.core.errors import Conflict, Invalid, Missing, Refused
+from portal.core.token_text import COMPLETE
 from tests.factories import PASSWORD
 from tests.unit.accounts.test_limits import read_only
 

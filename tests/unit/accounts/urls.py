@@ -34,5 +34,5 @@ urlpatterns = [
     path("trail", trail),
     path("ask", ask),
     path("open", open_to_all),
-    path("", include("portal.web.account")),
+    path("", include("portal.web.account.views")),
 ]

@@ -16,7 +16,7 @@ from portal.audit.export import csv_lines, fitting, inert, jsonl_lines
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters, events
 from portal.audit.verbs import Verb
-from portal.errors import Invalid
+from portal.core.errors import Invalid
 from tests.unit.audit.conftest import Somebody, happen
 
 pytestmark = pytest.mark.django_db

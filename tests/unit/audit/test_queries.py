@@ -13,7 +13,7 @@ from portal.audit.queries import Filters, events
 from portal.audit.record import recording
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
-from portal.errors import Invalid
+from portal.core.errors import Invalid
 from tests.unit.audit.conftest import Somebody, happen
 
 REFUSED = AuditEvent.Outcome.REFUSED

@@ -14,7 +14,7 @@ from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.record import GENESIS, Source, canonical, recording, source
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
-from portal.errors import Conflict, Refused
+from portal.core.errors import Conflict, Refused
 from tests.unit.audit.conftest import Somebody, happen
 
 V = Verb

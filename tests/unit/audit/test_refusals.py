@@ -11,11 +11,11 @@ from django.db.models import F
 
 from portal.audit import refusals
 from portal.audit.models import AuditEvent, RepeatedRefusal
+from portal.audit.presenters import sentence
 from portal.audit.record import Source, close_refusals, recording, source
-from portal.audit.sentences import sentence
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
-from portal.errors import Refused
+from portal.core.errors import Refused
 from tests.unit.audit.conftest import Somebody
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import pytest
 
 from portal.access.lapsing import NOT_IN_TIME
 from portal.audit.models import AuditEvent
+from portal.audit.presenters import CLAUSES, SENTENCES, SPECIAL, sentence
 from portal.audit.record import canonical
-from portal.audit.sentences import CLAUSES, SENTENCES, SPECIAL, sentence
 from portal.audit.verbs import Verb
 from tests.unit.audit.conftest import happen
 

@@ -17,7 +17,7 @@ from portal.catalogue import actions, queries
 from portal.catalogue.mistakes import FileRefused
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
 from portal.catalogue.roles import dag_role_name
-from portal.errors import Conflict, Missing
+from portal.core.errors import Conflict, Missing
 from tests.unit.catalogue.conftest import BY
 from tests.unit.catalogue.texts import GOOD, with_change
 

@@ -4,11 +4,11 @@ import json
 import pytest
 from django.core.management import CommandError, call_command, execute_from_command_line
 
-from airflow_bridge.fake import FakeRole
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue import loader, queries
 from tests.factories import ACCOUNTS, fake_airflow
+from tests.fake_airflow import FakeRole
 from tests.unit.catalogue.texts import GOOD, with_change
 
 

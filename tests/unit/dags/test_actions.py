@@ -11,14 +11,14 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
-from portal import clock
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filters, events
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
+from portal.core import clock
+from portal.core.errors import Invalid, Missing, Refused
 from portal.dags import actions, queries
 from portal.dags.models import DagState, Run
-from portal.errors import Invalid, Missing, Refused
 from portal.operations.models import Operation
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -165,7 +165,7 @@ def test_a_pause_needs_a_reason_an_unpause_does_not(cast, sales_report):
     pause = actions.pause(by=cast["colleague"], dag=sales_report, reason="upkeep")
     unpause = actions.unpause(by=cast["colleague"], dag=sales_report)
     assert (pause.kind, unpause.kind) == ("pause_dag", "unpause_dag")
-    assert pause.lane == unpause.lane
+    assert pause.ordering_key == unpause.ordering_key
     assert last_event().verb == Verb.DAG_UNPAUSE_REQUESTED
 
 

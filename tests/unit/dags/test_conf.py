@@ -7,8 +7,8 @@ import json
 import pytest
 
 from portal.catalogue.models import Dag
+from portal.core.errors import Invalid
 from portal.dags import conf
-from portal.errors import Invalid
 
 
 def said(text):

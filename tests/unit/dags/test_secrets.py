@@ -10,12 +10,12 @@ import pytest
 from django.apps import apps
 from django.core import serializers
 
-from portal import sealing
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag
+from portal.core import sealing
+from portal.core.errors import Invalid
 from portal.dags import actions, secrets
 from portal.dags.models import DagState, Run
-from portal.errors import Invalid
 from portal.operations.models import Operation
 from portal.worker import runs
 from tests.factories import work_off

@@ -14,16 +14,16 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from accounts.operator import Operator
-from airflow_bridge.fake import FakeRole
-from airflow_bridge.fake.rows import FakeVariable
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import sentence
+from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
+from portal.core.errors import Invalid, Refused
 from portal.dags import variables
-from portal.errors import Invalid, Refused
 from portal.operations.models import Operation
 from tests import factories
+from tests.fake_airflow import FakeRole
+from tests.fake_airflow.rows import FakeVariable
 
 BY = Operator("tests")
 

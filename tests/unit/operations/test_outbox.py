@@ -1,4 +1,4 @@
-"""Claiming, keeping and settling: one worker at a time, one operation of a lane at a time, nothing lost."""
+"""Claiming, keeping and settling: one worker at a time, one operation of each ordering key at a time, nothing lost."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portal import heartbeat
 from portal.catalogue.models import Deployment
-from portal.errors import Conflict
+from portal.core import heartbeat
+from portal.core.errors import Conflict
 from portal.operations import outbox, queries, turns
 from portal.operations.models import Operation, Process
 from tests.factories import due
@@ -28,10 +28,15 @@ def airflow(db):
     return Deployment.objects.create(name="prod", url="http://127.0.0.1:1", api="v2", status="up")
 
 
-def put(deployment, lane="roles/prod/1", **changes):
+def put(deployment, ordering_key="roles/prod/1", **changes):
     with transaction.atomic():
         operation = outbox.put(
-            K.GRANT_ROLE, deployment=deployment, subject="GR-1", lane=lane, payload={"grant": 1}, by=None
+            K.GRANT_ROLE,
+            deployment=deployment,
+            subject="GR-1",
+            ordering_key=ordering_key,
+            payload={"grant": 1},
+            by=None,
         )
     if changes:
         Operation.objects.filter(pk=operation.pk).update(**changes)
@@ -51,13 +56,13 @@ def test_nobody_claims_what_is_claimed_settled_or_not_due(airflow):
     operation = put(airflow)
     assert outbox.claim(operation.pk, worker="a/1/1")
     assert outbox.claim(operation.pk, worker="b/2/2") is None
-    later = put(airflow, lane="other", not_before=timezone.now() + timedelta(minutes=1))
+    later = put(airflow, ordering_key="other", not_before=timezone.now() + timedelta(minutes=1))
     assert outbox.claim(later.pk, worker="b/2/2") is None
     assert outbox.claim(999_999, worker="b/2/2") is None
 
 
 def test_one_operation_of_a_lane_runs_at_a_time(airflow):
-    first, second, elsewhere = put(airflow), put(airflow), put(airflow, lane="roles/prod/2")
+    first, second, elsewhere = put(airflow), put(airflow), put(airflow, ordering_key="roles/prod/2")
     running = outbox.claim(first.pk, worker="a/1/1")
     assert outbox.claim(second.pk, worker="b/2/2") is None
     assert outbox.claim(elsewhere.pk, worker="b/2/2") is not None
@@ -79,7 +84,7 @@ def test_a_worker_that_lost_its_lease_cannot_keep_settle_or_postpone(airflow):
     assert outbox.release_expired() == 1
     quick = outbox.claim(operation.pk, worker="b/2/2")
     for late in (
-        lambda: outbox.keep(slow),
+        lambda: outbox.renew_lease(slow),
         lambda: outbox.succeed(slow, before={}, after={}),
         lambda: outbox.fail(slow, error="no"),
         lambda: outbox.postpone(slow, until=timezone.now(), waiting_for="x"),
@@ -145,7 +150,7 @@ def test_what_a_dead_process_of_this_host_held_is_free_at_once(airflow, processe
     dead, alive = processes("dead"), processes("alive")
     dead.kill()
     dead.wait()
-    held = {name: put(airflow, lane=name) for name in ("dead", "alive", "elsewhere", "ended")}
+    held = {name: put(airflow, ordering_key=name) for name in ("dead", "alive", "elsewhere", "ended")}
     for name, operation in held.items():
         outbox.claim(operation.pk, worker=name)
     assert outbox.release_dead() == 2
@@ -179,8 +184,8 @@ def test_due_leaves_out_deployments_that_cannot_be_worked_on(airflow):
 
 
 def test_removals_go_first_however_many_wait(airflow):
-    waiting = [put(airflow, lane=f"roles/prod/{number}").pk for number in range(30)]
-    removal = put(airflow, lane="roles/prod/99", kind=K.REVOKE_ROLE)
+    waiting = [put(airflow, ordering_key=f"roles/prod/{number}").pk for number in range(30)]
+    removal = put(airflow, ordering_key="roles/prod/99", kind=K.REVOKE_ROLE)
     assert due()[0] == removal.pk
     assert outbox.claim_next(airflow.pk, worker="a").pk == removal.pk
     assert outbox.claim_next(airflow.pk, worker="a").pk == waiting[0]
@@ -192,7 +197,7 @@ def test_what_a_busy_lane_holds_up_is_not_looked_at(airflow):
     outbox.claim(first.pk, worker="a")
     for _ in range(30):
         put(airflow)
-    other = put(airflow, lane="roles/prod/2")
+    other = put(airflow, ordering_key="roles/prod/2")
     assert outbox.due_by_deployment() == {airflow.pk: 1}
     assert outbox.claim_next(airflow.pk, worker="a").pk == other.pk
     assert outbox.claim_next(airflow.pk, worker="a") is None
@@ -202,8 +207,8 @@ def test_what_a_busy_lane_holds_up_is_not_looked_at(airflow):
 def test_what_is_due_is_told_by_deployment(airflow):
     other = Deployment.objects.create(name="other", url="http://127.0.0.1:2", api="v2", status="up")
     put(airflow)
-    put(other, lane="roles/other/1")
-    put(other, lane="roles/other/2")
+    put(other, ordering_key="roles/other/1")
+    put(other, ordering_key="roles/other/2")
     assert outbox.due_by_deployment() == {airflow.pk: 1, other.pk: 2}
 
 
@@ -236,8 +241,8 @@ def test_a_broker_that_is_away_costs_no_operation(airflow, monkeypatch):
     asked = []
     monkeypatch.setattr(outbox.app, "send_task", lambda *args, **more: asked.append(args) or refuse())
     monkeypatch.setattr(outbox, "_broker_away_until", 0.0)
-    outbox.hint(1)
-    outbox.hint(2)
+    outbox.notify_worker(1)
+    outbox.notify_worker(2)
     assert len(asked) == 1, "a broker that did not answer is left alone for a while: each try holds somebody up"
     operation = put(airflow)
     assert due() == [operation.pk]
@@ -247,7 +252,7 @@ def test_a_worker_needs_no_message_to_tell_itself(airflow, monkeypatch):
     woken = []
     monkeypatch.setattr(outbox, "wake_here", lambda: woken.append(True))
     monkeypatch.setattr(outbox.app, "send_task", lambda *args, **more: pytest.fail("a message was sent"))
-    outbox.hint(1)
+    outbox.notify_worker(1)
     assert woken == [True]
 
 

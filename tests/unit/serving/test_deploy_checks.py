@@ -7,8 +7,8 @@ import ipaddress
 import pytest
 from django.core import checks
 
-from portal import private
-from portal.peers import Proxies
+from portal.core import private
+from portal.core.peers import Proxies
 from portal.serving import config_checks, deploy_checks
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from accounts.attempts import SHARED
-from portal.peers import Proxies, parse
+from portal.core.peers import Proxies, parse
 from portal.serving.front.app import Front, Limits
 
-PATIENCE = 30
+TIMEOUT = 30
 Message = dict[str, Any]
 
 
@@ -94,7 +94,7 @@ def front(
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def within() -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await scenario()
 
     asyncio.run(within())
@@ -211,7 +211,7 @@ def test_a_body_counts_until_its_answer_has_begun() -> None:
         def busy(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             begun.append(environ)
             if environ["PATH_INFO"] == "/busy":
-                go.wait(PATIENCE)
+                go.wait(TIMEOUT)
             start_response("200 OK", [])
             return [b"done"] if environ["PATH_INFO"] == "/busy" else long_answer(5)()
 
@@ -251,7 +251,7 @@ def test_health_is_answered_while_every_thread_is_busy() -> None:
 
         def busy(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
             if environ["PATH_INFO"] == "/busy":
-                go.wait(PATIENCE)
+                go.wait(TIMEOUT)
             start_response("200 OK", [])
             return [environ["PATH_INFO"].encode()]
 
@@ -276,7 +276,7 @@ def test_who_gives_up_waiting_does_not_free_a_thread_that_works() -> None:
         go = threading.Event()
 
         def busy(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-            go.wait(PATIENCE)
+            go.wait(TIMEOUT)
             start_response("200 OK", [])
             return [b"done"]
 
@@ -412,7 +412,7 @@ def test_an_answer_that_begins_when_nobody_waits_any_more_is_closed() -> None:
         made, application = Export(), Application()
 
         def slow() -> Any:
-            made.go.wait(PATIENCE)
+            made.go.wait(TIMEOUT)
             return made
 
         application.parts = slow

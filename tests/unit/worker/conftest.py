@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_bridge.fake import FakeAirflow
+from tests.fake_airflow import FakeAirflow
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from airflow_bridge import Airflow, Forbidden, PasswordAuth, connect, needs
-from airflow_bridge.fake import FakeAirflow
-from portal.worker.bootstrap import Report, ensure
+from portal.setup.bootstrap import Report, ensure
 from portal.worker.service_accounts import Account, listed, permissions
+from tests.fake_airflow import FakeAirflow
 
 PASSWORDS = {"gatehouse-access": "what the granter says", "gatehouse-runs": "what the runner says"}
 WRITES = "(POST|PATCH|DELETE) /(api|auth/fab)/v1/(users|roles)(/(?!gatehouse.no-such).*)?"

@@ -17,16 +17,17 @@ from django.core.management import CommandError, call_command, execute_from_comm
 from django.db import DatabaseError
 
 from accounts.operator import account
-from airflow_bridge.fake import FakeAirflow
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import sentence
+from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
-from portal.worker import bootstrap, findings, inspection
-from portal.worker.bootstrap_script import script
-from portal.worker.onboarding import planned
+from portal.setup import bootstrap, inspection
+from portal.setup.bootstrap_script import script
+from portal.setup.onboarding import planned
+from portal.worker import findings
 from portal.worker.service_accounts import Account
 from tests import factories
+from tests.fake_airflow import FakeAirflow
 
 ADMIN = ("--admin", "admin", "--admin-password-env", "AIRFLOW_ADMIN_PASSWORD")
 SECRETS = {

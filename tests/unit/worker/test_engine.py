@@ -17,7 +17,7 @@ from portal.operations.models import Operation
 from portal.worker import executor, health, looks, polling, runner, runs, timers
 from tests import factories
 
-PATIENCE = 60  # seconds until a test that waits for another thread fails
+TIMEOUT = 60  # seconds until a test that waits for another thread fails
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def hanging(monkeypatch):
     """Operations of deployment `slow` hang until `let_go` is set; those of others are done at once, in `done`."""
     let_go, begun, done = threading.Event(), threading.Semaphore(0), []
 
-    def carry_out(operation):
+    def execute(operation):
         if operation.deployment.name == "slow":
             begun.release()
-            assert let_go.wait(PATIENCE)
+            assert let_go.wait(TIMEOUT)
         outbox.succeed(operation, before={}, after={})
         done.append((operation.deployment.name, operation.kind))
 
-    monkeypatch.setattr(executor, "carry_out", carry_out)
+    monkeypatch.setattr(executor, "execute", execute)
     yield let_go, begun, done
     let_go.set()
 
@@ -41,29 +41,31 @@ def deployment(name):
     return Deployment.objects.create(name=name, url=f"http://127.0.0.1/{name}", api="v2", status="up")
 
 
-def put(on, lane, kind=Operation.Kind.GRANT_ROLE):
-    return outbox.put(kind, deployment=on, subject="GR-1", lane=f"{on.name}/{lane}", payload={}, by=None)
+def put(on, ordering_key, kind=Operation.Kind.GRANT_ROLE):
+    return outbox.put(
+        kind, deployment=on, subject="GR-1", ordering_key=f"{on.name}/{ordering_key}", payload={}, by=None
+    )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_slow_airflow_keeps_its_own_threads_and_no_others(hanging):
     let_go, begun, done = hanging
     slow, well = deployment("slow"), deployment("well")
-    for lane in range(20):
-        put(slow, lane)
+    for ordering_key in range(20):
+        put(slow, ordering_key)
     threads = runner.Runner()
     threads.start()
     try:
         for _ in range(runner.THREADS):
-            assert begun.acquire(timeout=PATIENCE)
-        wanted = [put(well, lane) for lane in range(5)]
+            assert begun.acquire(timeout=TIMEOUT)
+        wanted = [put(well, ordering_key) for ordering_key in range(5)]
         threads.wake()
         wait_until(lambda: len(done) == len(wanted))
         assert not begun.acquire(blocking=False), "the slow one has no more threads than its own"
         assert {name for name, _ in done} == {"well"}
     finally:
         let_go.set()
-        threads.stop(within=PATIENCE)
+        threads.stop(within=TIMEOUT)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -95,18 +97,18 @@ def test_without_any_message_a_worker_finds_what_is_due_and_takes_removals_first
     try:
         wait_until(lambda: len(done) == 1)
         with transaction.atomic():
-            for lane in range(30):
-                put(well, lane)
+            for ordering_key in range(30):
+                put(well, ordering_key)
             put(well, "removal", Operation.Kind.REVOKE_ROLE)
         wait_until(lambda: len(done) == 32)
         assert done[1] == ("well", "revoke_role")
     finally:
-        threads.stop(within=PATIENCE)
+        threads.stop(within=TIMEOUT)
 
 
 def wait_until(condition):
     pause = threading.Event()
-    for _ in range(PATIENCE * 100):
+    for _ in range(TIMEOUT * 100):
         if condition():
             return
         pause.wait(0.01)
@@ -116,15 +118,15 @@ def wait_until(condition):
 def test_time_ends_a_grant_without_a_message_whatever_else_waits(airflow, monkeypatch):
     grant = factories.grant_at_status("active")
     on = Deployment.objects.get()
-    for lane in range(300):
-        put(on, lane)
+    for ordering_key in range(300):
+        put(on, ordering_key)
     monkeypatch.setattr(outbox.app, "send_task", lambda *args, **more: pytest.fail("a message was sent"))
     monkeypatch.setattr(outbox, "wake_here", lambda: None)
     Grant.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
     timers.Timekeeper(timers.DUTIES).do_due()
     grant.refresh_from_db()
     assert grant.status == "ending"
-    executor.carry_out(outbox.claim_next(on.pk, worker="test"))
+    executor.execute(outbox.claim_next(on.pk, worker="test"))
     grant.refresh_from_db()
     assert grant.status == "ended"
     assert "User" not in airflow.roles_of("employee")

@@ -11,8 +11,8 @@ from django.utils import timezone
 from portal.access import actions
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag, Deployment, Entitlement
+from portal.core.errors import Refused
 from portal.dags import live
-from portal.errors import Refused
 from portal.worker import findings, health
 from tests import factories
 

@@ -14,11 +14,11 @@ from portal.access import grants
 from portal.access.models import Grant
 from portal.access.timeline import timeline
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import sentence
+from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import AirflowAccount, Deployment
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker import alarms, executor, health
@@ -265,7 +265,7 @@ def test_a_200_without_effect_is_not_believed(member):
 def test_a_200_that_never_has_effect_is_given_up_in_the_end(member):
     member.fail_next(PATCH, "ignore", times=50)
     factories.request_at_status("approved")
-    for _ in range(executor.GrantRole.patience):
+    for _ in range(executor.GrantRole.max_attempts):
         assert the_grant().status == "applying"
         factories.work_on()
     assert the_grant().status == "failed"
@@ -353,7 +353,7 @@ def test_a_worker_killed_in_between_is_made_good(member, cast, moment):
     factories.request_at_status("approved")
     claimed = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
     if moment == "after the change":
-        executor.HANDLERS[claimed.kind].carry_out(claimed)
+        executor.HANDLERS[claimed.kind].execute(claimed)
         assert roles(member) == ["Public", "User"]
     assert factories.work_off() == 0  # the lease still stands
     Operation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -373,7 +373,7 @@ def test_a_worker_that_comes_back_late_settles_nothing(member, cast):
     factories.request_at_status("approved")
     late = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
     handler = executor.HANDLERS[late.kind]
-    done = handler.carry_out(late)
+    done = handler.execute(late)
     Operation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     outbox.release_expired()
     factories.work_off()
@@ -388,7 +388,7 @@ def test_ended_while_it_was_being_given_leaves_nothing_behind(member, cast):
     factories.request_at_status("approved")
     giving = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
     handler = executor.HANDLERS[giving.kind]
-    done = handler.carry_out(giving)
+    done = handler.execute(giving)
     grants.hand_back(grant_id=the_grant().pk, by=cast["employee"])
     with pytest.raises(NotNeeded):
         executor._settle(giving, handler, done)
@@ -439,7 +439,7 @@ def test_nothing_is_settled_where_the_trail_cannot_be_written(member, request):
     claimed = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
     handler = executor.HANDLERS[claimed.kind]
     with pytest.raises(DatabaseError):
-        executor._settle(claimed, handler, handler.carry_out(claimed))
+        executor._settle(claimed, handler, handler.execute(claimed))
     assert the_grant().status == "applying"
     assert the_operation().status == "running"
 

@@ -15,7 +15,7 @@ from portal.access.permissions import check_can_retry
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import Deployment
-from portal.errors import Conflict
+from portal.core.errors import Conflict
 from portal.operations.models import Operation
 from tests import factories
 

@@ -15,7 +15,7 @@ from portal.dags import live, variables
 from portal.dags.actions import pause, trigger, unpause
 from portal.dags.models import Run
 from portal.operations.models import Operation
-from portal.web import run_view
+from portal.web.runs import run_view
 from portal.worker import polling, timers
 from tests import factories
 
@@ -46,7 +46,7 @@ def test_one_airflow_under_two_names_keeps_what_either_requires(member, cast, re
     renamed()
     factories.look_at_all()
     new = factories.grant_at_status("active", entitlement="main/role/User")
-    assert Operation.objects.values("lane").distinct().count() == 1
+    assert Operation.objects.values("ordering_key").distinct().count() == 1
     grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
     factories.work_on()
     assert (fresh(old).status, fresh(new).status) == ("ended", "active")

@@ -180,7 +180,7 @@ class OnePerson(RuleBasedStateMachine):
 
     @precondition(lambda self: self.of("applying", "ending"))
     @rule(data=st.data(), luck=st.sampled_from(["well", "killed", "swallowed", "refused"]))
-    def carry_out(self, data, luck):
+    def execute(self, data, luck):
         self.work(data.draw(st.sampled_from(self.of("applying", "ending"))), luck)
 
     def work(self, grant, luck="well"):

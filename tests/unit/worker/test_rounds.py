@@ -7,11 +7,11 @@ import threading
 import pytest
 from django.db import DatabaseError, InterfaceError, connection
 
-from portal import heartbeat
+from portal.core import heartbeat
 from portal.worker import rounds, timers
 from portal.worker.rounds import Rounds
 
-PATIENCE = 60  # seconds until a test that waits for another thread fails
+TIMEOUT = 60  # seconds until a test that waits for another thread fails
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def hanging():
 
     def work():
         begun.set()
-        assert let_go.wait(PATIENCE)
+        assert let_go.wait(TIMEOUT)
 
     yield work, begun
     let_go.set()
@@ -41,7 +41,7 @@ def test_one_that_hangs_is_dead_after_a_while(hanging, moment, of):
     one = Rounds("one", work, pause=lambda: 0.01) if of is Rounds else timers.Timekeeper([timers.Duty("one", 1, work)])
     assert not one.is_alive(), "it has not begun"
     one.start()
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     one.stop()
     moment[0] += 119
     assert one.is_alive()
@@ -79,7 +79,7 @@ def test_one_that_is_told_to_stop_as_a_turn_begins_stops_at_once(monkeypatch):
 
 @pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
 def test_a_database_that_is_away_gets_a_new_connection(monkeypatch, caplog, error):
-    caplog.set_level("WARNING", "portal.threads")
+    caplog.set_level("WARNING", "portal.core.threads")
     closed = []
     monkeypatch.setattr(connection, "close", lambda: closed.append(len(turns)))
     turns = []
@@ -98,7 +98,7 @@ def test_a_database_that_is_away_gets_a_new_connection(monkeypatch, caplog, erro
 
 @pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
 def test_a_sign_of_life_goes_on_when_the_database_is_back(caplog, error):
-    caplog.set_level("WARNING", "portal.threads")
+    caplog.set_level("WARNING", "portal.core.threads")
     calls, went_on = [], threading.Event()
 
     def work():
@@ -108,6 +108,6 @@ def test_a_sign_of_life_goes_on_when_the_database_is_back(caplog, error):
         went_on.set()
 
     stop = heartbeat.every(0.01, work, name="pulse")
-    assert went_on.wait(PATIENCE)
+    assert went_on.wait(TIMEOUT)
     stop.set()
     assert "pulse: the database does not answer" in caplog.text

@@ -10,7 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import sentence
+from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions, following, live

@@ -14,11 +14,11 @@ from portal.access import grants, outcomes, upkeep
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import sentence
+from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import AirflowAccount, Deployment, Entitlement
-from portal.errors import Conflict, Refused
+from portal.core.errors import Conflict, Refused
 from portal.operations.models import Operation
 from portal.worker import executor, health
 from tests import factories
@@ -36,7 +36,7 @@ def operations_of(grant, kind):
     return Operation.objects.filter(subject=grant.ref, kind=kind)
 
 
-def carry_out(operation):
+def execute(operation):
     Operation.objects.filter(pk=operation.pk).update(not_before=timezone.now())
     Deployment.objects.update(status="up")
     factories.attempt(operation.pk)
@@ -47,13 +47,13 @@ def test_what_was_saved_but_could_not_be_read_back_is_taken_away_before_it_faile
     grant = factories.grant_at_status("applying")
     member.fail_next(PATCH, "drop", times=99)
     operation = operations_of(grant, "grant_role").get()
-    carry_out(operation)
+    execute(operation)
     assert "User" in member.roles_of("employee")
     member.fail_next(READ, "500", times=10_000)
     for _ in range(60):
         if fresh(grant).status != "applying":
             break
-        carry_out(operation)
+        execute(operation)
     given_up = fresh(grant)
     assert (given_up.status, given_up.end_reason) == ("ending", "")
     assert factories.verbs()[-1] == Verb.GRANT_GIVEN_UP
@@ -77,7 +77,7 @@ def test_a_role_left_for_a_grant_that_then_fails_is_taken_away(member, cast, end
     removal, giving = operations_of(held, "revoke_role").get(), operations_of(waiting, "grant_role").get()
     member.state.users["employee"].email = "elsewhere@example.com"  # nobody's account is given anything now
     for operation in (removal, giving) if ends_first else (giving, removal):
-        carry_out(operation)
+        execute(operation)
     factories.work_on()
     assert (fresh(held).status, fresh(waiting).status) == ("ended", "failed")
     assert "another e-mail address" in fresh(waiting).failure
@@ -91,12 +91,12 @@ def test_a_role_left_for_a_grant_that_is_ended_meanwhile_is_taken_away(member, c
     grants.revoke(grant_id=held.pk, by=cast["lead"], reason="over")
     handler = executor.HANDLERS["revoke_role"]
     operation = operations_of(held, "revoke_role").get()
-    done = handler.carry_out(operation)
+    done = handler.execute(operation)
     assert "User" in done.after["roles"]
     Grant.objects.filter(pk=waiting.pk).update(apply_by=timezone.now())
     assert upkeep.give_up_overdue() == 1
     assert fresh(waiting).status == "failed"
-    with pytest.raises(executor.NotYet):
+    with pytest.raises(executor.RetryLater):
         executor._settle(operation, handler, done)
     factories.work_on()
     assert fresh(held).status == "ended"
@@ -129,7 +129,7 @@ def test_a_grant_that_ends_before_it_was_sent_takes_away_nothing_held_by_other_m
     other = factories.grant_at_status("applying", entitlement="demo/role/Viewer")
     grants.hand_back(grant_id=ending.pk, by=cast["employee"])
     assert fresh(ending).sent_at is None
-    carry_out(operations_of(other, "grant_role").get())
+    execute(operations_of(other, "grant_role").get())
     assert fresh(other).status == "active"
     assert member.roles_of("employee") == {"Public", "User", "Viewer"}
 

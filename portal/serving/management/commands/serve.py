@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal import heartbeat, private
+from portal.core import heartbeat, private
 from portal.serving import family
 
 

@@ -1,0 +1,63 @@
+"""The few ways in which Gatehouse says no.
+
+Actions raise these; the doors (web, API) turn them into an answer. `reason` is a stable word for programs, `detail` one
+or two sentences for people: what was refused, why, and the way out. They repeat what was typed, so the secret of a
+token is hidden in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from portal.core.token_text import hide_tokens
+
+
+class GatehouseError(Exception):
+    """Base of everything the doors translate. `status` is the HTTP status it answers with."""
+
+    status = 400
+    title = "Not possible"
+    recorded = False  # whether the trail has an event of this refusal
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        self.detail = hide_tokens(detail)
+        super().__init__(self.detail)
+        self.reason = reason
+
+
+class Refused(GatehouseError):
+    """The person may not do this (403): `own_request`, `not_an_approver`, `not_eligible`, `scope`, ..."""
+
+    status = 403
+    title = "Not allowed"
+
+
+class Missing(GatehouseError):
+    """There is no such thing, or the person may not know of it (404)."""
+
+    status = 404
+    title = "Not found"
+
+    def __init__(self, detail: str, *, reason: str = "not_found") -> None:
+        super().__init__(detail, reason=reason)
+
+
+class Conflict(GatehouseError):
+    """Somebody or something else was first (409); `detail` says who and when."""
+
+    status = 409
+    title = "Already settled"
+
+    def __init__(self, detail: str, *, reason: str = "conflict") -> None:
+        super().__init__(detail, reason=reason)
+
+
+class Invalid(GatehouseError):
+    """What was entered cannot be used (422). `fields` maps a field's name to what is wrong with it, in words."""
+
+    status = 422
+    title = "Check what you entered"
+
+    def __init__(self, fields: Mapping[str, str], *, reason: str = "invalid") -> None:
+        super().__init__(" ".join(fields.values()), reason=reason)
+        self.fields = {name: hide_tokens(said) for name, said in fields.items()}

@@ -1,0 +1,47 @@
+"""State machines: a table of legal moves and the one way to make them, a conditional UPDATE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from django.db import models
+
+from portal.core.errors import Conflict
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class StateMachine(Generic[Row]):
+    """The legal moves of one model's `status`. Nothing else in the project writes a status."""
+
+    def __init__(self, model: type[Row], moves: Mapping[str, frozenset[str]]) -> None:
+        self.model = model
+        self.moves = moves
+
+    def allows(self, row: Row, to: str) -> bool:
+        return to in self.moves[row.status]  # type: ignore[attr-defined]
+
+    def move(self, row: Row, *, to: str, where: Mapping[str, Any] | None = None, **changes: Any) -> None:
+        """Set `row`'s status to `to` and the other columns in `changes`, if the row is still as it was read.
+
+        where: further conditions the row in the database must meet (a lease, for example).
+        Raises Conflict when the move is not legal or somebody else moved the row first; nothing is changed then.
+        """
+        status: str = row.status  # type: ignore[attr-defined]
+        if to not in self.moves[status]:
+            raise Conflict(f"{row} is {status} and cannot become {to}.", reason="wrong_state")
+        rows = self.model._default_manager.filter(pk=row.pk, status=status, **(where or {}))
+        if rows.update(status=to, **changes) != 1:
+            raise Conflict(f"{row} was changed by somebody else at the same moment.")
+        for name, value in {"status": to, **changes}.items():
+            setattr(row, name, value)
+
+    def diagram(self) -> str:
+        """The table as a Mermaid state diagram, for docs/states.md."""
+        lines = ["stateDiagram-v2"]
+        for status, targets in self.moves.items():
+            lines += [f"    {status} --> {target}" for target in sorted(targets)]
+            if not targets:
+                lines.append(f"    {status} --> [*]")
+        return "\n".join(lines)

@@ -1,0 +1,15 @@
+"""Django's command of this name, refused: it saves a person whole, ends no session or token, and writes no event."""
+
+from __future__ import annotations
+
+from django.contrib.auth.management.commands import changepassword
+
+from portal.setup.commands import NotHere
+
+
+class Command(NotHere, changepassword.Command):
+    help = "Not possible here; see manage.py person reset."
+    said = (
+        "changepassword is Django's own and is not possible here: nothing was changed. Use manage.py person reset "
+        "{name} (--password-stdin reads the password); it ends sessions and tokens and is recorded."
+    )

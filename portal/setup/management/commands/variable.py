@@ -1,0 +1,52 @@
+"""manage.py variable get | set: the Airflow variables that the catalogue offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.operator import Operator
+from portal.catalogue.models import Deployment
+from portal.catalogue.queries import deployments_in_force
+from portal.dags import live, variables
+from portal.setup.commands import Refusal, SubcommandsCommand
+
+
+class Command(SubcommandsCommand):
+    help = "Read and change the Airflow variables that gatehouse.toml names under a deployment's `variables`."
+
+    def add_verbs(self, verbs: Any) -> None:
+        get = self.add_verb(verbs, "get", "Print a variable's value as Airflow has it now.")
+        change = self.add_verb(verbs, "set", "Set a variable; a worker does it.")
+        for verb in (get, change):
+            verb.add_argument("--deployment", required=True, metavar="NAME")
+            verb.add_argument("key")
+        change.add_argument("value", help="the audit trail keeps it, so never a secret")
+        change.add_argument("--reason", required=True, help="why; the audit trail keeps it")
+
+    def do_get(self, *, by: Operator, options: dict[str, Any]) -> None:
+        """Not an event of the trail: nothing is changed, and who may run this holds the account's password anyway."""
+        deployment = _deployment(options["deployment"])
+        try:
+            value = variables.read(deployment, options["key"])
+        except live.Unavailable as error:
+            raise Refusal(str(error)) from error
+        if value is None:
+            raise Refusal(f"{deployment.name} has no variable {options['key']}.")
+        self.stdout.write(value)
+
+    def do_set(self, *, by: Operator, options: dict[str, Any]) -> None:
+        operation = variables.change(
+            by=by,
+            deployment=_deployment(options["deployment"]),
+            key=options["key"],
+            value=options["value"],
+            reason=options["reason"],
+        )
+        self.stdout.write(f"{operation.ref}: {options['key']} on {options['deployment']} will be changed by a worker")
+
+
+def _deployment(name: str) -> Deployment:
+    found = deployments_in_force().filter(name=name).first()
+    if found is None:
+        raise Refusal(f"There is no deployment “{name[:80]}” in force.")
+    return found

@@ -1,0 +1,163 @@
+"""A deployment of gatehouse.toml and its two accounts: what the file says of them, and having them made.
+
+The file need not be in force: without the accounts nothing of it could be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from accounts.acting import still
+from accounts.operator import Operator
+from airflow_bridge import Airflow, BridgeError, PasswordAuth, connect
+from portal.audit.models import AuditEvent
+from portal.audit.record import recording
+from portal.audit.verbs import Verb
+from portal.catalogue import loader, secrets
+from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
+from portal.catalogue.models import Deployment
+from portal.core.errors import Invalid, Missing
+from portal.dags.live import connection_of
+from portal.setup import bootstrap
+from portal.setup.bootstrap import Report
+from portal.worker.service_accounts import GRANTER, RUNNER, Account, listed, permissions
+
+TIMEOUT = 30.0  # seconds for a call: Airflow hashes a password now and then, and nobody else waits for this
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What the file says. accounts: those with a password, which it leaves out. elsewhere: what to do about others."""
+
+    name: str
+    spec: DeploymentSpec
+    accounts: tuple[Account, ...]
+    elsewhere: tuple[str, ...]
+
+
+def planned(path: Path, name: str) -> Planned:
+    """Raises FileRefused, Missing for a deployment that the file does not have, Invalid for one account for both."""
+    loaded = loader.load(path)
+    spec = loaded.document.deployments.get(name)
+    if spec is None:
+        raise Missing(f"{loaded.name} has no deployment “{name}”.", reason="unknown_deployment")
+    if spec.granter.username and _same(spec.granter.username, spec.runner.username):
+        raise Invalid(
+            {
+                name: f"{name}: one account is both granter and runner. Name two: whoever may edit users could make "
+                "themselves Admin, so that account runs nothing."
+            },
+            reason="one_account",
+        )
+    accounts, elsewhere = [], []
+    for part, account in _specs(spec).items():
+        needed = _needed(part, name, spec, loaded.document)
+        if account.kind == "password":
+            accounts.append(Account(part, account.username or "", "", needed))
+        else:
+            elsewhere.append(
+                f'the {part} signs in by kind = "{account.kind}": make its account where those are made, and give it '
+                f"a role that permits {listed(needed)}"
+            )
+    return Planned(name, spec, tuple(accounts), tuple(elsewhere))
+
+
+def have_made(
+    plan: Planned,
+    *,
+    by: Operator,
+    admin: tuple[str, str],
+    report: Report,
+    shrink: bool = False,
+    set_passwords: bool = False,
+) -> None:
+    """Make the accounts as `admin` (user name, password) of that Airflow; the trail has what was done, as `report` has.
+
+    Raises BridgeError where Airflow cannot be asked or refuses, SecretMissing, Invalid.
+    """
+    username, password = admin
+    if any(_same(username, account.username) for account in plan.accounts):
+        raise Invalid({"admin": f"{username} is to be one of the accounts; sign in as another administrator."})
+    accounts = [replace(account, password=_secret(plan.spec, account.part)) for account in plan.accounts]
+    report.notes += plan.elsewhere
+    if not accounts:
+        return
+    client = _client(plan, username, password)
+    still(by, refusal=Verb.COMMAND_REFUSED, target=f"deployment bootstrap {plan.name}")
+    _record(plan, Verb.DEPLOYMENT_BOOTSTRAP_BEGUN, by=by, admin=username)  # what cannot be recorded is not done
+    try:
+        bootstrap.ensure(
+            client,
+            accounts,
+            sign_in=lambda *account: _client(plan, *account),
+            report=report,
+            shrink=shrink,
+            set_passwords=set_passwords,
+        )
+    except BaseException as error:  # Ctrl-C too: what was made until then is in that Airflow, and so in the trail
+        _record_end(plan, report, by=by, admin=username, stopped=_why(error))
+        raise
+    finally:
+        client.close()
+    _record_end(plan, report, by=by, admin=username)
+
+
+def _same(one: str, other: str | None) -> bool:
+    """Whether two user names are one to Airflow, which does not look at their case."""
+    return other is not None and one.casefold() == other.casefold()
+
+
+def _why(error: BaseException) -> str:
+    """Of others than the bridge's the name alone: nobody knows what their words hold."""
+    return str(error) if isinstance(error, BridgeError) else f"stopped before its end ({type(error).__name__})"
+
+
+def _record_end(plan: Planned, report: Report, *, by: Operator, admin: str, stopped: str = "") -> None:
+    said = "; ".join([*report.wrong, *filter(None, [stopped])])
+    verb = Verb.DEPLOYMENT_BOOTSTRAP_FAILED if said else Verb.DEPLOYMENT_BOOTSTRAPPED
+    detail = {"done": report.done} | ({"said": said} if said else {})
+    _record(plan, verb, by=by, admin=admin, failed=bool(said), **detail)
+
+
+def _record(
+    plan: Planned, verb: Verb, *, by: Operator, admin: str, failed: bool = False, **detail: str | list[str]
+) -> None:
+    with recording() as trail:
+        trail.add(
+            verb,
+            by=by,
+            target=plan.name,
+            deployment=plan.name,
+            outcome=AuditEvent.Outcome.FAILED if failed else AuditEvent.Outcome.SUCCESS,
+            detail={"airflow_admin": admin, "url": plan.spec.url} | detail,  # where their password went
+        )
+
+
+def _specs(spec: DeploymentSpec) -> dict[str, AccountSpec]:
+    return {GRANTER: spec.granter, RUNNER: spec.runner}
+
+
+def _secret(spec: DeploymentSpec, part: str) -> str:
+    password = _specs(spec)[part].password
+    return secrets.resolve(password.as_json() if password else {})
+
+
+def _needed(part: str, name: str, spec: DeploymentSpec, document: Document) -> dict[tuple[str, str], str]:
+    """What the file offers there needs; while it offers nothing, what anything could need."""
+    entitlements = [one for one in document.entitlements if one.deployment == name]
+    dags = [one for one in document.dags if one.deployment == name]
+    nothing = not entitlements and not dags
+    return permissions(
+        part,
+        api=spec.api,
+        creates_users=spec.create_users == "local",
+        dag_roles=nothing or any(one.dag for one in entitlements),
+        runs=nothing or bool(dags),
+        variables=bool(spec.variables),
+    )
+
+
+def _client(plan: Planned, username: str, password: str) -> Airflow:
+    connection = connection_of(Deployment(name=plan.name, **plan.spec.columns()))
+    return connect(**connection, auth=PasswordAuth(username, password), timeout=TIMEOUT)

@@ -1,0 +1,93 @@
+"""What an event says, as names and values for people: what its JSON holds, readable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateformat import format as formatted
+from django.utils.dateparse import parse_datetime
+
+from portal.audit.models import UNREADABLE, AuditEvent
+from portal.audit.record import SYSTEM
+from portal.core import durations
+
+NAMES = {
+    "said": "Why",
+    "why": "Why",
+    "reason": "Reason",
+    "conf": "Parameters",
+    "conf_sha256": "Digest of the parameters",
+    "dag": "DAG",
+    "dag_id": "DAG",
+    "dag_run_id": "Run in Airflow",
+    "ends_at": "Ends",
+    "starts_at": "Starts",
+    "verified_at": "Verified in Airflow",
+    "lapses_at": "Lapses",
+    "first": "First",
+    "last": "Last",
+    "repeats": "Repeats",
+    "sha256": "SHA-256",
+    "up_to": "Up to event",
+    "first_bad": "First wrong event",
+}
+MOMENTS = {"ends_at", "starts_at", "verified_at", "lapses_at", "first", "last"}
+BY_A_MARK = {"break_glass", "marked"}  # which stands beside the sentence
+
+
+def facts(event: AuditEvent) -> list[tuple[str, str]]:
+    """Who, from where, and every piece of the detail, in the order in which it was recorded."""
+    try:
+        told = list(_told(event.detail))
+    except UNREADABLE:
+        told = [("Details", "They cannot be shown: Gatehouse did not write them. Verify the trail.")]
+    return [(name, value) for name, value in (*_about(event), *told) if value]
+
+
+def _about(event: AuditEvent) -> Iterator[tuple[str, str]]:
+    yield "By", "Gatehouse itself" if event.actor == SYSTEM else event.actor
+    yield "On behalf of", event.on_behalf_of
+    yield "Token", event.token
+    yield "From", event.source
+    yield "Deployment", event.deployment
+
+
+def _told(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in detail.items():
+        if name in BY_A_MARK or (name == "reason" and "said" in detail):  # the stable word for programs
+            continue
+        yield NAMES.get(name, name.replace("_", " ").capitalize()), _value(name, value)
+
+
+def _value(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return _text(name, value)
+    if isinstance(value, list):
+        return "\n".join(_value("", item) for item in value)
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {_value(key, item) or 'nothing'}" for key, item in value.items())
+    return str(value)
+
+
+def _text(name: str, text: str) -> str:
+    if name in MOMENTS:
+        moment = parse_datetime(text)
+        return formatted(timezone.localtime(moment), "j F Y, H:i:s T") if moment else text
+    if name == "duration":
+        try:
+            return durations.words(durations.parse(text))
+        except ValueError:
+            return text
+    if name == "conf":
+        try:
+            return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        except ValueError:
+            return text
+    return text

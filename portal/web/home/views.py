@@ -1,0 +1,70 @@
+"""Home: what waits for the reader, what they oversee, what they hold, what they wait for, what they can run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from accounts import roles
+from accounts.guard import requires
+from accounts.models import User
+from accounts.permissions import Permission
+from portal.access import queries as access
+from portal.access.models import AccessRequest
+from portal.access.timeline import timeline
+from portal.catalogue import queries as catalogue
+from portal.dags import queries as dags
+from portal.ui.htmx import render
+from portal.ui.request import Request
+from portal.web import lists
+from portal.web.audit import rows
+from portal.web.requests import words
+
+TOP = 3
+SHOWN = 6
+
+
+@require_safe
+@requires(Permission.HOME)
+def home(request: Request) -> HttpResponse:
+    user = request.user
+    waiting = list(lists.on_its_way(lists.asked_by(user))[: SHOWN + 1])
+    operable = dags.operable_by(user)
+    runnable = [option for option in operable if option.may_run][:SHOWN]
+    context = {
+        "decide": _decide(user) if roles.has(user, Permission.DECIDE) else None,
+        "trail": {"check": rows.last_check()} if roles.has(user, Permission.AUDIT) else None,
+        "deployments": catalogue.deployments_in_force() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
+        "taken": list(access.taken_from(user)[:SHOWN]),
+        "differing": list(access.differing()[:SHOWN]) if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
+        "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
+        "waiting": [(asked, _step(asked)) for asked in waiting[:SHOWN]],
+        "more_waiting": len(waiting) > SHOWN,
+        "runnable": runnable,
+        "more_dags": len(operable) - len(runnable),
+    }
+    return render(request, "home/home.html", context)
+
+
+def _decide(user: User) -> dict[str, Any]:
+    """How many decisions wait, since when the oldest, and the first of them."""
+    rows = access.decidable_by(user)
+    top = list(rows[:TOP])
+    return {
+        "count": rows.count() if len(top) == TOP else len(top),
+        "oldest": top[0].created_at if top else None,
+        "top": [(asked, words.sentence(asked)) for asked in top],
+    }
+
+
+def _step(asked: AccessRequest) -> str:
+    """The step a request is at, in words."""
+    steps = timeline(asked)
+    current = [step for step in steps if step.state in ("now", "bad")] or steps[-1:]
+    return current[-1].title
+
+
+urlpatterns = [path("", home, name="home")]

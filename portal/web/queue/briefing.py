@@ -1,0 +1,170 @@
+"""All that a decision needs, read once for the queue's decision pane, and the words for what a decision led to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+
+from accounts import people
+from accounts.models import User
+from portal.access import conflicts, queries, tickets
+from portal.access.actions import approved_duration
+from portal.access.models import AccessRequest, Decision, Grant, Stage
+from portal.access.permissions import check_can_decide, why_not
+from portal.access.states import REQUIRING
+from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
+from portal.catalogue.models import Entitlement
+from portal.core import durations
+from portal.web.requests import words
+
+SHOWN = 5  # names, grants and earlier requests: the pane fits one screen; the rest unfolds
+LINE, LINES = 90, 6  # of a reason that surely fits
+
+
+@dataclass(frozen=True)
+class StageFacts:
+    """One step of the decision: who may decide it, who has, how many are still missing."""
+
+    stage: Stage
+    approvers: list[User]
+    decisions: list[Decision]
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.stage.quorum - len(self.decisions))
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """What the pane shows. `why_not` is empty where `reader` may decide now; else it says why they may not."""
+
+    request: AccessRequest
+    policy: PolicySpec
+    longest: timedelta
+    stages: list[StageFacts]
+    held: list[Grant]
+    holds_it: Grant | None
+    holders: list[User]
+    earlier: list[AccessRequest]
+    people: list[tuple[User, str]]
+    ticket_url: str
+    why_not: str
+    conflict: str  # with what the person holds, in words
+
+    @property
+    def sentence(self) -> str:
+        return words.sentence(self.request)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the reason may need more room than there is."""
+        lines = self.request.reason.split("\n")
+        return sum(1 + len(line) // LINE for line in lines) > LINES
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether one key is not enough to approve it."""
+        return self.request.entitlement.risk == Entitlement.Risk.HIGH
+
+
+def brief(request: AccessRequest, *, reader: User) -> Briefing:
+    """Gather the facts about `request` for `reader`; `request` comes from access.queries with its stages prefetched."""
+    rows = queries.held_by(request.beneficiary).exclude(status=Grant.Status.FAILED)
+    held = [grant for grant in rows if grant.request_id != request.pk]
+    held.sort(key=lambda grant: grant.entitlement.deployment_id != request.entitlement.deployment_id)
+    policy = catalogue.policy(request.policy, request.policy_version)
+    return Briefing(
+        request=request,
+        policy=policy,
+        longest=approved_duration(request),
+        stages=[_stage(request, stage) for stage in request.stages.all()],
+        held=held,
+        holds_it=queries.nearest(held).get(request.entitlement_id),
+        holders=list(_other_holders(request)),
+        earlier=list(_earlier(request)),
+        people=_people(request),
+        ticket_url=tickets.address(request.ticket, policy),
+        why_not=_why_not(request, reader),
+        conflict=_conflict(request),
+    )
+
+
+def _stage(request: AccessRequest, stage: Stage) -> StageFacts:
+    made = [decision for decision in request.decisions.all() if decision.stage_id == stage.pk]
+    return StageFacts(stage, queries.approvers_of(stage, request=request), made)
+
+
+def _people(request: AccessRequest) -> list[tuple[User, str]]:
+    """Who asks and whom it is for, each with their groups in words."""
+    both = {person.pk: person for person in (request.requester, request.beneficiary)}
+    return [(person, _groups(person)) for person in both.values()]
+
+
+def _groups(person: User) -> str:
+    named = sorted(s.removeprefix("group:") for s in people.subjects_of(person) if s.startswith("group:"))
+    if not named:
+        return "in no group" if person.is_active else "can no longer sign in"
+    return f"{'group' if len(named) == 1 else 'groups'} {', '.join(named)}"
+
+
+def _other_holders(request: AccessRequest) -> QuerySet[User]:
+    rows = Grant.objects.filter(entitlement=request.entitlement, status__in=REQUIRING)
+    others = rows.exclude(beneficiary=request.beneficiary).values("beneficiary")
+    return User.objects.filter(pk__in=others).order_by("username")
+
+
+def _earlier(request: AccessRequest) -> QuerySet[AccessRequest]:
+    rows = AccessRequest.objects.filter(beneficiary=request.beneficiary, entitlement=request.entitlement)
+    return rows.exclude(pk=request.pk).select_related("grant").order_by("-created_at", "-pk")
+
+
+def _why_not(request: AccessRequest, reader: User) -> str:
+    if request.closed_at is not None:
+        was = "" if request.status == AccessRequest.Status.LAPSED else "was "
+        return f"{request.ref} {was}{request.get_status_display()} {durations.ago(request.closed_at)}."
+    return why_not(check_can_decide, reader, request)
+
+
+def _conflict(request: AccessRequest) -> str:
+    """What would refuse an approval now, whoever made it."""
+    if request.closed_at is not None:
+        return ""
+    return why_not(conflicts.check_not_held, request.beneficiary, request.entitlement)
+
+
+def following(request: AccessRequest, *, by: User) -> AccessRequest | None:
+    """The request to decide after this one: the next in the queue's order, else the oldest."""
+    rows = queries.decidable_by(by)
+    later = Q(created_at__gt=request.created_at) | Q(created_at=request.created_at, pk__gt=request.pk)
+    return rows.filter(later).first() or rows.first()
+
+
+def decided_lately(by: User) -> QuerySet[Decision]:
+    """The last things this person decided, for when nothing waits."""
+    rows = Decision.objects.filter(by=by).select_related("request__beneficiary", "request__entitlement__deployment")
+    return rows.order_by("-at", "-pk")[:SHOWN]
+
+
+def outcome(request: AccessRequest, *, asked: timedelta) -> str:
+    """What a decision just made led to, and what happens next, in one or two sentences."""
+    person = request.beneficiary.username
+    what = f"“{request.entitlement.title}” on {request.entitlement.deployment.name}"
+    if request.status == AccessRequest.Status.DENIED:
+        return f"You denied {request.ref}. {request.requester.username} can read your reason on the request's page."
+    if request.status == AccessRequest.Status.PENDING:
+        return f"Your approval of {request.ref} is recorded. {_waits_for(request)}"
+    given = approved_duration(request)
+    less = f", instead of the {durations.words(asked)} asked for" if given < asked else ""
+    approved = f"You approved {request.ref} for {durations.words(given)}{less}."
+    if request.grant.status == Grant.Status.SCHEDULED and request.starts_at:
+        return f"{approved} {person} gets {what} {durations.until(request.starts_at)}."
+    return f"{approved} Gatehouse is giving {person} {what}. The request's page shows the progress."
+
+
+def _waits_for(request: AccessRequest) -> str:
+    stage = request.stages.filter(status=Stage.Status.OPEN).first()
+    able = [person.username for person in queries.approvers_of(stage, request=request)] if stage else []
+    return f"Next, {' or '.join(able)} decides." if able else "The next step is open."

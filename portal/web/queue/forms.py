@@ -1,0 +1,103 @@
+"""What an approver enters: for how long, and in which words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from portal.core import durations
+from portal.core.errors import Invalid
+from portal.web.requests.forms import CHIPS, COMMON
+
+
+class DecisionForm(forms.Form):
+    """A form whose cleaned values are an action's keyword arguments."""
+
+    name = ""  # under which the pane's template knows it
+    use_required_attribute = False
+
+    comment = forms.CharField(
+        label="Comment",
+        required=False,
+        help_text="The requester reads this.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id=f"{self.name}_%s")
+
+    def given(self) -> dict[str, Any]:
+        return {"comment": self.cleaned_data["comment"]}
+
+    def point(self) -> None:
+        """Let the first field with something wrong take the focus."""
+        for field in [name for name in self.errors if name in self.fields][:1]:
+            self.fields[field].widget.attrs["data-focus"] = True
+
+    def take(self, error: Invalid) -> None:
+        """Show what an action found wrong at the fields it named."""
+        for field, words in error.fields.items():
+            self.add_error(field if field in self.fields else None, words)
+        self.point()
+
+
+class DenyForm(DecisionForm):
+    name = "deny_form"
+
+    comment = forms.CharField(
+        label="Why you deny it",
+        error_messages={"required": "Say why you deny it. The requester reads this."},
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class ApproveForm(DecisionForm):
+    """For how long: typed (`duration`), else one of the chips (`less`).
+
+    The button for the full time sends neither field; the form for less sends `duration`, empty or not.
+    """
+
+    name = "approve_form"
+    has_chips = False
+
+    less = forms.CharField(label="For how long?", required=False, max_length=40, widget=forms.RadioSelect)
+    duration = forms.CharField(
+        label="Other duration",
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"class": "short", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    field_order = ["less", "duration", "comment"]
+
+    def offer(self, longest: timedelta) -> None:
+        """Shorter times to choose from, the longest of them chosen; the full time has a button of its own."""
+        shorter = [span for span in COMMON if span < longest][-CHIPS:]
+        self.fields["less"].widget.choices = [(durations.iso(span), durations.words(span)) for span in shorter]
+        example = f"For example 30 minutes or 1 hour 30 minutes; at most {durations.words(longest)}."
+        if shorter:
+            self.has_chips = True
+            self.initial["less"] = durations.iso(shorter[-1])
+            example = f"{example} It replaces the choice above."
+        else:
+            self.fields["duration"].label = "For how long?"
+        self.fields["duration"].help_text = example
+
+    def clean(self) -> dict[str, Any]:
+        """Read what was typed or chosen; whether it is short enough is the action's to say."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        text = cleaned.get("duration", "") or cleaned.get("less", "")
+        cleaned["duration"] = None
+        if not text and "duration" in self.data and not self.errors:
+            self.add_error("duration", "Enter a duration, for example 30 minutes, or use the button for the full time.")
+        if text:
+            try:
+                cleaned["duration"] = durations.parse(text)
+            except ValueError as error:
+                self.add_error("duration", str(error))
+        return cleaned
+
+    def given(self) -> dict[str, Any]:
+        return {**super().given(), "duration": self.cleaned_data["duration"]}

@@ -1,0 +1,146 @@
+"""The queue: what waits for the reader's decision, and the decisions themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.views.decorators.http import require_safe
+
+from accounts.guard import requires
+from accounts.permissions import Permission
+from portal.access import actions, queries
+from portal.access.models import AccessRequest
+from portal.core import refs
+from portal.core.errors import Conflict, GatehouseError, Invalid, Refused
+from portal.ui.htmx import render
+from portal.ui.request import Request
+from portal.web import paging
+from portal.web.acting import acts_from
+from portal.web.queue import briefing
+from portal.web.queue.forms import ApproveForm, DecisionForm, DenyForm
+
+PAGE = 50
+
+
+@require_safe
+@requires(Permission.DECIDE)
+def queue(request: Request) -> HttpResponse:
+    """The list, with the longest waiting request opened beside it on wide screens."""
+    context = _desk(request)
+    first = next(iter(context["page"].items), None)
+    part = "queue-list" if request.htmx.target == "queue-list" else ""
+    return render(request, "queue/queue.html", {**context, **_pane(request, first)}, part=part)
+
+
+@require_safe
+@requires(Permission.DECIDE)
+def queue_item(request: Request, ref: str) -> HttpResponse:
+    """One request opened; htmx loads the pane alone."""
+    chosen = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    part = "pane" if request.htmx.target == "pane" else ""
+    desk = _desk(request) if not part else {"after": _after(request)}
+    context = {**desk, **_pane(request, chosen), "opened": True}
+    return render(request, "queue/queue.html", context, part=part)
+
+
+def _item(request: Request, ref: str) -> str:
+    place = urlencode({"after": _after(request)}) if _after(request) else ""
+    return f"{reverse('queue_item', args=[ref])}{'?' if place else ''}{place}"
+
+
+@requires(Permission.DECIDE)
+@acts_from(_item)
+def request_approve(request: Request, ref: str) -> HttpResponse:
+    form = ApproveForm(request.POST)
+    return _decide(request, ref, form, lambda pk, given: actions.approve(request_id=pk, by=request.user, **given))
+
+
+@requires(Permission.DECIDE)
+@acts_from(_item)
+def request_deny(request: Request, ref: str) -> HttpResponse:
+    form = DenyForm(request.POST)
+    return _decide(request, ref, form, lambda pk, given: actions.deny(request_id=pk, by=request.user, **given))
+
+
+def _decide(
+    request: Request, ref: str, form: DecisionForm, act: Callable[[int, dict[str, Any]], AccessRequest]
+) -> HttpResponse:
+    """Decide and go on to the next request, or show the same one with what is wrong (422) or who was first (409)."""
+    chosen = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    if not form.is_valid():
+        form.point()
+        return _again(request, chosen, form, status=Invalid.status)
+    try:
+        settled = act(chosen.pk, form.given())
+    except Invalid as error:
+        form.take(error)
+        return _again(request, chosen, form, status=error.status)
+    except (Conflict, Refused) as error:
+        return _again(request, chosen, None, status=error.status, problem=error)
+    messages.success(request, briefing.outcome(settled, asked=chosen.duration))
+    return _next(request, settled)
+
+
+def _again(
+    request: Request,
+    chosen: AccessRequest,
+    form: DecisionForm | None,
+    *,
+    status: int,
+    problem: GatehouseError | None = None,
+) -> HttpResponse:
+    """The same request as it is now, with the list as it is now."""
+    fresh = queries.request_for(request.user, chosen.pk)
+    context = {**_desk(request), **_pane(request, fresh, form), "problem": problem, "opened": True}
+    response = render(request, "queue/queue.html", context, part="queue", status=status)
+    response["HX-Retarget"] = "#queue"  # which also makes a 403 take its place
+    return response
+
+
+def _next(request: Request, settled: AccessRequest) -> HttpResponse:
+    """The next request takes the place of the decided one; without JavaScript by a redirect."""
+    following = briefing.following(settled, by=request.user)
+    url = reverse("queue_item", args=[following.ref]) if following else reverse("queue")
+    if following and _after(request):
+        url = f"{url}?{urlencode({'after': _after(request)})}"
+    if not request.htmx:
+        return redirect(url)
+    context = {**_desk(request), **_pane(request, following), "opened": following is not None, "moved": True}
+    response = render(request, "queue/queue.html", context, part="queue")
+    response["HX-Push-Url"] = url
+    return response
+
+
+def _desk(request: Request) -> dict[str, Any]:
+    rows, after = queries.decidable_by(request.user), _after(request)
+    return {"page": paging.oldest_first(rows, after=after, size=PAGE), "after": after}
+
+
+def _after(request: Request) -> str:
+    """The place in the list, which every link and form of the page carries on."""
+    return request.GET.get("after", "")
+
+
+def _pane(request: Request, chosen: AccessRequest | None, form: DecisionForm | None = None) -> dict[str, Any]:
+    """`form` is the one of the two that was sent and has something wrong."""
+    if chosen is None:
+        return {"chosen": None, "brief": None, "decided": briefing.decided_lately(request.user)}
+    brief = briefing.brief(chosen, reader=request.user)
+    approve = form if isinstance(form, ApproveForm) else ApproveForm()
+    approve.offer(brief.longest)
+    deny = form if isinstance(form, DenyForm) else DenyForm()
+    return {"chosen": chosen, "brief": brief, "approve_form": approve, "deny_form": deny}
+
+
+urlpatterns = [
+    path("queue", queue, name="queue"),
+    path("queue/<str:ref>", queue_item, name="queue_item"),
+    path("requests/<str:ref>/approve", request_approve, name="request_approve"),
+    path("requests/<str:ref>/deny", request_deny, name="request_deny"),
+]

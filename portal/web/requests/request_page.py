@@ -1,0 +1,52 @@
+"""Everything the page of one request shows, for the views that answer with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import User
+from portal.access import permissions, tickets
+from portal.access.models import AccessRequest, Grant
+from portal.access.timeline import timeline
+from portal.catalogue import queries as catalogue
+from portal.operations import queries as operations
+from portal.web.requests import words
+
+
+def context(user: User, asked: AccessRequest) -> dict[str, Any]:
+    """The sentence, where it stands, the line of its life, and what `user` may do about it."""
+    steps = timeline(asked)
+    grant = words.grant_of(asked)
+    return {
+        "asked": asked,
+        "grant": grant,
+        "steps": steps,
+        "sentence": words.sentence(asked),
+        "standing": words.standing(asked, steps, reader=user),
+        "own": user.pk in (asked.requester_id, asked.beneficiary_id),
+        "every": words.every(asked),
+        "mark": words.mark(asked, steps),
+        "operations": list(operations.of_subject(grant.ref)) if grant else [],
+        "may": _may(user, asked),
+        "ticket_url": tickets.address(asked.ticket, catalogue.policy(asked.policy, asked.policy_version)),
+    }
+
+
+def _may(user: User, asked: AccessRequest) -> dict[str, bool]:
+    """Which of the actions are this person's to take; whether the state still allows them is the action's to say."""
+    asking = {"withdraw": permissions.check_can_withdraw, "decide": permissions.check_can_decide}
+    may = {name: not permissions.why_not(check, user, asked) for name, check in asking.items()}
+    grant = words.grant_of(asked)
+    if grant is not None:
+        may |= held(user, grant) | {"end": grant.status not in (Grant.Status.ENDING, Grant.Status.ENDED)}
+    return may
+
+
+def held(user: User, grant: Grant) -> dict[str, bool]:
+    """The same for a grant."""
+    checks = {
+        "hand_back": permissions.check_can_hand_back,
+        "revoke": permissions.check_can_revoke,
+        "retry": permissions.check_can_retry,
+    }
+    return {name: not permissions.why_not(check, user, grant) for name, check in checks.items()}

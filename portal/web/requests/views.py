@@ -1,0 +1,121 @@
+"""Asking for access, and following a request: the list, the form, one request's page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.guard import requires
+from accounts.permissions import Permission
+from portal.access import actions, queries
+from portal.catalogue import queries as catalogue
+from portal.core import refs
+from portal.core.errors import Conflict, Invalid, Refused
+from portal.ui.htmx import render
+from portal.ui.request import Request
+from portal.web import lists, paging
+from portal.web.acting import acts_from
+from portal.web.requests import policy_words, request_page, words
+from portal.web.requests.forms import RequestForm
+
+PAGE = 25
+TABS = {"open": "Open", "held": "Held now", "closed": "Closed", "all": "All"}
+CHOSEN = {"open": lists.on_its_way, "held": lists.held, "closed": lists.closed}
+
+
+@require_safe
+@requires(Permission.HOME)
+def request_list(request: Request) -> HttpResponse:
+    """What the reader asked for, or was asked for on their behalf."""
+    tab = request.GET.get("show", "open")
+    rows = lists.asked_by(request.user)
+    rows = CHOSEN[tab](rows) if tab in CHOSEN else rows
+    page = paging.newest_first(rows, after=request.GET.get("after", ""), size=PAGE)
+    context = {"page": page, "tabs": TABS, "tab": tab if tab in TABS else "all"}
+    return render(request, "requests/list.html", context, part="requests")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.REQUEST)
+def request_new(request: Request) -> HttpResponse:
+    """Search for what one needs; with ?entitlement=KEY the form for it."""
+    key = request.POST.get("entitlement") or request.GET.get("entitlement", "")
+    if key:
+        return _submit(request, key) if request.method == "POST" else _form(request, key)
+    q = request.GET.get("q", "").strip()
+    options = queries.options_for(request.user, q=q)
+    context = {"q": q, "rows": [(option, policy_words.who_decides(option)) for option in options]}
+    return render(request, "requests/search.html", context, part="results")
+
+
+def _form(request: Request, key: str) -> HttpResponse:
+    option = queries.option_for(request.user, key)
+    preview = "preview" in request.GET
+    form = RequestForm(request.GET if preview else None, option=option, begin_with=_default(option))
+    return render(request, "requests/new.html", _asking(option, form), part="preview" if preview else None)
+
+
+def _submit(request: Request, key: str) -> HttpResponse:
+    option = queries.option_for(request.user, key)
+    form, status = RequestForm(request.POST, option=option, begin_with=_default(option)), 422
+    if form.is_valid():
+        try:
+            made = actions.submit(by=request.user, entitlement=option.entitlement, **form.given())
+        except (Invalid, Refused, Conflict) as error:
+            form.take(error)
+            status = error.status
+        else:
+            if made.sent_again:
+                messages.warning(request, words.sent_again(made))
+            else:
+                messages.success(request, words.sent(made))
+            return redirect("request_detail", made.ref)
+    return render(request, "requests/new.html", _asking(option, form), part="ask", status=status)
+
+
+def _default(option: queries.Option) -> timedelta | None:
+    return catalogue.default_durations().get(option.entitlement.key)
+
+
+def _asking(option: queries.Option, form: RequestForm) -> dict[str, Any]:
+    return {
+        "option": option,
+        "form": form,
+        "outlook": words.outlook(option, form),
+        "rules": policy_words.rules(option),
+        "next_steps": policy_words.next_steps(option),
+    }
+
+
+@require_safe
+@requires(Permission.HOME)
+def request_detail(request: Request, ref: str) -> HttpResponse:
+    """One request: the sentence, where it stands, the line of its life. Asked again with ?seen= while it moves."""
+    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    context = request_page.context(request.user, asked)
+    if request.htmx and request.GET.get("seen") == context["mark"]:
+        return HttpResponse(status=204)
+    return render(request, "requests/detail.html", context, part="progress")
+
+
+@requires(Permission.REQUEST)
+@acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
+def request_withdraw(request: Request, ref: str) -> HttpResponse:
+    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    actions.withdraw(request_id=asked.pk, by=request.user)
+    messages.success(request, f"You withdrew {asked.ref}. It no longer waits for a decision.")
+    return redirect("request_detail", asked.ref)
+
+
+urlpatterns = [
+    path("requests", request_list, name="request_list"),
+    path("requests/new", request_new, name="request_new"),
+    path("requests/<str:ref>", request_detail, name="request_detail"),
+    path("requests/<str:ref>/withdraw", request_withdraw, name="request_withdraw"),
+]

@@ -1,0 +1,41 @@
+"""“Run it again”: the form of a DAG with the parameters and the note of a run that was asked for before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portal.catalogue import airflows
+from portal.catalogue.models import Dag
+from portal.core import refs
+from portal.core.errors import Missing
+from portal.core.secrecy import marks
+from portal.dags import queries
+from portal.dags.models import Run
+from portal.ui.request import Request
+
+
+def asked_for(request: Request, dag: Dag) -> Run | None:
+    """The run that `?again=RUN-5` names, if it is one of this DAG that the reader may see.
+
+    A run of before its deployment was renamed is one of this DAG too.
+    """
+    try:
+        run = queries.run_for(request.user, refs.parse(refs.RUN, request.GET.get("again", "")))
+    except Missing:
+        return None
+    same = run.dag.dag_id == dag.dag_id and airflows.through(run.dag.deployment) == dag.deployment
+    return run if same else None
+
+
+def conf(run: Run) -> dict[str, Any]:
+    """Its parameters, without those that hold secrets."""
+    return {name: value for name, value in run.conf.items() if not _holds_secrets(value)}
+
+
+def not_taken_over(run: Run) -> list[str]:
+    """The parameters that hold secrets, which are to be entered anew; those that are fixed need not be."""
+    return sorted(name for name, value in run.conf.items() if _holds_secrets(value) and name not in run.dag.locked)
+
+
+def _holds_secrets(value: Any) -> bool:
+    return any(True for _ in marks(value))

@@ -1,0 +1,171 @@
+"""What a run's page shows: the last known state and tasks, and how soon to look again. Airflow is not asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from statistics import median
+from urllib.parse import quote
+
+from django.utils.dateparse import parse_datetime
+
+from portal.catalogue import airflows
+from portal.catalogue.models import Dag, Deployment
+from portal.catalogue.queries import dags_in_force
+from portal.core import clock
+from portal.dags import tasks
+from portal.dags.models import Run, RunTasks
+from portal.dags.queries import Switched, switched
+from portal.dags.tasks import TaskRow
+from portal.operations import queries as operations
+from portal.ui import tones
+
+WIDTH = 600  # of the bar, in its own units
+ORDER = ("success", "skipped", "failed", "upstream_failed", "running", "queued")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One stretch of the task bar."""
+
+    state: str
+    count: int
+    x: int
+    width: int
+
+    @property
+    def tone(self) -> str:
+        return tones.of_state(self.state).tone
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as the worker last saw it."""
+
+    run: Run
+
+    @property
+    def known(self) -> RunTasks | None:
+        """Its tasks, where they have been read."""
+        tasks: RunTasks | None = getattr(self.run, "tasks", None)
+        return tasks if tasks is not None and tasks.seen_at is not None else None
+
+    @property
+    def rows(self) -> list[TaskRow]:
+        return self.known.rows if self.known else []
+
+    @property
+    def tasks_problem(self) -> str:
+        """Why they could not be read the last time."""
+        tasks: RunTasks | None = getattr(self.run, "tasks", None)
+        return tasks.problem if tasks is not None else ""
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether there are tasks to ask for: the run is, or was, in Airflow."""
+        return self.run.seen_at is not None
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        if self.run.started_at is None:
+            return None
+        return (self.run.ended_at or clock.now()) - self.run.started_at
+
+    @property
+    def usual(self) -> timedelta | None:
+        """The median time of the DAG's last successful runs."""
+        state = getattr(self.run.dag, "state", None)
+        took = [seconds for run in (state.last_runs if state else []) if (seconds := _seconds(run)) is not None]
+        return timedelta(seconds=median(took)) if len(took) >= 3 else None
+
+    @property
+    def progress(self) -> str:
+        """`3 of 4 succeeded, 1 failed`."""
+        counts = tasks.counted(self.rows)
+        others = {state: number for state, number in counts.items() if state != "success"}
+        said = f"{counts['success']} of {counts.total()} succeeded"
+        return f"{said}, {tasks.in_words(others)}" if others else said
+
+    @property
+    def failed(self) -> str:
+        return tasks.failures(self.rows)
+
+    @property
+    def segments(self) -> list[Segment]:
+        return _segments(tasks.counted(self.rows))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the DAG is, while the run is on its way."""
+        state = getattr(self.dag, "state", None)
+        return not self.run.is_final and state is not None and bool(state.paused)
+
+    @property
+    def switched(self) -> Switched | None:
+        return switched(getattr(self.dag, "state", None))
+
+    @cached_property
+    def dag(self) -> Dag | None:
+        """The DAG as the catalogue has it now, under its deployment's present name; None where it has it no more."""
+        rows = dags_in_force().select_related("deployment", "state")
+        return rows.filter(deployment=self.through, dag_id=self.run.dag.dag_id).first()
+
+    @cached_property
+    def through(self) -> Deployment:
+        """The deployment by which Airflow is asked for it."""
+        return airflows.through(self.run.dag.deployment)
+
+    @property
+    def problem(self) -> str:
+        """Why Airflow cannot be asked now."""
+        deployment = self.through
+        if deployment.status == Deployment.Status.DOWN:
+            return f"Airflow on {deployment.name} is unreachable."
+        return f"Airflow on {deployment.name} refuses Gatehouse's account." if deployment.refuses("runner") else ""
+
+    @property
+    def waiting(self) -> str:
+        """Why it has not reached Airflow yet, in words."""
+        return operations.why_waiting(self.run.operation) if self.run.operation else ""
+
+    @property
+    def away_since(self) -> datetime | None:
+        deployment = self.through
+        return deployment.status_since if deployment.status == Deployment.Status.DOWN else None
+
+    @property
+    def airflow_url(self) -> str:
+        deployment, dag = self.through, quote(self.run.dag.dag_id, safe="")
+        run = quote(self.run.dag_run_id, safe="")
+        if deployment.api == Deployment.Api.V1:
+            return f"{deployment.url}/dags/{dag}/grid?dag_run_id={run}"
+        return f"{deployment.url}/dags/{dag}/runs/{run}"
+
+    @property
+    def look_again(self) -> int:
+        """Seconds until the page should ask again; 0 when there is nothing more to come."""
+        if self.run.is_final:
+            is_awaited = self.has_tasks and self.known is None and not self.run.gone_at
+            return 5 if is_awaited else 30 if self.run.next_look else 0
+        age = clock.now() - self.run.created_at
+        if self.problem:
+            return 10
+        return 2 if age < timedelta(minutes=1) else 5 if age < timedelta(minutes=10) else 15
+
+
+def _seconds(run: dict[str, str | None]) -> float | None:
+    start, end = parse_datetime(run.get("started_at") or ""), parse_datetime(run.get("ended_at") or "")
+    return (end - start).total_seconds() if start and end and run.get("state") == "success" else None
+
+
+def _segments(counts: Counter[str]) -> list[Segment]:
+    states = sorted(counts, key=lambda state: (ORDER.index(state) if state in ORDER else len(ORDER), state))
+    total, at, found = sum(counts.values()), 0, []
+    for state in states:
+        upto = at + counts[state]
+        x, end = round(WIDTH * at / total), round(WIDTH * upto / total)
+        found.append(Segment(state, counts[state], x, max(end - x - 2, 1)))
+        at = upto
+    return found

@@ -1,0 +1,36 @@
+"""A run's page: its state as Airflow has it, followed for as long as the page is open."""
+
+from __future__ import annotations
+
+import json
+
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from accounts.guard import requires
+from accounts.permissions import Permission
+from portal.core import refs
+from portal.dags import queries, wanted
+from portal.ui.htmx import render
+from portal.ui.request import Request
+from portal.web.runs import run_view
+
+
+@require_safe
+@requires(Permission.OPERATE)
+def run_detail(request: Request, ref: str) -> HttpResponse:
+    """The last known state. That somebody looks lets the worker ask Airflow sooner; the page asks for what it found."""
+    run = queries.run_for(request.user, refs.parse(refs.RUN, ref))
+    if run.seen_at is not None:
+        wanted.tell(run)
+    context = {
+        "view": run_view.RunView(run),
+        "run": run,
+        "conf": json.dumps(run.conf, indent=2, ensure_ascii=False) if run.conf else "",
+        "changed": run.status != request.GET.get("was", run.status),
+    }
+    return render(request, "runs/run_detail.html", context, part="live")
+
+
+urlpatterns = [path("runs/<str:ref>", run_detail, name="run_detail")]

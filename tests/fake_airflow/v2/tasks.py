@@ -1,0 +1,69 @@
+"""The tasks of a run, as Airflow 3 shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fake_airflow.doors import TOKEN
+from tests.fake_airflow.replies import detail
+from tests.fake_airflow.routing import Call, Orders, Router
+from tests.fake_airflow.v2 import shapes
+from tests.fake_airflow.v2.bodies import Field, check, truth
+from tests.fake_airflow.v2.paging import in_order, page, with_cursors
+
+router = Router(TOKEN)
+
+ORDERS: Orders = {
+    "id": None,
+    "map_index": None,
+    "state": lambda row: row.state,
+    "start_date": lambda row: row.started_at,
+    "end_date": lambda row: row.ended_at,
+    "try_number": lambda row: row.tries,
+}
+
+
+@router("GET", "/dags/*/dagRuns/*/taskInstances")
+def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
+    call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"), ("can_read", "Task Instances"))
+    run = call.state.run(dag_id, run_id)
+    if run is None:
+        where = f"dag_id: `{dag_id}` and " if call.state.release.since(3, 3) else ""
+        raise detail(404, f"DagRun with {where}run_id: `{run_id}` was not found")
+    rows = call.state.task_instances(run)
+    if states := call.values("state"):
+        rows = [row for row in rows if str(row.state) in states]
+    release = call.state.release
+    rows = in_order(rows, call, "map_index", ORDERS)
+    answer = page("task_instances", rows, call, lambda row: shapes.task_instance(row, release))
+    return with_cursors(answer, call)
+
+
+CLEAR = {
+    "task_ids": Field("list", null=True),
+    "dag_run_id": Field(null=True),
+    **{name: Field("bool") for name in ("dry_run", "only_failed", "only_running", "reset_dag_runs")},
+    **{f"include_{which}": Field("bool") for which in ("upstream", "downstream", "future", "past")},
+    "run_on_latest_version": Field("bool", null=True),
+    "prevent_running_task": Field("bool"),
+    "note": Field(null=True, longest=1000),
+}
+
+
+@router("POST", "/dags/*/clearTaskInstances")
+def clear(call: Call, dag_id: str) -> Any:
+    call.need_dag("can_edit", dag_id, ("can_edit", "DAG Runs"), ("can_edit", "Task Instances"))
+    body, state = check(call, CLEAR), call.state
+    if state.parsed_dag(dag_id) is None:
+        raise detail(404, f"The Dag with ID: `{dag_id}` was not found")
+    run_id = body.get("dag_run_id")
+    if run_id is not None and state.run(dag_id, run_id) is None:
+        raise detail(404, f"Dag Run id {run_id} not found in dag {dag_id}")
+    runs = [run for run in state.runs if run.dag_id == dag_id and run_id in (None, run.dag_run_id)]
+    only_failed = truth(body.get("only_failed", True))
+    found = [row for run in runs for row in state.to_clear(run, body.get("task_ids"), only_failed)]
+    shaped = [shapes.task_instance(row, state.release) for row in found]
+    if not truth(body.get("dry_run", True)):
+        call.record("post_clear_task_instances", dag_id=dag_id, run_id=run_id)
+        state.clear_tasks(found, reset_runs=truth(body.get("reset_dag_runs", True)))
+    return with_cursors({"task_instances": shaped, "total_entries": len(shaped)}, call)
