@@ -101,7 +101,8 @@ def test_running_again_names_the_parameters_that_are_not_taken_over(client_as, s
     client = client_as("colleague")
     start(client, '{"region": "EU***", "conn": {"host": "db2", "password": "hunter8"}, "pin": "hunter7"}')
     page = Page(client.get(SALES, {"again": Run.objects.get().ref}))
-    said = "Not taken over, because they are or may be secret: conn, pin . Enter them again, or the DAG’s defaults are used."
+    said = "Not taken over, because they are or may be secret: conn, pin . "
+    said += "Enter them again, or the DAG’s defaults are used."
     assert said in page.text
     assert '"region": "EU***"' in page.text and "db2" not in page.text
     other = start(client, '{"region": "KR"}', key="two")["Location"].removeprefix("/runs/")
