@@ -24,6 +24,10 @@ def ask(by, what):
     return actions.submit(by=by, entitlement=offered.entitlement(what), duration=duration, reason="month-end close")
 
 
+def fail(grant: Grant) -> None:
+    Grant.objects.filter(pk=grant.pk).update(status="failed", failure="no account")
+
+
 @pytest.mark.parametrize(("first", "second"), [(USER, VIEWER), (VIEWER, USER)])
 def test_either_order_is_refused_whichever_policy_names_the_other(employee, separated_duties, first, second):
     ask(employee, first)
@@ -51,6 +55,25 @@ def test_an_approval_looks_again_in_both_directions(cast, change_catalogue: Chan
     with pytest.raises(Refused) as refusal:
         actions.approve(request_id=request.pk, by=cast["lead"])
     assert refusal.value.reason == "conflicting_access"
+
+
+@pytest.mark.parametrize(("failed", "other"), [(VIEWER, USER), (USER, VIEWER)])
+def test_access_that_could_not_be_given_conflicts_with_no_new_request(employee, separated_duties, failed, other):
+    fail(factories.request_at_status("approved", entitlement=failed).grant)
+    assert ask(employee, other).entitlement.key == other
+
+
+def test_access_that_could_not_be_given_conflicts_with_no_approval(cast, change_catalogue: Change):
+    """The rule came after both were asked for."""
+    viewer = factories.request_at_status("approved", entitlement=VIEWER).grant
+    request = factories.request_at_status("pending", entitlement=USER)
+    change_catalogue(VIEWER_AGAINST_USER)
+    with pytest.raises(Refused, match=f"has {VIEWER}"):
+        actions.approve(request_id=request.pk, by=cast["lead"])
+    fail(viewer)
+    actions.approve(request_id=request.pk, by=cast["lead"])
+    request.refresh_from_db()
+    assert request.status == "approved"
 
 
 def test_access_that_is_offered_no_more_conflicts_while_it_is_held(employee, change_catalogue: Change):

@@ -183,6 +183,14 @@ def test_a_right_password_gives_back_nothing_of_the_limit_it_was_not_counted_in(
     assert "Too many attempts" in sign_in(Client(), "lead2").text
 
 
+def test_one_name_tried_without_end_keeps_no_other_name_of_its_address_out(cast, client):
+    """As by a program with an old password."""
+    for _ in range(4 * attempts.OF_ADDRESS.most):
+        sign_in(client, "employee", WRONG)
+    assert "Too many attempts" in sign_in(client, "employee").text
+    assert sign_in(client, "lead").status_code == 302
+
+
 def test_an_address_without_attempts_left_makes_no_rows_of_names(cast, client):
     for number in range(attempts.OF_ADDRESS.most):
         sign_in(client, f"name{number}", WRONG)

@@ -74,6 +74,18 @@ def test_a_complete_token_is_in_no_event_and_a_name_that_begins_like_one_is():
 
 
 @pytest.mark.django_db
+def test_a_person_who_is_called_like_a_token_keeps_the_name_as_an_actor():
+    name = f"gh_abcdefghijkl_{'A1' * 19}"
+    happen(name, by=name, on_behalf_of=Somebody(name))
+    with pytest.raises(Refused), recording(refusal=V.REQUEST_APPROVE_REFUSED, by=Somebody(name[:20]), target=name[:20]):
+        raise no()
+    done, refused = AuditEvent.objects.order_by("seq")
+    assert (done.actor, done.on_behalf_of, done.target) == (name, name, "gh_abcdefghijkl_***")
+    assert (refused.actor, refused.target) == (name[:20], "gh_abcdefghijkl_***")
+    assert [json.loads(event.payload)["actor"] for event in (done, refused)] == [name, name[:20]]
+
+
+@pytest.mark.django_db
 def test_a_block_without_events_leaves_the_head_alone():
     with recording():
         Group.objects.create(name="made")
