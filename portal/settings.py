@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "portal.audit",
     "portal.catalogue",
     "portal.operations",
+    "portal.approvals",
     "portal.access",
     "portal.dags",
     "portal.worker",

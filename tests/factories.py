@@ -22,9 +22,12 @@ from django.utils import timezone
 
 from accounts.models import GroupName, User
 from accounts.operator import Operator
-from portal.access import actions, grants, lapsing
-from portal.access.models import AccessRequest, Grant, Stage
-from portal.access.queries import approvers_of
+from portal.access import grants
+from portal.access.actions import submit
+from portal.access.models import AccessRequest, Grant
+from portal.approvals import actions, lapsing
+from portal.approvals.models import Stage
+from portal.approvals.principals import Deciders
 from portal.audit.models import AuditEvent
 from portal.catalogue import queries as catalogue
 from portal.catalogue.actions import apply
@@ -90,7 +93,7 @@ def request_at_status(
     beneficiary: str | None = None,
 ) -> AccessRequest:
     """A request brought to `status` as people and time would: asked, then decided by the approvers of each step."""
-    request = actions.submit(
+    request = submit(
         by=person(by),
         entitlement=catalogue.entitlement(entitlement),
         duration=duration,
@@ -123,7 +126,7 @@ def approvers_now(request: AccessRequest) -> list[User]:
     """Who may decide the step that is open."""
     stage = Stage.objects.get(request=request, status=Stage.Status.OPEN)
     decided = set(request.decisions.values_list("by", flat=True))
-    return [able for able in approvers_of(stage, request=request) if able.pk not in decided]
+    return [able for able in Deciders().of_stage(stage, request) if able.pk not in decided]
 
 
 def grant_at_status(status: str = G.ACTIVE, *, ended: str = "handed_back", **asked: object) -> Grant:

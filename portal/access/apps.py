@@ -7,10 +7,11 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.access import lapsing  # models are there only now
-        from portal.access.ledgers import GRANTS, REQUESTS
+        from portal.access.kinds import ACCESS  # models are there only now
+        from portal.access.ledgers import GRANTS
+        from portal.approvals import kinds, ledgers
         from portal.audit import compare
-        from portal.catalogue import actions
 
-        compare.register(REQUESTS, GRANTS)
-        actions.AFTER_APPLY.append(lapsing.lapse_outdated)
+        kinds.register(ACCESS)
+        ledgers.register(ACCESS)
+        compare.register(GRANTS)

@@ -66,7 +66,7 @@ def check(by: User, beneficiary: User, entitlement: Entitlement, duration: timed
 
 def check_again(grant: Grant) -> None:
     """Whether a failed grant, which did not count meanwhile, may be tried again. Raises Refused (`at_once_limit`)."""
-    if grant.request.stages.exists():
+    if not grant.at_once:
         return
     there, longest = _had(grant.beneficiary, grant.entitlement), grant.entitlement.max_duration
     if there + grant.duration > longest:
@@ -85,7 +85,7 @@ def _had(person: User, entitlement: Entitlement) -> timedelta:
         deployment__in=airflows.same_as(entitlement.deployment),
         role=entitlement.role,
         status__in=(G.SCHEDULED, G.APPLYING, G.ACTIVE),
-        request__stages__isnull=True,
+        at_once=True,
     )
     now = clock.now()
     return sum(

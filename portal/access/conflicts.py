@@ -7,8 +7,7 @@ policy under which it was granted still counts for as long as it is held.
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from django.db.models import Q, QuerySet
+from dataclasses import dataclass
 
 from accounts.models import User
 from portal.access.models import AccessRequest, Grant
@@ -21,13 +20,24 @@ from portal.core.errors import Refused
 G = Grant.Status
 
 
+@dataclass(frozen=True)
+class Access:
+    """What somebody has, or has asked for, and the policy under which that was."""
+
+    entitlement: Entitlement
+    policy: str
+    policy_version: int
+    is_asked: bool = False
+
+
 def check_not_asked_or_held(person: User, entitlement: Entitlement) -> None:
     """For a new request: refuse what conflicts with what `person` holds or has asked for.
 
     Raises Refused (`conflicting_access`).
     """
-    open_or_held = Q(status=AccessRequest.Status.PENDING) | Q(grant__status__in=HELD)
-    _refuse(person, entitlement, _asked(person).filter(open_or_held))
+    asked = AccessRequest.objects.filter(beneficiary=person, closed_at=None).select_related("entitlement")
+    others = [Access(row.entitlement, row.policy, row.policy_version, is_asked=True) for row in asked]
+    _refuse(person, entitlement, [*others, *_held(person, HELD)])
 
 
 def check_not_held(person: User, entitlement: Entitlement) -> None:
@@ -35,7 +45,7 @@ def check_not_held(person: User, entitlement: Entitlement) -> None:
 
     Raises Refused (`conflicting_access`).
     """
-    _refuse(person, entitlement, _asked(person).filter(grant__status__in=HELD))
+    _refuse(person, entitlement, _held(person, HELD))
 
 
 def check_before_change(grant: Grant) -> None:
@@ -43,16 +53,17 @@ def check_before_change(grant: Grant) -> None:
 
     What starts later does not count: it is checked at its own start. Raises Refused (`conflicting_access`).
     """
-    there = _asked(grant.beneficiary).filter(grant__status__in=(G.APPLYING, G.ACTIVE, G.ENDING))
-    _refuse(grant.beneficiary, grant.entitlement, there)
+    _refuse(grant.beneficiary, grant.entitlement, _held(grant.beneficiary, (G.APPLYING, G.ACTIVE, G.ENDING)))
 
 
-def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessRequest]) -> None:
-    """others: what was asked for, or what the grants held come from.
+def _held(person: User, statuses: Iterable[str]) -> list[Access]:
+    rows = Grant.objects.filter(beneficiary=person, status__in=list(statuses)).select_related("entitlement")
+    return [Access(row.entitlement, row.policy, row.policy_version) for row in rows]
 
-    One Airflow under two names is one: `demo/role/User` of the old name is `prod/role/User` of the new one.
-    """
-    others = [other for other in others if other.entitlement_id != entitlement.pk]
+
+def _refuse(person: User, entitlement: Entitlement, others: Iterable[Access]) -> None:
+    """One Airflow under two names is one: `demo/role/User` of the old name is `prod/role/User` of the new one."""
+    others = [other for other in others if other.entitlement.pk != entitlement.pk]
     if not others:
         return
     # read once, however much the person holds
@@ -66,17 +77,13 @@ def _refuse(person: User, entitlement: Entitlement, others: Iterable[AccessReque
         that = spelled(other.entitlement.key)
         names = named[that] if that in named else set(map(spelled, _as_granted(other)))
         if that in named.get(this, ()) or this in names:
-            has = "has asked for" if other.status == AccessRequest.Status.PENDING else "has"
+            has = "has asked for" if other.is_asked else "has"
             raise Refused(
                 f"{person.username} {has} {other.entitlement.key}, which must not be combined with {entitlement.key}.",
                 reason="conflicting_access",
             )
 
 
-def _as_granted(request: AccessRequest) -> list[str]:
+def _as_granted(other: Access) -> list[str]:
     """What is offered no more conflicts with what its policy named when it was asked for."""
-    return catalogue.policy(request.policy, request.policy_version).conflicts_with
-
-
-def _asked(person: User) -> QuerySet[AccessRequest]:
-    return AccessRequest.objects.filter(beneficiary=person).select_related("entitlement")
+    return catalogue.policy(other.policy, other.policy_version).conflicts_with

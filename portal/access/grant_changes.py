@@ -59,7 +59,7 @@ def record(
         target=grant.ref,
         outcome=outcome,
         deployment=grant.deployment.name,
-        request=grant.request.ref,
+        request=grant.request.ref if grant.request else "",
         grant=grant.ref,
         operation=operation.ref if operation else "",
         detail={"entitlement": grant.entitlement.key, "beneficiary": grant.beneficiary.username, **detail},

@@ -12,7 +12,7 @@ from typing import Any
 from accounts.acting import acting
 from accounts.models import User
 from accounts.operator import person_of
-from portal.access import at_once, due, entry, holding
+from portal.access import at_once, holding
 from portal.access.grant_changes import given, locked, put, record
 from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
@@ -21,8 +21,9 @@ from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Entitlement
-from portal.core import clock, durations, refs
+from portal.core import clock, due, durations, refs
 from portal.core.errors import Conflict, Refused
+from portal.core.text_checks import clean_text
 from portal.operations.models import Operation
 
 G, Why = Grant.Status, Grant.EndReason
@@ -38,7 +39,9 @@ ENDS: Mapping[str, Verb] = {
 
 def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Grant:
     """The grant of an approved request, inside the approving transaction: applied now, or scheduled for its start."""
-    later = request.starts_at is not None and request.starts_at > clock.now()
+    now = clock.now()
+    later = request.starts_at is not None and request.starts_at > now
+    within = catalogue.policy(request.policy, request.policy_version).apply_within
     grant = Grant.objects.create(
         request=request,
         entitlement=request.entitlement,
@@ -46,7 +49,10 @@ def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Gran
         status=G.SCHEDULED if later else G.APPLYING,
         duration=duration,
         starts_at=request.starts_at,
-        apply_by=None if later else _apply_by(request, since=clock.now()),
+        policy=request.policy,
+        policy_version=request.policy_version,
+        at_once=not request.stages.exists(),
+        apply_by=None if later else now + within,
         **_names(request.entitlement),
     )
     if later:
@@ -71,7 +77,7 @@ def _start(grant_id: int) -> None:
             names = _names(grant.entitlement)  # nothing was given yet: it gives what is offered now
             assert grant.starts_at is not None
             # from its start, not from now: after an outage of Gatehouse it is given up, not given days late
-            GRANT.move(grant, to=G.APPLYING, apply_by=_apply_by(grant.request, since=grant.starts_at), **names)
+            GRANT.move(grant, to=G.APPLYING, apply_by=_apply_by(grant, since=grant.starts_at), **names)
             put(Operation.Kind.GRANT_ROLE, grant, by=None)
             record(trail, Verb.GRANT_STARTED, None, grant, **given(grant))
     except Refused as refusal:
@@ -85,7 +91,7 @@ def expire_due() -> int:
 
 
 def _expire(grant_id: int) -> None:
-    end(grant_id=grant_id, reason=Why.EXPIRED)
+    end(grant_id, reason=Why.EXPIRED)
 
 
 def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
@@ -93,8 +99,8 @@ def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
     with acting(by, refusal=Verb.GRANT_REVOKE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = locked(grant_id)
         check_can_revoke(by, grant)
-        reason = entry.clean_text("reason", reason, required="Say why you revoke it. The holder reads this.")
-        return end(grant_id=grant_id, reason=Why.REVOKED, by=by, comment=reason)
+        reason = clean_text("reason", reason, required="Say why you revoke it. The holder reads this.")
+        return end(grant_id, reason=Why.REVOKED, by=by, comment=reason)
 
 
 def hand_back(*, grant_id: int, by: User) -> Grant:
@@ -102,17 +108,17 @@ def hand_back(*, grant_id: int, by: User) -> Grant:
     with acting(by, refusal=Verb.GRANT_REVOKE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = locked(grant_id)
         check_can_hand_back(by, grant)
-        return end(grant_id=grant_id, reason=Why.HANDED_BACK, by=by)
+        return end(grant_id, reason=Why.HANDED_BACK, by=by)
 
 
-def end(*, grant_id: int, reason: Grant.EndReason, by: Actor | None = None, comment: str = "") -> Grant:
-    """Begin a grant's end, whoever wants it; who may is the caller's to check.
+def end(grant: Grant | int, *, reason: Grant.EndReason, by: Actor | None = None, comment: str = "") -> Grant:
+    """Begin a grant's end, whoever wants it; who may is the caller's to check. grant: the row or its key.
 
     A scheduled grant has ended with that; of any other an operation takes away what Airflow has. Writes the event of
     `reason`. Joins the caller's `recording`, if there is one. Raises Missing, Conflict when it is ending or has ended.
     """
     with recording() as trail:
-        grant = locked(grant_id)
+        grant = locked(grant if isinstance(grant, int) else grant.pk)
         _check_can_end(grant)
         changes: dict[str, Any] = {"end_reason": reason, "end_comment": comment, "ended_by": person_of(by)}
         if grant.status == G.SCHEDULED:  # nothing is in Airflow yet
@@ -159,7 +165,7 @@ def retry(*, grant_id: int, by: User) -> Grant:
                 "failure": "",
                 "ended_at": None,
                 "look_at": None,
-                "apply_by": _apply_by(grant.request, since=clock.now()),
+                "apply_by": _apply_by(grant, since=clock.now()),
             }
             GRANT.move(grant, to=G.APPLYING, **again)
             put(Operation.Kind.GRANT_ROLE, grant, by=by)
@@ -171,7 +177,7 @@ def let_go(*, grant_id: int, refusal: Refused) -> None:
     """End a grant whose holder may not hold it any more, in the words of `refusal`. Raises Conflict when it is ending
     already."""
     reason = Why.LEAVER if refusal.reason == "inactive" else Why.NOT_ELIGIBLE
-    end(grant_id=grant_id, reason=reason, comment=refusal.detail)
+    end(grant_id, reason=reason, comment=refusal.detail)
 
 
 def _names(entitlement: Entitlement) -> dict[str, Any]:
@@ -180,8 +186,8 @@ def _names(entitlement: Entitlement) -> dict[str, Any]:
     return {column: getattr(entitlement, column) for column in columns}
 
 
-def _apply_by(request: AccessRequest, *, since: datetime) -> datetime:
-    return since + catalogue.policy(request.policy, request.policy_version).apply_within
+def _apply_by(grant: Grant, *, since: datetime) -> datetime:
+    return since + catalogue.policy(grant.policy, grant.policy_version).apply_within
 
 
 def _check_can_end(grant: Grant) -> None:

@@ -9,20 +9,21 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts import passwords, people
 from accounts.acting import acting
 from accounts.models import Token, User
 from accounts.operator import Operator
-from portal.access import grants, lapsing
-from portal.access.entry import clean_text
-from portal.access.models import AccessRequest, Grant
+from portal.access import grants
+from portal.access.models import Grant
+from portal.approvals import lapsing
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
 from portal.core import clock
 from portal.core.errors import Conflict
 from portal.core.text import fold
+from portal.core.text_checks import clean_text
 
 G = Grant.Status
 HELD = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.FAILED)
@@ -42,13 +43,10 @@ def consequences(username: str) -> Leaving:
     """What `deactivate` would end now. Raises Missing."""
     person = people.by_username(username)
     tokens = Token.objects.filter(user=person, revoked_at=None, expires_at__gt=clock.now()).order_by("pk")
-    requests = AccessRequest.objects.filter(
-        Q(requester=person) | Q(beneficiary=person), status=AccessRequest.Status.PENDING
-    )
     return Leaving(
         person,
         [str(token) for token in tokens],
-        [request.ref for request in requests.order_by("pk")],
+        [request.ref for request in lapsing.of(person)],
         [grant.ref for grant in _held(person)],
     )
 
@@ -106,6 +104,6 @@ def _end_grants(person: User, *, by: Actor) -> list[str]:
     ended = []
     for grant in _held(person):
         with suppress(Conflict):  # it ended by itself meanwhile: no reason to keep the person
-            grants.end(grant_id=grant.pk, reason=Grant.EndReason.LEAVER, by=by)
+            grants.end(grant, reason=Grant.EndReason.LEAVER, by=by)
             ended.append(grant.ref)
     return ended

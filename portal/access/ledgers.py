@@ -1,14 +1,15 @@
-"""What the trail says of requests, decisions and grants: which event makes which column, for verifying."""
+"""What the trail says of grants: which event makes which column, for verifying."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from accounts.operator import OS_ACCOUNT
 from portal.access import grants
-from portal.access.models import AccessRequest, Grant, Stage
-from portal.audit.compare import UNKNOWN, UNSAID, AnyOf, Columns, Ledger, Makes, OutOfPlace, Told, nothing
+from portal.access.kinds import said_start
+from portal.access.models import Grant
+from portal.approvals.ledgers import moment
+from portal.audit.compare import UNKNOWN, UNSAID, Columns, Ledger, Makes, OutOfPlace, Told, nothing
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
 from portal.core import durations, refs
@@ -17,17 +18,7 @@ ASKED = ("entitlement", "beneficiary", "duration", "starts_at")
 GIVEN = ("role", "dag_id", "level")
 SENT = "a moment"  # of `sent_at`, whose time no event says
 SLACK = timedelta(minutes=1)  # a moment and the time of its event are of one clock, but for its corrections
-R, G = AccessRequest.Status, Grant.Status
-
-
-def _moment(value: datetime | None) -> str:
-    return value.astimezone(UTC).isoformat() if value else ""
-
-
-def _start(told: Told) -> Any:
-    """The start that an event says, in UTC. Earlier releases wrote it in the zone of the person who asked."""
-    said = told.said("starts_at")
-    return said if said is UNSAID else _moment(datetime.fromisoformat(said) if said else None)
+G = Grant.Status
 
 
 def _person(actor: str) -> str:
@@ -35,130 +26,6 @@ def _person(actor: str) -> str:
     return "" if actor == SYSTEM or actor.startswith(OS_ACCOUNT) else actor
 
 
-# --- requests and the decisions on them ------------------------------------------------------------------------------
-def _submitted(told: Told) -> Columns:
-    names = ("beneficiary", "entitlement", "reason", "duration", "ticket", "policy", "policy_version", "break_glass")
-    said = {name: told.detail[name] for name in names} | {
-        "starts_at": _start(told),
-        "lapses_at": told.said("lapses_at"),
-    }
-    return {
-        **said,
-        "requester": told.event.actor,
-        "decisions": (),
-        **_at_step(1),
-        "closed_because": "",
-        "withdrawn_by": "",
-    }
-
-
-def _decided(told: Told, outcome: str) -> tuple[str, ...]:
-    by, said = told.event.actor, told.detail
-    length = f" for {said['duration']}" if outcome == "approve" else ""
-    if said["stage"] != told.so_far["step"]:
-        raise OutOfPlace(f"it names step {said['stage']}, but step {told.so_far['step']} was open.")
-    words = f"{by} {outcome} step {said['stage']}{length}: {said['comment']}"
-    return (*told.so_far.get("decisions", ()), words)
-
-
-def _approved(told: Told) -> Columns:
-    """Which approval was the last one, an event says since it names the grant that came of it."""
-    decisions = _decided(told, "approve")
-    if "grant" not in told.detail:
-        status, step = AnyOf((R.PENDING.value, R.APPROVED.value)), AnyOf((told.so_far["step"], ""))
-        return {"status": status, "decisions": decisions, "open_step": step}
-    if told.detail["grant"]:
-        return {"status": R.APPROVED.value, "decisions": decisions, "open_step": ""}
-    return {"status": R.PENDING.value, "decisions": decisions}
-
-
-def _at_step(number: int) -> Columns:
-    """`step` is for what follows: an earlier release did not say whether an approval closed it."""
-    return {"status": R.PENDING.value, "step": number, "open_step": number}
-
-
-def _denied(told: Told) -> Columns:
-    return {"status": R.DENIED.value, "decisions": _decided(told, "deny"), "open_step": ""}
-
-
-def _closed(status: AccessRequest.Status) -> Makes:
-    return lambda told: {"status": status.value, "open_step": ""}
-
-
-def _open_step(row: AccessRequest) -> int | str:
-    return next((stage.number for stage in row.stages.all() if stage.status == Stage.Status.OPEN), "")
-
-
-def _decisions(row: AccessRequest) -> tuple[str, ...]:
-    """Each with the time that was left of what was asked for, as its event has it."""
-    found, longest = [], row.duration
-    for made in row.decisions.all():
-        longest = min(longest, made.duration or longest)
-        length = f" for {durations.iso(longest)}" if made.outcome == "approve" else ""
-        found.append(f"{made.by.username} {made.outcome} step {made.stage.number}{length}: {made.comment}")
-    return tuple(found)
-
-
-REQUESTS = Ledger(
-    model=AccessRequest,
-    rows=lambda: AccessRequest.objects.select_related(
-        "requester", "beneficiary", "withdrawn_by", "entitlement"
-    ).prefetch_related("decisions__by", "decisions__stage", "stages"),
-    named_by={"request": lambda row: row.ref},
-    prefix=refs.REQUEST,
-    shown={
-        "requester": lambda row: row.requester.username,
-        "beneficiary": lambda row: row.beneficiary.username,
-        "entitlement": lambda row: row.entitlement.key,
-        "status": lambda row: row.status,
-        "duration": lambda row: durations.iso(row.duration),
-        "reason": lambda row: row.reason,
-        "ticket": lambda row: row.ticket,
-        "starts_at": lambda row: _moment(row.starts_at),
-        "lapses_at": lambda row: _moment(row.lapses_at),
-        "policy": lambda row: row.policy,
-        "policy_version": lambda row: row.policy_version,
-        "break_glass": lambda row: row.break_glass,
-        "decisions": _decisions,
-        "open_step": _open_step,
-        "closed_because": lambda row: row.closed_because,
-        "withdrawn_by": lambda row: row.withdrawn_by.username if row.withdrawn_by_id is not None else "",
-    },
-    makes={
-        Verb.REQUEST_SUBMITTED: _submitted,
-        Verb.REQUEST_GRANTED_AT_ONCE: _closed(R.APPROVED),
-        Verb.REQUEST_APPROVED: _approved,
-        Verb.REQUEST_STAGE_DONE: lambda told: _at_step(told.detail["next_stage"]),
-        Verb.REQUEST_DENIED: _denied,
-        Verb.REQUEST_WITHDRAWN: lambda told: {**_closed(R.WITHDRAWN)(told), "withdrawn_by": told.event.actor},
-        Verb.REQUEST_LAPSED: lambda told: {**_closed(R.LAPSED)(told), "closed_because": told.changed("why")},
-    },
-    begins=frozenset({Verb.REQUEST_SUBMITTED}),
-    next={
-        "": frozenset({Verb.REQUEST_SUBMITTED}),
-        R.PENDING: frozenset(
-            {
-                Verb.REQUEST_GRANTED_AT_ONCE,
-                Verb.REQUEST_APPROVED,
-                Verb.REQUEST_STAGE_DONE,
-                Verb.REQUEST_DENIED,
-                Verb.REQUEST_WITHDRAWN,
-                Verb.REQUEST_LAPSED,
-            }
-        ),
-        **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset()),
-    },
-    not_compared={
-        "id": "names the row",
-        "created_at": "the time of its event, but for a moment",
-        "closed_at": "the time of its event, but for a moment",
-        "key": "of the form it was sent with",
-        "search_text": "made from the other columns",
-    },
-)
-
-
-# --- grants ----------------------------------------------------------------------------------------------------------
 def _made(told: Told) -> Columns:
     """The approval from which the grant came; one that only closes a step names none.
 
@@ -169,7 +36,7 @@ def _made(told: Told) -> Columns:
     named = "grant" in told.detail
     if told.so_far.get("named"):
         raise OutOfPlace("the grant was created already.")
-    said = {name: told.detail[name] if named else told.said(name) for name in ASKED} | {"starts_at": _start(told)}
+    said = {name: told.detail[name] if named else told.said(name) for name in ASKED} | {"starts_at": said_start(told)}
     empty = dict.fromkeys(
         ("end_reason", "end_comment", "ended_by", "failure", "ends_at", "verified_at", "kept_for"), ""
     )
@@ -186,7 +53,7 @@ def _made(told: Told) -> Columns:
 
 
 def _scheduled(told: Told) -> Columns:
-    said = {"starts_at": _start(told), "beneficiary": told.detail["beneficiary"]}
+    said = {"starts_at": said_start(told), "beneficiary": told.detail["beneficiary"]}
     if not told.so_far["may_wait"] or any(told.so_far[name] not in (UNSAID, said[name]) for name in said):
         raise OutOfPlace("its approval set another start or person.")
     return {"status": G.SCHEDULED.value, **said, "may_wait": False}
@@ -242,6 +109,10 @@ def _ended(told: Told) -> Columns:
     return {"status": G.ENDED.value, "kept_for": told.detail.get("kept_for", ""), "sent_at": sent}
 
 
+def _request(row: Grant) -> str:
+    return refs.ref(refs.REQUEST, row.request_id) if row.request_id else ""
+
+
 ENDINGS = frozenset(grants.ENDS.values())
 OVER = frozenset(
     {
@@ -255,10 +126,13 @@ OVER = frozenset(
 GRANTS = Ledger(
     model=Grant,
     rows=lambda: Grant.objects.select_related("request", "entitlement", "beneficiary", "deployment", "ended_by"),
-    named_by={"grant": lambda row: row.ref, "request": lambda row: row.request.ref},
+    named_by={
+        "grant": lambda row: row.ref,
+        "request": _request,
+    },
     prefix=refs.GRANT,
     shown={
-        "request": lambda row: row.request.ref,
+        "request": _request,
         "beneficiary": lambda row: row.beneficiary.username,
         "entitlement": lambda row: row.entitlement.key,
         "deployment": lambda row: row.deployment.name,
@@ -267,9 +141,9 @@ GRANTS = Ledger(
         "level": lambda row: row.level,
         "status": lambda row: row.status,
         "duration": lambda row: durations.iso(row.duration),
-        "starts_at": lambda row: _moment(row.starts_at),
-        "verified_at": lambda row: _moment(row.verified_at),
-        "ends_at": lambda row: _moment(row.ends_at),
+        "starts_at": lambda row: moment(row.starts_at),
+        "verified_at": lambda row: moment(row.verified_at),
+        "ends_at": lambda row: moment(row.ends_at),
         "end_reason": lambda row: row.end_reason,
         "end_comment": lambda row: row.end_comment,
         "kept_for": lambda row: row.kept_for,
@@ -333,6 +207,10 @@ GRANTS = Ledger(
     not_compared={
         "id": "names the row",
         "created_at": "the time of its event, but for a moment",
+        "origin": "follows from its request",
+        "policy": "of its request",
+        "policy_version": "of its request",
+        "at_once": "follows from the stages of its request",
         "ended_at": "the time of its event, but for a moment",
         "airflow_user": "found in Airflow",
         "airflow_user_id": "found in Airflow",

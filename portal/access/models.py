@@ -1,139 +1,37 @@
-"""Requests, the decisions on them, and the grants that follow: they change together, in one transaction."""
+"""Requests for access, and grants."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
-from accounts.fields import DerivedField
+from portal.approvals.models import Request, approved_duration
 from portal.catalogue.models import Deployment, Entitlement
 from portal.core import clock, refs
-from portal.core.text import fold
 
 PERSON = settings.AUTH_USER_MODEL
 
 
-class AccessRequest(models.Model):
-    """Asked by a requester for a beneficiary (usually the same person)."""
+class AccessRequest(Request):
+    """Asks for an entitlement, for a time."""
 
-    class Status(models.TextChoices):
-        PENDING = "pending", "waiting for a decision"
-        APPROVED = "approved", "approved"
-        DENIED = "denied", "denied"
-        WITHDRAWN = "withdrawn", "withdrawn"
-        LAPSED = "lapsed", "lapsed"
-
-    requester = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="requests_made")
-    beneficiary = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="requests_received")
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="requests")
-    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    duration = models.DurationField(help_text="as asked for; an approver may shorten it")
-    reason = models.TextField()
-    ticket = models.CharField(max_length=80, blank=True, default="")
     starts_at = models.DateTimeField(null=True, help_text="empty: as soon as approved")
-    policy = models.CharField(max_length=80)
-    policy_version = models.PositiveIntegerField()
     break_glass = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=clock.now, editable=False)
-    lapses_at = models.DateTimeField(help_text="until when it may stay pending")
-    closed_at = models.DateTimeField(null=True)
-    withdrawn_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, null=True, related_name="requests_withdrawn")
-    closed_because = models.TextField(blank=True, default="", help_text="why it lapsed, in words")
-    key = models.CharField(
-        max_length=64, null=True, help_text="of the form it was sent with: a double click is one request"
-    )
-    search_text = models.TextField(default="", help_text="what is searched, folded (portal.access.searching)")
-    sent_again = False  # set on what an action returns, where the same form had been sent before
-
-    class Meta:
-        ordering = ["-created_at", "-pk"]
-        indexes = [
-            models.Index(fields=["created_at", "id"], condition=Q(status="pending"), name="access_pending"),
-            models.Index(fields=["lapses_at"], condition=Q(status="pending"), name="access_lapsing"),
-            models.Index(fields=["beneficiary", "-created_at", "-id"], name="access_by_beneficiary"),
-            models.Index(fields=["requester", "-created_at", "-id"], name="access_by_requester"),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                "beneficiary", "entitlement", condition=Q(status="pending"), name="access_one_open_request"
-            ),
-            models.UniqueConstraint("requester", "key", name="access_one_request_per_form"),
-            models.CheckConstraint(condition=Q(lapses_at__gt=F("created_at")), name="access_lapses_later"),
-            models.CheckConstraint(
-                condition=Q(status="pending", closed_at__isnull=True)
-                | (~Q(status="pending") & Q(closed_at__isnull=False)),
-                name="access_closed_has_time",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.ref
 
     @property
-    def ref(self) -> str:
-        return refs.ref(refs.REQUEST, self.pk)
+    def span(self) -> timedelta:
+        """`duration`, which every request for access has."""
+        assert self.duration is not None
+        return self.duration
 
-
-class Stage(models.Model):
-    """One step of the decision, copied from the policy when the request was made."""
-
-    class Status(models.TextChoices):
-        WAITING = "waiting", "waiting for the step before"
-        OPEN = "open", "open"
-        DONE = "done", "done"
-        CLOSED = "closed", "closed without a decision"
-
-    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="stages")
-    number = models.PositiveSmallIntegerField()
-    quorum = models.PositiveSmallIntegerField(default=1)
-    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
-
-    class Meta:
-        ordering = ["request", "number"]
-        constraints = [models.UniqueConstraint("request", "number", name="access_stage_number_once")]
-
-    def __str__(self) -> str:
-        return f"{self.request.ref} stage {self.number}"
-
-
-class StageApprover(models.Model):
-    """A subject (`group:x`, `user:y`) who may decide in a stage. Rows, so that the queue is one indexed query."""
-
-    stage = models.ForeignKey(Stage, on_delete=models.CASCADE, related_name="approvers")
-    subject = models.CharField(max_length=160, help_text="as the policy writes it")
-    folded = DerivedField(of="subject", by=fold, max_length=160)
-
-    class Meta:
-        ordering = ["pk"]
-        indexes = [models.Index(fields=["folded", "stage"])]
-        constraints = [models.UniqueConstraint("stage", "folded", name="access_approver_once_per_stage")]
-
-    def __str__(self) -> str:
-        return self.subject
-
-
-class Decision(models.Model):
-    """One approver's word, never changed. A person counts once per request, in however many groups they are."""
-
-    class Outcome(models.TextChoices):
-        APPROVE = "approve", "approved"
-        DENY = "deny", "denied"
-
-    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="decisions")
-    stage = models.ForeignKey(Stage, on_delete=models.PROTECT, related_name="decisions")
-    by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="decisions")
-    outcome = models.CharField(max_length=8, choices=Outcome)
-    comment = models.TextField(blank=True, default="")
-    duration = models.DurationField(null=True, help_text="where the approver shortened it")
-    at = models.DateTimeField(default=clock.now, editable=False)
-
-    class Meta:
-        ordering = ["at", "pk"]
-        constraints = [models.UniqueConstraint("request", "by", name="access_one_decision_per_person")]
-
-    def __str__(self) -> str:
-        return f"{self.by} {self.outcome} {self.request.ref}"
+    @property
+    def approved_span(self) -> timedelta:
+        """What was requested, or the shortest time an approver made of it."""
+        return approved_duration(self) or self.span
 
 
 class Grant(models.Model):
@@ -154,7 +52,11 @@ class Grant(models.Model):
         LEAVER = "leaver", "its holder left"
         NOT_ELIGIBLE = "not_eligible", "no longer eligible"
 
-    request = models.OneToOneField(AccessRequest, on_delete=models.PROTECT, related_name="grant")
+    class Origin(models.TextChoices):
+        REQUEST = "request", "a request"
+
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.REQUEST)
+    request = models.OneToOneField(Request, on_delete=models.PROTECT, null=True, related_name="grant")
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="grants")
     beneficiary = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="grants")
     status = models.CharField(max_length=10, choices=Status)
@@ -163,6 +65,10 @@ class Grant(models.Model):
     role = models.CharField(max_length=64, help_text="the Airflow role it gives")
     dag_id = models.CharField(max_length=250, blank=True, default="")
     level = models.CharField(max_length=8, choices=Entitlement.Level, blank=True, default="")
+    # the rules under which it was given
+    policy = models.CharField(max_length=80)
+    policy_version = models.PositiveIntegerField()
+    at_once = models.BooleanField(default=False, help_text="given without a decision")
     # whom it gives it to
     airflow_user = models.CharField(max_length=512, blank=True, default="", help_text="the user name in Airflow")
     airflow_user_id = models.CharField(
@@ -200,6 +106,7 @@ class Grant(models.Model):
             models.Index(fields=["ends_at"], condition=Q(status="active"), name="access_expiring"),
             models.Index(fields=["beneficiary", "status"]),
             models.Index(fields=["entitlement", "status"]),
+            models.Index(fields=["-created_at", "-id"], name="access_grants_by_creation"),
             models.Index(fields=["deployment", "role", "status"]),
             models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="access_looking"),
         ]
@@ -213,6 +120,9 @@ class Grant(models.Model):
                 name="access_ended_has_reason",
             ),
             models.CheckConstraint(condition=~Q(status="failed") | ~Q(failure=""), name="access_failed_says_why"),
+            models.CheckConstraint(
+                condition=~Q(origin="request") | Q(request__isnull=False), name="access_requested_has_request"
+            ),
         ]
 
     def __str__(self) -> str:

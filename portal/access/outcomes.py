@@ -44,7 +44,7 @@ def check_may_be_given(grant: Grant) -> None:
 
 
 def too_late(grant: Grant, *, waited_for: str = "") -> str:
-    within = catalogue.policy(grant.request.policy, grant.request.policy_version).apply_within
+    within = catalogue.policy(grant.policy, grant.policy_version).apply_within
     words = f"It could not be given within {durations.words(within)} and was given up. Ask again if it is still needed."
     return f"{words} Why it waited: {waited_for}" if waited_for else words
 

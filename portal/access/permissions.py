@@ -1,28 +1,15 @@
-"""Who may do what to a request or a grant. Every rule raises Refused with its reason; `why_not` gives the words."""
+"""Who may be given what, and who may do what to a grant. Every rule raises Refused with its reason."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeVar
 
 from accounts import people, roles
 from accounts.models import User
 from accounts.permissions import Permission
-from portal.access.models import AccessRequest, Grant, Stage, StageApprover
+from portal.access.models import Grant
+from portal.approvals import principals
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.core.errors import Refused
-
-Thing = TypeVar("Thing")
-
-
-def why_not(check: Callable[[User, Thing], None], by: User, thing: Thing) -> str:
-    """The reason why `by` may not, in words; empty when they may."""
-    try:
-        check(by, thing)
-    except Refused as refusal:
-        return refusal.detail
-    return ""
 
 
 def check_can_receive(person: User, entitlement: Entitlement, policy: PolicySpec, *, speaks_to: User) -> None:
@@ -47,50 +34,9 @@ def check_eligible(person: User, policy: PolicySpec, *, speaks_to: User | None =
     if not person.is_active:
         raise Refused(f"{person.username} can no longer sign in.", reason="inactive")
     if not people.is_one_of(person, policy.may_request):
-        offered = ", ".join(subject_words(subject) for subject in policy.may_request)
+        offered = principals.words(policy.may_request)
         who = "You are" if person == speaks_to else f"{person.username} is"
         raise Refused(f"{who} not allowed to request this. It is offered to {offered}.", reason="not_eligible")
-
-
-def subject_words(subject: str) -> str:
-    """`group:data` as people say it: “group data”; `user:lead` as “lead”."""
-    kind, _, name = subject.partition(":")
-    return f"group {name}" if kind == "group" else name
-
-
-def is_own(by: User, request: AccessRequest) -> bool:
-    return by.pk in (request.requester_id, request.beneficiary_id)
-
-
-def check_can_decide(by: User, request: AccessRequest) -> None:
-    """Whether `by` may decide the stage now open. Reasons: `own_request`, `not_an_approver`, `already_decided`.
-
-    Says nothing about the request's state; the action does. Membership is read now, not when somebody signed in.
-    """
-    if not by.is_active:
-        raise Refused("This account can no longer sign in.", reason="inactive")
-    if by.pk == request.requester_id:
-        raise Refused("This is your own request. Someone else must decide it.", reason="own_request")
-    if by.pk == request.beneficiary_id:
-        raise Refused("This request is for you. Someone else must decide it.", reason="own_request")
-    if request.decisions.filter(by=by).exists():
-        raise Refused("You have already decided this request. Each person decides once.", reason="already_decided")
-    stage = request.stages.filter(status=Stage.Status.OPEN).first()
-    subjects = list(stage.approvers.values_list("subject", flat=True)) if stage else []
-    if not people.is_one_of(by, subjects):
-        named = ", ".join(subject_words(subject) for subject in subjects) or "nobody"
-        raise Refused(f"You are not an approver of this step; {named} decides.", reason="not_an_approver")
-
-
-def check_can_withdraw(by: User, request: AccessRequest) -> None:
-    if not is_own(by, request):
-        raise Refused("Only the person who asked, or the person it is for, can withdraw a request.", reason="not_yours")
-
-
-def is_named_in(by: User, request: AccessRequest) -> bool:
-    """Whether `by` is an approver of any step of this request."""
-    approvers = StageApprover.objects.filter(stage__request=request, folded__in=people.subjects_of(by))
-    return approvers.exists()
 
 
 def check_can_revoke(by: User, grant: Grant) -> None:
@@ -99,7 +45,8 @@ def check_can_revoke(by: User, grant: Grant) -> None:
         raise Refused("This is your own access. Hand it back instead.", reason="own_grant")
     if roles.has(by, Permission.REVOKE_ANY):
         return
-    if not (roles.has(by, Permission.DECIDE) and is_named_in(by, grant.request)):
+    is_approver = grant.request is not None and principals.is_named_in(by, grant.request)
+    if not (is_approver and roles.has(by, Permission.DECIDE)):
         raise Refused("Only an approver of the request or an admin can revoke this grant.", reason="not_an_approver")
 
 

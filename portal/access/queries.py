@@ -1,22 +1,25 @@
-"""Requests and grants as people and programs may read them."""
+"""Requests for access and grants as people and programs may read them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import OuterRef, Prefetch, Q, QuerySet
 
-from accounts import people
 from accounts.credentials import sees_everybody
 from accounts.models import User
-from portal.access.models import AccessRequest, Decision, Grant, Stage, StageApprover
+from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_receive
 from portal.access.states import LIVE
+from portal.approvals import principals
+from portal.approvals import queries as requests
+from portal.approvals.models import Decision, Stage
+from portal.approvals.principals import Deciders
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Deployment, Entitlement
-from portal.core import clock, refs
+from portal.core import refs
 from portal.core.errors import Missing, Refused
 from portal.core.text import says, search_words
 
@@ -24,37 +27,28 @@ NEARER = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Gr
 
 
 def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
-    """One's own, those one is named to decide (in any step), or all for who may see all access. Newest first."""
-    rows = _full()
-    if sees_everybody(user):
-        return rows
-    named = StageApprover.objects.filter(stage__request=OuterRef("pk"), folded__in=people.subjects_of(user))
-    return rows.filter(Q(requester=user) | Q(beneficiary=user) | Exists(named))
+    """The requests for access that `user` may see, newest first."""
+    return _full(AccessRequest.objects.filter(pk__in=requests.visible_to(user).values("pk")))
 
 
 def request_for(user: User, pk: int) -> AccessRequest:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
-    request = requests_visible_to(user).filter(pk=pk).first()
+    request = _full(AccessRequest.objects.filter(pk=requests.check_visible(user, pk).pk)).first()
     if request is None:
         raise Missing(f"There is no request {refs.ref(refs.REQUEST, pk)}, or it is not yours to see.")
     return request
 
 
 def decidable_by(user: User) -> QuerySet[AccessRequest]:
-    """What waits for this person's decision, the longest waiting first; never their own."""
-    named = StageApprover.objects.filter(
-        stage__request=OuterRef("pk"), stage__status=Stage.Status.OPEN, folded__in=people.subjects_of(user)
-    )
-    decided = Decision.objects.filter(request=OuterRef("pk"), by=user)
-    rows = _full().filter(status=AccessRequest.Status.PENDING, lapses_at__gt=clock.now())
-    rows = rows.exclude(Q(requester=user) | Q(beneficiary=user)).filter(Exists(named), ~Exists(decided))
-    return rows.order_by("created_at", "pk")
+    """The queue's requests for access, the longest waiting first."""
+    rows = AccessRequest.objects.filter(pk__in=requests.decidable_by(user).order_by().values("pk"))
+    return _full(rows).order_by("created_at", "pk")
 
 
-def _full() -> QuerySet[AccessRequest]:
+def _full(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
     stages = Stage.objects.order_by("number").prefetch_related("approvers")
-    return AccessRequest.objects.select_related(
-        "requester", "beneficiary", "withdrawn_by", "entitlement__deployment", "grant__ended_by"
+    return rows.select_related(
+        "requester", "beneficiary", "withdrawn_by", "deployment", "entitlement__deployment", "grant__ended_by"
     ).prefetch_related(Prefetch("stages", stages), Prefetch("decisions", Decision.objects.select_related("by")))
 
 
@@ -63,8 +57,7 @@ def grants_visible_to(user: User) -> QuerySet[Grant]:
     rows = Grant.objects.select_related("entitlement__deployment", "beneficiary", "request", "ended_by")
     if sees_everybody(user):
         return rows
-    named = StageApprover.objects.filter(stage__request=OuterRef("request"), folded__in=people.subjects_of(user))
-    return rows.filter(Q(beneficiary=user) | Q(request__requester=user) | Exists(named))
+    return rows.filter(Q(beneficiary=user) | Q(request__requester=user) | principals.names(user, OuterRef("request")))
 
 
 def grant_for(user: User, pk: int) -> Grant:
@@ -106,14 +99,6 @@ def differing(deployments: Iterable[Deployment] | None = None) -> QuerySet[Grant
     return rows if deployments is None else rows.filter(deployment__in=list(deployments))
 
 
-def approvers_of(stage: Stage, *, request: AccessRequest | None = None) -> list[User]:
-    """Who may decide this stage as groups stand now; given its request, without those who cannot decide their own."""
-    able = people.members(approver.subject for approver in stage.approvers.all())
-    if request is None:
-        return able
-    return [person for person in able if person.pk not in (request.requester_id, request.beneficiary_id)]
-
-
 @dataclass(frozen=True)
 class Option:
     """One thing a person could ask for, with all they should know before they do."""
@@ -137,14 +122,12 @@ def options_for(user: User, *, q: str = "", deployment: str = "") -> list[Option
     rows = [row for row in rows if says(_searchable(row), words)]
     held = nearest(held_by(user))
     asked = {
-        request.entitlement_id: request
-        for request in AccessRequest.objects.filter(beneficiary=user, status=AccessRequest.Status.PENDING)
+        request.entitlement_id: request for request in AccessRequest.objects.filter(beneficiary=user, closed_at=None)
     }
-    policies = catalogue.policies_in_force()
-    able: dict[tuple[str, ...], list[User]] = {}
+    policies, deciders = catalogue.policies_in_force(), Deciders()
     found = []
     for row in rows:
-        found.append(_option(user, row, policies[row.policy], held.get(row.pk), asked.get(row.pk), able))
+        found.append(_option(user, row, policies[row.policy], held.get(row.pk), asked.get(row.pk), deciders))
     return found
 
 
@@ -154,7 +137,7 @@ def _option(
     policy: PolicySpec,
     held: Grant | None,
     asked: AccessRequest | None,
-    able: dict[tuple[str, ...], list[User]],
+    deciders: Deciders,
 ) -> Option:
     why_not = reason = ""
     try:
@@ -163,12 +146,7 @@ def _option(
         why_not, reason = refusal.detail, refusal.reason
     if not why_not and asked is not None:
         why_not, reason = f"You have already requested this: {asked.ref} is waiting for a decision.", "already_open"
-    approvers = []
-    for stage in policy.stages:
-        key = tuple(stage.approvers)
-        if key not in able:
-            able[key] = people.members(stage.approvers)
-        approvers.append([person for person in able[key] if person.pk != user.pk])
+    approvers = [deciders.named_by(stage.approvers, without={user.pk}) for stage in policy.stages]
     return Option(entitlement, policy, not why_not, why_not, reason, approvers, held, asked)
 
 

@@ -1,31 +1,12 @@
-"""The lives of a request, a stage of its decision, and a grant."""
+"""The life of a grant."""
 
 from __future__ import annotations
 
-from portal.access.models import AccessRequest, Grant, Stage
+from portal.access.models import Grant
 from portal.core.state_machine import StateMachine
 
-R, G, T = AccessRequest.Status, Grant.Status, Stage.Status
+G = Grant.Status
 
-REQUEST: StateMachine[AccessRequest] = StateMachine(
-    AccessRequest,
-    {
-        R.PENDING: frozenset({R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED}),
-        R.APPROVED: frozenset(),
-        R.DENIED: frozenset(),
-        R.WITHDRAWN: frozenset(),
-        R.LAPSED: frozenset(),
-    },
-)
-STAGE: StateMachine[Stage] = StateMachine(
-    Stage,
-    {
-        T.WAITING: frozenset({T.OPEN, T.CLOSED}),
-        T.OPEN: frozenset({T.DONE, T.CLOSED}),
-        T.DONE: frozenset(),
-        T.CLOSED: frozenset(),
-    },
-)
 # A grant may be ended while it is still being applied: whatever Airflow has by then is taken away again. One that could
 # not be applied, and may have changed something, is taken away before it is called failed.
 GRANT: StateMachine[Grant] = StateMachine(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import User
-from portal.access.actions import approved_duration
-from portal.access.lapsing import NOT_IN_TIME
-from portal.access.models import AccessRequest, Decision, Grant, Stage
-from portal.access.queries import approvers_of
+from portal.access.models import AccessRequest, Grant
+from portal.approvals.lapsing import NOT_IN_TIME
+from portal.approvals.models import Decision, Stage
+from portal.approvals.principals import Deciders
 from portal.core import durations
 from portal.operations import queries as operations
 from portal.operations.models import Operation
@@ -49,9 +49,7 @@ def timeline(request: AccessRequest) -> list[Step]:
         steps.append(
             Step("Given in Airflow and verified", "future", at=start, expected="" if start else "after approval")
         )
-        steps.append(
-            Step("Ends", "future", expected=f"{durations.words(approved_duration(request))} after it is verified")
-        )
+        steps.append(Step("Ends", "future", expected=f"{durations.words(request.approved_span)} after it is verified"))
     return steps
 
 
@@ -90,7 +88,7 @@ def _decided(decision: Decision) -> Step:
 
 
 def _awaited(request: AccessRequest, stage: Stage, state: str, *, missing: int) -> Step:
-    able = [person.username for person in approvers_of(stage, request=request)]
+    able = [person.username for person in Deciders().of_stage(stage, request)]
     names = " or ".join(able) if len(able) < 5 else f"one of {len(able)} approvers"
     if missing > 1:
         names = f"{missing} of {', '.join(able)}"

@@ -10,13 +10,13 @@ from functools import partial
 from django.db.models import Q, QuerySet
 
 from accounts import people
-from portal.access import due, grant_changes, grants, outcomes
+from portal.access import grant_changes, grants, outcomes
 from portal.access.models import Grant
 from portal.access.permissions import check_eligible
 from portal.audit.record import recording
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
-from portal.core import clock
+from portal.core import clock, due
 from portal.core.errors import Conflict, Missing, Refused
 from portal.operations import outbox
 from portal.operations import queries as operations
@@ -78,10 +78,10 @@ def _by_policy() -> Iterator[tuple[PolicySpec, QuerySet[Grant]]]:
     for name in live.exclude(retired).values_list("entitlement__policy", flat=True).distinct().order_by():
         if (policy := _policy(name)) is not None:
             yield policy, live.exclude(retired).filter(entitlement__policy=name)
-    granted = live.filter(retired).values_list("request__policy", "request__policy_version").distinct().order_by()
+    granted = live.filter(retired).values_list("policy", "policy_version").distinct().order_by()
     for name, version in granted:
         if (policy := _policy(name, version)) is not None:
-            yield policy, live.filter(retired).filter(request__policy=name, request__policy_version=version)
+            yield policy, live.filter(retired).filter(policy=name, policy_version=version)
 
 
 def _policy(name: str, version: int | None = None) -> PolicySpec | None:

@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
 
-from portal.access.models import AccessRequest, Grant, Stage
-from portal.access.queries import Option, approvers_of
+from portal.access.models import AccessRequest, Grant
+from portal.access.queries import Option
 from portal.access.timeline import Step
 from portal.api import shapes
+from portal.approvals.principals import Deciders
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.catalogue.models import Deployment
@@ -56,8 +57,8 @@ def entitlement(option: Option) -> shapes.EntitlementOut:
 
 
 def requests(rows: Iterable[AccessRequest]) -> list[shapes.RequestOut]:
-    able: dict[tuple[str, ...], list[tuple[int, str]]] = {}  # the people of a stage, by its subjects
-    return [shapes.RequestOut(**_request(row, able)) for row in rows]
+    deciders = Deciders()
+    return [shapes.RequestOut(**_request(row, deciders)) for row in rows]
 
 
 def request(row: AccessRequest) -> shapes.RequestOut:
@@ -65,14 +66,16 @@ def request(row: AccessRequest) -> shapes.RequestOut:
 
 
 def request_detail(row: AccessRequest, steps: Iterable[Step]) -> shapes.RequestDetail:
-    return shapes.RequestDetail(**_request(row, {}), timeline=[_step(step) for step in steps])
+    return shapes.RequestDetail(**_request(row, Deciders()), timeline=[_step(step) for step in steps])
 
 
-def _request(row: AccessRequest, able: dict[tuple[str, ...], list[tuple[int, str]]]) -> dict[str, Any]:
+def _request(row: AccessRequest, deciders: Deciders) -> dict[str, Any]:
     grant: Grant | None = getattr(row, "grant", None)
     return {
         "id": row.ref,
+        "kind": row.kind,
         "status": row.status,
+        "round": row.round,
         "entitlement": row.entitlement.key,
         "requester": row.requester.username,
         "beneficiary": row.beneficiary.username,
@@ -87,7 +90,11 @@ def _request(row: AccessRequest, able: dict[tuple[str, ...], list[tuple[int, str
         "policy_version": row.policy_version,
         "break_glass": row.break_glass,
         "stages": [
-            shapes.StageOut(approvers=_approvers(row, stage, able), quorum=stage.quorum, status=stage.status)
+            shapes.StageOut(
+                approvers=[person.username for person in deciders.of_stage(stage, row)],
+                quorum=stage.quorum,
+                status=stage.status,
+            )
             for stage in row.stages.all()
         ],
         "decisions": [
@@ -104,13 +111,6 @@ def _request(row: AccessRequest, able: dict[tuple[str, ...], list[tuple[int, str
         "grant": grant.ref if grant else None,
         "url": _url(f"/requests/{row.ref}"),
     }
-
-
-def _approvers(row: AccessRequest, stage: Stage, able: dict[tuple[str, ...], list[tuple[int, str]]]) -> list[str]:
-    subjects = tuple(approver.subject for approver in stage.approvers.all())
-    if subjects not in able:
-        able[subjects] = [(person.pk, person.username) for person in approvers_of(stage)]
-    return [name for pk, name in able[subjects] if pk not in (row.requester_id, row.beneficiary_id)]
 
 
 def _step(step: Step) -> shapes.StepOut:
@@ -141,7 +141,7 @@ def _grant(row: Grant, done: list[str]) -> shapes.GrantOut:
         status=row.status,
         entitlement=row.entitlement.key,
         beneficiary=row.beneficiary.username,
-        request=ref(REQUEST, row.request_id),
+        request=ref(REQUEST, row.request_id) if row.request_id else None,
         duration=row.duration,
         starts_at=row.starts_at,
         created_at=row.created_at,

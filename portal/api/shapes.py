@@ -61,7 +61,9 @@ class DecisionOut(BaseModel):
 
 class RequestOut(BaseModel):
     id: str
+    kind: str
     status: str
+    round: int
     entitlement: str
     requester: str
     beneficiary: str
@@ -99,7 +101,7 @@ class GrantOut(BaseModel):
     status: str
     entitlement: str
     beneficiary: str
-    request: str
+    request: str | None
     duration: Duration
     starts_at: Moment | None
     created_at: Moment

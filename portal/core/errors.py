@@ -7,9 +7,12 @@ token is hidden in them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import ParamSpec
 
 from portal.core.token_text import hide_tokens
+
+Arguments = ParamSpec("Arguments")
 
 
 class GatehouseError(Exception):
@@ -61,3 +64,12 @@ class Invalid(GatehouseError):
     def __init__(self, fields: Mapping[str, str], *, reason: str = "invalid") -> None:
         super().__init__(" ".join(fields.values()), reason=reason)
         self.fields = {name: hide_tokens(said) for name, said in fields.items()}
+
+
+def why_not(check: Callable[Arguments, object], *args: Arguments.args, **kwargs: Arguments.kwargs) -> str:
+    """The reason why `check` refuses, in words; empty when it does not."""
+    try:
+        check(*args, **kwargs)
+    except Refused as refusal:
+        return refusal.detail
+    return ""

@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 
 from accounts.acting import acting
 from accounts.models import User
-from portal.access.entry import clean_text
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
@@ -20,6 +19,7 @@ from portal.catalogue.models import Dag
 from portal.core import clock, once
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import Path
+from portal.core.text_checks import clean_text
 from portal.dags import conf as parameters
 from portal.dags import secrets
 from portal.dags.models import Run

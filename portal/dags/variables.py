@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 from accounts.acting import acting
-from portal.access.entry import clean_text
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
@@ -17,6 +16,7 @@ from portal.catalogue.models import Deployment
 from portal.core import integers
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import HIDDEN, hidden_in, mask, sounds_secret
+from portal.core.text_checks import clean_text
 from portal.dags import live
 from portal.operations import outbox
 from portal.operations.models import Operation

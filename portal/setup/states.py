@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal.access.states import GRANT, REQUEST, STAGE
+from portal.access.states import GRANT
+from portal.approvals.states import REQUEST, STAGE
 from portal.core.state_machine import StateMachine
 from portal.dags.states import RUN
 from portal.operations.states import OPERATION

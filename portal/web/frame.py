@@ -17,7 +17,7 @@ from accounts import people, roles
 from accounts.models import User
 from accounts.permissions import Permission as P
 from accounts.permissions import Role
-from portal.access import queries as access
+from portal.approvals import queries as approvals
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment as D
 from portal.ui import words
@@ -145,7 +145,7 @@ class Frame:
         """How many requests wait for this person's decision."""
         if not isinstance(self.user, User) or not roles.has(self.user, P.DECIDE):
             return 0
-        return access.decidable_by(self.user).count()
+        return approvals.count_for(self.user)
 
     @cached_property
     def locked_out(self) -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from portal.access import due
 from portal.access.models import Grant
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
-from portal.core import clock
+from portal.core import clock, due
 from portal.core.errors import Conflict
 from portal.operations import queries
 from portal.operations.models import Operation

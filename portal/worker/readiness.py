@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, QuerySet
 
-from portal.access.models import AccessRequest, Grant
+from portal.access.models import Grant
+from portal.approvals.models import Request
 from portal.catalogue.models import Deployment
 from portal.core import clock, durations
 from portal.operations import outbox, processes
@@ -78,20 +79,20 @@ def overdue() -> list[Overdue]:
     told = Operation.objects.filter(status__in=OPEN, alarmed_at__isnull=False)
     removals = outbox.startable().filter(kind__in=Operation.FIRST)
     others = outbox.startable().exclude(kind__in=Operation.FIRST)
-    G, R = Grant.Status, AccessRequest.Status
+    G = Grant.Status
     return [
         *_late("Access past its end", Grant.objects.filter(status=G.ACTIVE), "ends_at", now, TOO_LATE),
         *_late("Removals not begun", removals, "not_before", now, TOO_LATE_TO_REMOVE),
         *_late("Removals that do not succeed", told, "created_at", now, None),
         *_late("Access not started", Grant.objects.filter(status=G.SCHEDULED), "starts_at", now, TOO_LATE),
-        *_late("Requests not lapsed", AccessRequest.objects.filter(status=R.PENDING), "lapses_at", now, TOO_LATE),
+        *_late("Requests not lapsed", Request.objects.filter(closed_at=None), "lapses_at", now, TOO_LATE),
         *_late("Operations not begun", others, "not_before", now, None),
     ]
 
 
 def _late(
     what: str,
-    rows: QuerySet[Grant] | QuerySet[AccessRequest] | QuerySet[Operation],
+    rows: QuerySet[Grant] | QuerySet[Request] | QuerySet[Operation],
     due: str,
     now: datetime,
     bound: timedelta | None,

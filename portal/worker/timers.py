@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from portal.access import grants, lapsing, upkeep
+from portal.access import grants, upkeep
+from portal.approvals import lapsing
 from portal.audit.record import close_refusals
 from portal.core.threads import errors_logged
 from portal.operations import outbox, renamed

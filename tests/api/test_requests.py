@@ -32,7 +32,9 @@ def test_ask(as_) -> None:
     told, row = answer.json(), AccessRequest.objects.get()
     assert {name: told[name] for name in told if not name.endswith("_at")} == {
         "id": row.ref,
+        "kind": "access",
         "status": "pending",
+        "round": 1,
         "entitlement": "demo/role/User",
         "requester": "employee",
         "beneficiary": "employee",

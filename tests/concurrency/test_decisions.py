@@ -8,8 +8,11 @@ from functools import partial
 import pytest
 import time_machine
 
-from portal.access import actions, grants
-from portal.access.models import AccessRequest, Decision, Grant
+from portal.access import grants
+from portal.access.actions import submit
+from portal.access.models import AccessRequest, Grant
+from portal.approvals import actions
+from portal.approvals.models import Decision
 from portal.audit.models import AuditEvent
 from portal.audit.verify import verify
 from portal.catalogue import queries as catalogue
@@ -84,7 +87,7 @@ def test_the_same_request_twenty_times(catalogue):
     employee, entitlement = person("employee"), catalogue_entry("demo/role/User")
 
     def ask() -> AccessRequest:
-        return actions.submit(by=employee, entitlement=entitlement, duration=entitlement.max_duration, reason="once")
+        return submit(by=employee, entitlement=entitlement, duration=entitlement.max_duration, reason="once")
 
     outcome = all_at_once(*[ask] * 20)
     assert (len(outcome.answers), {refusal.reason for refusal in outcome.refusals}) == (1, {"already_open"})

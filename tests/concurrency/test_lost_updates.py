@@ -15,7 +15,8 @@ from datetime import timedelta
 import pytest
 
 from airflow_bridge import PasswordAuth, connect
-from portal.access import actions, grants
+from portal.access import grants
+from portal.access.actions import submit
 from portal.access.models import Grant
 from portal.catalogue.models import Deployment, Entitlement
 from portal.dags import live
@@ -53,7 +54,7 @@ def roles_sent(change: Seen) -> set[str]:
 
 def give(entitlements: list[Entitlement]) -> None:
     for entitlement in entitlements:
-        actions.submit(by=person("employee"), entitlement=entitlement, duration=timedelta(hours=1), reason="many")
+        submit(by=person("employee"), entitlement=entitlement, duration=timedelta(hours=1), reason="many")
 
 
 def test_through_the_lock_no_change_is_lost(airflow: FakeAirflow, proxy: LossyProxy) -> None:

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from django.db import connection
 
-from portal.access import actions, grants
+from portal.access import grants
+from portal.access.actions import submit
 from portal.access.models import AccessRequest, Grant
 from portal.access.states import REQUIRING
+from portal.approvals import actions
 from portal.audit.models import AuditEvent
 from portal.audit.verify import verify
 from portal.catalogue import queries as catalogue
@@ -69,7 +71,7 @@ def test_twenty_approvals_and_revocations_of_one_person_at_once(airflow):
     for entitlement in holding:
         grant_at_status("active", entitlement=entitlement.key)
     asked = [
-        actions.submit(by=employee, entitlement=entitlement, duration=timedelta(hours=1), reason="burst")
+        submit(by=employee, entitlement=entitlement, duration=timedelta(hours=1), reason="burst")
         for entitlement in waiting
     ]
     with workers(4):
@@ -94,7 +96,7 @@ def test_asked_for_and_handed_back_over_and_over_while_workers_run(airflow):
     def ask_and_perhaps_end(number: int) -> None:
         entitlement = wanted[0] if number % 4 else wanted[1]
         try:
-            request = actions.submit(
+            request = submit(
                 by=employee, entitlement=entitlement, duration=timedelta(minutes=30), reason=f"turn {number}"
             )
         except Exception as error:
@@ -153,7 +155,7 @@ def test_workers_of_one_lane_take_turns(airflow):
     entitlements = offer_more_roles(airflow, 6)
     employee, lead = person("employee"), person("lead")
     for entitlement in entitlements:
-        request = actions.submit(by=employee, entitlement=entitlement, duration=timedelta(hours=1), reason="turns")
+        request = submit(by=employee, entitlement=entitlement, duration=timedelta(hours=1), reason="turns")
         actions.approve(request_id=request.pk, by=lead)
     with workers(6):
         pass

@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from airflow_bridge import dag_permissions
-from portal.access import actions, grants, upkeep
+from portal.access import grants, upkeep
+from portal.access.actions import submit
 from portal.access.models import Grant, RoleInMaking
+from portal.approvals import actions
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
@@ -28,7 +30,7 @@ NAMES = ["employee", "colleague", "lead", "lead2"]
 
 def approved(name, key):
     entitlement = catalogue.entitlement(key)
-    request = actions.submit(by=person(name), entitlement=entitlement, duration=HOUR, reason="all at once")
+    request = submit(by=person(name), entitlement=entitlement, duration=HOUR, reason="all at once")
     lead = "lead2" if name == "lead" else "lead"
     return actions.approve(request_id=request.pk, by=person(lead)).grant
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from portal.access import actions
 from portal.access.models import AccessRequest
+from portal.approvals import actions
 from tests.factories import person, request_at_status
 
 WANTED = ("demo/role/User", "demo/dag/sales_report/view", "demo/dag/sales_report/operate")

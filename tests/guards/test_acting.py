@@ -17,8 +17,10 @@ from accounts.credentials import ByToken, SignedIn
 from accounts.models import RateCount, Token, User
 from accounts.operator import Operator
 from accounts.permissions import Permission, Role
-from portal.access import actions, grants, leaving
+from portal.access import grants, leaving
+from portal.access.actions import submit
 from portal.access.models import Grant
+from portal.approvals import actions
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue import actions as catalogue_actions
@@ -43,7 +45,7 @@ INNER = {
     "accounts/passwords.py end_sessions_and_tokens",
     "portal/access/grant_changes.py put",
     "portal/access/grants.py end",
-    "portal/access/lapsing.py lapse_of",
+    "portal/approvals/lapsing.py lapse_of",
     "portal/access/looks.py postpone",
     "portal/audit/doors.py note_refused",
     "portal/audit/export.py export",
@@ -159,15 +161,15 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
     "portal/access/actions.py submit": (
         "employee",
         _entitlement,
-        lambda by, what, _: actions.submit(by=by, entitlement=what, duration=HOURS, reason="month-end close"),
+        lambda by, what, _: submit(by=by, entitlement=what, duration=HOURS, reason="month-end close"),
     ),
-    "portal/access/actions.py approve": ("lead", _pending, lambda by, pk, _: actions.approve(request_id=pk, by=by)),
-    "portal/access/actions.py deny": (
+    "portal/approvals/actions.py approve": ("lead", _pending, lambda by, pk, _: actions.approve(request_id=pk, by=by)),
+    "portal/approvals/actions.py deny": (
         "lead",
         _pending,
         lambda by, pk, _: actions.deny(request_id=pk, by=by, comment="no"),
     ),
-    "portal/access/actions.py withdraw": (
+    "portal/approvals/actions.py withdraw": (
         "employee",
         _pending,
         lambda by, pk, _: actions.withdraw(request_id=pk, by=by),

@@ -79,7 +79,7 @@ def test_a_status_is_written_by_its_state_machine_only():
 # --- models ----------------------------------------------------------------------------------------------------------
 # How each table lives. "states": rows change only by moves of its machine and columns that go with them.
 # "never": a row is written once. "file": written by `catalogue apply`. "seen": what Airflow or time last showed.
-# "turn": there while one does what only one may do at a time.
+# "turn": there while something is going on.
 LIVES = {
     "accounts.User": "directory",
     "accounts.GroupName": "directory",
@@ -97,10 +97,13 @@ LIVES = {
     "operations.Operation": "states",
     "operations.Process": "seen",
     "operations.Turn": "seen",
+    "approvals.Submission": "never",
+    "approvals.Request": "states",
+    "approvals.Stage": "states",
+    "approvals.StageApprover": "never",
+    "approvals.Waiting": "turn",
+    "approvals.Decision": "never",
     "access.AccessRequest": "states",
-    "access.Stage": "states",
-    "access.StageApprover": "never",
-    "access.Decision": "never",
     "access.Grant": "states",
     "access.RoleInMaking": "turn",
     "dags.Run": "states",

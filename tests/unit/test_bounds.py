@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from portal.access.entry import clean_text
 from portal.api import parsing
 from portal.api.parsing import StrictParser
 from portal.core import bounds
 from portal.core.errors import Invalid
 from portal.core.text import search_words
+from portal.core.text_checks import clean_text
 from portal.dags import conf
 
 

@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.access import actions
-from portal.access.models import AccessRequest, Decision, Grant
+from portal.access.models import AccessRequest, Grant
+from portal.approvals import actions
+from portal.approvals.models import Decision
 from tests.factories import CATALOGUE, grant_at_status, offer, person, request_at_status
 from tests.views.pages import Page
 

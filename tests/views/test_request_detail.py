@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.access import actions, grants, queries
+from portal.access import grants, queries
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
+from portal.approvals import actions
 from portal.audit.models import AuditEvent
 from portal.audit.verify import verify
 from portal.catalogue.models import Deployment

@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from portal.access import actions
 from portal.access.models import AccessRequest
+from portal.approvals import actions
 from portal.web.requests.views import views as pages
 from tests.factories import grant_at_status, request_at_status
 from tests.views.pages import Page

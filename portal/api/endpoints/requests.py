@@ -7,7 +7,8 @@ from typing import Literal
 from ninja import Query, Router
 
 from accounts import people
-from portal.access import actions, queries, searching
+from portal.access import queries
+from portal.access.actions import submit
 from portal.access.models import AccessRequest
 from portal.access.timeline import timeline
 from portal.api import present
@@ -15,6 +16,7 @@ from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Duration, Moment
 from portal.api.shapes import RequestDetail, RequestOut
+from portal.approvals import actions, searching
 from portal.catalogue.queries import entitlement
 from portal.core import refs
 from portal.core.errors import Invalid, Missing
@@ -68,7 +70,7 @@ def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
         wrong["beneficiary"] = error.detail
     if wrong or offered is None:
         raise Invalid(wrong)
-    made = actions.submit(
+    made = submit(
         by=by,
         entitlement=offered,
         duration=body.duration,

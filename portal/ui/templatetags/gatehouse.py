@@ -17,9 +17,10 @@ from accounts.models import User
 from portal.core import durations, refs
 from portal.core.clock import now as moment_now
 from portal.core.errors import Missing
-from portal.ui import charts, tones, words
+from portal.ui import charts, links, tones, words
 
 register = template.Library()
+register.simple_tag(links.of_grant, name="grant_url")
 
 
 @register.simple_tag

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.views.decorators.http import require_safe
 
 from accounts import people
@@ -19,6 +19,7 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.core import refs
 from portal.core.errors import Invalid, Refused
+from portal.ui import links
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists, paging
@@ -58,9 +59,8 @@ def _whose(request: Request) -> User:
 
 
 def _page_of(request: Request, ref: str) -> str:
-    """The request of a grant, which has all that can be done about it."""
-    grant = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
-    return f"{reverse('request_detail', args=[grant.request.ref])}#act"
+    """Where what can be done about a grant is: the page of its request."""
+    return links.of_grant(queries.grant_for(request.user, refs.parse(refs.GRANT, ref)), "#act")
 
 
 @requires(Permission.REQUEST)
@@ -69,7 +69,7 @@ def grant_hand_back(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grant = grants.hand_back(grant_id=held.pk, by=request.user)
     messages.success(request, f"You handed back {_named(grant)}.")
-    return redirect("request_detail", grant.request.ref)
+    return redirect(links.of_grant(grant))
 
 
 @requires(Permission.HOME)
@@ -79,12 +79,15 @@ def grant_revoke(request: Request, ref: str) -> HttpResponse:
     try:
         grant = grants.revoke(grant_id=held.pk, by=request.user, reason=request.POST.get("reason", ""))
     except Invalid as error:
+        if held.request_id is None:
+            messages.error(request, error.detail)
+            return redirect(links.of_grant(held))
         asked = queries.request_for(request.user, held.request_id)
         context = {**request_page.context(request.user, asked), "wrong": error.fields}
         return render(request, "requests/detail.html", context, status=error.status)
     what = f"“{grant.entitlement.title}” access on {grant.entitlement.deployment.name}"
     messages.success(request, f"You revoked {grant.beneficiary.username}'s {what}.")
-    return redirect("request_detail", grant.request.ref)
+    return redirect(links.of_grant(grant))
 
 
 @requires(Permission.HOME)
@@ -102,7 +105,7 @@ def grant_retry(request: Request, ref: str) -> HttpResponse:
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grant = grants.retry(grant_id=held.pk, by=request.user)
     messages.success(request, f"{grant.ref} is being tried again.")
-    return redirect("request_detail", grant.request.ref)
+    return redirect(links.of_grant(grant))
 
 
 def _named(grant: Grant) -> str:

@@ -16,8 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.guard import requires
 from accounts.models import User
 from accounts.permissions import Permission
-from portal.access.permissions import why_not
-from portal.core.errors import Conflict, Invalid, Refused
+from portal.core.errors import Conflict, Invalid, Refused, why_not
 from portal.dags import actions, conf, queries, secrets
 from portal.dags.models import Run
 from portal.dags.permissions import check_can_operate

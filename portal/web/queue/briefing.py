@@ -9,15 +9,18 @@ from django.db.models import Q, QuerySet
 
 from accounts import people
 from accounts.models import User
-from portal.access import conflicts, queries, tickets
-from portal.access.actions import approved_duration
-from portal.access.models import AccessRequest, Decision, Grant, Stage
-from portal.access.permissions import check_can_decide, why_not
+from portal.access import conflicts, queries
+from portal.access.models import AccessRequest, Grant
 from portal.access.states import REQUIRING
+from portal.approvals import tickets
+from portal.approvals.models import Decision, Stage
+from portal.approvals.permissions import check_can_decide
+from portal.approvals.principals import Deciders
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.core import durations
+from portal.core.errors import why_not
 from portal.web.requests import words
 
 SHOWN = 5  # names, grants and earlier requests: the pane fits one screen; the rest unfolds
@@ -79,7 +82,7 @@ def brief(request: AccessRequest, *, reader: User) -> Briefing:
     return Briefing(
         request=request,
         policy=policy,
-        longest=approved_duration(request),
+        longest=request.approved_span,
         stages=[_stage(request, stage) for stage in request.stages.all()],
         held=held,
         holds_it=queries.nearest(held).get(request.entitlement_id),
@@ -94,7 +97,7 @@ def brief(request: AccessRequest, *, reader: User) -> Briefing:
 
 def _stage(request: AccessRequest, stage: Stage) -> StageFacts:
     made = [decision for decision in request.decisions.all() if decision.stage_id == stage.pk]
-    return StageFacts(stage, queries.approvers_of(stage, request=request), made)
+    return StageFacts(stage, Deciders().of_stage(stage, request), made)
 
 
 def _people(request: AccessRequest) -> list[tuple[User, str]]:
@@ -144,7 +147,9 @@ def following(request: AccessRequest, *, by: User) -> AccessRequest | None:
 
 def decided_lately(by: User) -> QuerySet[Decision]:
     """The last things this person decided, for when nothing waits."""
-    rows = Decision.objects.filter(by=by).select_related("request__beneficiary", "request__entitlement__deployment")
+    rows = Decision.objects.filter(by=by).select_related(
+        "request__beneficiary", "request__accessrequest__entitlement__deployment"
+    )
     return rows.order_by("-at", "-pk")[:SHOWN]
 
 
@@ -156,7 +161,7 @@ def outcome(request: AccessRequest, *, asked: timedelta) -> str:
         return f"You denied {request.ref}. {request.requester.username} can read your reason on the request's page."
     if request.status == AccessRequest.Status.PENDING:
         return f"Your approval of {request.ref} is recorded. {_waits_for(request)}"
-    given = approved_duration(request)
+    given = request.approved_span
     less = f", instead of the {durations.words(asked)} asked for" if given < asked else ""
     approved = f"You approved {request.ref} for {durations.words(given)}{less}."
     if request.grant.status == Grant.Status.SCHEDULED and request.starts_at:
@@ -166,5 +171,5 @@ def outcome(request: AccessRequest, *, asked: timedelta) -> str:
 
 def _waits_for(request: AccessRequest) -> str:
     stage = request.stages.filter(status=Stage.Status.OPEN).first()
-    able = [person.username for person in queries.approvers_of(stage, request=request)] if stage else []
+    able = [person.username for person in Deciders().of_stage(stage, request)] if stage else []
     return f"Next, {' or '.join(able)} decides." if able else "The next step is open."

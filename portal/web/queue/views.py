@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
-from portal.access import actions, queries
+from portal.access import queries
 from portal.access.models import AccessRequest
+from portal.approvals import actions
 from portal.core import refs
 from portal.core.errors import Conflict, GatehouseError, Invalid, Refused
 from portal.ui.htmx import render
@@ -83,7 +84,7 @@ def _decide(
         return _again(request, chosen, form, status=error.status)
     except (Conflict, Refused) as error:
         return _again(request, chosen, None, status=error.status, problem=error)
-    messages.success(request, briefing.outcome(settled, asked=chosen.duration))
+    messages.success(request, briefing.outcome(settled, asked=chosen.span))
     return _next(request, settled)
 
 

@@ -10,13 +10,13 @@ from django import forms
 from django.http import QueryDict
 from django.utils import timezone
 
-from portal.access import tickets
-from portal.access.entry import MAX_TEXT
 from portal.access.queries import Option
-from portal.access.tickets import MAX_TICKET
+from portal.approvals import tickets
+from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.models import Entitlement
 from portal.core import bounds, durations
 from portal.core.errors import GatehouseError, Invalid
+from portal.core.text_checks import MAX_TEXT
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 COMMON = [timedelta(minutes=30), HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accounts.models import User
-from portal.access import tickets
-from portal.access.permissions import subject_words
 from portal.access.queries import Option
+from portal.approvals import principals, tickets
 from portal.catalogue.document import StageSpec
 from portal.core import durations
 from portal.ui.templatetags.gatehouse import names
@@ -35,7 +34,7 @@ def who_decides(option: Option) -> str:
 def rules(option: Option) -> list[str]:
     """The policy, a sentence each."""
     policy = option.policy
-    offered = ", ".join(subject_words(subject) for subject in policy.may_request)
+    offered = principals.words(policy.may_request)
     said = [f"Offered to {offered}.", f"For at most {durations.words(option.entitlement.max_duration)}."]
     if policy.stages:
         steps = "one step" if len(policy.stages) == 1 else f"{len(policy.stages)} steps, one after the other"

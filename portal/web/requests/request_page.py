@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from portal.access import permissions, tickets
+from portal.access import permissions
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
+from portal.approvals import permissions as on_requests
+from portal.approvals import tickets
 from portal.catalogue import queries as catalogue
+from portal.core.errors import why_not
 from portal.operations import queries as operations
 from portal.web.requests import words
 
@@ -34,8 +37,8 @@ def context(user: User, asked: AccessRequest) -> dict[str, Any]:
 
 def _may(user: User, asked: AccessRequest) -> dict[str, bool]:
     """Which of the actions are this person's to take; whether the state still allows them is the action's to say."""
-    asking = {"withdraw": permissions.check_can_withdraw, "decide": permissions.check_can_decide}
-    may = {name: not permissions.why_not(check, user, asked) for name, check in asking.items()}
+    asking = {"withdraw": on_requests.check_can_withdraw, "decide": on_requests.check_can_decide}
+    may = {name: not why_not(check, user, asked) for name, check in asking.items()}
     grant = words.grant_of(asked)
     if grant is not None:
         may |= held(user, grant) | {"end": grant.status not in (Grant.Status.ENDING, Grant.Status.ENDED)}
@@ -49,4 +52,4 @@ def held(user: User, grant: Grant) -> dict[str, bool]:
         "revoke": permissions.check_can_revoke,
         "retry": permissions.check_can_retry,
     }
-    return {name: not permissions.why_not(check, user, grant) for name, check in checks.items()}
+    return {name: not why_not(check, user, grant) for name, check in checks.items()}

@@ -13,7 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
-from portal.access import actions, queries
+from portal.access import queries
+from portal.access.actions import submit
+from portal.approvals import actions
 from portal.catalogue import queries as catalogue
 from portal.core import refs
 from portal.core.errors import Conflict, Invalid, Refused
@@ -66,7 +68,7 @@ def _submit(request: Request, key: str) -> HttpResponse:
     form, status = RequestForm(request.POST, option=option, begin_with=_default(option)), 422
     if form.is_valid():
         try:
-            made = actions.submit(by=request.user, entitlement=option.entitlement, **form.given())
+            made = submit(by=request.user, entitlement=option.entitlement, **form.given())
         except (Invalid, Refused, Conflict) as error:
             form.take(error)
             status = error.status

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from accounts.models import User
 from portal.access import at_once, entry
-from portal.access.lapsing import NOT_IN_TIME
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
+from portal.approvals.checks import duration_problem
+from portal.approvals.lapsing import NOT_IN_TIME
 from portal.core import clock, durations
 from portal.core.errors import Invalid
 from portal.ui import words
@@ -26,7 +27,7 @@ def sentence(request: AccessRequest) -> str:
     verb = "asks" if request.status == R.PENDING else "asked"
     what = f"“{request.entitlement.title}” on {request.entitlement.deployment.name}"
     whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
-    return f"{request.requester.username} {verb} for {what} for {durations.words(request.duration)}{whom}"
+    return f"{request.requester.username} {verb} for {what} for {durations.words(request.span)}{whom}"
 
 
 def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
@@ -118,7 +119,7 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
 
 def _refused(option: Option, span: timedelta, start: datetime | None) -> dict[str, str]:
     """What sending it would refuse, so that it is not promised either."""
-    wrong = entry.duration_problem(span, longest=option.entitlement.max_duration)
+    wrong = duration_problem(span, longest=option.entitlement.max_duration)
     wrong |= entry.start_problem(start) or at_once.start_problem(option.policy, start)
     if not wrong and option.held and not option.policy.stages:
         person = option.held.beneficiary

@@ -131,7 +131,7 @@ def record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) 
         by=None,
         target=grant.beneficiary.username,
         deployment=grant.deployment.name,
-        request=grant.request.ref,
+        request=grant.request.ref if grant.request else "",
         grant=grant.ref,
         operation=operation.ref,
         detail={"before": dict(done.before), "after": dict(done.after)},

@@ -8,13 +8,15 @@ import pytest
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from portal.access import actions, lapsing
-from portal.access.entry import clean_text
-from portal.access.models import AccessRequest, Grant, Stage
+from portal.access.actions import submit
+from portal.access.models import AccessRequest, Grant
+from portal.approvals import actions, lapsing
+from portal.approvals.models import Stage
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as offered
 from portal.core.errors import Conflict, Invalid, Refused
+from portal.core.text_checks import clean_text
 from portal.operations.models import Operation
 from tests import factories
 
@@ -24,7 +26,7 @@ HOURS = timedelta(hours=1)
 
 def ask(by, what="demo/role/User", /, **changes):
     values = {"duration": 8 * HOURS, "reason": "month-end close"} | changes
-    return actions.submit(by=by, entitlement=offered.entitlement(what), **values)
+    return submit(by=by, entitlement=offered.entitlement(what), **values)
 
 
 def test_a_request_waits_for_the_first_step_of_its_policy(employee):
@@ -199,7 +201,7 @@ def test_what_is_no_longer_offered_is_refused(employee):
     entitlement.retired_at = timezone.now()
     entitlement.save(update_fields=["retired_at"])
     with pytest.raises(Refused) as refusal:
-        actions.submit(by=employee, entitlement=entitlement, duration=HOURS, reason="close")
+        submit(by=employee, entitlement=entitlement, duration=HOURS, reason="close")
     assert refusal.value.reason == "not_offered"
 
 

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.access import actions, grants
+from portal.access import grants
+from portal.access.actions import submit
 from portal.access.models import AccessRequest, Grant
+from portal.approvals import actions
 from portal.catalogue import queries as offered
 from portal.core.errors import Invalid, Refused
 from tests import factories
@@ -23,7 +25,7 @@ VIEWER, ADMIN, USER = (
 
 
 def ask(by, what=VIEWER, *, duration=HOUR, starts_in=None, **more):
-    return actions.submit(
+    return submit(
         by=by,
         entitlement=offered.entitlement(what),
         duration=duration,

@@ -12,11 +12,11 @@ from django.utils import timezone
 from portal.access import grants, outcomes, queries
 from portal.access.models import Grant
 from portal.access.outcomes import Account
-from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke, why_not
+from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
-from portal.core.errors import Conflict, Invalid, Missing, Refused
+from portal.core.errors import Conflict, Invalid, Missing, Refused, why_not
 from portal.operations.models import Operation
 from tests import factories
 
@@ -196,7 +196,7 @@ def test_no_event_no_change(cast, what, request):
     act = {
         "revoke": lambda: grants.revoke(grant_id=grant.pk, by=cast["lead"], reason="over"),
         "hand back": lambda: grants.hand_back(grant_id=grant.pk, by=cast["employee"]),
-        "expire": lambda: grants.end(grant_id=grant.pk, reason=Grant.EndReason.EXPIRED),
+        "expire": lambda: grants.end(grant.pk, reason=Grant.EndReason.EXPIRED),
         "confirm": lambda: confirm(grant),
         "fail": lambda: fail(grant),
     }[what]

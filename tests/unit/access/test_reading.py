@@ -8,9 +8,10 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group
 
-from portal.access import actions, grants, outcomes, queries
+from portal.access import grants, outcomes, queries
 from portal.access.outcomes import Account
 from portal.access.timeline import timeline
+from portal.approvals import actions
 from portal.audit.record import recording
 from portal.catalogue.models import Deployment
 from portal.core.errors import Missing

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from portal.access.lapsing import NOT_IN_TIME
+from portal.approvals.lapsing import NOT_IN_TIME
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import CLAUSES, SENTENCES, SPECIAL, sentence
 from portal.audit.record import canonical

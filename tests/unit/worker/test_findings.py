@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from portal.access import actions
+from portal.access.actions import submit
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag, Deployment, Entitlement
 from portal.core.errors import Refused
@@ -119,7 +119,7 @@ def test_where_roles_cannot_be_given_nobody_can_ask_for_one(catalogue_in_force, 
     assert "users" in found()["missing"]
     entitlement = catalogue.entitlement("demo/role/User")
     with pytest.raises(Refused, match="cannot give roles through Gatehouse") as caught:
-        actions.submit(
+        submit(
             by=factories.person("employee"),
             entitlement=entitlement,
             duration=timedelta(hours=1),

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from django.db.models import QuerySet
 
-from portal.access.models import AccessRequest
+from portal.approvals import kinds
+from portal.approvals.models import Request
 from portal.core.text import fold, search_words
 
+Row = TypeVar("Row", bound=Request)
 
-def search_text(request: AccessRequest) -> str:
-    """One text a line: reason, ticket, what was asked for, and both people by user name, name and e-mail address."""
-    entitlement = request.entitlement
-    people = dict.fromkeys((request.requester, request.beneficiary))
-    texts = [request.reason, request.ticket, entitlement.key, entitlement.title]
-    for person in people:
+
+def search_text(request: Request) -> str:
+    """One text a line: reason, ticket, what was requested, and both people by user name, name and e-mail address."""
+    texts = [request.reason, request.ticket, *kinds.of(request).searched(request)]
+    for person in dict.fromkeys((request.requester, request.beneficiary)):
         texts += [person.username, person.get_full_name(), person.email]
     return fold("\n".join(texts))
 
 
-def matching(rows: QuerySet[AccessRequest], q: str) -> QuerySet[AccessRequest]:
+def matching(rows: QuerySet[Row], q: str) -> QuerySet[Row]:
     """Those of `rows` that hold every word of `q`. Raises Invalid (`q`)."""
     for word in search_words(q):
         rows = rows.filter(search_text__contains=word)

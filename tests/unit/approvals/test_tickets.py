@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from portal.access import tickets
+from portal.approvals import tickets
 from portal.catalogue.document import PolicySpec
 
 

@@ -1,14 +1,9 @@
 """A request is found by any of its words, in any spelling, on every database."""
 
-from importlib import import_module
-from types import SimpleNamespace
-
 import pytest
-from django.apps import apps
-from django.db import connection
 
 from portal.access.models import AccessRequest
-from portal.access.searching import matching, search_text
+from portal.approvals.searching import matching
 from portal.core.errors import Invalid
 from tests import factories
 
@@ -49,10 +44,3 @@ def test_not_found(asked, q):
 def test_more_than_anybody_types_is_refused(asked):
     with pytest.raises(Invalid):
         matching(AccessRequest.objects.all(), "a b c d e f g h i j k l m n o p q r s t u")
-
-
-def test_old_requests_are_made_searchable(asked):
-    AccessRequest.objects.update(search_text="")
-    import_module("portal.access.migrations.0006_search_text").fill(apps, SimpleNamespace(connection=connection))
-    asked.refresh_from_db()
-    assert asked.search_text == search_text(asked) != ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, OperationalError
 
-from portal.access import due
+from portal.core import due
 from portal.core.errors import Conflict
 
 

@@ -8,12 +8,13 @@ import pytest
 import time_machine
 from django.db import Error as DatabaseError
 
-from portal.access import actions
-from portal.access.models import AccessRequest, Decision, Grant
-from portal.access.permissions import check_can_decide, why_not
+from portal.access.models import AccessRequest, Grant
+from portal.approvals import actions
+from portal.approvals.models import Decision
+from portal.approvals.permissions import check_can_decide
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
-from portal.core.errors import Conflict, Invalid, Missing, Refused
+from portal.core.errors import Conflict, Invalid, Missing, Refused, why_not
 from portal.operations.models import Operation
 from tests import factories
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portal.access.models import AccessRequest
-from portal.access.states import REQUEST
+from portal.approvals.states import REQUEST
 from portal.core.errors import Conflict
 from tests.factories import request_at_status
 

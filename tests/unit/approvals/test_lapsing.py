@@ -7,14 +7,14 @@ import json
 import pytest
 
 from accounts.models import User
-from portal.access import actions, lapsing
 from portal.access.timeline import timeline
+from portal.approvals import actions, lapsing
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.core.errors import Conflict
 from tests import factories
-from tests.unit.access.conftest import Change
+from tests.unit.conftest import Change
 
 USER = "demo/role/User"
 ONE_LEAD = 'stages = [{ approvers = ["group:data-leads"], quorum = 1 }]'

@@ -1,0 +1,141 @@
+"""What people do with requests of any kind: approve, deny, withdraw.
+
+Every action checks, changes rows and records its events in one transaction (portal.audit.record.recording). A refusal
+is raised, never returned, and is recorded too.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, transaction
+
+from accounts.acting import acting
+from accounts.models import User
+from portal.approvals import changes, checks, kinds
+from portal.approvals.models import Decision, Request, Stage, approved_duration
+from portal.approvals.permissions import check_can_decide, check_can_withdraw
+from portal.approvals.states import REQUEST
+from portal.audit.record import Trail
+from portal.audit.verbs import Verb
+from portal.core import clock, durations, refs
+from portal.core.errors import Conflict, Invalid
+from portal.core.text_checks import clean_text
+
+R = Request.Status
+Row = TypeVar("Row", bound=Request)
+
+
+def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta | None = None) -> Any:
+    """Approve the stage that is open, also for a shorter `duration`. The quorum of the last stage approves the request.
+
+    Raises Refused (`own_request`, `not_an_approver`, `already_decided`, ...), Conflict with who was first, Invalid.
+    """
+    target = refs.ref(refs.REQUEST, request_id)
+    about = Request.objects.filter(pk=request_id).values_list("beneficiary", flat=True)
+    with acting(by, refusal=Verb.REQUEST_APPROVE_REFUSED, target=target, about=about) as (trail, by):
+        request = changes.locked(request_id)
+        kind = kinds.of(request)
+        _check_pending(request)
+        check_can_decide(by, request)
+        kind.check_again(request, by=by)
+        longest = approved_duration(request)
+        if duration is not None and (wrong := _duration_problem(duration, longest)):
+            raise Invalid(wrong)
+        stage = request.stages.get(status=Stage.Status.OPEN)
+        comment = clean_text("comment", comment)
+        _decide(request, stage, by, Decision.Outcome.APPROVE, comment, duration)
+        given = duration or longest
+        said = {"comment": comment, "stage": stage.number, "duration": durations.iso(given) if given else ""}
+        event = changes.record(trail, Verb.REQUEST_APPROVED, by, request, **said)
+        enough = stage.decisions.filter(outcome=Decision.Outcome.APPROVE).count() >= stage.quorum
+        if enough and _is_last(request, stage, trail):
+            REQUEST.move(request, to=R.APPROVED, closed_at=clock.now())
+            kind.approved(request, duration=approved_duration(request), event=event, trail=trail)
+        else:
+            event["detail"] |= kind.not_granting
+    return request
+
+
+def _duration_problem(duration: timedelta, longest: timedelta | None) -> dict[str, str]:
+    if longest is None:
+        return {"duration": "This request has no duration that could be shortened. Leave it out."}
+    return checks.duration_problem(duration, longest=longest)
+
+
+def _is_last(request: Request, stage: Stage, trail: Trail) -> bool:
+    """Close a stage that has its quorum, and open the next one; whether there is none."""
+    changes.close_stage(stage, to=Stage.Status.DONE)
+    following = request.stages.filter(status=Stage.Status.WAITING).order_by("number").first()
+    if following is None:
+        return True
+    changes.open_stage(following, request)
+    said = {"stage": stage.number, "next_stage": following.number}
+    changes.record(trail, Verb.REQUEST_STAGE_DONE, None, request, **said)
+    return False
+
+
+def deny(*, request_id: int, by: User, comment: str) -> Any:
+    """Refuse the request, with a reason the requester will read. One denial ends it.
+
+    Raises Refused, Conflict with who was first, Invalid without a comment.
+    """
+    target = refs.ref(refs.REQUEST, request_id)
+    with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=target) as (trail, by):
+        request = changes.locked(request_id)
+        _check_pending(request)
+        check_can_decide(by, request)
+        comment = clean_text("comment", comment, required="Say why you deny it. The requester reads this.")
+        stage = request.stages.get(status=Stage.Status.OPEN)
+        _decide(request, stage, by, Decision.Outcome.DENY, comment, None)
+        changes.close(request, R.DENIED)
+        changes.record(trail, Verb.REQUEST_DENIED, by, request, comment=comment, stage=stage.number)
+    return request
+
+
+def withdraw(*, request_id: int, by: User) -> Any:
+    """Take back an open request. Raises Refused (`not_yours`) or Conflict when it is closed already."""
+    target = refs.ref(refs.REQUEST, request_id)
+    with acting(by, refusal=Verb.REQUEST_WITHDRAW_REFUSED, target=target) as (trail, by):
+        request = changes.locked(request_id)
+        check_can_withdraw(by, request)
+        _check_pending(request)
+        changes.close(request, R.WITHDRAWN, withdrawn_by=by)
+        changes.record(trail, Verb.REQUEST_WITHDRAWN, by, request)
+    return request
+
+
+def _check_pending(request: Request) -> None:
+    """Raise Conflict that says who settled the request, how and when."""
+    if request.status == R.PENDING:
+        if request.lapses_at <= clock.now():
+            raise Conflict(f"{request.ref} was not decided in time and has lapsed.", reason="lapsed")
+        return
+    last = request.decisions.select_related("by").last()
+    ago = durations.ago(request.closed_at) if request.closed_at else ""
+    if request.status == R.WITHDRAWN:
+        if request.withdrawn_by is None:
+            raise Conflict(f"{request.ref} was withdrawn {ago}.")
+        raise Conflict(f"{request.withdrawn_by.username} withdrew {request.ref} {ago}.")
+    if request.status == R.LAPSED:
+        raise Conflict(f"{request.ref} lapsed {ago}. {request.closed_because}".strip(), reason="lapsed")
+    if last is None:
+        raise Conflict(f"{request.ref} was {request.get_status_display()} {ago}.")
+    raise Conflict(f"{last.by.username} {last.get_outcome_display()} {request.ref} {ago}.")
+
+
+def _decide(request: Request, stage: Stage, by: User, outcome: str, comment: str, duration: timedelta | None) -> None:
+    try:
+        with transaction.atomic():
+            Decision.objects.create(
+                request_id=request.pk,
+                round=request.round,
+                stage=stage,
+                by=by,
+                outcome=outcome,
+                comment=comment,
+                duration=duration,
+            )
+    except IntegrityError:
+        raise Conflict(f"You have decided {request.ref} already.", reason="already_decided") from None

@@ -1,0 +1,65 @@
+"""What every change of a request has in common: its row locked, its stages opened and closed, its event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import User
+from portal.approvals import kinds
+from portal.approvals.models import Request, Stage, Waiting
+from portal.approvals.states import REQUEST, STAGE
+from portal.audit.record import Actor, Trail
+from portal.audit.refusals import Entry
+from portal.audit.verbs import Verb
+from portal.core import clock, refs
+from portal.core.errors import Missing
+
+
+def locked(request_id: int) -> Any:
+    """The request as a row of its kind, locked (SQLite locks the whole database). Raises Missing."""
+    row = Request.objects.select_for_update().filter(pk=request_id).first()
+    if row is None:
+        raise Missing(f"There is no request {refs.ref(refs.REQUEST, request_id)}.")
+    return kinds.specific([row])[0]
+
+
+def open_stage(stage: Stage, request: Request) -> None:
+    """Open a stage, and put the request into the queues of its approvers."""
+    if stage.status != Stage.Status.OPEN:
+        STAGE.move(stage, to=Stage.Status.OPEN)
+    Waiting.objects.bulk_create(
+        Waiting(
+            stage=stage,
+            request_id=request.pk,
+            principal=approver.folded,
+            risk=request.risk,
+            created_at=request.created_at,
+            lapses_at=request.lapses_at,
+        )
+        for approver in stage.approvers.all()
+    )
+
+
+def close_stage(stage: Stage, *, to: Stage.Status) -> None:
+    """Close a stage, and take the request out of the queues of its approvers."""
+    STAGE.move(stage, to=to)
+    Waiting.objects.filter(stage=stage).delete()
+
+
+def close(request: Request, to: Request.Status, *, because: str = "", withdrawn_by: User | None = None) -> None:
+    """End an open request without an approval, and with it the stages that are left."""
+    REQUEST.move(request, to=to, closed_at=clock.now(), closed_because=because, withdrawn_by=withdrawn_by)
+    for stage in request.stages.filter(status__in=[Stage.Status.WAITING, Stage.Status.OPEN]):
+        close_stage(stage, to=Stage.Status.CLOSED)
+
+
+def record(trail: Trail, verb: Verb, by: Actor | None, request: Request, **detail: object) -> Entry:
+    """Add the event of a change. What is returned may be completed until the transaction ends."""
+    return trail.add(
+        verb,
+        by=by,
+        target=request.ref,
+        deployment=request.deployment.name,
+        request=request.ref,
+        detail={**kinds.of(request).names(request), **detail},
+    )

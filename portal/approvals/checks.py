@@ -1,0 +1,28 @@
+"""Checks of what people enter in a request of any kind. Each returns what is wrong, by field."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from portal.core import durations
+from portal.core.lookalikes import without_unseen
+
+SHORTEST_REASON = 5  # letters and digits, for high risk
+SHORTEST = timedelta(minutes=1)
+
+
+def reason_problem(reason: str) -> dict[str, str]:
+    """Whether the reason for access of high risk says anything: somebody has to decide by it."""
+    said = [character for character in without_unseen(reason) if character.isalnum()]
+    if len(said) < SHORTEST_REASON or len(set(said)) < 3:
+        rule = f"High-risk access needs at least {SHORTEST_REASON} letters or digits, 3 of them different"
+        return {"reason": f"Say in a few words what you will do with it. {rule}."}
+    return {}
+
+
+def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, str]:
+    if duration < SHORTEST:
+        return {"duration": f"Enter at least {durations.words(SHORTEST)}."}
+    if duration > longest:
+        return {"duration": f"Enter at most {durations.words(longest)}, not {durations.words(duration)}."}
+    return {}

@@ -1,0 +1,164 @@
+"""What the trail says of requests and the decisions on them: which event makes which column, for verifying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from portal.approvals.kinds import Kind
+from portal.approvals.models import Request, Stage
+from portal.audit.compare import AnyOf, Columns, Ledger, Makes, OutOfPlace, Told
+from portal.audit.verbs import Verb
+from portal.core import durations, refs
+
+R = Request.Status
+FIRST_KIND = "access"  # of requests whose events name no kind: earlier releases had this one alone
+_kinds: dict[str, Kind] = {}
+
+
+def moment(value: datetime | None) -> str:
+    return value.astimezone(UTC).isoformat() if value else ""
+
+
+def register(kind: Kind) -> None:
+    """Compare what only requests of this kind have, too."""
+    _kinds[kind.name] = kind
+    for name, show in kind.terms.items():
+        SHOWN[name] = _of_kind(kind, show)
+
+
+def _of_kind(kind: Kind, show: Callable[[Any], Any]) -> Callable[[Request], Any]:
+    return lambda row: show(getattr(row, kind.model._meta.model_name or "")) if row.kind == kind.name else ""
+
+
+def _rows() -> Any:
+    own = [f"{kind.model._meta.model_name}__{name}" for kind in _kinds.values() for name in kind.related_terms]
+    rows = Request.objects.select_related("requester", "beneficiary", "withdrawn_by", "deployment", *own)
+    return rows.prefetch_related("decisions__by", "decisions__stage", "stages")
+
+
+def _submitted(told: Told) -> Columns:
+    kind = _kinds[told.detail.get("kind", FIRST_KIND)]
+    names = ("beneficiary", "reason", "duration", "ticket", "policy", "policy_version")
+    return {
+        **{name: told.detail[name] for name in names},
+        **kind.said(told),
+        "kind": kind.name,
+        "lapses_at": told.said("lapses_at"),
+        "requester": told.event.actor,
+        "deployment": told.event.deployment,
+        "decisions": (),
+        **_at_step(1),
+        "closed_because": "",
+        "withdrawn_by": "",
+    }
+
+
+def _decided(told: Told, outcome: str) -> tuple[str, ...]:
+    by, said = told.event.actor, told.detail
+    length = f" for {said['duration']}" if outcome == "approve" else ""
+    if said["stage"] != told.so_far["step"]:
+        raise OutOfPlace(f"it names step {said['stage']}, but step {told.so_far['step']} was open.")
+    words = f"{by} {outcome} step {said['stage']}{length}: {said['comment']}"
+    return (*told.so_far.get("decisions", ()), words)
+
+
+def _approved(told: Told) -> Columns:
+    """Which approval was the last one, an event says since it names the grant that came of it."""
+    decisions = _decided(told, "approve")
+    if "grant" not in told.detail:
+        status, step = AnyOf((R.PENDING.value, R.APPROVED.value)), AnyOf((told.so_far["step"], ""))
+        return {"status": status, "decisions": decisions, "open_step": step}
+    if told.detail["grant"]:
+        return {"status": R.APPROVED.value, "decisions": decisions, "open_step": ""}
+    return {"status": R.PENDING.value, "decisions": decisions}
+
+
+def _at_step(number: int) -> Columns:
+    """`step` is for what follows: an earlier release did not say whether an approval closed it."""
+    return {"status": R.PENDING.value, "step": number, "open_step": number}
+
+
+def _denied(told: Told) -> Columns:
+    return {"status": R.DENIED.value, "decisions": _decided(told, "deny"), "open_step": ""}
+
+
+def _closed(status: Request.Status) -> Makes:
+    return lambda told: {"status": status.value, "open_step": ""}
+
+
+def _open_step(row: Request) -> int | str:
+    return next((stage.number for stage in row.stages.all() if stage.status == Stage.Status.OPEN), "")
+
+
+def _decisions(row: Request) -> tuple[str, ...]:
+    """Each with the time that was left of what was asked for, as its event has it."""
+    found, longest = [], row.duration
+    for made in row.decisions.all():
+        if made.duration is not None:
+            longest = min(longest or made.duration, made.duration)
+        length = f" for {durations.iso(longest) if longest else ''}" if made.outcome == "approve" else ""
+        found.append(f"{made.by.username} {made.outcome} step {made.stage.number}{length}: {made.comment}")
+    return tuple(found)
+
+
+SHOWN: dict[str, Callable[[Any], Any]] = {
+    "kind": lambda row: row.kind,
+    "requester": lambda row: row.requester.username,
+    "beneficiary": lambda row: row.beneficiary.username,
+    "about": lambda row: row.about,
+    "deployment": lambda row: row.deployment.name,
+    "status": lambda row: row.status,
+    "duration": lambda row: durations.iso(row.duration) if row.duration else "",
+    "reason": lambda row: row.reason,
+    "ticket": lambda row: row.ticket,
+    "lapses_at": lambda row: moment(row.lapses_at),
+    "policy": lambda row: row.policy,
+    "policy_version": lambda row: row.policy_version,
+    "decisions": _decisions,
+    "open_step": _open_step,
+    "closed_because": lambda row: row.closed_because,
+    "withdrawn_by": lambda row: row.withdrawn_by.username if row.withdrawn_by_id is not None else "",
+}
+REQUESTS = Ledger(
+    model=Request,
+    rows=_rows,
+    named_by={"request": lambda row: row.ref},
+    prefix=refs.REQUEST,
+    shown=SHOWN,
+    makes={
+        Verb.REQUEST_SUBMITTED: _submitted,
+        Verb.REQUEST_GRANTED_AT_ONCE: _closed(R.APPROVED),
+        Verb.REQUEST_APPROVED: _approved,
+        Verb.REQUEST_STAGE_DONE: lambda told: _at_step(told.detail["next_stage"]),
+        Verb.REQUEST_DENIED: _denied,
+        Verb.REQUEST_WITHDRAWN: lambda told: {**_closed(R.WITHDRAWN)(told), "withdrawn_by": told.event.actor},
+        Verb.REQUEST_LAPSED: lambda told: {**_closed(R.LAPSED)(told), "closed_because": told.changed("why")},
+    },
+    begins=frozenset({Verb.REQUEST_SUBMITTED}),
+    next={
+        "": frozenset({Verb.REQUEST_SUBMITTED}),
+        R.PENDING: frozenset(
+            {
+                Verb.REQUEST_GRANTED_AT_ONCE,
+                Verb.REQUEST_APPROVED,
+                Verb.REQUEST_STAGE_DONE,
+                Verb.REQUEST_DENIED,
+                Verb.REQUEST_WITHDRAWN,
+                Verb.REQUEST_LAPSED,
+            }
+        ),
+        **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset()),
+    },
+    not_compared={
+        "id": "names the row",
+        "created_at": "the time of its event, but for a moment",
+        "closed_at": "the time of its event, but for a moment",
+        "submission": "of the form it was sent with",
+        "only_one": "the same for all requests of a kind",
+        "risk": "of what is requested, when it was requested",
+        "round": "no event begins another round yet",
+        "search_text": "made from the other columns",
+    },
+)

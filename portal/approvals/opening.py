@@ -1,0 +1,99 @@
+"""Making a request: for the rooms that own the kinds, inside their own transaction and after their own checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from portal.approvals import changes, kinds, searching
+from portal.approvals.models import Request, Stage, StageApprover, Submission
+from portal.approvals.states import REQUEST
+from portal.audit.record import Trail
+from portal.audit.verbs import Verb
+from portal.catalogue.document import StageSpec
+from portal.core import clock, durations
+from portal.core.errors import Conflict
+from portal.core.text import fold
+
+Row = TypeVar("Row", bound=Request)
+
+
+def sent_before(by: User, key: str | None) -> Request | None:
+    """The request that this person made with the form `key` before, marked `sent_again`."""
+    if not key:
+        return None
+    row = Request.objects.filter(submission__by=by, submission__key=key).order_by("pk").first()
+    if row is None:
+        return None
+    request: Request = kinds.specific([row])[0]
+    request.sent_again = True
+    return request
+
+
+def open_request(request: Row, *, key: str | None, stages: Sequence[StageSpec], trail: Trail, **detail: object) -> Row:
+    """Insert a request that its room has checked, with the stages of its decision, and record it.
+
+    key: of the form (portal.core.once). The same form sent at the same moment gives the first request (`sent_again`).
+    Raises Conflict (`already_open`) where the beneficiary has an open request about the same thing.
+    """
+    request.search_text = searching.search_text(request)
+    try:
+        with transaction.atomic():
+            request.submission = Submission.objects.create(by=request.requester, key=key)
+            request.save(force_insert=True)
+    except IntegrityError:
+        if (sent := sent_before(request.requester, key)) is not None:
+            return sent  # type: ignore[return-value]
+        twin = Request.objects.filter(
+            beneficiary=request.beneficiary, kind=request.kind, about=request.about, closed_at=None
+        ).first()
+        if twin is None:
+            raise
+        said = f"{twin.ref} already asks for {request.about} and is waiting for a decision."
+        raise Conflict(said, reason="already_open") from None
+    _copy_stages(request, stages)
+    changes.record(
+        trail,
+        Verb.REQUEST_SUBMITTED,
+        request.requester,
+        request,
+        kind=request.kind,
+        beneficiary=request.beneficiary.username,
+        reason=request.reason,
+        duration=durations.iso(request.duration) if request.duration else "",
+        ticket=request.ticket,
+        policy=request.policy,
+        policy_version=request.policy_version,
+        lapses_at=request.lapses_at.isoformat(),
+        **detail,
+    )
+    return request
+
+
+def grant_at_once(request: Request, *, trail: Trail, **detail: object) -> None:
+    """Approve a request whose policy has no stages, right after it was made."""
+    REQUEST.move(request, to=Request.Status.APPROVED, closed_at=clock.now())
+    event = changes.record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, **detail)
+    kinds.of(request).approved(request, duration=request.duration, event=event, trail=trail)
+
+
+def _copy_stages(request: Request, stages: Sequence[StageSpec]) -> None:
+    """The stages as the policy has them now; a later catalogue does not change who decides this request."""
+    for number, spec in enumerate(stages, start=1):
+        status = Stage.Status.OPEN if number == 1 else Stage.Status.WAITING
+        stage = Stage.objects.create(
+            request_id=request.pk, round=request.round, number=number, quorum=spec.quorum, status=status
+        )
+        StageApprover.objects.bulk_create(
+            StageApprover(stage=stage, subject=subject) for subject in _once(spec.approvers)
+        )
+        if number == 1:
+            changes.open_stage(stage, request)
+
+
+def _once(subjects: list[str]) -> list[str]:
+    """Each subject once, as it is written first."""
+    return list({fold(subject): subject for subject in reversed(subjects)}.values())[::-1]

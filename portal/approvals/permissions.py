@@ -1,0 +1,38 @@
+"""Who may do what to a request. Every rule raises Refused with its reason."""
+
+from __future__ import annotations
+
+from accounts import people
+from accounts.models import User
+from portal.approvals import principals
+from portal.approvals.models import Request, Stage
+from portal.core.errors import Refused
+
+
+def is_own(by: User, request: Request) -> bool:
+    return by.pk in (request.requester_id, request.beneficiary_id)
+
+
+def check_can_decide(by: User, request: Request) -> None:
+    """Whether `by` may decide the stage now open. Reasons: `own_request`, `not_an_approver`, `already_decided`.
+
+    Says nothing about the request's state; the action does. Membership is read now, not when somebody signed in.
+    """
+    if not by.is_active:
+        raise Refused("This account can no longer sign in.", reason="inactive")
+    if by.pk == request.requester_id:
+        raise Refused("This is your own request. Someone else must decide it.", reason="own_request")
+    if by.pk == request.beneficiary_id:
+        raise Refused("This request is for you. Someone else must decide it.", reason="own_request")
+    if request.decisions.filter(by=by, round=request.round).exists():
+        raise Refused("You have already decided this request. Each person decides once.", reason="already_decided")
+    stage = request.stages.filter(status=Stage.Status.OPEN).first()
+    subjects = list(stage.approvers.values_list("subject", flat=True)) if stage else []
+    if not people.is_one_of(by, subjects):
+        named = principals.words(subjects) or "nobody"
+        raise Refused(f"You are not an approver of this step; {named} decides.", reason="not_an_approver")
+
+
+def check_can_withdraw(by: User, request: Request) -> None:
+    if not is_own(by, request):
+        raise Refused("Only the person who asked, or the person it is for, can withdraw a request.", reason="not_yours")

@@ -1,0 +1,71 @@
+"""Who decides: the people whom the principals of a stage (`group:x`, `user:y`) name, as groups stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from django.db.models import Exists, F, OuterRef
+
+from accounts import people
+from accounts.models import User
+from portal.approvals.models import Request, Stage, StageApprover
+from portal.catalogue.document import StageSpec
+from portal.core.errors import Refused
+
+
+class Deciders:
+    """The people by principals. Each combination of principals is read once."""
+
+    def __init__(self) -> None:
+        self._members: dict[tuple[str, ...], list[User]] = {}
+
+    def named_by(self, subjects: Iterable[str], *, without: Collection[int] = ()) -> list[User]:
+        """The active people whom `subjects` name, by user name. without: keys of people to leave out."""
+        key = tuple(subjects)
+        if key not in self._members:
+            self._members[key] = people.members(key)
+        return [person for person in self._members[key] if person.pk not in without]
+
+    def of_stage(self, stage: Stage, request: Request) -> list[User]:
+        """Who may decide this stage. Nobody decides their own request."""
+        subjects = [approver.subject for approver in stage.approvers.all()]
+        return self.named_by(subjects, without=(request.requester_id, request.beneficiary_id))
+
+
+def words(subjects: Iterable[str]) -> str:
+    """`["group:data", "user:lead"]` as people say it: “group data, lead”."""
+    return ", ".join(subject_words(subject) for subject in subjects)
+
+
+def subject_words(subject: str) -> str:
+    kind, _, name = subject.partition(":")
+    return f"group {name}" if kind == "group" else name
+
+
+def names(user: User, request: OuterRef | F) -> Exists:
+    """Whether `user` is an approver in any step of the request with the key `request`; for filters."""
+    return Exists(StageApprover.objects.filter(stage__request=request, folded__in=people.subjects_of(user)))
+
+
+def is_named_in(by: User, request: Request) -> bool:
+    """Whether `by` is an approver in any step of this request."""
+    approvers = StageApprover.objects.filter(stage__request=request, folded__in=people.subjects_of(by))
+    return approvers.exists()
+
+
+def check_enough(stages: Sequence[StageSpec], *, without: Collection[int]) -> None:
+    """Refuse a request that too few people can decide: it would wait until it lapses.
+
+    without: keys of the requester and the beneficiary. Raises Refused (`no_approver`) with who is missing.
+    """
+    deciders = Deciders()
+    everybody: set[int] = set()
+    for number, stage in enumerate(stages, start=1):
+        able = {person.pk for person in deciders.named_by(stage.approvers, without=without)}
+        everybody |= able
+        if len(able) < stage.quorum or len(everybody) < sum(s.quorum for s in stages[:number]):
+            raise Refused(
+                f"Too few people can decide this: step {number} needs {stage.quorum} of {words(stage.approvers)}, "
+                "not counting the requester and the beneficiary. Tell a platform admin.",
+                reason="no_approver",
+            )
