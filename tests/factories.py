@@ -236,6 +236,12 @@ def offer(folder: Path, *, url: str = "", api: str = "v2", source: str = "") -> 
     return apply(by=Operator("tests"), path=file).version
 
 
+def offer_renamed(folder: Path, *, url: str) -> CatalogueVersion:
+    """Put the demo's catalogue in force with its deployment `demo` called `main`, at `url`."""
+    text = CATALOGUE.read_text().replace("deployments.demo", "deployments.main").replace('"demo', '"main')
+    return offer(folder, url=url, source=text)
+
+
 @contextlib.contextmanager
 def fake_airflow(release: str = "3.3.2") -> Iterator[FakeAirflow]:
     """A fake Airflow with Gatehouse's two accounts, each with what it needs there and no more."""

@@ -35,8 +35,7 @@ def renamed(member, tmp_path):
     """The deployment `demo` is called `main` from now on, at the same address."""
 
     def rename():
-        text = factories.CATALOGUE.read_text().replace("deployments.demo", "deployments.main").replace('"demo', '"main')
-        return factories.offer(tmp_path, url=member.url.upper().replace("HTTP", "http"), source=text)
+        return factories.offer_renamed(tmp_path, url=member.url.upper().replace("HTTP", "http"))
 
     return rename
 

@@ -17,7 +17,7 @@ from portal.dags import actions, following, live
 from portal.dags.models import DagState, Run, RunTasks
 from portal.dags.observing import observe_dag
 from portal.operations.models import Operation
-from portal.worker import runs
+from portal.worker import polling, runs
 from tests import factories
 
 POST = "POST /api/v[12]/dags/sales_report/dagRuns"
@@ -124,6 +124,18 @@ def test_a_run_is_followed_to_its_end_which_is_recorded_once(airflow, run):
     run.refresh_from_db()
     assert run.status == "success" and run.ended_at
     assert factories.verbs().count(Verb.RUN_FINISHED) == 1
+
+
+def test_a_run_on_a_deployment_that_left_the_catalogue_is_followed_to_its_end(airflow, run):
+    factories.work_off()
+    Deployment.objects.update(retired_at=timezone.now())
+    airflow.set_run_states("success")
+    poller = polling.Poller()
+    for deployment in poller._due():
+        poller.look(deployment)
+    run.refresh_from_db()
+    assert run.status == "success"
+    assert polling.Poller()._due() == [], "there is nothing more to ask for at this moment"
 
 
 def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
