@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported, User, needs
+from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported, User
+from portal.airflow import needs
 from portal.setup.bootstrap_script import changing
 from portal.worker.roles import ADMIN
 from portal.worker.service_accounts import FIRST_NAME, GIVEN_BY_AIRFLOW, Account, listed

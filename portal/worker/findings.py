@@ -22,8 +22,8 @@ from airflow_bridge import (
     Unexpected,
     Unsupported,
     capabilities,
-    needs,
 )
+from portal.airflow import needs
 from portal.catalogue.models import Deployment, Entitlement
 from portal.catalogue.queries import dags_in_force, entitlements_in_force
 from portal.core import clock

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from airflow_bridge import Airflow, PasswordAuth, connect, needs
+from airflow_bridge import Airflow, PasswordAuth, connect
+from portal.airflow import needs
 from portal.setup.bootstrap import Report, ensure
 from portal.setup.bootstrap_script import script
 from portal.worker.service_accounts import GIVEN_BY_AIRFLOW, Account, permissions

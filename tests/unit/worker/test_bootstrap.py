@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from airflow_bridge import Airflow, Forbidden, PasswordAuth, connect, needs
+from airflow_bridge import Airflow, Forbidden, PasswordAuth, connect
+from portal.airflow import needs
 from portal.setup.bootstrap import Report, ensure
 from portal.worker.service_accounts import Account, listed, permissions
 from tests.fake_airflow import FakeAirflow
