@@ -27,9 +27,9 @@ from django.test import Client, TransactionTestCase
 import airflow_bridge.http
 from accounts import token_refusals
 from accounts.models import User
+from portal.airflow import clients
 from portal.catalogue.models import CatalogueVersion
 from portal.core import clock
-from portal.dags import live
 from tests import factories, services, trail
 from tests.fake_airflow import FakeAirflow
 
@@ -201,7 +201,7 @@ def fake(db: None, release: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fa
     monkeypatch.setattr(airflow_bridge.http, "_wait", lambda seconds: None)
     with factories.fake_airflow(release) as server:
         yield server
-    live.close_all()
+    clients.close_all()
 
 
 @pytest.fixture

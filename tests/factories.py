@@ -25,14 +25,16 @@ from accounts.operator import Operator
 from portal.access import actions, grants, lapsing
 from portal.access.models import AccessRequest, Grant, Stage
 from portal.access.queries import approvers_of
+from portal.airflow import health
 from portal.audit.models import AuditEvent
 from portal.catalogue import queries as catalogue
 from portal.catalogue.actions import apply
 from portal.catalogue.models import CatalogueVersion, Deployment
 from portal.core import heartbeat
 from portal.operations import outbox
+from portal.operations import queries as operations
 from portal.operations.models import Operation
-from portal.worker import executor, health, looks, runs
+from portal.worker import executor, looks, runs
 from tests.fake_airflow import FakeAirflow, FakeRole
 
 PASSWORD = "gatehouse-demo"
@@ -201,7 +203,7 @@ def attempt(operation_id: int) -> None:
 
 def look_at_all() -> None:
     """Ask every Airflow that is due to be asked how it is."""
-    for deployment in health.watched():
+    for deployment in health.watched(with_work=operations.deployments_with_work()):
         if health.is_due(deployment):
             health.look_at(deployment)
 

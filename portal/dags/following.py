@@ -16,8 +16,7 @@ from portal.dags.models import Run, RunTasks
 from portal.dags.states import FOLLOWED, RUN
 
 if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
-    from airflow_bridge.types import Run as AirflowRun
-    from airflow_bridge.types import TaskInstance
+    from portal.airflow.bridge import AirflowRun, AirflowTask
 
 S = Run.Status
 FRESH = timedelta(minutes=5)  # a younger run is asked for at every look, an older one every SLOWLY
@@ -37,7 +36,7 @@ def want(run_id: int) -> None:
     rows.filter(next_look=None, seen_at__isnull=False, seen_at__lt=now - timedelta(seconds=5)).update(next_look=now)
 
 
-def observe(run: Run, seen: AirflowRun | None, instances: Iterable[TaskInstance] | None = None) -> None:
+def observe(run: Run, seen: AirflowRun | None, instances: Iterable[AirflowTask] | None = None) -> None:
     """Write down what Airflow said of a run (None: it has no such run) and, where they were asked for, of its tasks.
 
     Its end is an event, and so is every change after it. A run that another process has moved since `run` was read is

@@ -10,6 +10,7 @@ import json
 
 from accounts.acting import acting
 from portal.access.entry import clean_text
+from portal.airflow import clients
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
@@ -17,7 +18,6 @@ from portal.catalogue.models import Deployment
 from portal.core import integers
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import HIDDEN, hidden_in, mask, sounds_secret
-from portal.dags import live
 from portal.operations import outbox
 from portal.operations.models import Operation
 
@@ -67,9 +67,10 @@ def without_secrets(value: str) -> str:
 
 
 def read(deployment: Deployment, key: str) -> str | None:
-    """Its value as Airflow has it now; None where there is no such variable. Raises Refused, live.Unavailable."""
+    """Its value as Airflow has it now; None where there is no such variable. Raises Refused, clients.Unavailable."""
     check_offered(deployment, key)
-    return live.variable(deployment, key)
+    found = clients.ask(deployment, lambda airflow: airflow.variable(key))
+    return None if found is None else found.value
 
 
 def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: str) -> Operation:

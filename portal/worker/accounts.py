@@ -11,9 +11,8 @@ import secrets
 from django.db import IntegrityError
 
 from accounts.models import User
-from airflow_bridge import Airflow, Conflict
-from airflow_bridge.types import User as AirflowUser
 from portal.access.models import Grant
+from portal.airflow.bridge import Airflow, AirflowUser, Conflict
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows

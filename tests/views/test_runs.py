@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from portal.airflow import health
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag, Deployment
 from portal.celery import app as celery
 from portal.dags import actions, wanted
 from portal.dags.models import DagState, Run, RunTasks
 from portal.web.runs import run_view
-from portal.worker import health
 from tests.factories import (
     CATALOGUE,
     follow_runs,

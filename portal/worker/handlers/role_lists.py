@@ -7,11 +7,10 @@ from typing import Any
 
 from django.db.models import Q
 
-from airflow_bridge import Airflow, NotParsed, dag_permissions, dag_roles
-from airflow_bridge.types import User as AirflowUser
 from portal.access import making, requiring
 from portal.access.models import Grant
 from portal.access.states import REQUIRING
+from portal.airflow.bridge import Airflow, AirflowUser, NotParsed, dag_permissions, is_complete
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
@@ -88,7 +87,7 @@ def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
         return
     needed = dag_permissions(grant.dag_id, grant.level)
     role = airflow.role(grant.role)
-    if role is not None and (dag_roles.is_complete(role, needed) or not _is_of_now(grant)):
+    if role is not None and (is_complete(role, needed) or not _is_of_now(grant)):
         return
     if not making.take(grant.deployment, grant.role, operation=operation):
         raise RetryLater(f"The role for {grant.dag_id} is being created in Airflow.", retry_in=1)

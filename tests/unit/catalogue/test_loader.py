@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from portal.airflow.service_accounts import ROLES
 from portal.catalogue import loader, values
 from portal.catalogue.document import Document
 from portal.catalogue.mistakes import FileRefused
-from portal.worker.service_accounts import ROLES
 from tests.unit.catalogue.texts import GOOD, line_of, with_change
 
 

@@ -9,11 +9,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from portal.airflow import clients
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import actions, following, live
+from portal.dags import actions, following
 from portal.dags.models import DagState, Run, RunTasks
 from portal.dags.observing import observe_dag
 from portal.operations.models import Operation
@@ -462,7 +463,7 @@ def test_its_runs_are_kept_though_the_dag_itself_cannot_be_shown(airflow, dag, r
 
 def test_an_answer_that_is_older_than_what_is_known_is_dropped(airflow, dag):
     asked_at = timezone.now() - timedelta(seconds=1)
-    old = live.runner(dag.deployment).dag("sales_report")
+    old = clients.runner(dag.deployment).dag("sales_report")
     airflow.state.dags["sales_report"].paused = True
     state_of(dag)
     observe_dag(dag, old, asked_at=asked_at)
