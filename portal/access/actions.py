@@ -172,7 +172,7 @@ def _name_grant(made: Entry, grant: Grant | None) -> None:
     if grant is None:
         made["detail"]["grant"] = None
         return
-    made["grant"] = grant.ref
+    made["about"].append(grant.ref)
     made["detail"] |= {
         "grant": grant.ref,
         "beneficiary": grant.beneficiary.username,

@@ -38,7 +38,10 @@ def record(trail: Trail, verb: Verb, by: Actor | None, request: AccessRequest, *
         verb,
         by=by,
         target=request.ref,
-        deployment=request.entitlement.deployment.name,
-        request=request.ref,
+        about=[
+            request.ref,
+            refs.deployment(request.entitlement.deployment.name),
+            refs.person(request.beneficiary.username),
+        ],
         detail={"entitlement": request.entitlement.key, **detail},
     )

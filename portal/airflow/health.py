@@ -16,7 +16,7 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
 from portal.catalogue.models import Deployment
-from portal.core import clock
+from portal.core import clock, refs
 
 log = logging.getLogger(__name__)
 S = Deployment.Status
@@ -161,7 +161,7 @@ def mark(
                 VERBS[status],
                 by=None,
                 target=deployment.name,
-                deployment=deployment.name,
+                about=[refs.deployment(deployment.name)],
                 outcome=AuditEvent.Outcome.SUCCESS if status == S.UP else AuditEvent.Outcome.FAILED,
                 detail={"said": detail} if detail else {},
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.errors import Conflict
 from portal.dags import dates, tasks
 from portal.dags.models import Run, RunTasks
@@ -108,7 +108,7 @@ def _afterwards(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) ->
         else:
             RUN.move(run, to=seen.state, **changes)
         detail = _detail(run) | {"was": was, "state": seen.state, "remark": said}
-        trail.add(Verb.RUN_CHANGED, by=None, target=run.ref, deployment=run.dag.deployment.name, detail=detail)
+        trail.add(Verb.RUN_CHANGED, by=None, target=run.ref, about=_about(run), detail=detail)
 
 
 def _gone(run: Run) -> None:
@@ -124,8 +124,7 @@ def _gone(run: Run) -> None:
     else:
         with recording() as trail:
             _note(run, where={"gone_at": None}, gone_at=now, seen_at=now, next_look=_next_look(run, now))
-            deployment = run.dag.deployment.name
-            trail.add(Verb.RUN_DELETED, by=None, target=run.ref, deployment=deployment, detail=_detail(run))
+            trail.add(Verb.RUN_DELETED, by=None, target=run.ref, about=_about(run), detail=_detail(run))
 
 
 def _times(run: Run, seen: AirflowRun, *, over: bool) -> dict[str, Any]:
@@ -185,9 +184,13 @@ def _tell_end(trail: Trail, run: Run) -> None:
         by=None,
         target=run.ref,
         outcome=AuditEvent.Outcome.SUCCESS if run.status == S.SUCCESS else AuditEvent.Outcome.FAILED,
-        deployment=run.dag.deployment.name,
+        about=_about(run),
         detail=_detail(run) | {"state": run.status, "error": run.error, "remark": run.remark},
     )
+
+
+def _about(run: Run) -> list[str]:
+    return [run.ref, refs.dag(str(run.dag)), refs.deployment(run.dag.deployment.name)]
 
 
 def _detail(run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from portal.audit.record import Actor
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
-from portal.core import integers
+from portal.core import integers, refs
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 from portal.operations import outbox
@@ -92,8 +92,7 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
             Verb.VARIABLE_CHANGE_REQUESTED,
             by=by,
             target=about,
-            deployment=deployment.name,
-            operation=operation.ref,
+            about=[operation.ref, refs.deployment(deployment.name)],
             detail={"value": value, "reason": reason},
         )
     return operation

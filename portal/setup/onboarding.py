@@ -19,6 +19,7 @@ from portal.audit.verbs import Verb
 from portal.catalogue import loader, secrets
 from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
 from portal.catalogue.models import Deployment
+from portal.core import refs
 from portal.core.errors import Invalid, Missing
 from portal.setup import bootstrap
 from portal.setup.bootstrap import Report
@@ -128,7 +129,7 @@ def _record(
             verb,
             by=by,
             target=plan.name,
-            deployment=plan.name,
+            about=[refs.deployment(plan.name)],
             outcome=AuditEvent.Outcome.FAILED if failed else AuditEvent.Outcome.SUCCESS,
             detail={"airflow_admin": admin, "url": plan.spec.url} | detail,  # where their password went
         )

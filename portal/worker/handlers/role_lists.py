@@ -15,6 +15,7 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.roles import dag_role_name
+from portal.core import refs
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker.handlers import Done, NotNeeded, PermanentFailure, RetryLater
@@ -129,9 +130,6 @@ def record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) 
         Verb.ROLES_CHANGED if done.before != done.after else Verb.ROLES_CONFIRMED,
         by=None,
         target=grant.beneficiary.username,
-        deployment=grant.deployment.name,
-        request=grant.request.ref,
-        grant=grant.ref,
-        operation=operation.ref,
+        about=[grant.ref, grant.request.ref, operation.ref, refs.deployment(grant.deployment.name)],
         detail={"before": dict(done.before), "after": dict(done.after)},
     )
