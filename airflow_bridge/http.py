@@ -239,8 +239,8 @@ class Http:
             left = deadline - time.monotonic()
             # a read that hangs leaves time for a second one, a write for looking what became of it: it is not sent
             # again while the first may be on its way
-            patience = max(left / 2, left - self._budget / 4) if asked.writes else min(self._budget / 2, left)
-            answer = self._send(method, path, asked, content=content, params=params, headers=headers, patience=patience)
+            timeout = max(left / 2, left - self._budget / 4) if asked.writes else min(self._budget / 2, left)
+            answer = self._send(method, path, asked, content=content, params=params, headers=headers, timeout=timeout)
         if answer.status >= 500 or answer.status == 429:
             over = asked.again is Again.OVER and answer.status == 500
             raise _Failed(answers.error(answer, asked), again=asked.again is Again.ANY or over)
@@ -264,13 +264,13 @@ class Http:
         content: bytes | None,
         params: Mapping[str, str | int] | None,
         headers: Mapping[str, str],
-        patience: float,
+        timeout: float,
     ) -> Answer:
         """One request, one answer. Raises _Failed."""
-        patience = max(0.05, patience)
+        timeout = max(0.05, timeout)
         sent = time.time()
         try:
-            answer = self._wire.send(method, url, headers=headers, content=content, params=params, patience=patience)
+            answer = self._wire.send(method, url, headers=headers, content=content, params=params, timeout=timeout)
         except NotSent as error:
             why = "its certificate cannot be trusted" if error.untrusted else "there is no connection to it"
             todo = "Check its certificate." if error.untrusted else "Check that it runs and that its address is right."
@@ -283,7 +283,7 @@ class Http:
             words = f"{asked} and answered with more than {LARGEST // 2**20} MB."
             raise _Failed(Unexpected(words), again=False) from None
         except Lost as error:
-            came = f"gave no answer within {patience:.0f} s" if error.silent else "broke off its answer"
+            came = f"gave no answer within {timeout:.0f} s" if error.silent else "broke off its answer"
             todo = answers.UNKNOWN if asked.writes else "Try again later."
             again = asked.again is Again.ANY and not (asked.writes and error.silent)
             raise _Failed(TimedOut(f"{asked} and {came}. {todo}"), again=again) from None
@@ -320,12 +320,12 @@ class _Asking:
     ) -> Answer:
         if not url.startswith("/"):
             addresses.check(str(self._asked), url, allow_plain_http=self._http._allow_plain_http, field="token_url")
-        patience = self.deadline - time.monotonic()
+        timeout = self.deadline - time.monotonic()
         headers = headers or {}
         self._http._redactor.add_recent(secrets_in_body(content) + secrets_in_headers(_authorization(headers)))
         try:
             return self._http._send(
-                method, url, self._asked, content=content, params=None, headers=headers, patience=patience
+                method, url, self._asked, content=content, params=None, headers=headers, timeout=timeout
             )
         except _Failed as failed:
             # even where no answer came in time: of the call that needs it nothing was done

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import http_sf
 
 from airflow_bridge.types import RateLimit
 
-LONGEST = 15 * 60.0  # seconds nobody asks at a server's word: one bad header must not close a deployment for years
+LONGEST = 15 * 60.0  # upper bound for Retry-After, in seconds: one bad header must not close a deployment for years
 DAY = 24 * 3600.0  # seconds; callers are told of no longer wait, which they may add to a date
 _EPOCH = 1_000_000_000  # a reset above this is a moment, not a number of seconds, as X-RateLimit-Reset often is
 _MILLISECONDS = 100 * _EPOCH  # and above this a moment in milliseconds
-_NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)(?=\s*(?:[;,]|$))"  # a whole value: the 2026 of a date is no number of seconds
 _gates: weakref.WeakValueDictionary[str, Gate] = weakref.WeakValueDictionary()
 _making = threading.Lock()
 
@@ -74,8 +76,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _retry_after(value: str) -> float | None:
-    if number := re.fullmatch(_NUMBER, value):
-        return float(number[1])
+    if (seconds := _first_number(value)) is not None:
+        return seconds
     try:
         when = parsedate_to_datetime(value)
         return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
@@ -84,49 +86,64 @@ def _retry_after(value: str) -> float | None:
 
 
 def rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
-    """The IETF's RateLimit headers in the forms that are about; None where there are none.
+    """The IETF's RateLimit fields in every form in use; None where there are none.
 
     `RateLimit: "default";r=50;t=30` with `RateLimit-Policy: "default";q=100;w=60` (draft-ietf-httpapi-ratelimit-headers
     08 and later), `RateLimit: limit=100, remaining=50, reset=30` (07), `RateLimit-Limit|Remaining|Reset` (to 06), and
-    the same with X- before them. Of several limits the one with the least left is given.
+    the same with X- before them. Of several limits the one with the least left is given. A malformed field is ignored.
     """
-    structured = headers.get("ratelimit", "")
-    policies = {name: _numbers(words) for name, words in _items(headers.get("ratelimit-policy", ""))}
+    field = headers.get("ratelimit", "")
+    quotas = {str(name): _number(about.get("q")) for name, about in _items(headers.get("ratelimit-policy", ""))}
     found = [
-        RateLimit(_whole(policies.get(name, {}).get("q")), _whole(values.get("r")), values.get("t"))
-        for name, values in ((name, _numbers(words)) for name, words in _items(structured))
-        if "r" in values
+        RateLimit(_integer(quotas.get(str(name))), int(remaining), _number(about.get("t")))
+        for name, about in _items(field)
+        if (remaining := _number(about.get("r"))) is not None
     ]
     if found:
         return min(found, key=lambda limit: limit.remaining or 0)
-    values = _numbers(structured.replace(",", ";"))
+    values = {name: _number(value) for name, (value, _) in _parsed(field, "dictionary", {}).items()}
     for prefix in ("ratelimit-", "x-ratelimit-"):
         for name in ("limit", "remaining", "reset"):
-            # "100, 100;w=60" says the limit first, then its windows
-            if number := re.match(rf"\s*{_NUMBER}", headers.get(f"{prefix}{name}", "")):
-                values.setdefault(name, float(number[1]))
-    if not values.keys() & {"limit", "remaining", "reset"}:
+            if values.get(name) is None:
+                values[name] = _first_number(headers.get(f"{prefix}{name}", ""))
+    limit, remaining, reset = (values[name] for name in ("limit", "remaining", "reset"))
+    if limit is remaining is reset is None:
         return None
-    return RateLimit(_whole(values.get("limit")), _whole(values.get("remaining")), _seconds(values.get("reset")))
+    return RateLimit(_integer(limit), _integer(remaining), _from_now(reset))
 
 
-def _items(text: str) -> Iterator[tuple[str, str]]:
-    """The members of a structured list: ("default", "r=50;t=30")."""
-    yield from re.findall(r'"([^"]*)"\s*((?:;\s*[a-z]+\s*=\s*[^;,]+)*)', text)
+def _items(field: str) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """The items of a list with their parameters: ("default", {"r": 50, "t": 30}). Inner lists are left out."""
+    return ((item, about) for item, about in _parsed(field, "list", []) if not isinstance(item, list))
 
 
-def _numbers(words: str) -> dict[str, float]:
-    pairs = re.findall(rf"([a-z]+)\s*=\s*{_NUMBER}", words)
-    return {name: float(number) for name, number in pairs}
+def _first_number(field: str) -> float | None:
+    """The first number of a list: "100, 100;w=60" says the limit first, then its windows."""
+    return next((_number(item) for item, _ in _items(field)), None)
 
 
-def _seconds(reset: float | None) -> float | None:
-    """From now on."""
+def _parsed(field: str, kind: Literal["list", "dictionary"], otherwise: Any) -> Any:
+    """A structured field (RFC 9651), which is ignored as a whole where any of it is malformed."""
+    try:
+        return http_sf.parse(field.encode(), tltype=kind)
+    except ValueError:
+        return otherwise
+
+
+def _number(value: Any) -> float | None:
+    """An Integer or a Decimal that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or value < 0:
+        return None
+    return float(value)
+
+
+def _integer(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _from_now(reset: float | None) -> float | None:
+    """Seconds until a reset that is given in seconds, or as a moment in seconds or milliseconds."""
     if reset is None or reset <= _EPOCH:
         return reset
     moment = reset / 1000 if reset > _MILLISECONDS else reset
     return max(0.0, moment - time.time())
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)

@@ -262,3 +262,7 @@ class Capabilities:
 
     def can(self, what: str) -> bool:
         return what not in self.missing
+
+    def can_use(self, permission: Permission) -> bool:
+        """Whether a permission has an effect. FAB providers 3.0.3 to 3.1 refuse role changes even with can_edit."""
+        return permission != ("can_edit", "Roles") or self.can("role_edits")

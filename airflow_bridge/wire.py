@@ -1,16 +1,21 @@
-"""The one module that imports httpx: sends one request, gives one answer, or says what became of it."""
+"""The one module that speaks HTTP: sends one request, gives one answer, or says what became of it.
+
+It asks httpcore, the transport of httpx, directly: httpx takes no network backend, which `deadlines` needs to be. The
+addresses, headers, proxies and certificate authorities are read by httpx.
+"""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import urlencode
+from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
 
 from airflow_bridge import deadlines
@@ -19,7 +24,13 @@ from airflow_bridge.answers import Answer
 from airflow_bridge.errors import Rejected
 
 CONNECT = 3.0  # seconds to get a connection
+KEEP = 30.0  # seconds that a connection without a call is kept
 LARGEST = 64 * 2**20  # bytes of one answer
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "gatehouse-airflow-bridge",
+}
 CODINGS = {  # how zlib may read them; some send deflate without its frame
     "gzip": (16 + zlib.MAX_WBITS,),
     "x-gzip": (16 + zlib.MAX_WBITS,),
@@ -36,7 +47,7 @@ class NotSent(Exception):
 
 
 class Closed(Exception):
-    """`close` was called: nothing of the request was done."""
+    """`close` was called before: nothing of the request was done."""
 
 
 class Lost(Exception):
@@ -58,15 +69,25 @@ class Wire:
     """Connections to one deployment, reused. Thread-safe. Redirects are not followed, cookies not kept."""
 
     def __init__(self, *, url: str, ca_bundle: str, connections: int) -> None:
-        """ca_bundle: path of the certificate authorities to trust (PEM); "": those of the system and environment."""
+        """ca_bundle: path of the certificate authorities to trust (PEM); "": those of the system and environment.
+
+        Raises Rejected for authorities or a proxy of the environment that cannot be used.
+        """
         self._url = url.rstrip("/")
+        self._closed = False
         trusted = _authorities(ca_bundle) if ca_bundle else _known_authorities(*map(os.environ.get, AUTHORITIES))
-        self._direct = _client(connections, trusted, proxies=False)
-        self._client = self._direct if is_loopback(url) else _client(connections, trusted, proxies=True)
+        proxies = {} if is_loopback(url) else getproxies()
+        self._direct = _pool(connections, trusted)
+        self._pools = {
+            scheme: _pool(connections, trusted, proxy)
+            for scheme in ("http", "https")
+            if (proxy := proxies.get(scheme) or proxies.get("all"))
+        }
 
     def close(self) -> None:
-        self._client.close()
-        self._direct.close()
+        self._closed = True
+        for pool in (self._direct, *self._pools.values()):
+            pool.close()
 
     def send(
         self,
@@ -76,76 +97,89 @@ class Wire:
         headers: Mapping[str, str],
         content: bytes | None = None,
         params: Mapping[str, str | int] | None = None,
-        patience: float,
+        timeout: float,
     ) -> Answer:
-        """url: a path of the deployment or a whole address. patience: seconds for all of it.
+        """url: a path of the deployment or a whole address. timeout: seconds for all of it.
 
         Raises NotSent, Closed, Lost, NotHttp, TooLarge.
         """
-        ends = time.monotonic() + patience
-        timeout = httpx.Timeout(patience, connect=min(CONNECT, patience), pool=min(CONNECT, patience))
+        if self._closed:
+            raise Closed
+        connect = min(CONNECT, timeout)
+        timeouts = {"connect": connect, "pool": connect, "read": timeout, "write": timeout}
         try:
-            # put together here: httpx takes an address apart three times to do the same
-            address = f"{self._url}{url}" if url.startswith("/") else url
-            address += f"?{urlencode(params)}" if params else ""
-            # what is meant for this machine never goes to a proxy, wherever the deployment is
-            client = self._direct if is_loopback(address) else self._client
+            address = httpx.URL(f"{self._url}{url}" if url.startswith("/") else url, params=params or None)
             with (
-                deadlines.until(ends),
-                client.stream(method, address, content=content, headers=headers, timeout=timeout) as response,
+                deadlines.until(time.monotonic() + timeout),
+                self._pool_for(address).stream(
+                    method,
+                    httpcore.URL(
+                        scheme=address.raw_scheme, host=address.raw_host, port=address.port, target=address.raw_path
+                    ),
+                    headers=[(b"Host", address.netloc), *_encoded({**HEADERS, **headers})],
+                    content=content,
+                    extensions={"timeout": timeouts},
+                ) as response,
             ):
                 body = bytearray()
-                for chunk in response.iter_raw():
+                for chunk in response.iter_stream():
                     body += chunk
                     if len(body) > LARGEST:
                         raise TooLarge
-                lower = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, lower, _decoded(bytes(body), lower.get("content-encoding", "")))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+                lower = dict(httpx.Headers(response.headers))
+                return Answer(response.status, lower, _decoded(bytes(body), lower.get("content-encoding", "")))
+        except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError) as error:
             failure: Exception = NotSent(untrusted="CERTIFICATE_VERIFY_FAILED" in str(error))
-        except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError):
+        except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, UnicodeError):
             failure = NotHttp()
-        except RuntimeError:
-            if not self._client.is_closed:
-                raise
-            failure = Closed()
-        except httpx.TransportError as error:
-            failure = Lost(silent=isinstance(error, httpx.TimeoutException))
-        raise failure  # out here: an error of httpx, with the request and its headers, must not be its context
+        except httpcore.TimeoutException:
+            failure = Lost(silent=True)
+        except (httpcore.NetworkError, httpcore.ProtocolError):
+            failure = Lost(silent=False)
+        raise failure  # out here: an error of httpcore, with the request and its headers, must not be its context
+
+    def _pool_for(self, address: httpx.URL) -> httpcore.ConnectionPool:
+        """What is meant for this machine never goes to a proxy, wherever the deployment is."""
+        pool = self._pools.get(address.scheme)
+        if pool is None or is_loopback(str(address)) or proxy_bypass(address.netloc.decode()):
+            return self._direct
+        return pool
 
 
-def _client(connections: int, trusted: ssl.SSLContext, *, proxies: bool) -> httpx.Client:
-    """proxies: whether to use those of the environment."""
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+
+
+def _pool(connections: int, trusted: ssl.SSLContext, proxy: str = "") -> httpcore.ConnectionPool:
+    return httpcore.ConnectionPool(
+        ssl_context=trusted,
+        proxy=_proxy(proxy) if proxy else None,
+        max_connections=connections + 4,  # room for signing in beside the calls
+        max_keepalive_connections=connections,
+        keepalive_expiry=KEEP,
+        network_backend=deadlines.Backend(),
+    )
+
+
+def _proxy(address: str) -> httpcore.Proxy:
+    """A proxy of the environment, with its user name and password. Raises Rejected where it cannot be used."""
     try:
-        client = httpx.Client(
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip, deflate",
-                "User-Agent": "gatehouse-airflow-bridge",
-            },
-            # room for signing in beside the calls
-            limits=httpx.Limits(
-                max_connections=connections + 4, max_keepalive_connections=connections, keepalive_expiry=30
-            ),
-            follow_redirects=False,
-            trust_env=proxies,
-            verify=trusted,
-        )
+        proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
+        if proxy.url.scheme.startswith("socks"):
+            importlib.import_module("socksio")
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         words = "The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used"
         raise Rejected(f"{words} ({type(error).__name__}).") from None
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # httpx has no door to this; tests/faults would notice a release in which it is elsewhere
-    for transport in (client._transport, *client._mounts.values()):
-        if isinstance(transport, httpx.HTTPTransport):
-            transport._pool._network_backend = deadlines.Backend()
-    return client
+    url = proxy.url
+    return httpcore.Proxy(
+        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path), auth=proxy.raw_auth
+    )
 
 
 def _decoded(body: bytes, coding: str) -> bytes:
     """What was packed for the way; never more than LARGEST, however small it came. Raises Lost, TooLarge.
 
-    httpx unpacks first and lets us count afterwards; packed twice, 200 MB come in 3 kB.
+    Packed twice, 200 MB come in 3 kB.
     """
     coding = coding.strip().lower()
     if "," in coding:
@@ -154,12 +188,12 @@ def _decoded(body: bytes, coding: str) -> bytes:
         return body
     for window in CODINGS[coding]:
         try:
-            whole = zlib.decompressobj(window).decompress(body, LARGEST + 1)
+            unpacked = zlib.decompressobj(window).decompress(body, LARGEST + 1)
         except zlib.error:
             continue
-        if len(whole) > LARGEST:
+        if len(unpacked) > LARGEST:
             raise TooLarge
-        return whole
+        return unpacked
     raise Lost(silent=False)
 
 

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "portal.ui",
     "portal.audit",
     "portal.catalogue",
+    "portal.airflow",
     "portal.operations",
     "portal.approvals",
     "portal.access",

@@ -25,6 +25,7 @@ from accounts.operator import Operator
 from portal.access import grants
 from portal.access.actions import submit
 from portal.access.models import AccessRequest, Grant
+from portal.airflow import health
 from portal.approvals import actions, lapsing
 from portal.approvals.models import Stage
 from portal.approvals.principals import Deciders
@@ -34,8 +35,9 @@ from portal.catalogue.actions import apply
 from portal.catalogue.models import CatalogueVersion, Deployment
 from portal.core import heartbeat
 from portal.operations import outbox
+from portal.operations import queries as operations
 from portal.operations.models import Operation
-from portal.worker import executor, health, looks, runs
+from portal.worker import executor, looks, runs
 from tests.fake_airflow import FakeAirflow, FakeRole
 
 PASSWORD = "gatehouse-demo"
@@ -204,7 +206,7 @@ def attempt(operation_id: int) -> None:
 
 def look_at_all() -> None:
     """Ask every Airflow that is due to be asked how it is."""
-    for deployment in health.watched():
+    for deployment in health.watched(with_work=operations.deployments_with_work()):
         if health.is_due(deployment):
             health.look_at(deployment)
 
@@ -237,6 +239,12 @@ def offer(folder: Path, *, url: str = "", api: str = "v2", source: str = "") -> 
     file = folder / "gatehouse.toml"
     file.write_text(text)
     return apply(by=Operator("tests"), path=file).version
+
+
+def offer_renamed(folder: Path, *, url: str) -> CatalogueVersion:
+    """Put the demo's catalogue in force with its deployment `demo` called `main`, at `url`."""
+    text = CATALOGUE.read_text().replace("deployments.demo", "deployments.main").replace('"demo', '"main')
+    return offer(folder, url=url, source=text)
 
 
 @contextlib.contextmanager

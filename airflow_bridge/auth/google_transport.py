@@ -53,11 +53,11 @@ class GoogleTransport:
         return answer
 
     def _look_around(
-        self, url: str, method: str, content: bytes | None, headers: Mapping[str, str], patience: float
+        self, url: str, method: str, content: bytes | None, headers: Mapping[str, str], timeout: float
     ) -> Response:
         """Ask the metadata server: plain http that does not leave the machine, and no proxy in between."""
         parts = urlsplit(url)
-        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=patience)
+        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
         try:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request(method, target, content, dict(headers))

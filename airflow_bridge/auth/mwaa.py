@@ -52,8 +52,8 @@ class MwaaAuth:
             errors = importlib.import_module("botocore.exceptions")
         except ImportError:
             raise Unsupported("Signing in to MWAA needs the package boto3. Install it.") from None
-        patience = max(0.5, (deadline - time.monotonic()) / 2)
-        once = config.Config(connect_timeout=patience, read_timeout=patience, retries={"total_max_attempts": 1})
+        timeout = max(0.5, (deadline - time.monotonic()) / 2)
+        once = config.Config(connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 1})
         try:
             # a session of our own: boto3's common one is not for several threads
             mwaa = session.Session(region_name=self.region or None).client("mwaa", config=once)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from airflow_bridge import needs, probes
+from airflow_bridge import probes
 from airflow_bridge.calls.part import Place, unsupported, whole
 from airflow_bridge.calls.people import People
 from airflow_bridge.calls.roles import Roles
@@ -159,7 +159,7 @@ class About(People, Roles):
     def _may(self, permission: Permission) -> bool:
         """Whether the account has it; one that no call of ours needs, or can use here, is taken to be there."""
         probe = probes.OF.get(permission)
-        if probe is None or not needs.of_use({permission: ""}, self.capabilities()):
+        if probe is None or not self.capabilities().can_use(permission):
             return True
         try:
             place = self._place(probe.group) if probe.group else Place(self.core)

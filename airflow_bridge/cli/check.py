@@ -1,22 +1,18 @@
-"""check: everything one wants to know before giving an account to somebody, or after something went wrong."""
+"""check: what this Airflow is, how it is, and what our account may do there."""
 
 from __future__ import annotations
 
 import contextlib
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from airflow_bridge import needs
+from airflow_bridge import probes
 from airflow_bridge.auth import Credentials, PasswordAuth
 from airflow_bridge.capabilities import WHAT
 from airflow_bridge.cli import show
 from airflow_bridge.client import Airflow
 from airflow_bridge.errors import BridgeError, Forbidden, Unsupported
 from airflow_bridge.types import Capabilities, Component, Permission, RateLimit
-
-GRANTER = {**needs.GRANTER, **needs.CREATING_USERS, **needs.DAG_ROLES}
-RUNNER = needs.RUNNER
-OF_AIRFLOW_2 = {("can_edit", "Task Instances")}
 
 
 def check(airflow: Airflow, given: Namespace) -> int:
@@ -39,7 +35,9 @@ def check(airflow: Airflow, given: Namespace) -> int:
             show.line({**public, "signed_in": False})
         raise
     roles = _our_roles(airflow, given.auth)
-    lacking = {"granter": _lacking(airflow, able, GRANTER, "users"), "runner": _lacking(airflow, able, RUNNER, "runs")}
+    asked = _worth_asking(able)
+    may_not = airflow.lacking(asked)
+    may = asked - may_not
     if given.json:
         show.line(
             {
@@ -47,12 +45,13 @@ def check(airflow: Airflow, given: Namespace) -> int:
                 "signed_in": True,
                 "account": given.auth.account,
                 "roles": roles,
-                "lacking": {account: None if lack is None else set(lack) for account, lack in lacking.items()},
+                "may": may,
+                "may_not": may_not,
                 "rate_limit": airflow.rate_limit,
             }
         )
     else:
-        show.pairs(list(_of_us(given.auth.account, roles, lacking, airflow.rate_limit)))
+        show.pairs(list(_of_us(given.auth.account, roles, may, may_not, airflow.rate_limit)))
     return 0
 
 
@@ -70,19 +69,15 @@ def _of_airflow(airflow: Airflow, able: Capabilities, health: Mapping[str, Compo
 def _of_us(
     account: str,
     roles: frozenset[str] | None,
-    lacking: Mapping[str, Mapping[Permission, str] | None],
+    may: Iterable[Permission],
+    may_not: Iterable[Permission],
     limit: RateLimit | None,
 ) -> Iterator[tuple[str, str]]:
     held = "" if roles is None else f", with {', '.join(sorted(roles)) or 'no role'}"
     yield "signed in", f"as {account}{held}"
-    for part, lack in lacking.items():
-        if lack is None:
-            yield part, "not possible here"
-        elif not lack:
-            yield part, "may do all that is needed"
-        else:
-            for (action, resource), why in sorted(lack.items()):
-                yield part, f"lacks {action} on {resource} (to {why})"
+    for name, permissions in (("may", may), ("may not", may_not)):
+        for action, resource in sorted(permissions, key=lambda pair: (pair[1], pair[0])):
+            yield name, f"{action} on {resource}"
     yield "limit", _limit(limit)
 
 
@@ -103,12 +98,8 @@ def _our_roles(airflow: Airflow, auth: Credentials) -> frozenset[str] | None:
     return None
 
 
-def _lacking(
-    airflow: Airflow, able: Capabilities, needed: Mapping[Permission, str], what: str
-) -> Mapping[Permission, str] | None:
-    """None where this Airflow has nothing that they could be needed for."""
-    if not able.can(what):
-        return None
-    needed = needs.of_use(needed, able)
-    lack = airflow.lacking(needed if able.api == "v1" else needed.keys() - OF_AIRFLOW_2)
-    return {pair: why for pair, why in needed.items() if pair in lack}
+def _worth_asking(able: Capabilities) -> frozenset[Permission]:
+    """The permissions that calls of this library need and that have an effect on this Airflow."""
+    return frozenset(
+        pair for pair, probe in probes.OF.items() if able.can_use(pair) and (not probe.group or able.can(probe.group))
+    )

@@ -53,14 +53,12 @@ def record(
     outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
     **detail: object,
 ) -> None:
+    about = [*grant.references, *([operation.ref] if operation else [])]
     trail.add(
         verb,
         by=by,
         target=grant.ref,
         outcome=outcome,
-        deployment=grant.deployment.name,
-        request=grant.request.ref if grant.request else "",
-        grant=grant.ref,
-        operation=operation.ref if operation else "",
+        about=[*about, refs.deployment(grant.deployment.name), refs.person(grant.beneficiary.username)],
         detail={"entitlement": grant.entitlement.key, "beneficiary": grant.beneficiary.username, **detail},
     )

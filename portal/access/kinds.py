@@ -70,7 +70,7 @@ class AccessKind(Kind):
         """The event names the grant: no grant is right without such an event."""
         assert duration is not None
         grant = grants.create(request, duration=duration, trail=trail)
-        event["grant"] = grant.ref
+        event["about"].append(grant.ref)
         event["detail"] |= {
             "grant": grant.ref,
             "beneficiary": grant.beneficiary.username,

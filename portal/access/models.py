@@ -133,6 +133,11 @@ class Grant(models.Model):
         return refs.ref(refs.GRANT, self.pk)
 
     @property
+    def references(self) -> list[str]:
+        """Its own reference and that of its request, for its events."""
+        return [self.ref, *([refs.ref(refs.REQUEST, self.request_id)] if self.request_id else [])]
+
+    @property
     def can_be_tried_again(self) -> bool:
         """Whether an admin can have it given again: it failed, or Gatehouse no longer gives it again by itself."""
         return self.status == self.Status.FAILED or (self.status == self.Status.ACTIVE and self.left_at is not None)

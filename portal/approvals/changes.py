@@ -59,7 +59,6 @@ def record(trail: Trail, verb: Verb, by: Actor | None, request: Request, **detai
         verb,
         by=by,
         target=request.ref,
-        deployment=request.deployment.name,
-        request=request.ref,
+        about=[request.ref, refs.deployment(request.deployment.name), refs.person(request.beneficiary.username)],
         detail={**kinds.of(request).names(request), **detail},
     )

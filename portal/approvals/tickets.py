@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from portal.catalogue import patterns
 from portal.catalogue.document import PolicySpec
 
 MAX_TICKET = 80
@@ -57,7 +58,7 @@ def _read(pattern: str) -> tuple[list[str], str]:
         number = int(re.sub(r"\D.*", "", times[1:]) or 1) if times.startswith("{") else 3 if times else 1
         said.append((one if not times else many if times == "+" else f"{number} {many}", False))
         example += (letters * number)[:number]
-    if not said or not re.fullmatch(pattern, example):
+    if not said or not patterns.matches(pattern, example):
         return [], ""
     return [f"“{text}”" if literal and not text[0].isalnum() else text for text, literal in said], example
 
@@ -70,7 +71,7 @@ def problem(ticket: str, policy: PolicySpec) -> dict[str, str]:
         return {}
     if not ticket:
         return {"ticket": f"Enter a ticket. {words(policy)}"}
-    if re.fullmatch(policy.ticket, ticket) is None:
+    if not patterns.matches(policy.ticket, ticket):
         return {"ticket": f"“{ticket}” is not a valid ticket. {words(policy)}"}
     return {}
 

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from portal.audit.models import AuditEvent, AuditHead
 from portal.audit.refusals import Entry
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.errors import GatehouseError
 from portal.core.token_text import hide_complete_tokens, hide_tokens
 
@@ -70,13 +70,13 @@ class Trail:
         target: str,
         outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
         on_behalf_of: Actor | None = None,
-        deployment: str = "",
-        request: str = "",
-        grant: str = "",
-        operation: str = "",
+        about: Iterable[str] = (),
         detail: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Add an event. `by=None` is the portal itself. `detail` holds str, int, bool, None, lists and dicts only.
+
+        about: references to what else the event is about (portal.core.refs). The first of each kind is the one that
+        the event changes; others are mentioned.
 
         What is returned may be completed until the transaction ends, by what only comes of it later.
         """
@@ -88,17 +88,13 @@ class Trail:
             "verb": verb.value,
             "outcome": outcome.value,
             "target": target,
-            "deployment": deployment,
-            "request": request,
-            "grant": grant,
-            "operation": operation,
         }
         # cleaned here, once: the columns must say what the hashed text says, and must fit
-        entry = _clean({**columns, "detail": detail or {}})
+        entry = _clean({**columns, "about": [*about], "detail": detail or {}})
         refused = outcome is AuditEvent.Outcome.REFUSED
         hide = hide_tokens if refused else hide_complete_tokens
-        entry |= {name: _without_tokens(entry[name], hide) for name in ("target", "detail")}
-        entry |= {name: _fit(entry[name], length) for name, length in PROJECTIONS.items()}
+        entry |= {name: _without_tokens(entry[name], hide) for name in ("target", "about", "detail")}
+        entry |= {name: _fit(entry[name], length) for name, length in PROJECTIONS.items() if name in entry}
         kept = self.refusals if refused else self.entries
         kept.append(entry)
         return entry
@@ -193,7 +189,7 @@ def _append(entries: list[dict[str, Any]]) -> None:
         return
     head = AuditHead.objects.select_for_update().get()
     events = []
-    for entry in entries:
+    for entry in map(_columns_of, entries):
         head.seq += 1
         at = clock.now()
         document = {**entry, "seq": head.seq, "at": stamp(at)}
@@ -203,6 +199,16 @@ def _append(entries: list[dict[str, Any]]) -> None:
         events.append(AuditEvent(seq=head.seq, at=at, payload=text, prev=prev, hash=head.hash, **columns))
     AuditEvent.objects.bulk_create(events)
     head.save(update_fields=["seq", "hash"])
+
+
+def _columns_of(entry: Entry) -> Entry:
+    """With a column for the first reference of each kind that has one."""
+    kinds = {"deployment": refs.DEPLOYMENT, "request": refs.REQUEST, "grant": refs.GRANT, "operation": refs.OPERATION}
+    about = entry.get("about", ())
+    first = {name: next((one for one in about if refs.kind_of(one) == kind), "") for name, kind in kinds.items()}
+    first["deployment"] = first["deployment"].partition(":")[2]
+    first = {name: _fit(text, PROJECTIONS[name]) for name, text in first.items()}
+    return {**(first if "about" in entry else {}), **{name: entry[name] for name in entry if name != "about"}}
 
 
 def stamp(at: datetime) -> str:

@@ -67,9 +67,7 @@ def _shared(entry: Entry, who: str, times: int) -> list[Entry]:
     shared = {
         **entry,
         "target": MANY,
-        "request": "",
-        "grant": "",
-        "operation": "",
+        "about": [],
         "detail": {"reason": "many", "said": said},
     }
     return _open(key, who, shared, times)

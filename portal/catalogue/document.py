@@ -5,7 +5,6 @@ The same models read the file and the stored document of a version, so durations
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from portal.catalogue import values
+from portal.catalogue import patterns, values
 from portal.core import durations
 
 Duration = Annotated[
@@ -215,7 +214,7 @@ class PolicySpec(Spec):
         for name in ("ticket_example", "ticket_url"):
             if getattr(self, name) and not self.ticket:
                 raise ValueError(f'{name} needs ticket: write ticket = "..." too, or remove {name}.')
-        if self.ticket_example and re.fullmatch(self.ticket, self.ticket_example) is None:
+        if self.ticket_example and not patterns.matches(self.ticket, self.ticket_example):
             raise ValueError(f'ticket_example “{self.ticket_example[:80]}” does not match ticket = "{self.ticket}".')
         return self
 

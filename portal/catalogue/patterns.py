@@ -1,61 +1,63 @@
-"""Regular expressions from the file, for tickets. One that could take for ever on a short text is refused at once."""
+"""Regular expressions from the file, for tickets.
+
+RE2 matches them, in time that grows in step with the text, so no pattern can hold up the portal. It has no look-around,
+no back-references and no possessive repeats; a pattern that needs one of these is refused.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from re import _constants as kinds  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
-from typing import Any
+
+import re2
 
 LONGEST = 200
-MOST_REPEATS = 5
-_REPEATS = (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT)
+SYNTAX = "https://github.com/google/re2/wiki/Syntax"
+
+_quiet = re2.Options()
+_quiet.log_errors = False
+
+# what Python's `re` knows and RE2 does not: how it is recognised, what it is called, what to write instead
+_UNKNOWN = (
+    (re.compile(r"\(\?<?[=!]"), "look-ahead and look-behind", "describe the whole ticket from left to right"),
+    (re.compile(r"\\[1-9]|\(\?P=|\(\?\("), "back-references and conditions", "write the text out"),
+    (
+        re.compile(r"\(\?>|[*+?}]\+"),
+        "atomic groups and possessive repeats",
+        "write a plain repeat",
+    ),
+    (re.compile(r"\\Z"), r"\Z", "leave it out: a pattern must match the whole ticket"),
+)
+_LITERAL = re.compile(r"\\[pPx]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_BRACE = re.compile(r"\{(?![0-9]{1,4}(?:,[0-9]{0,4})?\})")
 
 
 def checked(pattern: str) -> str:
-    """`pattern`, if it is a regular expression that answers quickly on the short texts it is meant for.
-
-    Python's matcher tries again and again where a repeat stands inside a repeat, or many follow each other; such a
-    pattern would hold up the portal on one unlucky ticket. Raises ValueError in words.
-    """
+    """The pattern, if RE2 knows all of it. Raises ValueError with the reason and the way out."""
     if len(pattern) > LONGEST:
         raise ValueError(f"the pattern has {len(pattern)} characters; at most {LONGEST} are possible.")
     try:
-        tree = parser.parse(pattern)
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"it is not a regular expression: {error}.") from None
-    loose = 0
-    for kind, inside_repeat in _walk(tree, False):
-        if kind is kinds.GROUPREF:
-            raise ValueError("a back-reference can take for ever to match; write the text out.")
-        if kind in ("loose", "branch") and inside_repeat:
-            what = "a repeat" if kind == "loose" else "an alternative (|)"
-            raise ValueError(f"{what} inside a repeat can take for ever to match; write it without nesting.")
-        loose += kind == "loose"
-    if loose > MOST_REPEATS:
-        raise ValueError(f"it has {loose} repeats of open length; more than {MOST_REPEATS} can take for ever to match.")
+        re2.compile(pattern, _quiet)
+    except UnicodeEncodeError:
+        raise ValueError("it is not a regular expression: it has half a character.") from None
+    except re2.error as error:
+        raise ValueError(_reason(pattern, error)) from None
+    if _BRACE.search(_LITERAL.sub("", pattern)):
+        # RE2 takes such a brace for itself, where Python repeats
+        raise ValueError("a repeat is written {2}, {2,} or {2,5}, up to 1000; for the brace itself write \\{.")
     return pattern
 
 
-def _walk(items: Any, inside_repeat: bool) -> Iterator[tuple[Any, bool]]:
-    """What can make matching slow, each with whether it stands inside a repeat."""
-    for kind, value in items:
-        if kind in _REPEATS:
-            low, high, body = value
-            if low != high:
-                yield "loose", inside_repeat
-            yield from _walk(body, inside_repeat or high > 1)
-        elif kind is kinds.BRANCH:
-            yield "branch", inside_repeat
-            for branch in value[1]:
-                yield from _walk(branch, inside_repeat)
-        elif kind is kinds.SUBPATTERN:
-            yield from _walk(value[-1], inside_repeat)
-        elif kind in (kinds.ASSERT, kinds.ASSERT_NOT):
-            yield from _walk(value[1], inside_repeat)
-        elif kind is kinds.ATOMIC_GROUP:
-            yield from _walk(value, inside_repeat)
-        elif kind in (kinds.GROUPREF, kinds.GROUPREF_EXISTS):
-            yield kinds.GROUPREF, inside_repeat
+def matches(pattern: str, text: str) -> bool:
+    """Whether the pattern matches the whole text."""
+    try:
+        return re2.fullmatch(pattern, text, _quiet) is not None
+    except UnicodeEncodeError:  # half a character
+        return False
+
+
+def _reason(pattern: str, error: Exception) -> str:
+    for unknown, called, instead in _UNKNOWN:
+        if unknown.search(pattern):
+            return f"{called} are not possible in patterns (they are matched by RE2); {instead}."
+    said = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else str(error)
+    return f"it is not a regular expression that RE2 knows ({said}); see {SYNTAX}."

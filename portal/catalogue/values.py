@@ -14,7 +14,7 @@ from portal.catalogue import patterns
 from portal.core import durations, integers
 
 OWN_PREFIX = "gatehouse_"
-OWN_ROLES = ("Gatehouse granter", "Gatehouse runner")  # those of its accounts, as airflow_bridge.needs calls them
+OWN_ROLES = ("Gatehouse granter", "Gatehouse runner")  # the roles of Gatehouse's own two accounts
 SHORTEST_GRANT, LONGEST_GRANT = timedelta(minutes=1), timedelta(days=365)
 LONGEST_GRACE = timedelta(days=30)
 LONGEST_APPLYING = timedelta(days=7)

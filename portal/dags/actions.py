@@ -16,7 +16,7 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import Dag
-from portal.core import clock, once
+from portal.core import clock, once, refs
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import Path
 from portal.core.text_checks import clean_text
@@ -92,8 +92,7 @@ def trigger(
             Verb.RUN_REQUESTED,
             by=by,
             target=run.ref,
-            deployment=dag.deployment.name,
-            operation=operation.ref,
+            about=[run.ref, operation.ref, refs.dag(str(dag)), refs.deployment(dag.deployment.name)],
             # as text, because an event holds no fractions; readable, because people and searches read it
             detail={
                 "dag": dag.dag_id,
@@ -160,8 +159,7 @@ def _switch(kind: Operation.Kind, verb: Verb, by: User, dag: Dag, reason: str, t
         verb,
         by=by,
         target=str(dag),
-        deployment=dag.deployment.name,
-        operation=operation.ref,
+        about=[operation.ref, refs.deployment(dag.deployment.name)],
         detail={"reason": reason},
     )
     return operation

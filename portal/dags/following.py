@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.errors import Conflict
 from portal.dags import dates, tasks
 from portal.dags.models import Run, RunTasks
 from portal.dags.states import FOLLOWED, RUN
 
 if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
-    from airflow_bridge.types import Run as AirflowRun
-    from airflow_bridge.types import TaskInstance
+    from portal.airflow.bridge import AirflowRun, AirflowTask
 
 S = Run.Status
 FRESH = timedelta(minutes=5)  # a younger run is asked for at every look, an older one every SLOWLY
@@ -37,7 +36,7 @@ def want(run_id: int) -> None:
     rows.filter(next_look=None, seen_at__isnull=False, seen_at__lt=now - timedelta(seconds=5)).update(next_look=now)
 
 
-def observe(run: Run, seen: AirflowRun | None, instances: Iterable[TaskInstance] | None = None) -> None:
+def observe(run: Run, seen: AirflowRun | None, instances: Iterable[AirflowTask] | None = None) -> None:
     """Write down what Airflow said of a run (None: it has no such run) and, where they were asked for, of its tasks.
 
     Its end is an event, and so is every change after it. A run that another process has moved since `run` was read is
@@ -109,7 +108,7 @@ def _afterwards(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) ->
         else:
             RUN.move(run, to=seen.state, **changes)
         detail = _detail(run) | {"was": was, "state": seen.state, "remark": said}
-        trail.add(Verb.RUN_CHANGED, by=None, target=run.ref, deployment=run.dag.deployment.name, detail=detail)
+        trail.add(Verb.RUN_CHANGED, by=None, target=run.ref, about=_about(run), detail=detail)
 
 
 def _gone(run: Run) -> None:
@@ -125,8 +124,7 @@ def _gone(run: Run) -> None:
     else:
         with recording() as trail:
             _note(run, where={"gone_at": None}, gone_at=now, seen_at=now, next_look=_next_look(run, now))
-            deployment = run.dag.deployment.name
-            trail.add(Verb.RUN_DELETED, by=None, target=run.ref, deployment=deployment, detail=_detail(run))
+            trail.add(Verb.RUN_DELETED, by=None, target=run.ref, about=_about(run), detail=_detail(run))
 
 
 def _times(run: Run, seen: AirflowRun, *, over: bool) -> dict[str, Any]:
@@ -186,9 +184,13 @@ def _tell_end(trail: Trail, run: Run) -> None:
         by=None,
         target=run.ref,
         outcome=AuditEvent.Outcome.SUCCESS if run.status == S.SUCCESS else AuditEvent.Outcome.FAILED,
-        deployment=run.dag.deployment.name,
+        about=_about(run),
         detail=_detail(run) | {"state": run.status, "error": run.error, "remark": run.remark},
     )
+
+
+def _about(run: Run) -> list[str]:
+    return [run.ref, refs.dag(str(run.dag)), refs.deployment(run.dag.deployment.name)]
 
 
 def _detail(run: Run) -> dict[str, Any]:

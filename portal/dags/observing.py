@@ -12,8 +12,7 @@ from portal.dags.models import DagState
 from portal.operations.models import Operation
 
 if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
-    from airflow_bridge.types import Dag as AirflowDag
-    from airflow_bridge.types import Run as AirflowRun
+    from portal.airflow.bridge import AirflowDag, AirflowRun
     from portal.catalogue.models import Dag
 
 

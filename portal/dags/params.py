@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from portal.airflow.clients import Unavailable
 from portal.catalogue.models import Dag
 from portal.core import clock
 from portal.core.secret_schema import Place, mask_default, mask_schema, places
@@ -14,7 +15,7 @@ from portal.dags import live, secrets
 from portal.dags.models import DagState
 
 if TYPE_CHECKING:  # the shape alone; live asks Airflow
-    from airflow_bridge.types import Param
+    from portal.airflow.bridge import AirflowParam
 
 OLD = timedelta(minutes=1)  # what is kept is older only where the worker does not get to it
 
@@ -38,11 +39,11 @@ class Known:
     problem: str = ""
 
 
-def kept(params: Mapping[str, Param]) -> dict[str, Kept]:
+def kept(params: Mapping[str, AirflowParam]) -> dict[str, Kept]:
     return {name: _kept(name, param) for name, param in params.items()}
 
 
-def _kept(name: str, param: Param) -> Kept:
+def _kept(name: str, param: AirflowParam) -> Kept:
     value = mask_default(name, param.value, param.schema)
     schema = mask_schema(name, param.schema)
     return {"value": value, "schema": dict(schema), "hidden": value != param.value, "required": param.required}
@@ -56,7 +57,7 @@ def known(dag: Dag, state: DagState | None, *, ask: bool) -> Known:
     if ask and is_old:
         try:
             found = live.details(dag)
-        except live.Unavailable as error:
+        except Unavailable as error:
             why = str(error)
         else:
             if found is not None:

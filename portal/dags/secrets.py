@@ -15,7 +15,7 @@ from portal.core.secret_schema import Place, declared_in, places
 from portal.dags.models import Run
 
 if TYPE_CHECKING:  # the shape alone
-    from airflow_bridge.types import Param
+    from portal.airflow.bridge import AirflowParam
 
 LEAST = 4  # characters; a shorter text says nothing in a note
 
@@ -36,7 +36,7 @@ class Hidden:
         return text
 
 
-def kept(params: Mapping[str, Param]) -> dict[str, Any]:
+def kept(params: Mapping[str, AirflowParam]) -> dict[str, Any]:
     """What DagState.secrets keeps of a DAG's parameters: where secrets are, and none of them."""
     found = [place for name, param in params.items() for place in places(name, param.value, param.schema)]
     return {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:  # the shape alone: nothing here speaks to Airflow
-    from airflow_bridge.types import TaskInstance
+    from portal.airflow.bridge import AirflowTask
 
 NAMED = 10  # failed instances that are named; of the others the number is told
 NOT_STARTED = "not started"
@@ -26,15 +26,15 @@ class TaskRow(TypedDict):
     took: float | None
 
 
-def summary(instances: Iterable[TaskInstance]) -> list[TaskRow]:
+def summary(instances: Iterable[AirflowTask]) -> list[TaskRow]:
     """In the order in which Airflow tells of the tasks."""
-    by_task: dict[str, list[TaskInstance]] = {}
+    by_task: dict[str, list[AirflowTask]] = {}
     for instance in instances:
         by_task.setdefault(instance.task_id, []).append(instance)
     return [_row(task, found) for task, found in by_task.items()]
 
 
-def _row(task: str, found: list[TaskInstance]) -> TaskRow:
+def _row(task: str, found: list[AirflowTask]) -> TaskRow:
     mapped = any(instance.map_index >= 0 for instance in found)
     failed = [instance for instance in found if instance.state == "failed"] if mapped else []
     return {
@@ -47,11 +47,11 @@ def _row(task: str, found: list[TaskInstance]) -> TaskRow:
     }
 
 
-def _name(instance: TaskInstance) -> str:
+def _name(instance: AirflowTask) -> str:
     return f"[{instance.map_index}]" + (f" {instance.label[:80]}" if instance.label else "")
 
 
-def _took(found: list[TaskInstance]) -> float | None:
+def _took(found: list[AirflowTask]) -> float | None:
     """Of a mapped task, from the beginning of the first instance to the end of the last one."""
     if len(found) == 1:
         return found[0].duration

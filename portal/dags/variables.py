@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 
 from accounts.acting import acting
+from portal.airflow import clients
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
-from portal.core import integers
+from portal.core import integers, refs
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 from portal.core.text_checks import clean_text
-from portal.dags import live
 from portal.operations import outbox
 from portal.operations.models import Operation
 
@@ -67,9 +67,10 @@ def without_secrets(value: str) -> str:
 
 
 def read(deployment: Deployment, key: str) -> str | None:
-    """Its value as Airflow has it now; None where there is no such variable. Raises Refused, live.Unavailable."""
+    """Its value as Airflow has it now; None where there is no such variable. Raises Refused, clients.Unavailable."""
     check_offered(deployment, key)
-    return live.variable(deployment, key)
+    found = clients.ask(deployment, lambda airflow: airflow.variable(key))
+    return None if found is None else found.value
 
 
 def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: str) -> Operation:
@@ -91,8 +92,7 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
             Verb.VARIABLE_CHANGE_REQUESTED,
             by=by,
             target=about,
-            deployment=deployment.name,
-            operation=operation.ref,
+            about=[operation.ref, refs.deployment(deployment.name)],
             detail={"value": value, "reason": reason},
         )
     return operation

@@ -27,7 +27,7 @@ STILL = 120.0  # seconds in which nothing moves: then it is not the machine that
 
 def run_airflow(ports: Mapping[str, int]) -> int:
     """Install one Airflow where needed, run it with Gatehouse's two accounts in it, and end it when told to."""
-    from airflow_bridge import BridgeError
+    from portal.airflow.bridge import BridgeError
     from portal.demo import airflow
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -57,7 +57,7 @@ def run_airflow(ports: Mapping[str, int]) -> int:
 
 def _until_answered(act: Callable[[], None], *, waiting: Waiting, what: str) -> None:
     """Do something in an Airflow; ask again where it does not answer in time. Raises what it said last."""
-    from airflow_bridge import RateLimited, TimedOut, Unexpected, Unreachable
+    from portal.airflow.bridge import RateLimited, TimedOut, Unexpected, Unreachable
 
     while True:
         try:
@@ -101,8 +101,8 @@ def finish(ports: Mapping[str, int]) -> int:
 def _apply_catalogue() -> bool:
     from django.core.management import CommandError, call_command
 
+    from portal.airflow import health
     from portal.catalogue.models import Deployment
-    from portal.worker import health
 
     said = io.StringIO()
     try:
@@ -119,7 +119,7 @@ def _apply_catalogue() -> bool:
     return True
 
 
-def _works_with(deployment: Deployment, *, look: Callable[[Deployment], None], waiting: Waiting) -> bool:
+def _works_with(deployment: Deployment, *, look: Callable[[Deployment], object], waiting: Waiting) -> bool:
     """Look at an Airflow until it is found up. One that refuses the account will go on doing so."""
     while True:
         look(deployment)

@@ -37,6 +37,11 @@ def open_for(deployment: Deployment) -> QuerySet[Operation]:
     return Operation.objects.filter(deployment=deployment, status__in=OPEN).order_by("pk")
 
 
+def deployments_with_work() -> QuerySet[Operation, int]:
+    """The primary keys of the deployments that have open operations."""
+    return Operation.objects.filter(status__in=OPEN).values_list("deployment", flat=True)
+
+
 def why_waiting(operation: Operation) -> str:
     """In words, why an operation is not done yet; empty when nothing holds it up."""
     if operation.is_settled:

@@ -8,10 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from airflow_bridge import Airflow, Forbidden, Permission, Role, Unauthorised, Unsupported, User, needs
+from portal.airflow import needs
+from portal.airflow.bridge import (
+    Airflow,
+    AirflowUser,
+    Forbidden,
+    Permission,
+    Role,
+    Unauthorised,
+    Unsupported,
+)
+from portal.airflow.service_accounts import FIRST_NAME, GIVEN_BY_AIRFLOW, Account, listed
 from portal.setup.bootstrap_script import changing
 from portal.worker.roles import ADMIN
-from portal.worker.service_accounts import FIRST_NAME, GIVEN_BY_AIRFLOW, Account, listed
 
 SignIn = Callable[[str, str], Airflow]
 """A client of its own for (user name, password), which is closed after use."""
@@ -109,7 +118,7 @@ def _cut(admin: Airflow, role: Role, more: frozenset[Permission], *, shrink: boo
     report.done.append(f"took {listed(more)} from the role {role.name}")
 
 
-def _ensure_user(admin: Airflow, account: Account, user: User | None, report: Report) -> None:
+def _ensure_user(admin: Airflow, account: Account, user: AirflowUser | None, report: Report) -> None:
     """`user` is the account as it is now; None where there is none."""
     if user is None:
         user = admin.create_user(

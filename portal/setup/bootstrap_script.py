@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from airflow_bridge import Permission
+from portal.airflow.bridge import Permission
+from portal.airflow.service_accounts import FIRST_NAME, Account
 from portal.catalogue import values
-from portal.worker.service_accounts import FIRST_NAME, Account
 
 PASSWORDS: Mapping[str, str] = {"granter": "GRANTER_PASSWORD", "runner": "RUNNER_PASSWORD"}
 TEXT = """\

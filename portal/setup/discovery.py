@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_bridge import connect
+from portal.airflow.bridge import connect
+from portal.airflow.clients import connection_of, credentials
 from portal.catalogue.document import DeploymentSpec
 from portal.catalogue.models import Deployment
 from portal.catalogue.values import OWN_PREFIX, is_own_role
-from portal.dags.live import connection_of, credentials
 
 BUILT_IN = {"Admin", "Op", "User", "Viewer", "Public"}
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from portal.airflow import health
 from portal.catalogue.models import Deployment
-from portal.worker import health, readiness
+from portal.worker import readiness
 
 ACCOUNTS = ("granter", "runner")
 

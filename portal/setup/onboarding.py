@@ -10,18 +10,19 @@ from pathlib import Path
 
 from accounts.acting import still
 from accounts.operator import Operator
-from airflow_bridge import Airflow, BridgeError, PasswordAuth, connect
+from portal.airflow.bridge import Airflow, BridgeError, PasswordAuth, connect
+from portal.airflow.clients import connection_of
+from portal.airflow.service_accounts import GRANTER, RUNNER, Account, listed, permissions
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import loader, secrets
 from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
 from portal.catalogue.models import Deployment
+from portal.core import refs
 from portal.core.errors import Invalid, Missing
-from portal.dags.live import connection_of
 from portal.setup import bootstrap
 from portal.setup.bootstrap import Report
-from portal.worker.service_accounts import GRANTER, RUNNER, Account, listed, permissions
 
 TIMEOUT = 30.0  # seconds for a call: Airflow hashes a password now and then, and nobody else waits for this
 
@@ -128,7 +129,7 @@ def _record(
             verb,
             by=by,
             target=plan.name,
-            deployment=plan.name,
+            about=[refs.deployment(plan.name)],
             outcome=AuditEvent.Outcome.FAILED if failed else AuditEvent.Outcome.SUCCESS,
             detail={"airflow_admin": admin, "url": plan.spec.url} | detail,  # where their password went
         )

@@ -11,13 +11,13 @@ import secrets
 from django.db import IntegrityError
 
 from accounts.models import User
-from airflow_bridge import Airflow, Conflict
-from airflow_bridge.types import User as AirflowUser
 from portal.access.models import Grant
+from portal.airflow.bridge import Airflow, AirflowUser, Conflict
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import AirflowAccount, Deployment
+from portal.core import refs
 from portal.core.text import fold
 from portal.worker.handlers import PermanentFailure, RetryLater
 
@@ -72,8 +72,8 @@ def _keep(link: AirflowAccount, user: AirflowUser) -> None:
         link.save(update_fields=["username", "airflow_id"])
         if renamed:
             detail = {"airflow_user": user.username, "was": was}
-            where = link.deployment.name
-            trail.add(Verb.ACCOUNT_RENAMED, by=None, target=link.person.username, deployment=where, detail=detail)
+            where = refs.deployment(link.deployment.name)
+            trail.add(Verb.ACCOUNT_RENAMED, by=None, target=link.person.username, about=[where], detail=detail)
 
 
 def _check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> None:
@@ -144,7 +144,7 @@ def _link(person: User, deployment: Deployment, user: AirflowUser, verb: Verb) -
                 verb,
                 by=None,
                 target=person.username,
-                deployment=deployment.name,
+                about=[refs.deployment(deployment.name)],
                 detail={"airflow_user": username},
             )
     except IntegrityError:

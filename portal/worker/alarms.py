@@ -8,7 +8,7 @@ from portal.access.models import Grant
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
-from portal.core import clock, due
+from portal.core import clock, due, refs
 from portal.core.errors import Conflict
 from portal.operations import queries
 from portal.operations.models import Operation
@@ -36,9 +36,7 @@ def tell(operation: Operation, *, why: str, trail: Trail) -> bool:
         by=None,
         target=operation.subject,
         outcome=AuditEvent.Outcome.FAILED,
-        deployment=operation.deployment.name,
-        grant=operation.subject,
-        operation=operation.ref,
+        about=[operation.subject, operation.ref, refs.deployment(operation.deployment.name)],
         detail={"attempts": operation.attempts, "why": why},
     )
     return True

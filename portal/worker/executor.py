@@ -15,7 +15,8 @@ from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError, connection
 
-from airflow_bridge import (
+from portal.airflow import health
+from portal.airflow.bridge import (
     BridgeError,
     Forbidden,
     NotFound,
@@ -33,7 +34,7 @@ from portal.core import clock
 from portal.core.errors import Conflict
 from portal.operations import outbox, queries
 from portal.operations.models import Operation
-from portal.worker import alarms, health
+from portal.worker import alarms
 from portal.worker.handlers import Done, Handler, NotNeeded, PermanentFailure, RetryLater, record
 from portal.worker.handlers.dags import SetPaused, TriggerRun
 from portal.worker.handlers.grants import GrantRole, RemoveAgain, RestoreRole, RevokeRole
@@ -90,8 +91,10 @@ def execute(operation: Operation) -> None:
         health.suspect(operation.deployment)
         _wait(operation, handler, str(error), error.retry_after, counts=False)
     except (Unauthorised, secrets.SecretMissing) as error:
-        health.refuse(operation.deployment, operation.account, str(error))
+        goes_on = health.refuse(operation.deployment, operation.account, str(error))
         _wait(operation, handler, str(error), 0.0, counts=False)  # as soon as the account is let in again
+        if goes_on:
+            outbox.look_again()
     except BridgeError as error:
         _wait(operation, handler, str(error), error.retry_after)
     except (OperationalError, InterfaceError) as error:  # of the database, not of the operation

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
-from airflow_bridge import BridgeError
 from portal.access import looks
 from portal.access.models import Grant
+from portal.airflow.bridge import BridgeError
+from portal.airflow.clients import client
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Deployment
 from portal.core import clock
-from portal.dags.live import client
 from portal.worker import accounts
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,11 @@ from functools import partial
 
 from django.db import connection
 
+from portal.airflow import health
 from portal.catalogue.models import Deployment
 from portal.core.threads import errors_logged
-from portal.operations import turns
-from portal.worker import health, looks, runs
+from portal.operations import outbox, queries, turns
+from portal.worker import looks, runs
 from portal.worker.rounds import Rounds
 
 EVERY = 2.0
@@ -64,7 +65,9 @@ class Poller:
                 del self._asked[name]
         waiting = [*runs.where_due(), *looks.where_due()]
         busy = {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()} | {one.pk for one in waiting}
-        known = {one.pk: one for one in [*waiting, *health.watched()]}  # also what left the catalogue meanwhile
+        known = {
+            one.pk: one for one in [*waiting, *health.watched(with_work=queries.deployments_with_work())]
+        }  # also what left the catalogue meanwhile
         return [one for one in known.values() if one.pk in busy or health.is_due(one)]
 
     def _send(self, deployment: Deployment) -> None:
@@ -99,8 +102,8 @@ class Poller:
 
         The slice begins after the look at its health: that must not use up the turn of a kind of question.
         """
-        if health.is_due(deployment):
-            health.look_at(deployment)
+        if health.is_due(deployment) and health.look_at(deployment):
+            outbox.look_again()
         until = time.monotonic() + SLICE
         for name, ask in self._questions(deployment):
             if time.monotonic() >= until or self._rounds.is_stopping:

@@ -6,20 +6,27 @@ from datetime import timedelta
 
 from django.db.models import F, Q, QuerySet
 
-from airflow_bridge import Airflow, BridgeError, RateLimited, TimedOut, Unauthorised, Unreachable
-from airflow_bridge.types import Run as AirflowRun
-from airflow_bridge.types import TaskInstance
+from portal.airflow import clients
+from portal.airflow.bridge import (
+    Airflow,
+    AirflowRun,
+    AirflowTask,
+    BridgeError,
+    RateLimited,
+    TimedOut,
+    Unauthorised,
+    Unreachable,
+)
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.core import clock
-from portal.dags import live
+from portal.dags.causes import why_not
 from portal.dags.following import observe, tasks_unread, unread
 from portal.dags.models import Run, RunTasks
 from portal.dags.observing import observe_dag, observe_runs
 from portal.dags.states import FOLLOWED
 from portal.dags.tasks import counted
-from portal.worker.causes import why_not
 
 DAGS_EVERY = timedelta(seconds=30)
 LAST_RUNS = 20
@@ -50,14 +57,14 @@ def _due() -> QuerySet[Run]:
 def follow_one(run: Run) -> None:
     """Ask for a run and, where somebody looks at it or it has just ended, for its tasks."""
     try:
-        airflow = live.runner(run.dag.deployment)
+        airflow = clients.runner(run.dag.deployment)
         seen = airflow.run(run.dag.dag_id, run.dag_run_id)
     except (*NO_ANSWER, secrets.SecretMissing):
         return
     except BridgeError as error:
         unread(run, str(error))
         return
-    instances: list[TaskInstance] | None = None
+    instances: list[AirflowTask] | None = None
     if seen is not None and _tasks_are_due(run, seen):
         instances = _tasks(airflow, run)
     observe(run, seen, instances)
@@ -76,7 +83,7 @@ def _tasks_are_due(run: Run, seen: AirflowRun) -> bool:
     return read_at is None or read_at < now - timedelta(seconds=1 + many / INSTANCES_A_SECOND)
 
 
-def _tasks(airflow: Airflow, run: Run) -> list[TaskInstance] | None:
+def _tasks(airflow: Airflow, run: Run) -> list[AirflowTask] | None:
     try:
         return airflow.task_instances(run.dag.dag_id, run.dag_run_id)
     except BridgeError as error:
@@ -94,7 +101,7 @@ def dags_to_look_at() -> QuerySet[Dag]:
 def look_at_dag(dag: Dag) -> None:
     """Ask for one DAG and for its last runs; what is not answered stays as it was, what is answered is kept."""
     try:
-        airflow = live.runner(dag.deployment)
+        airflow = clients.runner(dag.deployment)
         is_there = _look_at_itself(airflow, dag)
     except (*NO_ANSWER, secrets.SecretMissing):
         return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airflow_bridge import Airflow, BasicAuth, Forbidden, Unauthorised, connect
-from airflow_bridge.needs import RUNNER
+from portal.airflow.needs import RUNNER
 from tests.bridge.loopback import Asked, Told, loopback
 from tests.fake_airflow import FakeAirflow
 

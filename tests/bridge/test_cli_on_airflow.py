@@ -43,12 +43,12 @@ def test_check_knows_both_accounts(run: Run, server: RealAirflow) -> None:
     assert code == 0
     assert (found["version"], found["api"], found["auth_manager"]) == (server.release, server.api, "FAB")
     assert found["health"]["metadatabase"]["status"] == "healthy"
-    assert found["lacking"]["granter"] == []
-    assert ["can_create", "DAG Runs"] in found["lacking"]["runner"]
+    assert ["can_edit", "Users"] in found["may"]
+    assert ["can_create", "DAG Runs"] in found["may_not"]
     code, (found,), _ = run(server.runner, "check")
     assert code == 0
-    assert ["can_edit", "Users"] in found["lacking"]["granter"]
-    assert found["lacking"]["runner"] == []
+    assert ["can_edit", "Users"] in found["may_not"]
+    assert ["can_create", "DAG Runs"] in found["may"]
 
 
 def test_a_wrong_password(run: Run, server: RealAirflow) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_bridge import Airflow, PasswordAuth, RateLimit, RateLimited
 from airflow_bridge.limits import DAY, LONGEST, Gate, rate_limit, retry_after
@@ -57,8 +59,20 @@ def test_how_long_to_wait_until_a_date() -> None:
         ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "40"}, RateLimit(100, 40, None)),
         ({"ratelimit-limit": "100, 100;w=60"}, RateLimit(100, None, None)),
         ({"ratelimit-remaining": "9" * 400}, None),
-        ({"ratelimit": f"limit={'9' * 400}, remaining=50"}, RateLimit(None, 50, None)),
-        ({"ratelimit": f'"default";r=50;t={"9" * 400}'}, RateLimit(None, 50, None)),
+        # RFC 9651, section 4.2: of a malformed field nothing is used
+        ({"ratelimit": f"limit={'9' * 400}, remaining=50"}, None),
+        ({"ratelimit": f'"default";r=50;t={"9" * 400}'}, None),
+        ({"ratelimit": '"default;r=50;t=30', "x-ratelimit-remaining": "4"}, RateLimit(None, 4, None)),
+        ({"ratelimit": '"default";r=-1;t=30'}, None),
+        ({"ratelimit": '"default";r;t=30'}, None),
+        ({"ratelimit": '"default";r="50"'}, None),
+        ({"ratelimit": '("a" "b");r=50;t=30'}, None),
+        ({"ratelimit": 'default;r=50;t=30.5, "a, b";r=60'}, RateLimit(None, 50, 30.5)),
+        (
+            {"ratelimit": '"a\\"b";r=5', "ratelimit-policy": '"a\\"b";q=9;qu="requests";pk=:c2VjcmV0:'},
+            RateLimit(9, 5, None),
+        ),
+        ({"ratelimit": '"a";r=5', "ratelimit-policy": '"a";q='}, RateLimit(None, 5, None)),
         ({"ratelimit": "limit=100, remaining=50, reset=30"}, RateLimit(100, 50, 30.0)),
         ({"ratelimit": '"default";r=50;t=30'}, RateLimit(None, 50, 30.0)),
         ({"ratelimit": '"default";r=50;t=30', "ratelimit-policy": '"default";q=100;w=60'}, RateLimit(100, 50, 30.0)),
@@ -73,6 +87,15 @@ def test_how_long_to_wait_until_a_date() -> None:
 )
 def test_the_rate_limit_in_every_form(headers: dict[str, str], found: RateLimit | None) -> None:
     assert rate_limit(headers) == found
+
+
+@given(st.text(max_size=60) | st.text('"abqrtlimereset;=,0159. ()?@%:-', max_size=60))
+def test_nothing_that_a_server_writes_there_raises(text: str) -> None:
+    for name in ("ratelimit", "ratelimit-policy", "ratelimit-limit", "x-ratelimit-reset", "retry-after"):
+        found = rate_limit({"ratelimit": '"a";r=5', name: text})
+        assert found is None or isinstance(found, RateLimit)
+        seconds = retry_after({name: text})
+        assert seconds is None or 0 <= seconds <= DAY
 
 
 @pytest.mark.parametrize("unit", [1, 1000])

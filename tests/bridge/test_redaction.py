@@ -214,6 +214,7 @@ def test_nor_what_a_client_shows_of_itself(way: str) -> None:
     api, auth, _ = WAYS[way]
     made = auth("https://airflow.example.com")
     airflow = connect(name="prod", url="https://airflow.example.com", api=api, auth=made)
-    shown = f"{made!r} {made} {airflow!r} {airflow._http!r} {airflow._http._sessions!r} {airflow._http._wire._client!r}"
+    http = airflow._http
+    shown = f"{made!r} {made} {airflow!r} {http!r} {http._sessions!r} {http._wire!r} {http._wire._direct!r}"
     assert ODD not in shown and repr(ODD)[1:-1] not in shown and JWT not in shown
     airflow.close()

@@ -94,10 +94,10 @@ def test_waiting_for_a_place_counts(fake: FakeAirflow, make: Callable[..., Airfl
     """What was waited is not there for the request any more."""
     airflow = make(timeout=2.0, max_concurrent=1)
     airflow.check()
-    http, patience = airflow._http, []
+    http, timeouts = airflow._http, []
 
     def send(*_: object, **told: float) -> object:
-        patience.append(told["patience"])
+        timeouts.append(told["timeout"])
         raise Lost(silent=True)
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later, sleep=time.sleep, time=time.time)
@@ -111,7 +111,7 @@ def test_waiting_for_a_place_counts(fake: FakeAirflow, make: Callable[..., Airfl
         later = 1.0
     with pytest.raises(TimedOut):
         waiting.result()
-    assert patience[0] < 0.8
+    assert timeouts[0] < 0.8
 
 
 @pytest.mark.parametrize("mode", ["502", "503", "504", "429", "close", "drop"])

@@ -179,7 +179,7 @@ def test_nothing_of_it_is_logged(
     airflow.check()
     token = airflow._http._sessions[airflow._http.auth]._signed.headers["Authorization"].split()[1]
     pair = issuer.asked[0].headers["authorization"].split()[1]
-    assert {"httpx", "httpcore.http11"} <= {record.name for record in caplog.records}
+    assert {"httpcore.connection", "httpcore.http11"} <= {record.name for record in caplog.records}
     for secret in (SECRET, token, pair):
         assert secret not in caplog.text
     signed = airflow._http._sessions[airflow._http.auth]._signed

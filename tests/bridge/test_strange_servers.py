@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -16,7 +17,7 @@ import pytest
 
 import airflow_bridge.wire
 from airflow_bridge import Airflow, Rejected, TimedOut, TokenAuth, Unexpected, Unreachable, connect
-from airflow_bridge.wire import LARGEST, Lost, TooLarge, Wire
+from airflow_bridge.wire import LARGEST, Closed, Lost, NotSent, TooLarge, Wire
 from tests.bridge.loopback import Told, loopback
 from tests.conftest import missing
 from tests.fake_airflow import FakeAirflow
@@ -129,7 +130,7 @@ def receive(body: bytes, coding: str) -> bytes:
     with server(says(answer)) as address:
         wire = Wire(url=f"http://{address}", ca_bundle="", connections=1)
         try:
-            return wire.send("GET", "/", headers={}, patience=10.0).body
+            return wire.send("GET", "/", headers={}, timeout=10.0).body
         finally:
             wire.close()
 
@@ -184,15 +185,43 @@ def test_what_is_meant_for_this_machine_goes_to_no_proxy(monkeypatch: pytest.Mon
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         wire = Wire(url="https://airflow.example.com", ca_bundle="", connections=1)
         for address in (issuer.url, issuer.url.replace("127.0.0.1", "localhost")):
-            wire.send("POST", f"{address}/token", headers={}, content=b"secret", patience=5.0)
+            wire.send("POST", f"{address}/token", headers={}, content=b"secret", timeout=5.0)
         assert len(issuer.asked) == 2
         assert proxy.asked == []
-        wire.send("GET", "http://elsewhere.example.com/token", headers={}, patience=5.0)
+        wire.send("GET", "http://elsewhere.example.com/token", headers={}, timeout=5.0)
         assert len(proxy.asked) == 1
         wire.close()
 
 
-@pytest.mark.parametrize("proxy", ["gopher://proxy.example.com", "http://proxy.example.com:none"])
+def test_a_proxy_is_signed_in_to_and_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "inside.example.com, .localdomain")
+    with loopback(lambda asked: Told()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://boss:s3cret@"))
+        wire = Wire(url="http://airflow.example.com:8080/team", ca_bundle="", connections=1)
+        wire.send("GET", "/api/v2/version", headers={}, params={"limit": 1, "after": "a+b"}, timeout=5.0)
+        for inside in ("http://inside.example.com", "http://airflow.inside.example.com", "http://airflow.localdomain"):
+            with pytest.raises(NotSent):
+                wire.send("GET", inside, headers={}, timeout=2.0)
+        wire.close()
+    (asked,) = proxy.asked
+    assert asked.path == "http://airflow.example.com:8080/team/api/v2/version?limit=1&after=a%2Bb"
+    assert asked.headers["host"] == "airflow.example.com:8080"
+    assert asked.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'boss:s3cret').decode()}"
+
+
+def test_nothing_is_sent_once_it_is_closed() -> None:
+    with loopback(lambda asked: Told()) as server:
+        wire = Wire(url=server.url, ca_bundle="", connections=1)
+        wire.close()
+        with pytest.raises(Closed):
+            wire.send("GET", "/", headers={}, timeout=5.0)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "proxy", ["gopher://proxy.example.com", "socks5://proxy.example.com", "http://proxy.example.com:none"]
+)
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(Rejected, match="ALL_PROXY"), client("https://airflow.example.com"):

@@ -6,7 +6,9 @@ import inspect
 import ssl
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import httpcore
 import pytest
 
 from airflow_bridge import Airflow, PasswordAuth, Rejected, Unreachable, connect, find_api
@@ -95,9 +97,13 @@ def test_there_is_no_switch_to_turn_it_off(ours: Authority, bundle: bool, monkey
         monkeypatch.setenv(name, "0")
     for function in (connect, find_api):
         assert not [name for name in inspect.signature(function).parameters if "verif" in name or "insecure" in name]
+    pools: list[dict[str, Any]] = []
+    pool = httpcore.ConnectionPool
+    monkeypatch.setattr(httpcore, "ConnectionPool", lambda **given: pools.append(given) or pool(**given))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
     for url in ("https://127.0.0.1", "https://airflow.example.com"):
-        airflow = client(url, ca_bundle=str(ours.bundle) if bundle else "", allow_plain_http=True)
-        context = airflow._http._wire._client._transport._pool._ssl_context
-        assert context.verify_mode is ssl.CERT_REQUIRED
-        assert context.check_hostname
-        airflow.close()
+        client(url, ca_bundle=str(ours.bundle) if bundle else "", allow_plain_http=True).close()
+    assert pools
+    for pool in pools:
+        assert pool["ssl_context"].verify_mode is ssl.CERT_REQUIRED
+        assert pool["ssl_context"].check_hostname

@@ -18,8 +18,8 @@ from airflow_bridge import PasswordAuth, connect
 from portal.access import grants
 from portal.access.actions import submit
 from portal.access.models import Grant
+from portal.airflow import clients
 from portal.catalogue.models import Deployment, Entitlement
-from portal.dags import live
 from portal.operations.models import Operation
 from tests.concurrency import other_process
 from tests.concurrency.test_roles import check_settled, offer_more_roles
@@ -43,7 +43,7 @@ def late(exchange: Exchange) -> None:
 def proxy(airflow: FakeAirflow) -> Iterator[LossyProxy]:
     """Between the portal and its Airflow."""
     with LossyProxy(airflow.url, {"late": late}) as proxy:
-        live.close_all()
+        clients.close_all()
         Deployment.objects.update(url=proxy.url)
         yield proxy
 

@@ -16,7 +16,7 @@ from tests.fake_airflow import FakeAirflow, FakeDag, FakeQuestion, FakeRole, Fak
 from tests.fake_airflow.state import State
 from tests.real_airflow import CONFIGURED, GRANTER, RUNNER, RealAirflow
 
-PATIENCE = 150.0  # seconds for a run that takes a few, on a busy machine
+TIMEOUT = 150.0  # seconds for a run that takes a few, on a busy machine
 IDLE = "every_param"
 """The DAG that is always paused: of its runs, which cost nothing, no task ever begins."""
 
@@ -170,11 +170,11 @@ class RealServer:
         return wait_until(asked, f"{run} waits for a person")
 
 
-def wait_until(look: Callable[[], Value | None], what: str, patience: float = PATIENCE) -> Value:
-    """What `look` gives as soon as that is something. AssertionError after `patience` seconds."""
-    deadline = time.monotonic() + patience
+def wait_until(look: Callable[[], Value | None], what: str, timeout: float = TIMEOUT) -> Value:
+    """What `look` gives as soon as that is something. AssertionError after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while True:
         if found := look():
             return found
-        assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}"
         time.sleep(0.3)

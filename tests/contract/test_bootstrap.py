@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from airflow_bridge import Airflow, PasswordAuth, connect, needs
+from airflow_bridge import Airflow, PasswordAuth, connect
+from portal.airflow import needs
+from portal.airflow.service_accounts import GIVEN_BY_AIRFLOW, Account, permissions
 from portal.setup.bootstrap import Report, ensure
 from portal.setup.bootstrap_script import script
-from portal.worker.service_accounts import GIVEN_BY_AIRFLOW, Account, permissions
 from tests.contract.servers import Server
 from tests.contract.targets import MAIN
 from tests.real_airflow import RealAirflows, on, unique

@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 
 from portal.access import grants
 from portal.access.models import AccessRequest, Grant
+from portal.airflow import health
 from portal.core import clock
 from portal.operations.models import Operation
-from portal.worker import health
 from tests.factories import grant_at_status, request_at_status, work_off
 
 

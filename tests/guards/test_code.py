@@ -12,7 +12,7 @@ from django.apps import apps
 from tests.guards.source import HOME, ROOMS, files, modules
 
 ASK_WHY, TOO_LONG = 300, 500
-SPEAKS_FOR_AIRFLOW = {"portal/worker/health.py"}  # a deployment's status is what was found there, not a life with rules
+SPEAKS_FOR_AIRFLOW = {"portal/airflow/health.py"}  # a deployment's status is an observation
 
 
 # --- status ----------------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from pytest_django import DjangoDbBlocker
 
 from accounts import roles
 from accounts.models import User
+from portal.airflow import clients
 from portal.audit.models import AuditEvent
-from portal.dags import live
 from tests.factories import NAMES, SECRETS, fake_airflow, look_at_all, look_at_dags, offer, people, request_at_status
 from tests.fake_airflow import FakeAirflow
 from tests.guards.addresses import EVERYBODY, PAGES, ROLES, Address, patterns
@@ -53,7 +53,7 @@ def made(
         look_at_dags()
         yield fake, world(cast)
         transaction.set_rollback(True)
-    live.close_all()
+    clients.close_all()
 
 
 @pytest.fixture

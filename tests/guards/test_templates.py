@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
+from django.template import engines
 
 from tests.guards.source import HOME, templates
 
@@ -69,3 +71,15 @@ def test_every_form_that_posts_carries_the_token():
             if posts and "{% csrf_token %}" not in form[0]:
                 found.append(f"{name}:{text.count(chr(10), 0, form.start()) + 1}")
     assert not found
+
+
+def test_what_is_undefined_fails_the_test_and_a_relation_without_a_row_is_false() -> None:
+    class Alone:
+        @property
+        def other(self) -> None:
+            raise ObjectDoesNotExist
+
+    engine = engines["django"]
+    with pytest.raises(pytest.fail.Exception, match="Undefined template variable 'nobody'"):
+        engine.from_string("{{ nobody }}").render()
+    assert engine.from_string("{% if one.other %}two{% endif %}").render({"one": Alone()}) == ""

@@ -24,9 +24,9 @@ from pytest_django import DjangoDbBlocker
 
 from accounts import tokens
 from accounts.models import User
+from portal.airflow import clients
 from portal.api.api import api
 from portal.core.logs import Line
-from portal.dags import live
 from portal.ui.input import utf8_alone
 from tests.factories import PASSWORD, SECRETS, fake_airflow, look_at_all, look_at_dags, offer, people
 from tests.fake_airflow import FakeAirflow
@@ -206,7 +206,7 @@ def made(
         assert isinstance(fake, FakeAirflow)
         yield world(cast) | {"tokens": [{name: token_of(cast[name]) for name in ("lead", "auditor", "colleague")}]}
         transaction.set_rollback(True)
-    live.close_all()
+    clients.close_all()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from portal.dags import actions
 from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
 from portal.worker import runs
-from tests.factories import person, work_off
+from tests.factories import offer_renamed, person, work_off
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -372,6 +372,16 @@ def test_a_run_that_never_started_is_asked_for_again_with_its_parameters(client_
 def test_a_run_that_is_not_there_is_not_run_again(client_as, name):
     response = client_as("colleague").get(SALES, {"again": name})
     assert '"region": "KR"' in Page(response).text
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_run_of_before_a_deployment_was_renamed_is_run_again_on_the_same_airflow_alone(
+    client_as, airflow, tmp_path, same
+):
+    run = actions.trigger(by=person("colleague"), dag=dag(), conf={"region": "from before"})
+    offer_renamed(tmp_path, url=airflow.url if same else "http://127.0.0.1:1")
+    text = Page(client_as("colleague").get("/dags/main/sales_report", {"again": run.ref})).text
+    assert (f"Filled in from {run.ref}" in text, "from before" in text) == (same, same)
 
 
 def test_a_run_of_another_dag_gives_no_parameters(client_as, airflow):

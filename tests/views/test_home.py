@@ -2,6 +2,9 @@
 
 import pytest
 
+from portal.audit.models import AuditEvent
+from portal.audit.verbs import Verb
+from tests import trail
 from tests.factories import grant_at_status, request_at_status
 from tests.views.pages import Page
 
@@ -74,6 +77,16 @@ def test_who_oversees_sees_the_trail_and_the_deployments_first(client_as):
     client_as("auditor").post("/audit/verify")
     assert "by auditor: unbroken up to event" in Page(client_as("auditor").get("/")).text
     assert "Oversee" not in Page(client_as("lead").get("/")).text
+
+
+@pytest.mark.parametrize("strange", trail.STRANGE)
+def test_a_verification_that_cannot_be_read_keeps_nobody_from_home(client_as, auditor, strange):
+    client_as("auditor").post("/audit/verify")
+    trail.forge(AuditEvent.objects.get(verb=Verb.AUDIT_VERIFIED).seq, **trail.STRANGE[strange])
+    for zone in ("America/Los_Angeles", "Asia/Seoul"):  # in which the first day, or the last one, has no date
+        auditor.timezone = zone
+        auditor.save(update_fields=["timezone"])
+        assert "Audit trail" in Page(client_as("auditor").get("/")).text
 
 
 def test_access_that_somebody_took_away_is_told_until_it_is_read(client_as):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.access.models import AccessRequest
 from portal.approvals import actions
-from portal.web.requests.views import views as pages
+from portal.web.requests import views as pages
 from tests.factories import grant_at_status, request_at_status
 from tests.views.pages import Page
 

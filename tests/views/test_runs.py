@@ -8,14 +8,23 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from portal.airflow import health
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag, Deployment
 from portal.celery import app as celery
 from portal.dags import actions, wanted
-from portal.dags.models import Run, RunTasks
+from portal.dags.models import DagState, Run, RunTasks
 from portal.web.runs import run_view
-from portal.worker import health
-from tests.factories import follow_runs, person, work_off
+from tests.factories import (
+    CATALOGUE,
+    follow_runs,
+    look_at_all,
+    look_at_dags,
+    offer,
+    offer_renamed,
+    person,
+    work_off,
+)
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -37,6 +46,10 @@ def run(airflow) -> Run:
 def every(response) -> str:
     match = re.search(r'id="live"[^>]*hx-trigger="([^"]*)"', response.content.decode())
     return match[1] if match else ""
+
+
+def links_to_dags(page: Page) -> set[str]:
+    return {link for link in page.links if link.startswith("/dags/")}
 
 
 def test_the_page_says_all_of_the_run(client_as, run):
@@ -203,6 +216,40 @@ def test_a_paused_dag_is_pointed_out_with_who_paused_it_and_why(client_as, airfl
     text = Page(client.get(f"/runs/{run.ref}")).text
     assert "stays queued" not in text
     assert "running tasks finish, and the others wait until it is unpaused" in text
+
+
+# --- when the catalogue has changed since -----------------------------------------------------------------------------
+def test_a_run_of_before_its_deployment_was_renamed_leads_to_the_dag_of_the_present_name(
+    client_as, airflow, run, tmp_path
+):
+    offer_renamed(tmp_path, url=airflow.url)
+    look_at_all()
+    look_at_dags()
+    dag = Dag.objects.get(deployment__name="main", dag_id="sales_report")
+    actions.pause(by=person("colleague"), dag=dag, reason="bad numbers")
+    work_off()
+    client = client_as("colleague")
+    page = Page(client.get(f"/runs/{run.ref}"))
+    assert "The DAG is paused: the run stays queued until it is unpaused. Paused by colleague just now" in page.text
+    assert links_to_dags(page) == {"/dags/main/sales_report", "/dags/main/sales_report#switch"}
+    airflow.state.set_state(airflow.state.runs[0], "success")
+    look(run)
+    page = Page(client.get(f"/runs/{run.ref}"))
+    assert links_to_dags(page) == {"/dags/main/sales_report", f"/dags/main/sales_report?again={run.ref}#run"}
+
+
+def test_a_run_of_a_dag_that_left_the_catalogue_has_no_link_to_it(client_as, airflow, run, tmp_path):
+    text = CATALOGUE.read_text()
+    start = text.index('[[dags]]\ndeployment = "demo"\ndag = "sales_report"')
+    offer(tmp_path, url=airflow.url, source=text[:start] + text[text.index("[[dags]]", start + 1) :])
+    DagState.objects.update(paused=True)
+    client = client_as("colleague")
+    for state in ("queued", "success"):
+        airflow.set_run_states(state)
+        page = Page(client.get(f"/runs/{look(run).ref}"))
+        assert (run.status, links_to_dags(page)) == (state, set())
+        assert f"sales_report {run.ref}" in page.text
+        assert "Run it again" not in page.text and "The DAG is paused" not in page.text
 
 
 def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow, run):

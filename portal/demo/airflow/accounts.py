@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from airflow_bridge import Airflow, PasswordAuth, Permission, connect
+from portal.airflow.bridge import Airflow, PasswordAuth, Permission, connect
+from portal.airflow.service_accounts import Account, permissions
 from portal.demo.airflow.server import AirflowNotUp
 from portal.setup.bootstrap import Report, ensure
-from portal.worker.service_accounts import Account, permissions
 
 
 def _may(part: str, api: str = "v2") -> dict[Permission, str]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
+from portal.core import refs
 from portal.operations.models import Operation
 
 MAX_ATTEMPTS = 8
@@ -68,7 +69,6 @@ def record(
         by=None,
         target=operation.subject,
         outcome=outcome,
-        deployment=operation.deployment.name,
-        operation=operation.ref,
+        about=[operation.ref, refs.deployment(operation.deployment.name)],
         detail=detail,
     )

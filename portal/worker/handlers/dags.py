@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow_bridge import Airflow, BridgeError, NotFound, Rejected
+from portal.airflow.bridge import Airflow, BridgeError, NotFound, Rejected
+from portal.airflow.clients import runner
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock, sealing
 from portal.dags import secrets
-from portal.dags.live import runner
+from portal.dags.causes import why_not
 from portal.dags.models import Run
 from portal.dags.observing import observe_dag
 from portal.dags.permissions import why_not_any_more
 from portal.dags.states import RUN
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker.causes import why_not
 from portal.worker.handlers import MAX_ATTEMPTS, Done, PermanentFailure, record
 
 TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked

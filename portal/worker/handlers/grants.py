@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from airflow_bridge import Airflow
-from airflow_bridge.types import User as AirflowUser
 from portal.access import grants, outcomes
 from portal.access.models import Grant
 from portal.access.outcomes import Account, TooLate
+from portal.airflow.bridge import Airflow, AirflowUser
+from portal.airflow.clients import client
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core.errors import Conflict, Refused
-from portal.dags.live import client
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker import accounts

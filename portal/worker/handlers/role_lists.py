@@ -7,15 +7,15 @@ from typing import Any
 
 from django.db.models import Q
 
-from airflow_bridge import Airflow, NotParsed, dag_permissions, dag_roles
-from airflow_bridge.types import User as AirflowUser
 from portal.access import making, requiring
 from portal.access.models import Grant
 from portal.access.states import REQUIRING
+from portal.airflow.bridge import Airflow, AirflowUser, NotParsed, dag_permissions, is_complete
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.roles import dag_role_name
+from portal.core import refs
 from portal.operations import outbox
 from portal.operations.models import Operation
 from portal.worker.handlers import Done, NotNeeded, PermanentFailure, RetryLater
@@ -88,7 +88,7 @@ def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
         return
     needed = dag_permissions(grant.dag_id, grant.level)
     role = airflow.role(grant.role)
-    if role is not None and (dag_roles.is_complete(role, needed) or not _is_of_now(grant)):
+    if role is not None and (is_complete(role, needed) or not _is_of_now(grant)):
         return
     if not making.take(grant.deployment, grant.role, operation=operation):
         raise RetryLater(f"The role for {grant.dag_id} is being created in Airflow.", retry_in=1)
@@ -130,9 +130,6 @@ def record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) 
         Verb.ROLES_CHANGED if done.before != done.after else Verb.ROLES_CONFIRMED,
         by=None,
         target=grant.beneficiary.username,
-        deployment=grant.deployment.name,
-        request=grant.request.ref if grant.request else "",
-        grant=grant.ref,
-        operation=operation.ref,
+        about=[*grant.references, operation.ref, refs.deployment(grant.deployment.name)],
         detail={"before": dict(done.before), "after": dict(done.after)},
     )

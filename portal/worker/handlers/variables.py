@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from portal.airflow.clients import runner
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.dags.live import runner
 from portal.dags.variables import check_offered, without_secrets
 from portal.operations import outbox
 from portal.operations.models import Operation

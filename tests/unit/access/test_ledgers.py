@@ -147,7 +147,7 @@ def test_a_request_without_event_and_an_event_without_request_are_found(active):
     ]
     AccessRequest.objects.filter(pk=made.pk).delete()
     with recording() as said:
-        said.add(Verb.REQUEST_APPROVED, by=factories.person("lead"), target="REQ-99", request="REQ-99")
+        said.add(Verb.REQUEST_APPROVED, by=factories.person("lead"), target="REQ-99", about=["REQ-99"])
     assert problems() == [f"Event {AuditHead.objects.get().seq} names REQ-99, which does not exist."]
 
 
@@ -155,7 +155,7 @@ def test_an_event_forged_with_the_guards_on_is_found(cast, active):
     asked = factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
     with recording() as said:  # as somebody with the portal's own rights could write it, chain and head included
         detail = {"entitlement": "demo/role/Op", "stage": 1, "comment": "", "duration": "PT8H", "grant": None}
-        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, request=asked.ref, detail=detail)
+        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, about=[asked.ref], detail=detail)
     seq = AuditHead.objects.get().seq
     assert problems() == [
         f"{asked.ref} was changed: its decisions is empty, but event {seq} set lead approve step 1 for PT8H: ."
@@ -185,14 +185,14 @@ def test_an_event_that_cannot_be_read_is_told_in_words(cast, active, verb, stran
 def test_a_well_chained_event_that_says_too_little_or_nonsense_is_told(cast, active, detail, words):
     asked = factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
     with recording() as said:
-        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, request=asked.ref, detail=detail)
+        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, about=[asked.ref], detail=detail)
     assert any(words.format(ref=asked.ref) in problem for problem in problems()), problems()
 
 
 @pytest.mark.parametrize("number", ["9" * 20, "9" * 19, "007", "x", "٣", "0", "", "-1"])
 def test_an_event_about_a_reference_that_cannot_exist_is_told(cast, active, number):
     with recording() as said:
-        said.add(Verb.REQUEST_WITHDRAWN, by=cast["lead"], target=f"REQ-{number}", request=f"REQ-{number}")
+        said.add(Verb.REQUEST_WITHDRAWN, by=cast["lead"], target=f"REQ-{number}", about=[f"REQ-{number}"])
     seq = AuditHead.objects.get().seq
     assert problems() == [f"Event {seq} refers to REQ-{number}, a reference that cannot exist."]
 
@@ -201,8 +201,8 @@ def tell(verb, about, **detail):
     """Append an event about a grant with the guards on: somebody with the portal's own rights could write it."""
     with recording() as said:
         said.add(
-            verb, by=None, target=about.ref, request=about.request.ref, grant=about.ref,
-            deployment=about.deployment.name,
+            verb, by=None, target=about.ref,
+            about=[about.ref, about.request.ref, f"deployment:{about.deployment.name}"],
             detail={"entitlement": about.entitlement.key, "beneficiary": about.beneficiary.username, **detail},
         )  # fmt: skip
     return AuditHead.objects.get().seq
@@ -327,7 +327,8 @@ def test_a_second_beginning_of_a_run_is_told(cast, airflow):
     said = AuditEvent.objects.get(verb=Verb.RUN_REQUESTED)
     with recording() as trail:
         trail.add(
-            Verb.RUN_REQUESTED, by=cast["admin"], target=run.ref, deployment=said.deployment, detail=said.detail
+            Verb.RUN_REQUESTED, by=cast["admin"], target=run.ref,
+            about=[run.ref, f"deployment:{said.deployment}"], detail=said.detail,
         )  # fmt: skip
     Run.objects.update(requested_by=cast["admin"])
     seq = AuditHead.objects.get().seq

@@ -124,7 +124,7 @@ def test_who_withdrew_a_request_is_read_from_the_trail(not_yet_named):
         )  # fmt: skip
         made.append(row.pk)
         with recording() as trail:
-            trail.add(Verb.REQUEST_WITHDRAWN, by=Somebody(actor), target=f"REQ-{row.pk}", request=f"REQ-{row.pk}")
+            trail.add(Verb.REQUEST_WITHDRAWN, by=Somebody(actor), target=f"REQ-{row.pk}", about=[f"REQ-{row.pk}"])
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
     rows = {row.pk: row.withdrawn_by for row in AccessRequest.objects.all()}

@@ -38,4 +38,4 @@ def _of_the_trail_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def ten_events(db: None) -> None:
     for number in range(1, 11):
-        happen(f"REQ-{number}", request=f"REQ-{number}", deployment="demo", detail={"comment": f"number {number}"})
+        happen(f"REQ-{number}", about=[f"REQ-{number}", "deployment:demo"], detail={"comment": f"number {number}"})

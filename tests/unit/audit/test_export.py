@@ -47,7 +47,7 @@ def test_csv_of_nothing_is_its_header() -> None:
 
 @pytest.mark.parametrize("first", list("=+-@\t\r\n＝＋－＠"))
 def test_no_cell_begins_a_formula(first: str) -> None:
-    happen(f"{first}cmd|'/C calc'!A0", by=f"{first}lead", deployment=f'{first}a","b')
+    happen(f"{first}cmd|'/C calc'!A0", by=f"{first}lead", about=[f'deployment:{first}a","b'])
     (row,) = table(csv_lines(events(Filters())))
     assert row["target"] == f"'{first}cmd|'/C calc'!A0"
     assert row["actor"] == f"'{first}lead"

@@ -36,7 +36,7 @@ def no(reason: str = "own_request") -> Refused:
 # --- one block -------------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 def test_events_are_chained_numbered_and_projected():
-    first, second = happen("REQ-1"), happen("REQ-2", deployment="demo", request="REQ-2", detail={"comment": "fine"})
+    first, second = happen("REQ-1"), happen("REQ-2", about=["REQ-2", "deployment:demo"], detail={"comment": "fine"})
     assert (first.seq, first.prev, second.seq, second.prev) == (1, GENESIS, 2, first.hash)
     for event in (first, second):
         assert event.hash == hashlib.sha256(bytes.fromhex(event.prev) + event.payload.encode()).hexdigest()
@@ -225,7 +225,7 @@ def test_texts_that_no_database_stores_are_replaced_in_the_text_and_in_the_colum
 
 @pytest.mark.django_db
 def test_what_is_too_long_for_a_column_is_cut_alike_in_the_text():
-    event = happen("t" * 1000, deployment="d" * 1000)
+    event = happen("t" * 1000, about=["deployment:" + "d" * 1000])
     assert event.target == "t" * 419 + "…"
     assert json.loads(event.payload)["deployment"] == event.deployment == "d" * 39 + "…"
     assert verify().ok

@@ -73,6 +73,14 @@ def test_mistakes_are_exit_code_1_with_all_of_them(staff, file, verb):
     assert (mistake["line"], mistake["key"]) == (26, "entitlements[1].risk")
 
 
+def test_a_pattern_that_re2_does_not_know_is_refused_with_its_place_and_a_way_out(staff, file):
+    file.write_text(with_change('pending_for = "3d"', "ticket = '(?=OPS).+'"))
+    line = file.read_text().splitlines().index("ticket = '(?=OPS).+'") + 1
+    said = rf"gatehouse.toml:{line}: policies.one-lead.ticket: .*look-ahead.* RE2.*; describe the whole ticket"
+    with pytest.raises(CommandError, match=said):
+        run("plan")
+
+
 @pytest.mark.parametrize("args", [[], ["init"], ["apply", "--no-such"], ["plan", "a", "b"], ["check"]])
 def test_wrong_usage_is_exit_code_2(args):
     with pytest.raises(SystemExit) as usage:

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from portal.airflow.service_accounts import ROLES
 from portal.catalogue import loader, values
 from portal.catalogue.document import Document
 from portal.catalogue.mistakes import FileRefused
-from portal.worker.service_accounts import ROLES
 from tests.unit.catalogue.texts import GOOD, line_of, with_change
 
 
@@ -196,7 +196,7 @@ CASES = [
     ),
     ('pending_for = "3d"', 'pending_for = "91d"', "pending_for", "policies.one-lead.pending_for", "beyond the limits"),
     ('pending_for = "3d"', 'ticket = "(OPS"', "ticket", "policies.one-lead.ticket", "not a regular expression"),
-    ('pending_for = "3d"', 'ticket = "^(a+)+$"', "ticket", "policies.one-lead.ticket", "can take for ever"),
+    ('pending_for = "3d"', 'ticket = "^(?!x)a$"', "ticket", "policies.one-lead.ticket", "look-ahead and look-behind"),
     (
         'pending_for = "3d"',
         'ticket_url = "https://t.example.com/{ticket}"',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_bridge import GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
+from portal.airflow import clients
 from portal.catalogue import secrets
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import live
@@ -39,23 +40,23 @@ SECRET = {"env": "A_SECRET"}
     ],
 )
 def test_every_way_to_sign_in(account, made):
-    assert live.credentials(account) == made
+    assert clients.credentials(account) == made
 
 
 def test_a_secret_that_is_not_there_is_named():
     with pytest.raises(secrets.SecretMissing, match="NOT_SET"):
-        live.credentials({"kind": "token", "token": {"env": "NOT_SET"}})
+        clients.credentials({"kind": "token", "token": {"env": "NOT_SET"}})
 
 
 def test_a_client_is_kept_until_something_of_it_changes(airflow, monkeypatch):
     deployment = Deployment.objects.get()
-    first = live.client(deployment, "granter")
-    assert live.client(deployment, "granter") is first
+    first = clients.client(deployment, "granter")
+    assert clients.client(deployment, "granter") is first
     deployment.options = {**deployment.options, "max_concurrent": 3}
-    second = live.client(deployment, "granter")
+    second = clients.client(deployment, "granter")
     assert second is not first
     monkeypatch.setenv("AIRFLOW_DEMO_ACCESS", "a new one")
-    assert live.client(deployment, "granter") is not second
+    assert clients.client(deployment, "granter") is not second
 
 
 # --- what a page may ask ---------------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ def test_a_page_waits_a_moment_for_airflow_and_no_longer(airflow, monkeypatch):
     assert live.details(dag).dag_id == "sales_report"
     asked = len(airflow.requests)
     monkeypatch.setattr(live, "MOMENT", 0)
-    with pytest.raises(live.Unavailable, match="the time for it was over"):
+    with pytest.raises(clients.Unavailable, match="the time for it was over"):
         live.details(dag)
     assert len(airflow.requests) == asked
 
@@ -77,6 +78,6 @@ def test_few_pages_ask_the_same_airflow_at_once(airflow):
         return live._ask(deployment, lambda _: 1 + asked(depth - 1)) if depth else 0
 
     assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE
-    with pytest.raises(live.Unavailable, match="Airflow on demo is slow"):
+    with pytest.raises(clients.Unavailable, match="Airflow on demo is slow"):
         asked(live.PAGES_AT_ONCE + 1)
     assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE  # the seats were given back

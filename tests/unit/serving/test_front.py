@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import pytest
 
 from accounts.attempts import SHARED
 from portal.core.peers import Proxies, parse
-from portal.serving.front.app import Front, Limits
+from portal.serving.front import body as bodies
+from portal.serving.front.answer import Answer
+from portal.serving.front.app import Front, Limits, _leave
+from portal.serving.front.pool import Pool
 
 TIMEOUT = 30
 Message = dict[str, Any]
@@ -204,6 +209,42 @@ def test_bodies_have_a_bound_together_and_give_their_room_back() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(
+    ("parts", "end", "error"),
+    [
+        ([60, 40], "complete", None),
+        ([60, 40], "complete", ConnectionError),  # while its answer is made
+        ([60, 70], "complete", bodies.TooLarge),
+        ([60], "open", bodies.TooSlow),
+        ([60], "left", bodies.Gone),
+        ([60, 50], "complete", bodies.NoRoom),
+    ],
+)
+def test_a_body_counts_once_and_gives_its_room_back_however_it_ends(
+    parts: list[int], end: str, error: type[Exception] | None
+) -> None:
+    async def scenario() -> None:
+        held = bodies.Bodies(deadline=0 if end == "open" else TIMEOUT, room=100)
+
+        def reading(*sizes: int, whole: bool = True, left: bool = False) -> AbstractAsyncContextManager[bytes]:
+            call = Call("POST", "/x", body=[b"x" * size for size in sizes], whole=whole)
+            if left:
+                call.left.set()
+            return held.read(call.receive, longest=120)
+
+        with pytest.raises(error) if error else nullcontext():
+            async with reading(*parts, whole=end == "complete", left=end == "left") as body:
+                assert body == b"x" * 100
+                if error:
+                    raise error
+        async with reading(100):
+            with pytest.raises(bodies.NoRoom):
+                async with reading(1):
+                    pass
+
+    run(scenario)
+
+
 def test_a_body_counts_until_its_answer_has_begun() -> None:
     async def scenario() -> None:
         go, begun = threading.Event(), []
@@ -326,8 +367,9 @@ def test_readers_who_take_nothing_hold_no_thread() -> None:
     run(scenario)
 
 
-def test_a_cut_answer_does_not_look_whole() -> None:
+def test_a_cut_answer_does_not_look_whole(caplog: pytest.LogCaptureFixture) -> None:
     """Its reader was too slow: the application is told, and the end of the answer is never sent."""
+    caplog.set_level("WARNING", "portal.serving.front")
 
     async def scenario() -> None:
         closed: list[str] = []
@@ -342,9 +384,12 @@ def test_a_cut_answer_does_not_look_whole() -> None:
         assert not call.complete
 
     run(scenario)
+    assert caplog.messages == ["an answer was cut: its reader was too slow"]
 
 
-def test_an_answer_that_breaks_half_way_does_not_look_whole() -> None:
+def test_an_answer_that_breaks_half_way_does_not_look_whole(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", "portal.serving.front")
+
     def parts() -> Iterator[bytes]:
         yield b"x" * 300_000
         raise RuntimeError("the database went away")
@@ -360,6 +405,7 @@ def test_an_answer_that_breaks_half_way_does_not_look_whole() -> None:
         assert not call.complete
 
     run(scenario)
+    assert caplog.messages == ["an answer was cut: the database went away"]
 
 
 class Export:
@@ -405,6 +451,15 @@ def test_an_answer_whose_caller_left_before_its_beginning_is_closed() -> None:
         await made.is_closed()
 
     run(scenario)
+
+
+def test_an_answer_whose_reader_leaves_right_before_its_beginning_is_closed_when_it_begins() -> None:
+    made = Export()
+    answer = Answer(Application(lambda: made), {"wsgi.input": io.BytesIO()})
+    _leave(answer, Pool(1, name="test"))
+    answer.begin()
+    assert made.closed.is_set()
+    assert not answer.is_open
 
 
 def test_an_answer_that_begins_when_nobody_waits_any_more_is_closed() -> None:

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from airflow_bridge import Airflow, Forbidden, PasswordAuth, connect, needs
+from airflow_bridge import Airflow, Forbidden, PasswordAuth, connect
+from portal.airflow import needs
+from portal.airflow.service_accounts import Account, listed, permissions
 from portal.setup.bootstrap import Report, ensure
-from portal.worker.service_accounts import Account, listed, permissions
 from tests.fake_airflow import FakeAirflow
 
 PASSWORDS = {"gatehouse-access": "what the granter says", "gatehouse-runs": "what the runner says"}

@@ -17,6 +17,8 @@ from django.core.management import CommandError, call_command, execute_from_comm
 from django.db import DatabaseError
 
 from accounts.operator import account
+from portal.airflow import findings
+from portal.airflow.service_accounts import Account
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
@@ -24,8 +26,6 @@ from portal.catalogue.models import Deployment
 from portal.setup import bootstrap, inspection
 from portal.setup.bootstrap_script import script
 from portal.setup.onboarding import planned
-from portal.worker import findings
-from portal.worker.service_accounts import Account
 from tests import factories
 from tests.fake_airflow import FakeAirflow
 

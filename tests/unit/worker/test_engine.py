@@ -10,11 +10,12 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from portal.access.models import Grant
+from portal.airflow import health
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker import executor, health, looks, polling, runner, runs, timers
+from portal.worker import executor, looks, polling, runner, runs, timers
 from tests import factories
 
 TIMEOUT = 60  # seconds until a test that waits for another thread fails

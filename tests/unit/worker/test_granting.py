@@ -13,6 +13,7 @@ from airflow_bridge import PasswordAuth, connect, dag_permissions
 from portal.access import grants
 from portal.access.models import Grant
 from portal.access.timeline import timeline
+from portal.airflow import health
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
@@ -21,7 +22,7 @@ from portal.catalogue.models import AirflowAccount, Deployment
 from portal.core.errors import Conflict
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker import alarms, executor, health
+from portal.worker import alarms, executor
 from portal.worker.handlers import NotNeeded
 from tests import factories
 

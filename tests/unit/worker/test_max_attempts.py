@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from portal.access import grant_changes, grants
 from portal.access.models import Grant
+from portal.airflow import health
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.core.errors import Conflict
 from portal.operations import outbox
 from portal.operations.models import Operation
-from portal.worker import alarms, executor, health, timers
+from portal.worker import alarms, executor, timers
 from tests import factories
 
 

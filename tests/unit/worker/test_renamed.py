@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.access import grants
 from portal.access.models import Grant
+from portal.airflow import clients
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import live, variables
@@ -35,8 +36,7 @@ def renamed(member, tmp_path):
     """The deployment `demo` is called `main` from now on, at the same address."""
 
     def rename():
-        text = factories.CATALOGUE.read_text().replace("deployments.demo", "deployments.main").replace('"demo', '"main')
-        return factories.offer(tmp_path, url=member.url.upper().replace("HTTP", "http"), source=text)
+        return factories.offer_renamed(tmp_path, url=member.url.upper().replace("HTTP", "http"))
 
     return rename
 
@@ -132,7 +132,7 @@ def test_a_renamed_deployment_is_asked_whatever_state_its_old_name_was_left_in(r
 def test_a_renamed_deployment_that_is_away_under_its_new_name_is_not_asked(member, run_of_old_name, new):
     run = run_of_old_name(old="up", new=new)
     before = len(member.requests)
-    with pytest.raises(live.Unavailable, match="Airflow on main"):
+    with pytest.raises(clients.Unavailable, match="Airflow on main"):
         live.details(run.dag)
     assert len(member.requests) == before
     assert polling.Poller()._due() == []

@@ -9,15 +9,16 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from portal.airflow import clients
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import actions, following, live
+from portal.dags import actions, following
 from portal.dags.models import DagState, Run, RunTasks
 from portal.dags.observing import observe_dag
 from portal.operations.models import Operation
-from portal.worker import runs
+from portal.worker import polling, runs
 from tests import factories
 
 POST = "POST /api/v[12]/dags/sales_report/dagRuns"
@@ -124,6 +125,18 @@ def test_a_run_is_followed_to_its_end_which_is_recorded_once(airflow, run):
     run.refresh_from_db()
     assert run.status == "success" and run.ended_at
     assert factories.verbs().count(Verb.RUN_FINISHED) == 1
+
+
+def test_a_run_on_a_deployment_that_left_the_catalogue_is_followed_to_its_end(airflow, run):
+    factories.work_off()
+    Deployment.objects.update(retired_at=timezone.now())
+    airflow.set_run_states("success")
+    poller = polling.Poller()
+    for deployment in poller._due():
+        poller.look(deployment)
+    run.refresh_from_db()
+    assert run.status == "success"
+    assert polling.Poller()._due() == [], "there is nothing more to ask for at this moment"
 
 
 def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
@@ -450,7 +463,7 @@ def test_its_runs_are_kept_though_the_dag_itself_cannot_be_shown(airflow, dag, r
 
 def test_an_answer_that_is_older_than_what_is_known_is_dropped(airflow, dag):
     asked_at = timezone.now() - timedelta(seconds=1)
-    old = live.runner(dag.deployment).dag("sales_report")
+    old = clients.runner(dag.deployment).dag("sales_report")
     airflow.state.dags["sales_report"].paused = True
     state_of(dag)
     observe_dag(dag, old, asked_at=asked_at)

@@ -13,6 +13,7 @@ from accounts.models import User
 from portal.access import grants, outcomes, upkeep
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
+from portal.airflow import health
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
@@ -20,7 +21,7 @@ from portal.audit.verify import verify
 from portal.catalogue.models import AirflowAccount, Deployment, Entitlement
 from portal.core.errors import Conflict, Refused
 from portal.operations.models import Operation
-from portal.worker import executor, health
+from portal.worker import executor
 from tests import factories
 
 PATCH = "PATCH /auth/fab/v1/users/employee"

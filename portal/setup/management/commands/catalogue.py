@@ -9,7 +9,7 @@ from django.conf import settings
 from pydantic import ValidationError
 
 from accounts.operator import Operator
-from airflow_bridge import BridgeError
+from portal.airflow.bridge import BridgeError
 from portal.catalogue import actions, first_file, loader, queries, secrets
 from portal.catalogue.document import DeploymentSpec
 from portal.catalogue.mistakes import FileRefused

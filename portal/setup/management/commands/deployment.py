@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import CommandError
 
 from accounts.operator import Operator
-from airflow_bridge import BridgeError
+from portal.airflow.bridge import BridgeError
 from portal.catalogue import secrets
 from portal.catalogue.queries import deployments_in_force
 from portal.setup import inspection, onboarding

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.operator import Operator
+from portal.airflow.clients import Unavailable
 from portal.catalogue.models import Deployment
 from portal.catalogue.queries import deployments_in_force
-from portal.dags import live, variables
+from portal.dags import variables
 from portal.setup.commands import Refusal, SubcommandsCommand
 
 
@@ -28,7 +29,7 @@ class Command(SubcommandsCommand):
         deployment = _deployment(options["deployment"])
         try:
             value = variables.read(deployment, options["key"])
-        except live.Unavailable as error:
+        except Unavailable as error:
             raise Refusal(str(error)) from error
         if value is None:
             raise Refusal(f"{deployment.name} has no variable {options['key']}.")

@@ -12,11 +12,11 @@ from django.utils import timezone
 from airflow_bridge import RateLimited
 from portal.access import grants
 from portal.access.models import Grant
+from portal.airflow import clients, health
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.dags import live
 from portal.dags.models import Run
-from portal.worker import health
 from tests import factories
 
 
@@ -73,7 +73,7 @@ def test_pages_do_not_ask_with_a_refused_account(airflow):
     refuse(airflow, "gatehouse-runs")
     health.look_at(deployment())
     airflow.requests.clear()
-    with pytest.raises(live.Unavailable, match="refuses"):
+    with pytest.raises(clients.Unavailable, match="refuses"):
         live.details(Dag.objects.get(dag_id="sales_report"))
     assert airflow.requests == []
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from airflow_bridge import Permission, needs
+from airflow_bridge import Permission
+from portal.airflow import needs
 
 GRANTER, RUNNER = "granter", "runner"
 ROLES: Mapping[str, str] = {GRANTER: needs.GRANTER_ROLE, RUNNER: needs.RUNNER_ROLE}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from airflow_bridge import Airflow, BridgeError, Forbidden, ImportError_
-from airflow_bridge.types import Dag as AirflowDag
+from portal.airflow.bridge import Airflow, AirflowDag, BridgeError, Forbidden, ImportError_
 from portal.catalogue.models import Dag
 from portal.core import secrecy
 

@@ -9,11 +9,10 @@ import time_machine
 from django.utils import timezone
 
 from portal.access.actions import submit
+from portal.airflow import clients, findings, health
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag, Deployment, Entitlement
 from portal.core.errors import Refused
-from portal.dags import live
-from portal.worker import findings, health
 from tests import factories
 
 
@@ -80,7 +79,7 @@ def test_a_runner_whose_name_is_not_known_finds_out_by_asking(airflow):
     deployment = Deployment.objects.get()
     deployment.accounts["runner"]["kind"] = "token"
     airflow.state.roles["gatehouse-runs"].permissions.remove(("can_create", "DAG Runs"))
-    granter, runner = live.client(deployment, "granter"), live.client(Deployment.objects.get(), "runner")
+    granter, runner = clients.client(deployment, "granter"), clients.client(Deployment.objects.get(), "runner")
     del deployment.accounts["runner"]["username"]
     deployment.found = {}
     lacking = findings.find(deployment, granter, runner)["lacking"]["runner"]

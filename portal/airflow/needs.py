@@ -1,16 +1,17 @@
-"""The least that Gatehouse's two accounts on an Airflow need, the same on Airflow 2 and 3, each with what it is for.
+"""The permissions that Gatehouse's two accounts need on an Airflow, each with what it is for.
 
-Two accounts, because whoever may edit users could make themselves Admin: the one that gives roles runs nothing, and the
-one that runs DAGs knows nothing of people.
+There are two accounts because `can_edit` on Users is enough to become Admin: the granter runs no DAG, and the runner
+cannot read or change users. The permissions are the same on Airflow 2 and 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_bridge.types import Capabilities, Permission
+from airflow_bridge import Capabilities, Permission
+from portal.catalogue.values import OWN_ROLES
 
-GRANTER_ROLE, RUNNER_ROLE = "Gatehouse granter", "Gatehouse runner"
+GRANTER_ROLE, RUNNER_ROLE = OWN_ROLES
 
 GRANTER: Mapping[Permission, str] = {
     ("can_read", "Users"): "find people and read back their roles",
@@ -37,11 +38,8 @@ VARIABLES: Mapping[Permission, str] = {
     ("can_edit", "Variables"): "change the variables that the catalogue names",
     ("can_create", "Variables"): "create those of them that are not there yet",
 }
-USED_FOR: Mapping[Permission, str] = {("can_edit", "Roles"): "role_edits"}
-"""What an Airflow must be able to do for a permission to be of use there; see `airflow_bridge.capabilities.WHAT`."""
 
 
 def of_use(permissions: Mapping[Permission, str], can: Capabilities) -> dict[Permission, str]:
-    """Those that an account can use on an Airflow. FAB providers 3.0.3 to 3.1 refuse to change a role to everybody, so
-    there nobody has to be given can_edit on Roles."""
-    return {pair: why for pair, why in permissions.items() if pair not in USED_FOR or can.can(USED_FOR[pair])}
+    """The permissions that have an effect on this Airflow; nobody has to be given the others."""
+    return {pair: why for pair, why in permissions.items() if can.can_use(pair)}

@@ -22,12 +22,11 @@ from airflow_bridge import (
     Unexpected,
     Unsupported,
     capabilities,
-    needs,
 )
+from portal.airflow import needs, service_accounts
 from portal.catalogue.models import Deployment, Entitlement
 from portal.catalogue.queries import dags_in_force, entitlements_in_force
 from portal.core import clock
-from portal.worker import service_accounts
 
 EVERY = timedelta(minutes=10)  # how often permissions and capabilities are looked into; health at every look
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 
 from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
+from portal.airflow import findings
+from portal.airflow.clients import client
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import secrets
 from portal.catalogue.models import Deployment
-from portal.core import clock
-from portal.dags.live import client
-from portal.operations import outbox
-from portal.operations.models import Operation
-from portal.operations.queries import OPEN
-from portal.worker import findings
+from portal.core import clock, refs
 
 log = logging.getLogger(__name__)
 S = Deployment.Status
@@ -33,9 +31,8 @@ VERBS = {
 }
 
 
-def watched() -> QuerySet[Deployment]:
-    """Those in the catalogue, and those that left it while something is to be done there."""
-    with_work = Operation.objects.filter(status__in=OPEN).values("deployment")
+def watched(*, with_work: Iterable[int]) -> QuerySet[Deployment]:
+    """The deployments in the catalogue, and those of `with_work` (primary keys) that left it."""
     return Deployment.objects.filter(Q(retired_at=None) | Q(pk__in=with_work))
 
 
@@ -56,8 +53,8 @@ def suspect(deployment: Deployment) -> None:
     Deployment.objects.filter(pk=deployment.pk).exclude(status=S.DOWN).update(checked_at=None)
 
 
-def look_at(deployment: Deployment) -> None:
-    """Sign in with both accounts, make one call each, and keep what came of it.
+def look_at(deployment: Deployment) -> bool:
+    """Sign in with both accounts, make one call each, and keep what came of it. Returns what `mark` does.
 
     It is down when several different calls fail. One that fails alone is said, and holds up nothing else.
     """
@@ -66,18 +63,19 @@ def look_at(deployment: Deployment) -> None:
         if len(failed) == 1:
             failed |= _failed_without_account(deployment)
         if len(failed) > 1:
-            mark(deployment, S.DOWN, failed.popitem()[1])
-        elif refused:
+            return mark(deployment, S.DOWN, failed.popitem()[1])
+        if refused:
             said = " ".join(refused.values())
-            mark(deployment, S.NEEDS_REAUTHENTICATION, said, found=deployment.found | {"refused": list(refused)})
-        elif failed:
-            mark(deployment, S.UP, " ".join(failed.values()))
-        else:
-            _look_into(deployment)
+            found = deployment.found | {"refused": list(refused)}
+            return mark(deployment, S.NEEDS_REAUTHENTICATION, said, found=found)
+        if failed:
+            return mark(deployment, S.UP, " ".join(failed.values()))
+        return _look_into(deployment)
     except RateLimited as error:  # it answers, and wants to be asked less often: nothing else was learnt
         found = deployment.found | {"asks_to_wait": findings.asks_to_wait(error)}
         Deployment.objects.filter(pk=deployment.pk).update(checked_at=clock.now(), found=found)
         deployment.refresh_from_db()
+        return False
 
 
 def _sign_in(deployment: Deployment) -> tuple[dict[str, str], dict[str, str]]:
@@ -112,27 +110,26 @@ def _failed_without_account(deployment: Deployment) -> dict[str, str]:
     return {}
 
 
-def _look_into(deployment: Deployment) -> None:
+def _look_into(deployment: Deployment) -> bool:
     """Find out what it is like, now that it lets both accounts in."""
     granter, runner = client(deployment, "granter"), client(deployment, "runner")
     try:
         found = findings.find(deployment, granter, runner)
         version = runner.capabilities().version
     except (Unauthorised, Forbidden) as error:
-        mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
+        return mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
     except RateLimited:
         raise
     except BridgeError as error:
-        mark(deployment, S.UP, str(error))
-    else:
-        mark(deployment, S.UP, "", version=version, found=found)
+        return mark(deployment, S.UP, str(error))
+    return mark(deployment, S.UP, "", version=version, found=found)
 
 
-def refuse(deployment: Deployment, account: str, why: str) -> None:
-    """One of the accounts was just not let in."""
+def refuse(deployment: Deployment, account: str, why: str) -> bool:
+    """One of the accounts was just refused. Returns what `mark` does."""
     deployment.refresh_from_db()  # the other may have been refused since it was read
     refused = {name for name in deployment.accounts if deployment.refuses(name)} | {account}
-    mark(deployment, S.NEEDS_REAUTHENTICATION, why, found=deployment.found | {"refused": sorted(refused)})
+    return mark(deployment, S.NEEDS_REAUTHENTICATION, why, found=deployment.found | {"refused": sorted(refused)})
 
 
 def mark(
@@ -142,8 +139,11 @@ def mark(
     *,
     version: str = "",
     found: findings.Found | None = None,
-) -> None:
-    """Keep a deployment's state. A change is an event; after coming back, the operations that are due go on."""
+) -> bool:
+    """Keep a deployment's state; a change of status is an event.
+
+    Returns whether work that waited for the deployment, or for one of its accounts, can go on now.
+    """
     now = clock.now()
     before = {account for account in deployment.accounts if not deployment.can_be_worked_on(account)}
     columns: dict[str, object] = {"checked_at": now, "status_detail": detail}
@@ -161,12 +161,11 @@ def mark(
                 VERBS[status],
                 by=None,
                 target=deployment.name,
-                deployment=deployment.name,
+                about=[refs.deployment(deployment.name)],
                 outcome=AuditEvent.Outcome.SUCCESS if status == S.UP else AuditEvent.Outcome.FAILED,
                 detail={"said": detail} if detail else {},
             )
         else:
             rows.update(**columns)
     deployment.refresh_from_db()
-    if (changed and status == S.UP) or any(deployment.can_be_worked_on(account) for account in before):
-        outbox.look_again()
+    return (changed and status == S.UP) or any(deployment.can_be_worked_on(account) for account in before)

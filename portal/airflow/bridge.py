@@ -1,0 +1,57 @@
+"""The types and errors of the client library that other rooms use. They import them from here."""
+
+from airflow_bridge import (
+    Airflow,
+    BridgeError,
+    Conflict,
+    Forbidden,
+    ImportError_,
+    NotFound,
+    NotParsed,
+    PasswordAuth,
+    Permission,
+    RateLimited,
+    Rejected,
+    Role,
+    TimedOut,
+    Unauthorised,
+    Unexpected,
+    Unreachable,
+    Unsupported,
+    connect,
+    dag_permissions,
+)
+from airflow_bridge import Dag as AirflowDag
+from airflow_bridge import Param as AirflowParam
+from airflow_bridge import Run as AirflowRun
+from airflow_bridge import TaskInstance as AirflowTask
+from airflow_bridge import User as AirflowUser
+from airflow_bridge.dag_roles import is_complete
+
+__all__ = [
+    "Airflow",
+    "AirflowDag",
+    "AirflowParam",
+    "AirflowRun",
+    "AirflowTask",
+    "AirflowUser",
+    "BridgeError",
+    "Conflict",
+    "Forbidden",
+    "ImportError_",
+    "NotFound",
+    "NotParsed",
+    "PasswordAuth",
+    "Permission",
+    "RateLimited",
+    "Rejected",
+    "Role",
+    "TimedOut",
+    "Unauthorised",
+    "Unexpected",
+    "Unreachable",
+    "Unsupported",
+    "connect",
+    "dag_permissions",
+    "is_complete",
+]

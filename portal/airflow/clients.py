@@ -1,0 +1,94 @@
+"""The clients of a deployment's two accounts, one of each per process, and single questions to the runner's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import airflow_bridge
+from airflow_bridge import BridgeError, Credentials, GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
+from portal.catalogue import airflows, secrets
+from portal.catalogue.models import Deployment
+
+Answer = TypeVar("Answer")
+
+_making = threading.Lock()
+_clients: dict[tuple[str, str], tuple[dict[str, Any], airflow_bridge.Airflow]] = {}
+_replaced: dict[tuple[str, str], airflow_bridge.Airflow] = {}
+WAYS: dict[str, Callable[..., Credentials]] = {
+    "password": PasswordAuth,
+    "token": TokenAuth,
+    "oauth2": OAuth2Auth,
+    "google": GoogleAuth,
+    "mwaa": MwaaAuth,
+}
+
+
+class Unavailable(Exception):
+    """Airflow could not be asked; `str()` says why, for people."""
+
+
+def ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
+    """The runner's answer to one question. Raises Unavailable, at once where the deployment is known to be away."""
+    deployment = airflows.through(deployment)  # whose state counts, and who is named
+    if deployment.status == Deployment.Status.DOWN:
+        raise Unavailable(f"Airflow on {deployment.name} is unreachable.")
+    if deployment.refuses("runner"):  # each refusal may count towards the locking of the account
+        raise Unavailable(f"Airflow on {deployment.name} refuses Gatehouse's account.")
+    try:
+        return question(runner(deployment))
+    except BridgeError as error:
+        raise Unavailable(str(error)) from error
+    except secrets.SecretMissing as error:
+        raise Unavailable(f"Gatehouse has no credentials for {deployment.name}: {error}") from error
+
+
+def runner(deployment: Deployment) -> airflow_bridge.Airflow:
+    """The client of the account that may only run DAGs; one per process.
+
+    A deployment that was renamed is asked under its new name: the secrets of the old one may be gone.
+    """
+    return client(airflows.through(deployment), "runner")
+
+
+def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:
+    """The client of one of a deployment's accounts ("granter", "runner"), made anew when anything of it changes.
+
+    Raises secrets.SecretMissing, BridgeError for what cannot be connected to at all.
+    """
+    connection = {**connection_of(deployment), "auth": credentials(deployment.accounts[account])}
+    with _making:
+        kept = _clients.get((deployment.name, account))
+        if kept is None or kept[0] != connection:
+            if (replaced := _replaced.pop((deployment.name, account), None)) is not None:
+                replaced.close()
+            if kept is not None:
+                _replaced[deployment.name, account] = kept[1]  # another thread may be in the middle of a call
+            kept = connection, airflow_bridge.connect(**connection)
+            _clients[deployment.name, account] = kept
+    return kept[1]
+
+
+def connection_of(deployment: Deployment) -> dict[str, Any]:
+    """What `airflow_bridge.connect` takes for it, without an account."""
+    return {"name": deployment.name, "url": deployment.url, "api": deployment.api, **deployment.options}
+
+
+def credentials(account: Mapping[str, Any]) -> Credentials:
+    """How an account signs in, as the catalogue describes it (`AccountSpec`). Raises secrets.SecretMissing."""
+    given = {name: value for name, value in account.items() if name not in ("kind", "username")}
+    given = {name: secrets.resolve(value) if isinstance(value, dict) else value for name, value in given.items()}
+    kind = account.get("kind", "password")
+    if kind == "password":
+        given["username"] = account["username"]
+    return WAYS[kind](**given)
+
+
+def close_all() -> None:
+    """Close every connection to Airflow; the next question opens new ones."""
+    with _making:
+        for airflow in [*(airflow for _, airflow in _clients.values()), *_replaced.values()]:
+            airflow.close()
+        _clients.clear()
+        _replaced.clear()
