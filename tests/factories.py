@@ -25,7 +25,9 @@ from accounts.operator import Operator
 from portal.access import grants
 from portal.access.actions import submit
 from portal.access.models import AccessRequest, Grant
-from portal.airflow import health
+from portal.airflow import health, states
+from portal.airflow.models import DeploymentState
+from portal.airflow.states import state_of
 from portal.approvals import actions, lapsing
 from portal.approvals.models import Stage
 from portal.approvals.principals import Deciders
@@ -186,7 +188,7 @@ def work_off() -> int:
 def work_on() -> int:
     """As if the time to wait were over and Airflow answered again, until nothing is due."""
     Operation.objects.filter(status="queued").update(not_before=timezone.now())
-    Deployment.objects.update(status="up")
+    observe(status="up")
     return work_off()
 
 
@@ -198,10 +200,19 @@ def due() -> list[int]:
 def attempt(operation_id: int) -> None:
     """Try one operation once, as a worker would: nothing where it is not due, or its Airflow is away."""
     waiting = Operation.objects.select_related("deployment").get(pk=operation_id)
-    if not waiting.deployment.can_be_worked_on(waiting.account):
+    if not state_of(waiting.deployment).can_be_worked_on(waiting.account):
         return
     if (operation := outbox.claim(operation_id, worker=heartbeat.process_id())) is not None:
         executor.execute(operation)
+
+
+def observe(name: str = "", **columns: object) -> None:
+    """Store this as the state of all deployments, or of the one called `name`. By default, a refusal is of both."""
+    states.ensure(Deployment.objects.all())
+    if columns.get("status") == DeploymentState.Status.NEEDS_REAUTHENTICATION:
+        columns = {"granter_refused": True, "runner_refused": True, **columns}
+    rows = DeploymentState.objects.filter(deployment__name=name) if name else DeploymentState.objects.all()
+    rows.update(**columns)
 
 
 def look_at_all() -> None:

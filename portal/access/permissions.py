@@ -6,6 +6,7 @@ from accounts import people, roles
 from accounts.models import User
 from accounts.permissions import Permission
 from portal.access.models import Grant
+from portal.airflow import states
 from portal.approvals import principals
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
@@ -17,7 +18,7 @@ def check_can_receive(person: User, entitlement: Entitlement, policy: PolicySpec
     `not_eligible`."""
     check_offered(entitlement)
     deployment = entitlement.deployment
-    if why := deployment.why_not("users"):
+    if why := states.why_not(deployment, "users"):
         raise Refused(
             f"Airflow on {deployment.name} cannot give roles through Gatehouse: {why}.", reason="not_possible"
         )

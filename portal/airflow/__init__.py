@@ -1,1 +1,1 @@
-"""What Gatehouse has to do with Airflow itself: what it needs there, and the clients it speaks through."""
+"""The room between Gatehouse and Airflow: clients, the state of deployments, people's accounts there."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import airflow_bridge
 from airflow_bridge import BridgeError, Credentials, GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
+from portal.airflow.states import state_of
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Deployment
 
@@ -32,9 +33,10 @@ class Unavailable(Exception):
 def ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
     """The runner's answer to one question. Raises Unavailable, at once where the deployment is known to be away."""
     deployment = airflows.through(deployment)  # whose state counts, and who is named
-    if deployment.status == Deployment.Status.DOWN:
+    state = state_of(deployment)
+    if state.status == state.Status.DOWN:
         raise Unavailable(f"Airflow on {deployment.name} is unreachable.")
-    if deployment.refuses("runner"):  # each refusal may count towards the locking of the account
+    if state.refuses("runner"):  # each refusal may count towards the locking of the account
         raise Unavailable(f"Airflow on {deployment.name} refuses Gatehouse's account.")
     try:
         return question(runner(deployment))

@@ -1,13 +1,10 @@
-"""What a deployment is found to be like: what it can do, how its parts are, what Gatehouse's accounts lack there.
-
-Kept as `Deployment.found`, which pages show and rules go by.
-"""
+"""Reading what a deployment is like: capabilities, health of its parts, missing permissions, rate limits, clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -21,39 +18,43 @@ from airflow_bridge import (
     Unauthorised,
     Unexpected,
     Unsupported,
-    capabilities,
 )
 from portal.airflow import needs, service_accounts
+from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Deployment, Entitlement
 from portal.catalogue.queries import dags_in_force, entitlements_in_force
 from portal.core import clock
 
-EVERY = timedelta(minutes=10)  # how often permissions and capabilities are looked into; health at every look
+EVERY = timedelta(minutes=10)  # how often capabilities and permissions are read; health at every check
 
-Found = dict[str, Any]
+LONGEST = 200  # characters of a title that an auth manager gives itself
+Columns = dict[str, Any]
 
 
-def find(deployment: Deployment, granter: Airflow, runner: Airflow) -> Found:
-    """What is found now; what changes seldom is taken from last time while that is fresh. Raises BridgeError."""
-    found = {name: value for name, value in deployment.found.items() if name not in ("refused", "asks_to_wait")}
-    found["health"] = _health(runner)
-    found["rate_limits"] = {name: _rate_limit(client) for name, client in (("granter", granter), ("runner", runner))}
-    found["clock_ahead"] = _clock_ahead(runner)
-    if deployment.status == Deployment.Status.UP and not _is_stale(found):
-        return found
-    can = runner.capabilities(fresh=True)
+def find(state: DeploymentState, granter: Airflow, runner: Airflow, *, examine: bool = False) -> Columns:
+    """The columns of DeploymentState as they are now. Raises BridgeError.
+
+    examine: with capabilities and permissions, even if those were read lately.
+    """
+    found: Columns = {
+        "asks_to_wait": False,
+        "waits_until": None,
+        "health": _health(runner),
+        "rate_limits": {name: _rate_limit(client) for name, client in (("granter", granter), ("runner", runner))},
+        "clock_ahead": _clock_ahead(runner),
+    }
+    fresh = state.examined_at is not None and clock.now() - state.examined_at <= EVERY
+    if fresh and state.status == DeploymentState.Status.UP and not examine:
+        return found | {"airflow_version": runner.capabilities().version}
+    can, deployment = runner.capabilities(fresh=True), state.deployment
+    of_use = needs.of_use(needed(deployment, "granter"), can)
     return found | {
-        "looked_into_at": clock.now().isoformat(),
-        "auth_manager": can.auth_manager,
+        "airflow_version": can.version,
+        "auth_manager": can.auth_manager[:LONGEST],
+        "examined_at": clock.now(),
         "missing": dict(can.missing),
-        "can": [words for what, words in capabilities.WHAT.items() if can.can(what)],
-        "cannot": [[words, can.missing[what]] for what, words in capabilities.WHAT.items() if not can.can(what)],
-        "lacking": {
-            "granter": (
-                _lacking(needs.of_use(needed(deployment, "granter"), can), granter.lacking) if can.can("users") else []
-            ),
-            "runner": _lacking(needed(deployment, "runner"), partial(_runner_lacks, deployment, granter, runner)),
-        },
+        "granter_lacks": _lacking(of_use, granter.lacking) if can.can("users") else [],
+        "runner_lacks": _lacking(needed(deployment, "runner"), partial(_runner_lacks, deployment, granter, runner)),
     }
 
 
@@ -92,19 +93,20 @@ def _runner_lacks(
 
 
 def _health(runner: Airflow) -> dict[str, str]:
-    """Empty where it is not told, as what stands before an Airflow may have it."""
+    """Empty if a proxy blocks the health endpoint."""
     try:
         return {name: part.status for name, part in runner.health().items()}
     except (Forbidden, NotFound, Unauthorised, Unexpected, Unsupported):
         return {}
 
 
-def asks_to_wait(error: RateLimited) -> str:
-    """Until when an Airflow wants to be left alone, as it is kept; empty where it does not say."""
-    return (clock.now() + timedelta(seconds=error.retry_after)).isoformat() if error.retry_after else ""
+def asks_to_wait(error: RateLimited) -> Columns:
+    """The columns after an answer 429."""
+    until = clock.now() + timedelta(seconds=error.retry_after) if error.retry_after else None
+    return {"asks_to_wait": True, "waits_until": until}
 
 
-def _rate_limit(airflow: Airflow) -> Found | None:
+def _rate_limit(airflow: Airflow) -> Columns | None:
     seen = airflow.rate_limit
     return {"limit": seen.limit, "remaining": seen.remaining, "reset": seen.reset} if seen else None
 
@@ -113,8 +115,3 @@ def _clock_ahead(airflow: Airflow) -> float | None:
     """Seconds by which Airflow's clock is ahead of the database's."""
     ahead = airflow.clock_ahead
     return None if ahead is None else round(ahead + clock.ahead().total_seconds(), 1)
-
-
-def _is_stale(found: Found) -> bool:
-    at = found.get("looked_into_at")
-    return at is None or clock.now() - datetime.fromisoformat(at) > EVERY

@@ -1,9 +1,9 @@
-"""Whether each deployment can be worked on: found by asking, kept on its row, told to people by an event."""
+"""Checks of each deployment: whether it is up and accepts both accounts. A change of status is an event."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from django.db.models import Q, QuerySet
@@ -11,6 +11,9 @@ from django.db.models import Q, QuerySet
 from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
 from portal.airflow import findings
 from portal.airflow.clients import client
+from portal.airflow.models import DeploymentState
+from portal.airflow.service_accounts import GRANTER, RUNNER
+from portal.airflow.states import state_of
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -19,11 +22,12 @@ from portal.catalogue.models import Deployment
 from portal.core import clock, refs
 
 log = logging.getLogger(__name__)
-S = Deployment.Status
+S = DeploymentState.Status
+ACCOUNTS = (GRANTER, RUNNER)
 
-EVERY = timedelta(seconds=30)  # while all is well
+EVERY = timedelta(seconds=30)  # while it is up
 EVERY_WHILE_AWAY = timedelta(seconds=4)
-SELDOM = timedelta(minutes=5)  # the longest while it refuses us: a directory locks accounts that are refused often
+SELDOM = timedelta(minutes=5)  # at most, while it refuses an account: directories lock accounts after failed sign-ins
 VERBS = {
     S.UP: Verb.DEPLOYMENT_UP,
     S.DOWN: Verb.DEPLOYMENT_DOWN,
@@ -33,30 +37,32 @@ VERBS = {
 
 def watched(*, with_work: Iterable[int]) -> QuerySet[Deployment]:
     """The deployments in the catalogue, and those of `with_work` (primary keys) that left it."""
-    return Deployment.objects.filter(Q(retired_at=None) | Q(pk__in=with_work))
+    return Deployment.objects.select_related("state").filter(Q(retired_at=None) | Q(pk__in=with_work))
 
 
 def is_due(deployment: Deployment) -> bool:
-    """Whether it is to be asked now how it is."""
-    return deployment.checked_at is None or deployment.checked_at <= clock.now() - _every(deployment)
+    """Whether it is time to check the deployment."""
+    state = state_of(deployment)
+    return state.checked_at is None or state.checked_at <= clock.now() - _every(state)
 
 
-def _every(deployment: Deployment) -> timedelta:
-    """While it refuses us, less and less often."""
-    if deployment.status == S.NEEDS_REAUTHENTICATION and deployment.status_since and deployment.checked_at:
-        return min(SELDOM, max(EVERY_WHILE_AWAY, (deployment.checked_at - deployment.status_since) / 4))
-    return EVERY if deployment.status == S.UP else EVERY_WHILE_AWAY
+def _every(state: DeploymentState) -> timedelta:
+    """While an account is refused, less and less often."""
+    if state.status == S.NEEDS_REAUTHENTICATION and state.status_since and state.checked_at:
+        return min(SELDOM, max(EVERY_WHILE_AWAY, (state.checked_at - state.status_since) / 4))
+    return EVERY if state.status == S.UP else EVERY_WHILE_AWAY
 
 
 def suspect(deployment: Deployment) -> None:
-    """A call failed without an answer: the deployment is to be looked at now, which says whether it is away."""
-    Deployment.objects.filter(pk=deployment.pk).exclude(status=S.DOWN).update(checked_at=None)
+    """A call failed without an answer: the deployment is checked next, which shows whether it is down."""
+    DeploymentState.objects.filter(pk=deployment.pk).exclude(status=S.DOWN).update(checked_at=None)
 
 
-def look_at(deployment: Deployment) -> bool:
-    """Sign in with both accounts, make one call each, and keep what came of it. Returns what `mark` does.
+def look_at(deployment: Deployment, *, examine: bool = False) -> bool:
+    """Sign in with both accounts, make one call each, and store the result. Returns what `mark` does.
 
-    It is down when several different calls fail. One that fails alone is said, and holds up nothing else.
+    The deployment is down when several different calls fail. A single failed call is stored as a detail only.
+    examine: read capabilities and permissions again, even if that was done lately.
     """
     try:
         refused, failed = _sign_in(deployment)
@@ -65,15 +71,14 @@ def look_at(deployment: Deployment) -> bool:
         if len(failed) > 1:
             return mark(deployment, S.DOWN, failed.popitem()[1])
         if refused:
-            said = " ".join(refused.values())
-            found = deployment.found | {"refused": list(refused)}
-            return mark(deployment, S.NEEDS_REAUTHENTICATION, said, found=found)
+            return mark(deployment, S.NEEDS_REAUTHENTICATION, " ".join(refused.values()), refused=refused)
         if failed:
             return mark(deployment, S.UP, " ".join(failed.values()))
-        return _look_into(deployment)
-    except RateLimited as error:  # it answers, and wants to be asked less often: nothing else was learnt
-        found = deployment.found | {"asks_to_wait": findings.asks_to_wait(error)}
-        Deployment.objects.filter(pk=deployment.pk).update(checked_at=clock.now(), found=found)
+        return _look_into(deployment, examine=examine)
+    except RateLimited as error:  # it answers, and wants fewer calls: nothing else was learnt
+        _row(deployment)
+        columns = {"checked_at": clock.now(), **findings.asks_to_wait(error)}
+        DeploymentState.objects.filter(pk=deployment.pk).update(**columns)
         deployment.refresh_from_db()
         return False
 
@@ -110,49 +115,47 @@ def _failed_without_account(deployment: Deployment) -> dict[str, str]:
     return {}
 
 
-def _look_into(deployment: Deployment) -> bool:
-    """Find out what it is like, now that it lets both accounts in."""
+def _look_into(deployment: Deployment, *, examine: bool) -> bool:
+    """Read what the deployment is like, now that it accepts both accounts."""
     granter, runner = client(deployment, "granter"), client(deployment, "runner")
     try:
-        found = findings.find(deployment, granter, runner)
-        version = runner.capabilities().version
+        found = findings.find(_row(deployment), granter, runner, examine=examine)
     except (Unauthorised, Forbidden) as error:
         return mark(deployment, S.NEEDS_REAUTHENTICATION, str(error))
     except RateLimited:
         raise
     except BridgeError as error:
         return mark(deployment, S.UP, str(error))
-    return mark(deployment, S.UP, "", version=version, found=found)
+    return mark(deployment, S.UP, "", found=found)
 
 
 def refuse(deployment: Deployment, account: str, why: str) -> bool:
     """One of the accounts was just refused. Returns what `mark` does."""
-    deployment.refresh_from_db()  # the other may have been refused since it was read
-    refused = {name for name in deployment.accounts if deployment.refuses(name)} | {account}
-    return mark(deployment, S.NEEDS_REAUTHENTICATION, why, found=deployment.found | {"refused": sorted(refused)})
+    state = _row(deployment)  # read anew: the other account may have been refused meanwhile
+    refused = {name for name in ACCOUNTS if state.refuses(name)} | {account}
+    return mark(deployment, S.NEEDS_REAUTHENTICATION, why, refused=refused)
 
 
 def mark(
     deployment: Deployment,
-    status: Deployment.Status,
+    status: DeploymentState.Status,
     detail: str,
     *,
-    version: str = "",
-    found: findings.Found | None = None,
+    refused: Collection[str] = ACCOUNTS,
+    found: Mapping[str, object] | None = None,
 ) -> bool:
-    """Keep a deployment's state; a change of status is an event.
+    """Store the state of a deployment; a change of status is an event.
 
-    Returns whether work that waited for the deployment, or for one of its accounts, can go on now.
+    refused: the accounts that are refused, with status needs_reauthentication. found: columns of `findings.find`.
+    Returns whether operations that waited for the deployment, or for one of its accounts, can continue now.
     """
-    now = clock.now()
-    before = {account for account in deployment.accounts if not deployment.can_be_worked_on(account)}
-    columns: dict[str, object] = {"checked_at": now, "status_detail": detail}
-    if found is not None:
-        columns["found"] = found
-    if version:
-        columns["airflow_version"] = version
+    now, state = clock.now(), _row(deployment)
+    held_up = [account for account in ACCOUNTS if not state.can_be_worked_on(account)]
+    columns: dict[str, object] = {"checked_at": now, "status_detail": detail, **(found or {})}
+    if status != S.DOWN:
+        columns |= {f"{name}_refused": status != S.UP and name in refused for name in ACCOUNTS}
     with recording() as trail:
-        rows = Deployment.objects.filter(pk=deployment.pk)
+        rows = DeploymentState.objects.filter(pk=deployment.pk)
         changed = rows.exclude(status=status).update(status=status, status_since=now, **columns) == 1
         if changed:
             if status != S.UP:
@@ -168,4 +171,10 @@ def mark(
         else:
             rows.update(**columns)
     deployment.refresh_from_db()
-    return (changed and status == S.UP) or any(deployment.can_be_worked_on(account) for account in before)
+    state = state_of(deployment)
+    return (changed and status == S.UP) or any(state.can_be_worked_on(account) for account in held_up)
+
+
+def _row(deployment: Deployment) -> DeploymentState:
+    """The stored state, read anew."""
+    return DeploymentState.objects.get_or_create(deployment=deployment)[0]

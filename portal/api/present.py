@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
+from portal.airflow.states import state_of
 from portal.api import shapes
 from portal.approvals.principals import Deciders
 from portal.audit.models import AuditEvent
@@ -27,13 +28,14 @@ from portal.operations.models import Operation
 
 
 def deployment(row: Deployment) -> shapes.DeploymentOut:
+    state = state_of(row)
     return shapes.DeploymentOut(
         name=row.name,
         api=row.api,
-        airflow_version=row.airflow_version or None,
-        status=row.status,
-        status_since=row.status_since,
-        checked_at=row.checked_at,
+        airflow_version=state.airflow_version or None,
+        status=state.status,
+        status_since=state.status_since,
+        checked_at=state.checked_at,
     )
 
 

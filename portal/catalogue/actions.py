@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,8 @@ Row = TypeVar("Row", Deployment, Entitlement, Dag)
 
 AFTER_APPLY: list[Callable[[Trail], None]] = []
 """What other rooms do in the transaction that puts a catalogue in force; each room adds its own when it is loaded."""
-FOUND = {"found", "airflow_version", "checked_at"}
+DEPLOYMENTS_CHANGED: list[Callable[[Sequence[Deployment]], None]] = []
+"""The same for the deployments that are new or described differently."""
 ONLY_SPELLING = "no rule changes; only comments, order or spelling differ"
 
 
@@ -89,12 +90,14 @@ def _insert(loaded: loader.Loaded, *, number: int, by: Actor) -> CatalogueVersio
 
 
 def _write(document: Document, now: datetime) -> None:
-    deployments = _bring_in_line(
+    deployments, changed = _bring_in_line(
         Deployment,
         {(name,): {"name": name, **spec.columns()} for name, spec in document.deployments.items()},
         key=("name",),
         now=now,
     )
+    for follow_up in DEPLOYMENTS_CHANGED:
+        follow_up(changed)
     _bring_in_line(
         Entitlement,
         {(spec.key,): _entitlement(spec, deployments[(spec.deployment,)]) for spec in document.entitlements},
@@ -135,10 +138,14 @@ def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any
 
 def _bring_in_line(
     model: type[Row], wanted: Mapping[tuple[Any, ...], dict[str, Any]], *, key: tuple[str, ...], now: datetime
-) -> dict[tuple[Any, ...], Row]:
-    """Make, change, bring back or retire rows so that those in force are exactly `wanted`; all of these, by `key`."""
+) -> tuple[dict[tuple[Any, ...], Row], list[Row]]:
+    """Make, change, bring back or retire rows so that those in force are exactly `wanted`.
+
+    Returns all rows of `wanted` by `key`, and those of them that are new or changed.
+    """
     there = {tuple(getattr(row, name) for name in key): row for row in model._default_manager.all()}
-    fresh, changed = [], []
+    fresh: list[Row] = []
+    changed: list[Row] = []
     fields = {"retired_at", *(name for values in wanted.values() for name in values)}
     for place, values in wanted.items():
         values = {**values, "retired_at": None}
@@ -149,20 +156,13 @@ def _bring_in_line(
         elif any(getattr(row, name) != value for name, value in values.items()):
             for name, value in values.items():
                 setattr(row, name, value)
-            if isinstance(row, Deployment):
-                _forget(row)
             changed.append(row)
     gone = [row.pk for place, row in there.items() if place not in wanted and row.retired_at is None]
     model._default_manager.bulk_create(fresh)
     if changed:
-        model._default_manager.bulk_update(changed, sorted(fields | (FOUND if model is Deployment else set())))
+        model._default_manager.bulk_update(changed, sorted(fields))
     model._default_manager.filter(pk__in=gone).update(retired_at=now)
-    return {place: there[place] for place in wanted}
-
-
-def _forget(deployment: Deployment) -> None:
-    """What was found of it may not be true of it as it is now described; the worker looks at once."""
-    deployment.found, deployment.airflow_version, deployment.checked_at = {}, "", None
+    return {place: there[place] for place in wanted}, fresh + changed
 
 
 def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 
 
@@ -27,12 +26,6 @@ class Deployment(models.Model):
         V1 = "v1", "Airflow 2"
         V2 = "v2", "Airflow 3"
 
-    class Status(models.TextChoices):
-        UNKNOWN = "unknown", "not looked at yet"
-        UP = "up", "up"
-        DOWN = "down", "unreachable"
-        NEEDS_REAUTHENTICATION = "needs_reauthentication", "needs re-authentication"
-
     class CreateUsers(models.TextChoices):
         NEVER = "never", "never"
         LOCAL = "local", "local accounts"
@@ -46,32 +39,11 @@ class Deployment(models.Model):
     variables = models.JSONField(default=list, help_text="names of Airflow variables that may be read and changed")
     retired_at = models.DateTimeField(null=True)
 
-    # what the worker last found; never part of the file
-    status = models.CharField(max_length=24, choices=Status, default=Status.UNKNOWN)
-    status_since = models.DateTimeField(null=True)
-    status_detail = models.TextField(blank=True, default="")
-    checked_at = models.DateTimeField(null=True)
-    airflow_version = models.CharField(max_length=40, blank=True, default="")
-    found = models.JSONField(default=dict, help_text="capabilities, health, what its accounts lack, rate limits")
-
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
-
-    def refuses(self, account: str) -> bool:
-        """Whether it does not let one of Gatehouse's accounts in ("granter", "runner"), as far as is known."""
-        refused = self.found.get("refused", ("granter", "runner"))
-        return self.status == self.Status.NEEDS_REAUTHENTICATION and account in refused
-
-    def can_be_worked_on(self, account: str) -> bool:
-        """Whether what that account is to do may be tried: not while Airflow is known to be away or to refuse it."""
-        return self.status != self.Status.DOWN and not self.refuses(account)
-
-    def why_not(self, what: str) -> str:
-        """Why this Airflow cannot do it (a word of `airflow_bridge.capabilities.WHAT`); empty where it can."""
-        return str(self.found.get("missing", {}).get(what, ""))
 
 
 class Entitlement(models.Model):
@@ -129,25 +101,3 @@ class Dag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deployment.name}/{self.dag_id}"
-
-
-class AirflowAccount(models.Model):
-    """Which Airflow user a person is on a deployment, by the name Airflow itself stores (found, never constructed)."""
-
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="airflow_accounts")
-    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="airflow_accounts")
-    username = models.CharField(max_length=512)
-    airflow_id = models.CharField(
-        max_length=40, blank=True, default="", help_text="what stays the same when Airflow's user is renamed"
-    )
-    created_by_gatehouse = models.BooleanField(default=False)
-    found_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint("person", "deployment", name="catalogue_one_account_per_person"),
-            models.UniqueConstraint("deployment", "username", name="catalogue_one_person_per_account"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.username} on {self.deployment.name}"

@@ -19,6 +19,7 @@ from portal.demo.waiting import Waiting, sizes
 from portal.serving.supervisor import STAY_DOWN
 
 if TYPE_CHECKING:  # Django's settings are not read yet where this module is loaded
+    from portal.airflow.models import DeploymentState
     from portal.catalogue.models import Deployment
 
 AIRFLOW_ADMIN = ("admin", "gatehouse-demo")
@@ -101,7 +102,6 @@ def finish(ports: Mapping[str, int]) -> int:
 def _apply_catalogue() -> bool:
     from django.core.management import CommandError, call_command
 
-    from portal.airflow import health
     from portal.catalogue.models import Deployment
 
     said = io.StringIO()
@@ -113,23 +113,32 @@ def _apply_catalogue() -> bool:
             return False
     place.say("the catalogue is in force")
     for deployment in Deployment.objects.filter(retired_at=None):
-        if not _works_with(deployment, look=health.look_at, waiting=_waiting()):
-            sys.stderr.write(f"\nGatehouse cannot work with {deployment.name}: {deployment.status_detail}\n")
+        if why := _why_not_up(deployment, look=_look_at, waiting=_waiting()):
+            sys.stderr.write(f"\nGatehouse cannot work with {deployment.name}: {why}\n")
             return False
     return True
 
 
-def _works_with(deployment: Deployment, *, look: Callable[[Deployment], object], waiting: Waiting) -> bool:
-    """Look at an Airflow until it is found up. One that refuses the account will go on doing so."""
+def _look_at(deployment: Deployment) -> DeploymentState:
+    from portal.airflow import health
+    from portal.airflow.states import state_of
+
+    health.look_at(deployment)
+    return state_of(deployment)
+
+
+def _why_not_up(
+    deployment: Deployment, *, look: Callable[[Deployment], DeploymentState], waiting: Waiting
+) -> str | None:
+    """Check an Airflow until it is up (None), or say why it is not. A refused account is final."""
     while True:
-        look(deployment)
-        if deployment.status == deployment.Status.UP:
-            return True
-        refused = deployment.status == deployment.Status.NEEDS_REAUTHENTICATION
-        if refused or not waiting.goes_on(
-            f"Airflow on {deployment.name}: {deployment.status_detail or 'no answer yet'}"
-        ):
-            return False
+        state = look(deployment)
+        if state.status == state.Status.UP:
+            return None
+        said = state.status_detail or "no answer yet"
+        refused = state.status == state.Status.NEEDS_REAUTHENTICATION
+        if refused or not waiting.goes_on(f"Airflow on {deployment.name}: {said}"):
+            return said
         time.sleep(1)
 
 

@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from portal.airflow.models import DeploymentState
 from portal.audit.record import Actor
 from portal.catalogue.models import Deployment
 from portal.celery import app
@@ -199,12 +200,14 @@ def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
 
 def _due() -> QuerySet[Operation]:
     """Queued and due; none that a deployment is away for or refuses the account for."""
-    held_up = Q(deployment__status=Deployment.Status.DOWN)
-    for deployment in Deployment.objects.filter(status=Deployment.Status.NEEDS_REAUTHENTICATION):
-        for account, kinds in Operation.KINDS_OF.items():
-            if deployment.refuses(account):
-                held_up |= Q(deployment=deployment, kind__in=kinds)
-    return Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now()).exclude(held_up)
+    states = DeploymentState.objects.all()
+    due = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now())
+    due = due.exclude(deployment__in=states.filter(status=DeploymentState.Status.DOWN).values("pk"))
+    refusing = states.filter(status=DeploymentState.Status.NEEDS_REAUTHENTICATION)
+    for account, kinds in Operation.KINDS_OF.items():
+        refused = refusing.filter(**{f"{account}_refused": True})
+        due = due.exclude(deployment__in=refused.values("pk"), kind__in=kinds)
+    return due
 
 
 def _busy_ordering_keys() -> QuerySet[Operation, str]:

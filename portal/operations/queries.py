@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
+from portal.airflow.states import state_of
 from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
 
@@ -47,9 +48,10 @@ def why_waiting(operation: Operation) -> str:
     if operation.is_settled:
         return ""
     deployment = operation.deployment
-    if deployment.status == Deployment.Status.DOWN:
+    state = state_of(deployment)
+    if state.status == state.Status.DOWN:
         return f"Airflow on {deployment.name} is unreachable. Gatehouse continues when Airflow answers."
-    if deployment.refuses(operation.account):
+    if state.refuses(operation.account):
         refused = f"Airflow on {deployment.name} refuses Gatehouse's account."
         return f"{refused} Gatehouse continues when an admin has renewed the account."
     return operation.waiting_for

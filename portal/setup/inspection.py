@@ -7,45 +7,48 @@ from datetime import datetime
 from typing import Any
 
 from portal.airflow import health
+from portal.airflow.models import DeploymentState
+from portal.airflow.states import state_of
 from portal.catalogue.models import Deployment
 from portal.worker import readiness
 
-ACCOUNTS = ("granter", "runner")
+S = DeploymentState.Status
 
 
 @dataclass(frozen=True)
 class Look:
-    """deployment: its row as it is after the look."""
+    """state: the deployment's state after the check."""
 
-    deployment: Deployment
+    state: DeploymentState
 
     @property
     def is_up(self) -> bool:
-        return self.deployment.status == Deployment.Status.UP
+        return self.state.status == S.UP
 
     @property
     def asks_to_wait(self) -> str | None:
-        """Until when Airflow wants no calls, so that all else is of an earlier look; "" where it does not say.
+        """Until when Airflow accepts no calls, so that the other fields are stale; "" where it does not say.
 
-        None where it could be looked at. Of one that is away or refuses us, what is kept may be older than that.
+        None where it was checked. Of a deployment that is down or refuses us, what is stored may be older than that.
         """
-        looked = self.deployment.status in (Deployment.Status.DOWN, Deployment.Status.NEEDS_REAUTHENTICATION)
-        return None if looked else self.deployment.found.get("asks_to_wait")
+        if self.state.status in (S.DOWN, S.NEEDS_REAUTHENTICATION) or not self.state.asks_to_wait:
+            return None
+        return self.state.waits_until.isoformat() if self.state.waits_until else ""
 
     @property
     def is_known(self) -> bool:
-        """Whether it was ever looked into, beyond its being up."""
-        return self.is_up and "lacking" in self.deployment.found
+        """Whether its capabilities and permissions were ever read."""
+        return self.is_up and self.state.examined_at is not None
 
     @property
     def lacking(self) -> dict[str, list[list[str]]]:
         """[permission, what for] by account."""
-        return {account: self.deployment.found["lacking"][account] for account in ACCOUNTS} if self.is_known else {}
+        return self.state.lacking if self.is_known else {}
 
     @property
     def health(self) -> dict[str, str]:
         """ "healthy", "unhealthy", or "" where a part does not run or does not say."""
-        return dict(self.deployment.found.get("health", {})) if self.is_up else {}
+        return dict(self.state.health) if self.is_up else {}
 
     @property
     def ok(self) -> bool:
@@ -59,56 +62,53 @@ class Look:
             return self._lines
         until = f"until {_moment(self.asks_to_wait)}" if self.asks_to_wait else "and does not say how long"
         return [
-            f"{self.deployment.name}: not checked now, Airflow accepts no calls {until}",
+            f"{self.state.deployment.name}: not checked now, Airflow accepts no calls {until}",
             "  the following is from the last check",
             *self._lines,
         ]
 
     @property
     def _lines(self) -> list[str]:
-        deployment = self.deployment
-        status = deployment.get_status_display()
+        state, name = self.state, self.state.deployment.name
+        status = state.get_status_display()
         if not self.is_up:
-            return [f"{deployment.name}: {status}", *filter(None, [f"  {deployment.status_detail}".rstrip()])]
+            return [f"{name}: {status}", *filter(None, [f"  {state.status_detail}".rstrip()])]
         if not self.is_known:
-            return [f"{deployment.name}: {status}, not checked yet"]
-        found = deployment.found
-        lines = [f"{deployment.name}: {status}, Airflow {deployment.airflow_version} ({found['auth_manager']})"]
-        lines += [f"  not possible there: {what} ({why})" for what, why in found["cannot"]]
+            return [f"{name}: {status}, not checked yet"]
+        lines = [f"{name}: {status}, Airflow {state.airflow_version} ({state.auth_manager})"]
+        lines += [f"  not possible there: {what} ({why})" for what, why in state.cannot]
         for account, lacking in self.lacking.items():
             lines += [f"  the {account} lacks {what} (to {why})" for what, why in lacking]
-        lines += [f"  its {part.replace('_', ' ')} is {state}" for part, state in self.health.items() if state]
-        if readiness.is_notable(found.get("clock_ahead")):
-            lines.append(f"  its clock is {readiness.apart(found['clock_ahead'])} the database's")
+        lines += [f"  its {part.replace('_', ' ')} is {health}" for part, health in self.health.items() if health]
+        if state.clock_ahead is not None and readiness.is_notable(state.clock_ahead):
+            lines.append(f"  its clock is {readiness.apart(state.clock_ahead)} the database's")
         if any(self.lacking.values()):
-            lines.append(f"  `manage.py deployment bootstrap {deployment.name}` gives the accounts what they lack")
+            lines.append(f"  `manage.py deployment bootstrap {name}` gives the accounts what they lack")
         return lines
 
     def as_json(self) -> dict[str, Any]:
-        deployment = self.deployment
-        found = deployment.found if self.is_up else {}
+        state = self.state
         return {
-            "name": deployment.name,
+            "name": state.deployment.name,
             "ok": self.ok,
-            "status": deployment.status,
-            "said": deployment.status_detail,
+            "status": state.status,
+            "said": state.status_detail,
             "asks_to_wait": self.asks_to_wait,
-            "url": deployment.url,
-            "version": deployment.airflow_version if self.is_up else None,
-            "auth_manager": found.get("auth_manager"),
-            "missing": found.get("missing", {}),
+            "url": state.deployment.url,
+            "version": state.airflow_version if self.is_up else None,
+            "auth_manager": state.auth_manager or None if self.is_up else None,
+            "missing": state.missing if self.is_up else {},
             "lacking": self.lacking,
             "health": self.health,
-            "rate_limits": found.get("rate_limits", {}),
-            "clock_ahead": found.get("clock_ahead"),
+            "rate_limits": state.rate_limits if self.is_up else {},
+            "clock_ahead": state.clock_ahead if self.is_up else None,
         }
 
 
 def look(deployment: Deployment) -> Look:
-    """Look at all of it, also at what the last look found a moment ago; what comes of it is kept, as ever."""
-    deployment.found = {what: value for what, value in deployment.found.items() if what != "looked_into_at"}
-    health.look_at(deployment)
-    return Look(deployment)
+    """Check the deployment now, with its capabilities and permissions, and store the result."""
+    health.look_at(deployment, examine=True)
+    return Look(state_of(deployment))
 
 
 def _moment(written: str) -> str:

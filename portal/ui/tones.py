@@ -48,7 +48,7 @@ TONES: dict[str, dict[str, Tone]] = {
         "success": GOOD,
         "failed": REFUSED,
     },
-    "deployment": {
+    "deploymentstate": {
         "unknown": OVER,
         "up": GOOD,
         "down": ATTENTION,

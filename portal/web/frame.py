@@ -17,9 +17,11 @@ from accounts import people, roles
 from accounts.models import User
 from accounts.permissions import Permission as P
 from accounts.permissions import Role
+from portal.airflow import states
+from portal.airflow.models import DeploymentState
+from portal.airflow.states import state_of
 from portal.approvals import queries as approvals
-from portal.catalogue import queries as catalogue
-from portal.catalogue.models import Deployment as D
+from portal.catalogue.models import Deployment
 from portal.ui import words
 
 
@@ -87,14 +89,15 @@ LIMIT = "A run is given up after 1 hour, access after the time that its policy s
 REFUSED = {"granter": ("account for access", "The access you ask for"), "runner": ("account for runs", "What you run")}
 
 
-def trouble(deployment: D) -> str:
+def trouble(deployment: Deployment) -> str:
     """What is the matter with a deployment and what that means for the reader; empty when nothing is."""
-    since = f" since {words.spoken(deployment.status_since)}" if deployment.status_since else ""
-    if deployment.status == D.Status.DOWN:
+    state = state_of(deployment)
+    since = f" since {words.spoken(state.status_since)}" if state.status_since else ""
+    if state.status == state.Status.DOWN:
         away = f"Airflow on {deployment.name} is unreachable{since}."
         return f"{away} What you ask for waits until Airflow answers. {LIMIT}"
-    if deployment.status == D.Status.NEEDS_REAUTHENTICATION:
-        refused = [account for account in deployment.accounts if deployment.refuses(account)]
+    if state.status == state.Status.NEEDS_REAUTHENTICATION:
+        refused = [account for account in deployment.accounts if state.refuses(account)]
         which, what = REFUSED.get(refused[0] if len(refused) == 1 else "", ("account", "What you ask for"))
         return (
             f"Airflow on {deployment.name} refuses Gatehouse's {which}{since}. "
@@ -152,15 +155,14 @@ class Frame:
         """How many deployments refuse Gatehouse's account, for those who can renew it."""
         if not roles.has(self.user, P.REPAIR):
             return 0
-        return catalogue.deployments_in_force().filter(status=D.Status.NEEDS_REAUTHENTICATION).count()
+        return states.in_trouble().filter(state__status=DeploymentState.Status.NEEDS_REAUTHENTICATION).count()
 
     @cached_property
     def troubles(self) -> list[str]:
         """Deployments that cannot be worked on, in words."""
         if not self.user.is_authenticated:
             return []
-        away = catalogue.deployments_in_force().exclude(status__in=[D.Status.UP, D.Status.UNKNOWN])
-        return [trouble(deployment) for deployment in away]
+        return [trouble(deployment) for deployment in states.in_trouble()]
 
     @cached_property
     def demo_people(self) -> list[dict[str, str]]:

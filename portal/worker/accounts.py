@@ -13,10 +13,11 @@ from django.db import IntegrityError
 from accounts.models import User
 from portal.access.models import Grant
 from portal.airflow.bridge import Airflow, AirflowUser, Conflict
+from portal.airflow.models import AirflowAccount
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
-from portal.catalogue.models import AirflowAccount, Deployment
+from portal.catalogue.models import Deployment
 from portal.core import refs
 from portal.core.text import fold
 from portal.worker.handlers import PermanentFailure, RetryLater

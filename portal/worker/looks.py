@@ -11,6 +11,7 @@ from portal.access import looks
 from portal.access.models import Grant
 from portal.airflow.bridge import BridgeError
 from portal.airflow.clients import client
+from portal.airflow.states import state_of
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Deployment
 from portal.core import clock
@@ -40,7 +41,7 @@ def look_at(group: list[Grant]) -> None:
     """One look at grants that were given to one account."""
     through = airflows.through(group[0].deployment)
     try:
-        seen = _ask(group[0], through) if through.can_be_worked_on("granter") else None
+        seen = _ask(group[0], through) if state_of(through).can_be_worked_on("granter") else None
     except (BridgeError, secrets.SecretMissing) as error:
         log.info("%s: the second look at %s has to wait: %s", through.name, group[0].ref, error)
         seen = None

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, QuerySet
 
 from portal.access.models import Grant
+from portal.airflow import states
 from portal.approvals.models import Request
-from portal.catalogue.models import Deployment
 from portal.core import clock, durations
 from portal.operations import outbox, processes
 from portal.operations.models import Operation, Process
@@ -110,10 +110,10 @@ def wrong_clocks() -> list[str]:
         ahead = process.ahead_ms / 1000
         if is_notable(ahead):
             said[f"host {process.host}"] = f"The clock of the host {process.host} is {apart(ahead)} the database's."
-    for deployment in Deployment.objects.filter(retired_at=None):
-        ahead = deployment.found.get("clock_ahead")
-        if is_notable(ahead):
-            said[deployment.name] = f"The clock of Airflow on {deployment.name} is {apart(ahead)} the database's."
+    for deployment in states.listed():
+        seconds = states.state_of(deployment).clock_ahead
+        if seconds is not None and is_notable(seconds):
+            said[deployment.name] = f"The clock of Airflow on {deployment.name} is {apart(seconds)} the database's."
     return list(said.values())
 
 

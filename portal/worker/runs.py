@@ -17,6 +17,8 @@ from portal.airflow.bridge import (
     Unauthorised,
     Unreachable,
 )
+from portal.airflow.models import DeploymentState
+from portal.airflow.states import state_of
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
@@ -28,6 +30,7 @@ from portal.dags.observing import observe_dag, observe_runs
 from portal.dags.states import FOLLOWED
 from portal.dags.tasks import counted
 
+S = DeploymentState.Status
 DAGS_EVERY = timedelta(seconds=30)
 LAST_RUNS = 20
 NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # nothing was learnt of what was asked for
@@ -37,12 +40,12 @@ INSTANCES_A_SECOND = 50  # the tasks of a run with many are asked for less often
 def where_due() -> list[Deployment]:
     """The deployments through which to ask for runs now."""
     given = Deployment.objects.filter(pk__in=_due().values("dag__deployment"))
-    return [through for through in airflows.each_through(given) if through.status == Deployment.Status.UP]
+    return [through for through in airflows.each_through(given) if state_of(through).status == S.UP]
 
 
 def due_at(through: Deployment) -> QuerySet[Run]:
     """The runs to ask for there now, those that are due for longest first; none while it is not up."""
-    if through.status != Deployment.Status.UP:
+    if state_of(through).status != S.UP:
         return Run.objects.none()
     rows = _due().filter(dag__deployment__in=airflows.reached_through(through))
     return rows.select_related("dag__deployment", "dag__state", "tasks").order_by(
@@ -93,7 +96,7 @@ def _tasks(airflow: Airflow, run: Run) -> list[AirflowTask] | None:
 
 def dags_to_look_at() -> QuerySet[Dag]:
     """The operable DAGs that are to be asked for now, those not asked for longest first."""
-    rows = dags_in_force().filter(deployment__status=Deployment.Status.UP)
+    rows = dags_in_force().filter(deployment__state__status=S.UP)
     rows = rows.filter(Q(state=None) | Q(state__seen_at__lte=clock.now() - DAGS_EVERY))
     return rows.select_related("deployment", "state").order_by(F("state__seen_at").asc(nulls_first=True), "pk")
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from accounts.operator import Operator
+from portal.airflow.models import DeploymentState
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
@@ -13,7 +14,7 @@ from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
 from portal.worker import runs
 from tests.api.conftest import refused
-from tests.factories import grant_at_status, work_off
+from tests.factories import grant_at_status, observe, work_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("airflow")]
 REPORT = "/dags/demo/sales_report"
@@ -58,7 +59,7 @@ def test_secret_defaults_are_not_told(as_, airflow) -> None:
 
 
 def test_read_while_airflow_is_away(as_) -> None:
-    Deployment.objects.update(status=Deployment.Status.DOWN)
+    observe(status=DeploymentState.Status.DOWN)
     told = as_("colleague").get(REPORT).json()
     assert told["params"]["region"]["default"] == "KR", "what is known is told, and of when it is"
     assert told["params_as_of"] == told["seen_at"]
@@ -224,7 +225,7 @@ def test_a_variable_called_like_a_dag_is_not_for_those_who_may_run_the_dag(as_, 
 
 
 def test_an_operation_says_why_it_waits(as_, run: Run) -> None:
-    Deployment.objects.update(status=Deployment.Status.DOWN)
+    observe(status=DeploymentState.Status.DOWN)
     told = as_("colleague").get(f"/operations/{run.operation.ref}").json()
     assert told["waiting_for"].startswith("Airflow on demo is unreachable.")
     assert told["settled_at"] is None

@@ -16,11 +16,10 @@ from portal.access.actions import submit
 from portal.access.models import Grant, RoleInMaking
 from portal.approvals import actions
 from portal.catalogue import queries as catalogue
-from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
 from tests.concurrency import other_process
 from tests.concurrency.conftest import all_at_once, workers
-from tests.factories import SECRETS, attempt, grant_at_status, look_at_due, person, work_off
+from tests.factories import SECRETS, attempt, grant_at_status, look_at_due, observe, person, work_off
 
 DAG = "demo/dag/sales_report/{}"
 ROLES = "/auth/fab/v1/roles"
@@ -42,7 +41,7 @@ def test_the_first_grants_of_a_dag_for_several_people_at_once(airflow, level, ma
     given = all_at_once(*[lambda name=name: approved(name, DAG.format(level)) for name in NAMES]).answers
     if making == "broken_off":
         attempt(Operation.objects.order_by("pk").first().pk)
-        Deployment.objects.update(status="up")
+        observe(status="up")
     with workers(4):
         pass
     assert {(grant.status, grant.failure) for grant in Grant.objects.all()} == {("active", "")}

@@ -4,11 +4,11 @@ import itertools
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from airflow_bridge import TimedOut
+from portal.airflow.models import DeploymentState
 from portal.demo import parts, waiting
 from portal.demo.airflow import environment
 from portal.demo.waiting import Waiting, sizes
@@ -75,20 +75,19 @@ def test_what_is_written_is_seen(tmp_path):
 class Answers:
     """An Airflow that is found down, then up."""
 
-    Status = SimpleNamespace(UP="up", NEEDS_REAUTHENTICATION="locked out")
-    name, status_detail = "demo", "Airflow gave no answer within 15 s."
+    name = "demo"
 
     def __init__(self, *found: str) -> None:
-        self.found, self.status, self.looks = list(found), "", 0
+        self.found, self.looks = list(found), 0
 
-    def look(self, _: object) -> None:
+    def look(self, _: object) -> DeploymentState:
         self.looks += 1
-        self.status = self.found.pop(0)
+        return DeploymentState(status=self.found.pop(0), status_detail="Airflow gave no answer within 15 s.")
 
 
 def works(airflow, monkeypatch, clock):
     monkeypatch.setattr(parts.time, "sleep", lambda seconds: setattr(clock, "now", clock.now + 20))
-    return parts._works_with(airflow, look=airflow.look, waiting=wait(clock))
+    return parts._why_not_up(airflow, look=airflow.look, waiting=wait(clock)) is None
 
 
 def test_the_start_of_the_demo_outlives_an_airflow_that_gives_no_answer_in_time(monkeypatch):
@@ -99,7 +98,7 @@ def test_the_start_of_the_demo_outlives_an_airflow_that_gives_no_answer_in_time(
 
 def test_an_airflow_that_stays_away_or_refuses_ends_it(monkeypatch):
     assert not works(Answers(*["down"] * 9), monkeypatch, Clock())
-    refusing = Answers("locked out", "up")
+    refusing = Answers("needs_reauthentication", "up")
     assert not works(refusing, monkeypatch, Clock())
     assert refusing.looks == 1
 

@@ -10,12 +10,12 @@ import pytest
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from portal.catalogue.models import Dag, Deployment
+from portal.catalogue.models import Dag
 from portal.dags import actions
 from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
 from portal.worker import runs
-from tests.factories import offer_renamed, person, work_off
+from tests.factories import observe, offer_renamed, person, work_off
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -399,7 +399,7 @@ def test_a_run_of_another_dag_gives_no_parameters(client_as, airflow):
     ],
 )
 def test_when_a_run_would_start_is_said(client_as, status, refused, waits):
-    Deployment.objects.update(status=status, found={"refused": refused})
+    observe(status=status, granter_refused="granter" in refused, runner_refused="runner" in refused)
     text = Page(client_as("colleague").get(SALES)).text
     assert ("It waits until Airflow can be reached again" in text) is waits
     assert ("It starts within seconds" in text) is not waits
@@ -407,7 +407,7 @@ def test_when_a_run_would_start_is_said(client_as, status, refused, waits):
 
 def test_an_airflow_that_is_away_is_said_while_it_waits(client_as):
     client_as("colleague").post(f"{SALES}/pause", {"reason": "bad numbers"})
-    Deployment.objects.update(status="down")
+    observe(status="down")
     text = Page(client_as("colleague").get(SALES)).text
     assert "Airflow on demo is unreachable. Gatehouse continues when Airflow answers." in text
 

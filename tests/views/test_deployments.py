@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from portal.catalogue.models import Deployment
-from tests.factories import SECRETS, request_at_status
+from tests.factories import SECRETS, observe, request_at_status
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -31,7 +31,7 @@ def test_each_by_name_version_and_accounts_but_no_secret(client_as):
 
 
 def test_what_waits_for_one_that_is_away(client_as):
-    Deployment.objects.update(status="down", status_since=timezone.now(), status_detail="Connection refused")
+    observe(status="down", status_since=timezone.now(), status_detail="Connection refused")
     made = request_at_status("approved")
     page = Page(client_as("admin").get("/deployments"))
     assert "Airflow on demo is unreachable since today" in page.text
@@ -48,24 +48,24 @@ def test_without_any_it_says_how_to_connect_one(client_as):
 
 FOUND = {
     "auth_manager": "FAB",
+    "examined_at": timezone.now(),
     "health": {"metadatabase": "healthy", "scheduler": "unhealthy", "dag_processor": ""},
     "rate_limits": {"granter": {"limit": 100, "remaining": 40, "reset": 9.0}, "runner": None},
-    "lacking": {"granter": [["can_create on Roles", "make the roles for access to single DAGs"]], "runner": []},
+    "granter_lacks": [["can_create on Roles", "make the roles for access to single DAGs"]],
+    "runner_lacks": [],
     "missing": {"role_edits": "this FAB provider cannot"},
-    "cannot": [["changing and deleting roles", "this FAB provider cannot"]],
-    "can": ["reading and changing people's roles", "task logs"],
 }
 
 
 def test_nothing_is_called_healthy_while_it_is_unreachable(client_as):
-    Deployment.objects.update(found=FOUND, status="down", status_since=timezone.now())
+    observe(**FOUND, status="down", status_since=timezone.now())
     text = Page(client_as("admin").get("/deployments")).text
     assert "unknown while Airflow is unreachable" in text
     assert "healthy" not in text
 
 
 def test_what_was_found_there(client_as):
-    Deployment.objects.update(found=FOUND)
+    observe(**FOUND)
     page = Page(client_as("admin").get("/deployments"))
     for words in (
         "FAB auth manager",
@@ -82,9 +82,7 @@ def test_what_was_found_there(client_as):
 
 def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
     """The others are told that what they ask for waits; only an admin can do something about it."""
-    Deployment.objects.update(
-        status="needs_reauthentication", status_since=timezone.now(), status_detail="demo was asked to sign in"
-    )
+    observe(status="needs_reauthentication", status_since=timezone.now(), status_detail="demo was asked to sign in")
     home = client_as("admin").get("/").content.decode()
     assert 'data-count="deployment_list"' in home
     page = Page(client_as("admin").get("/deployments"))
@@ -104,8 +102,8 @@ def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
 )
 def test_which_account_is_refused_is_said(client_as, refused, said):
     """Of the other it is still said what it lacks."""
-    found = {"refused": [refused], "lacking": {"granter": [], "runner": []}}
-    Deployment.objects.update(status="needs_reauthentication", found=found)
+    others = {"granter_refused": refused == "granter", "runner_refused": refused == "runner"}
+    observe(status="needs_reauthentication", granter_lacks=[], runner_lacks=[], **others)
     page = Page(client_as("admin").get("/deployments"))
     for words in said:
         assert words in page.text
@@ -117,7 +115,7 @@ def test_which_account_is_refused_is_said(client_as, refused, said):
 
 def test_until_when_an_airflow_wants_to_be_left_alone(client_as):
     until = timezone.now() + timedelta(minutes=5)
-    Deployment.objects.update(found={"asks_to_wait": until.isoformat()})
+    observe(asks_to_wait=True, waits_until=until)
     assert "Airflow accepts no calls until" in Page(client_as("admin").get("/deployments")).text
-    Deployment.objects.update(found={"asks_to_wait": (until - timedelta(hours=1)).isoformat()})
+    observe(waits_until=until - timedelta(hours=1))
     assert "Airflow accepts no calls until" not in Page(client_as("admin").get("/deployments")).text

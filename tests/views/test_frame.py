@@ -11,8 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal.catalogue.models import Deployment
-from tests.factories import request_at_status
+from tests.factories import observe, request_at_status
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -66,7 +65,7 @@ def test_one_place_is_marked_as_current(client_as):
     ("status", "said"), [("down", "is unreachable since"), ("needs_reauthentication", "refuses Gatehouse's account")]
 )
 def test_a_deployment_in_trouble_is_named_on_every_page(client_as, status, said):
-    Deployment.objects.update(status=status, status_since=timezone.now() - timedelta(minutes=5))
+    observe(status=status, status_since=timezone.now() - timedelta(minutes=5))
     page = Page(client_as("employee").get("/profile"))
     assert f"Airflow on demo {said}" in page.text
     assert said not in Page(client_as("").get("/login")).text
@@ -123,7 +122,7 @@ def test_the_first_visit_weighs_less_than_60_kb(client_as):
 
 
 def test_a_part_brings_nothing_of_the_frame(client_as):
-    Deployment.objects.update(status="down", status_since=timezone.now())
+    observe(status="down", status_since=timezone.now())
     response = client_as("lead").get("/requests/new", headers={"HX-Request": "true"})
     assert "unreachable" not in response.content.decode()
 

@@ -9,7 +9,6 @@ import time_machine
 from django.utils import timezone
 
 from portal.access.models import AccessRequest, Grant
-from portal.catalogue.models import Deployment
 from portal.operations.models import Operation, Process
 from portal.worker import alarms, readiness
 from tests import factories
@@ -97,7 +96,7 @@ def test_other_things_past_their_time(client_as, airflow, well, cast):
     assert status == 503
     assert [words.partition(":")[0] for words in said["problems"]] == ["Access not started", "Requests not lapsed"]
     assert [words.partition(":")[0] for words in said["notes"]] == ["Operations not begun"]
-    Deployment.objects.update(status="down")
+    factories.observe(status="down")
     assert ready(client_as)[1]["notes"] == [], "what waits for an Airflow is not the portal's delay"
 
 
@@ -112,7 +111,7 @@ def test_a_removal_that_nobody_begins(client_as, airflow, well, cast):
 def test_a_removal_that_does_not_succeed(client_as, airflow, well, cast):
     """An Airflow that is away is not the portal's delay, but who still holds what is over is to be known."""
     factories.grant_at_status("ending")
-    Deployment.objects.update(status="down")
+    factories.observe(status="down")
     assert ready(client_as)[1]["notes"] == []
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         assert alarms.tell_of_old() == 1
@@ -125,7 +124,7 @@ def test_a_removal_that_does_not_succeed(client_as, airflow, well, cast):
 def test_clocks_that_are_wrong(client_as, airflow, living):
     living("worker", ahead_ms=-4200)
     living("beat", ahead_ms=1900)
-    Deployment.objects.update(found={"clock_ahead": 180.0})
+    factories.observe(clock_ahead=180.0)
     status, said = ready(client_as)
     assert status == 200
     assert said["notes"] == [

@@ -9,11 +9,11 @@ from django.utils import timezone
 from portal.access import grants, queries
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
+from portal.airflow.models import DeploymentState
 from portal.approvals import actions
 from portal.audit.models import AuditEvent
 from portal.audit.verify import verify
-from portal.catalogue.models import Deployment
-from tests.factories import grant_at_status, person, request_at_status, work_off
+from tests.factories import grant_at_status, observe, person, request_at_status, work_off
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -116,7 +116,7 @@ def test_an_active_grant_says_until_when(client_as):
 
 def test_an_unreachable_deployment_is_said_with_what_it_means(client_as):
     made = request_at_status("approved")
-    Deployment.objects.update(status=Deployment.Status.DOWN, status_since=timezone.now() - timedelta(minutes=5))
+    observe(status=DeploymentState.Status.DOWN, status_since=timezone.now() - timedelta(minutes=5))
     page = Page(client_as("employee").get(f"/requests/{made.ref}"))
     assert "Airflow on demo is unreachable since" in page.text
     assert "Gatehouse continues when Airflow answers." in page.text

@@ -20,6 +20,7 @@ from tests.factories import (
     follow_runs,
     look_at_all,
     look_at_dags,
+    observe,
     offer,
     offer_renamed,
     person,
@@ -257,7 +258,7 @@ def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow,
     health.look_at(run.dag.deployment)
     response = client_as("colleague").get(f"/runs/{run.ref}", headers=HTMX)
     page = Page(response)
-    assert Deployment.objects.get(name="demo").status == "down"
+    assert Deployment.objects.get(name="demo").state.status == "down"
     assert "Airflow has been unreachable since today" in page.text
     assert "This is the last known state." in page.text
     assert "queued" in page.text
@@ -265,7 +266,7 @@ def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow,
 
 
 def test_a_run_that_waits_for_airflow_says_so(client_as, airflow):
-    Deployment.objects.update(status="down")
+    observe(status="down")
     made = actions.trigger(by=person("colleague"), dag=Dag.objects.get(dag_id="sales_report"), conf={})
     text = Page(client_as("colleague").get(f"/runs/{made.ref}")).text
     assert "being sent to Airflow" in text

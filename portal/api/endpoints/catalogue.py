@@ -5,11 +5,11 @@ from __future__ import annotations
 from ninja import Query, Router
 
 from portal.access import queries
+from portal.airflow import states
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_name
 from portal.api.shapes import DeploymentOut, EntitlementOut
-from portal.catalogue.queries import deployments_in_force
 
 router = Router(tags=["catalogue"])
 
@@ -21,7 +21,7 @@ class EntitlementParams(PageParams):
 
 @router.get("/deployments", auth=Bearer("read"), response=Page[DeploymentOut], summary="How the deployments are")
 def list_deployments(request: ApiRequest, params: Query[PageParams]) -> Page[DeploymentOut]:
-    rows, following = by_name(list(deployments_in_force()), params, "deployments", lambda row: row.name)
+    rows, following = by_name(list(states.listed()), params, "deployments", lambda row: row.name)
     return Page(items=[present.deployment(row) for row in rows], next=following)
 
 

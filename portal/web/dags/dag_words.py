@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.utils.dateparse import parse_datetime
 
+from portal.airflow.states import state_of
 from portal.dags.models import DagState, Run
 from portal.dags.queries import DagOption
 
@@ -14,7 +15,7 @@ from portal.dags.queries import DagOption
 def starts(option: DagOption) -> str:
     """When a run that is asked for now would start."""
     state = option.state
-    if not option.dag.deployment.can_be_worked_on("runner"):
+    if not state_of(option.dag.deployment).can_be_worked_on("runner"):
         return "It waits until Airflow can be reached again, for an hour at most; the next page follows it."
     if state is not None and state.problem:
         return "Airflow cannot start it until this problem is solved."

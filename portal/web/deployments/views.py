@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
@@ -11,8 +9,10 @@ from django.views.decorators.http import require_safe
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.access import queries as access
+from portal.airflow import states
+from portal.airflow.models import DeploymentState
+from portal.airflow.states import state_of
 from portal.catalogue import airflows
-from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
 from portal.core import clock
 from portal.operations import processes
@@ -32,7 +32,7 @@ KINDS = {"token": "an API token", "google": "a Google account", "mwaa": "an AWS 
 @require_safe
 @requires(Permission.SEE_DEPLOYMENTS)
 def deployment_list(request: Request) -> HttpResponse:
-    rows = [_row(deployment) for deployment in catalogue.deployments_in_force()]
+    rows = [_row(deployment) for deployment in states.listed()]
     context = {"rows": rows, "shown": SHOWN, "itself": _itself()}
     return render(request, "deployments/deployment_list.html", context)
 
@@ -57,14 +57,15 @@ def _clock(process: Process) -> str:
 
 
 def _row(deployment: Deployment) -> dict[str, object]:
-    waiting = operations.open_for(deployment)
+    waiting, state = operations.open_for(deployment), state_of(deployment)
     return {
         "deployment": deployment,
+        "state": state,
         "trouble": trouble(deployment),
-        "locked_out": deployment.status == Deployment.Status.NEEDS_REAUTHENTICATION,
+        "locked_out": state.status == state.Status.NEEDS_REAUTHENTICATION,
         "accounts": [_account(deployment, role) for role in deployment.accounts],
-        "parts": [_part(name, status) for name, status in deployment.found.get("health", {}).items()],
-        "limits": _limits(deployment),
+        "parts": [_part(name, status) for name, status in state.health.items()],
+        "limits": _limits(state),
         "waiting": list(waiting[:SHOWN]),
         "waiting_count": waiting.count(),
         "differing": list(access.differing(airflows.same_as(deployment))[:SHOWN]),
@@ -78,8 +79,8 @@ def _account(deployment: Deployment, role: str) -> dict[str, object]:
         "role": role,
         "name": spec.get("username") or spec.get("client_id") or KINDS.get(spec.get("kind", ""), ""),
         "purpose": PURPOSE.get(role, ""),
-        "refused": deployment.refuses(role),
-        "lacks": deployment.found.get("lacking", {}).get(role),
+        "refused": state_of(deployment).refuses(role),
+        "lacks": state_of(deployment).lacking.get(role),
     }
 
 
@@ -89,12 +90,10 @@ def _part(name: str, status: str) -> dict[str, str]:
     return {"name": name.replace("_", " "), "status": status or "not reported", "tone": tone}
 
 
-def _limits(deployment: Deployment) -> list[str]:
-    seen = deployment.found.get("rate_limits", {})
-    said = [f"{role}: {_limit(limit)}" for role, limit in seen.items() if limit]
-    until = deployment.found.get("asks_to_wait")
-    if until and (moment := datetime.fromisoformat(until)) > clock.now():
-        said.append(f"Airflow accepts no calls until {words.spoken(moment)}")
+def _limits(state: DeploymentState) -> list[str]:
+    said = [f"{role}: {_limit(limit)}" for role, limit in state.rate_limits.items() if limit]
+    if state.waits_until and state.waits_until > clock.now():
+        said.append(f"Airflow accepts no calls until {words.spoken(state.waits_until)}")
     return said
 
 

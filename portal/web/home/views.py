@@ -15,7 +15,8 @@ from accounts.permissions import Permission
 from portal.access import queries as access
 from portal.access.models import AccessRequest
 from portal.access.timeline import timeline
-from portal.catalogue import queries as catalogue
+from portal.airflow import states
+from portal.airflow.models import DeploymentState
 from portal.dags import queries as dags
 from portal.ui.htmx import render
 from portal.ui.request import Request
@@ -37,7 +38,7 @@ def home(request: Request) -> HttpResponse:
     context = {
         "decide": _decide(user) if roles.has(user, Permission.DECIDE) else None,
         "trail": {"check": rows.last_check()} if roles.has(user, Permission.AUDIT) else None,
-        "deployments": catalogue.deployments_in_force() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
+        "deployment_states": _deployment_states() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "taken": list(access.taken_from(user)[:SHOWN]),
         "differing": list(access.differing()[:SHOWN]) if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
@@ -58,6 +59,10 @@ def _decide(user: User) -> dict[str, Any]:
         "oldest": top[0].created_at if top else None,
         "top": [(asked, words.sentence(asked)) for asked in top],
     }
+
+
+def _deployment_states() -> list[DeploymentState]:
+    return [states.state_of(deployment) for deployment in states.listed()]
 
 
 def _step(asked: AccessRequest) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from django.utils.dateparse import parse_datetime
 
+from portal.airflow.states import state_of
 from portal.catalogue import airflows
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
@@ -120,10 +121,10 @@ class RunView:
     @property
     def problem(self) -> str:
         """Why Airflow cannot be asked now."""
-        deployment = self.through
-        if deployment.status == Deployment.Status.DOWN:
-            return f"Airflow on {deployment.name} is unreachable."
-        return f"Airflow on {deployment.name} refuses Gatehouse's account." if deployment.refuses("runner") else ""
+        name, state = self.through.name, state_of(self.through)
+        if state.status == state.Status.DOWN:
+            return f"Airflow on {name} is unreachable."
+        return f"Airflow on {name} refuses Gatehouse's account." if state.refuses("runner") else ""
 
     @property
     def waiting(self) -> str:
@@ -132,8 +133,8 @@ class RunView:
 
     @property
     def away_since(self) -> datetime | None:
-        deployment = self.through
-        return deployment.status_since if deployment.status == Deployment.Status.DOWN else None
+        state = state_of(self.through)
+        return state.status_since if state.status == state.Status.DOWN else None
 
     @property
     def airflow_url(self) -> str:

@@ -13,7 +13,6 @@ from portal.access.outcomes import Account
 from portal.access.timeline import timeline
 from portal.approvals import actions
 from portal.audit.record import recording
-from portal.catalogue.models import Deployment
 from portal.core.errors import Missing
 from portal.operations.models import Operation
 from tests import factories
@@ -139,7 +138,7 @@ def test_the_line_of_a_request_that_waits(cast):
 
 def test_the_line_of_a_grant_that_waits_for_an_airflow_that_is_away(cast):
     grant = factories.grant_at_status("applying")
-    Deployment.objects.update(status="down")
+    factories.observe(status="down")
     request = queries.requests_visible_to(cast["admin"]).get(pk=grant.request_id)
     now = next(step for step in timeline(request) if step.state == "now")
     assert now.title == "Being given in Airflow on demo"

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from portal.access.actions import submit
 from portal.airflow import clients, findings, health
+from portal.airflow.models import DeploymentState
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag, Deployment, Entitlement
 from portal.core.errors import Refused
@@ -17,7 +18,7 @@ from tests import factories
 
 
 def found():
-    return Deployment.objects.get().found
+    return DeploymentState.objects.get()
 
 
 def look_much_later():
@@ -26,11 +27,11 @@ def look_much_later():
 
 
 def test_an_airflow_3_with_all_there_is(airflow):
-    assert found()["auth_manager"] == "FAB"
-    assert found()["missing"] == {}
-    assert found()["cannot"] == []
-    assert found()["lacking"] == {"granter": [], "runner": []}
-    assert found()["health"]["scheduler"] == "healthy"
+    assert found().auth_manager == "FAB"
+    assert found().missing == {}
+    assert found().cannot == []
+    assert found().lacking == {"granter": [], "runner": []}
+    assert found().health["scheduler"] == "healthy"
 
 
 @pytest.fixture
@@ -45,9 +46,8 @@ def catalogue_in_force(request):
 
 @pytest.mark.parametrize("release", ["2.11.2"], indirect=True)
 def test_an_airflow_2(airflow):
-    deployment = Deployment.objects.get()
-    assert (deployment.status, deployment.airflow_version) == ("up", "2.11.2")
-    assert set(found()["missing"]) == {"backfills", "human_tasks"}
+    assert (found().status, found().airflow_version) == ("up", "2.11.2")
+    assert set(found().missing) == {"backfills", "human_tasks"}
 
 
 @pytest.mark.parametrize("release", ["2.11.2", "3.3.2"], indirect=True)
@@ -55,7 +55,7 @@ def test_what_the_accounts_lack_is_said_with_what_it_is_for(airflow):
     airflow.state.roles["gatehouse-access"].permissions.remove(("can_create", "Roles"))
     airflow.state.roles["gatehouse-runs"].permissions.remove(("can_edit", "DAGs"))
     look_much_later()
-    lacking = found()["lacking"]
+    lacking = found().lacking
     assert lacking["granter"] == [["can_create on Roles", "make the roles for access to single DAGs"]]
     assert ["can_edit on DAGs", "run, pause and unpause them"] in lacking["runner"]
 
@@ -67,7 +67,7 @@ def test_nothing_is_missed_that_nobody_offers(airflow):
     Entitlement.objects.filter(kind="dag").update(retired_at=timezone.now())
     Deployment.objects.update(create_users="never")
     look_much_later()
-    assert found()["lacking"]["granter"] == []
+    assert found().lacking["granter"] == []
     assert findings.needed(Deployment.objects.get(), "runner")
     Dag.objects.update(retired_at=timezone.now())
     assert set(findings.needed(Deployment.objects.get(), "runner")) == {("can_read", "DAGs")}  # to be known at all
@@ -81,8 +81,8 @@ def test_a_runner_whose_name_is_not_known_finds_out_by_asking(airflow):
     airflow.state.roles["gatehouse-runs"].permissions.remove(("can_create", "DAG Runs"))
     granter, runner = clients.client(deployment, "granter"), clients.client(Deployment.objects.get(), "runner")
     del deployment.accounts["runner"]["username"]
-    deployment.found = {}
-    lacking = findings.find(deployment, granter, runner)["lacking"]["runner"]
+    state = DeploymentState(deployment=deployment)
+    lacking = findings.find(state, granter, runner)["runner_lacks"]
     assert lacking == [["can_create on DAG Runs", "start runs"]]
     assert not [run for run in airflow.state.runs if run.dag_id not in airflow.state.dags]
 
@@ -94,7 +94,7 @@ def test_to_edit_roles_is_asked_for_where_roles_can_be_edited(airflow, asked_for
     permissions -= {("can_edit", "Roles")} if reads_its_roles else {("can_edit", "Roles"), ("can_read", "Roles")}
     airflow.state.invalidate_tokens()
     look_much_later()
-    lacking = [what for what, _ in found()["lacking"]["granter"]]
+    lacking = [what for what, _ in found().lacking["granter"]]
     assert ("can_edit on Roles" in lacking) == asked_for
     assert ("can_read on Roles" in lacking) == (not reads_its_roles)
 
@@ -114,8 +114,8 @@ def test_where_roles_cannot_be_given_nobody_can_ask_for_one(catalogue_in_force, 
     for account in ("gatehouse-access", "gatehouse-runs"):
         fake.state.users[account].roles = ["op"]
     factories.look_at_all()
-    assert Deployment.objects.get().status == "up"
-    assert "users" in found()["missing"]
+    assert found().status == "up"
+    assert "users" in found().missing
     entitlement = catalogue.entitlement("demo/role/User")
     with pytest.raises(Refused, match="cannot give roles through Gatehouse") as caught:
         submit(
@@ -132,22 +132,21 @@ def test_rate_limits_are_shown_as_they_were_said(airflow):
     airflow.rate_limit_headers = {"RateLimit-Limit": "100", "RateLimit-Remaining": "7", "RateLimit-Reset": "30"}
     health.look_at(Deployment.objects.get())
     health.look_at(Deployment.objects.get())
-    assert found()["rate_limits"]["granter"] == {"limit": 100, "remaining": 7, "reset": 30.0}
+    assert found().rate_limits["granter"] == {"limit": 100, "remaining": 7, "reset": 30.0}
 
 
 def test_a_deployment_that_wants_fewer_questions_is_not_down(airflow):
     airflow.fail_next("GET .*", "429", times=99, retry_after="60")
     health.look_at(Deployment.objects.get())
-    assert Deployment.objects.get().status == "up"
-    assert Deployment.objects.get().checked_at is not None
+    assert found().status == "up"
+    assert found().checked_at is not None
 
 
 def test_an_account_that_lost_its_role_is_not_an_airflow_that_is_away(airflow):
     airflow.state.users["gatehouse-access"].roles = []
     health.look_at(Deployment.objects.get())
-    deployment = Deployment.objects.get()
-    assert deployment.status == "needs_reauthentication"
-    assert "gatehouse-access" in deployment.status_detail
+    assert found().status == "needs_reauthentication"
+    assert "gatehouse-access" in found().status_detail
     airflow.state.users["gatehouse-access"].roles = ["gatehouse-access"]
-    health.look_at(deployment)
-    assert Deployment.objects.get().status == "up"
+    health.look_at(Deployment.objects.get())
+    assert found().status == "up"

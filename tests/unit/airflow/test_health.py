@@ -12,7 +12,8 @@ from django.utils import timezone
 from airflow_bridge import RateLimited
 from portal.access import grants
 from portal.access.models import Grant
-from portal.airflow import clients, health
+from portal.airflow import clients, health, states
+from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.dags import live
@@ -22,6 +23,10 @@ from tests import factories
 
 def deployment():
     return Deployment.objects.get()
+
+
+def state():
+    return DeploymentState.objects.get()
 
 
 def refuse(airflow, username):
@@ -37,8 +42,8 @@ def test_a_refused_account_for_runs_does_not_keep_access_from_ending(airflow, ca
     grant = factories.grant_at_status("active")
     refuse(airflow, "gatehouse-runs")
     health.look_at(deployment())
-    assert deployment().status == "needs_reauthentication"
-    assert (deployment().refuses("granter"), deployment().refuses("runner")) == (False, True)
+    assert state().status == "needs_reauthentication"
+    assert (state().refuses("granter"), state().refuses("runner")) == (False, True)
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     run = dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
     factories.work_off()
@@ -57,14 +62,14 @@ def test_a_refused_account_for_access_does_not_keep_runs_from_starting(airflow, 
     refuse(airflow, "gatehouse-access")
     run = dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
     factories.work_off()
-    assert (deployment().refuses("granter"), deployment().refuses("runner")) == (True, False)
+    assert (state().refuses("granter"), state().refuses("runner")) == (True, False)
     assert Run.objects.get(pk=run.pk).status != "requested"
     assert Grant.objects.get().status == "applying"
 
     let_in(airflow, "gatehouse-access")
     refuse(airflow, "gatehouse-runs")
     health.look_at(deployment())
-    assert deployment().status == "needs_reauthentication"
+    assert state().status == "needs_reauthentication"
     factories.work_off()
     assert Grant.objects.get().status == "active", "what one account waits for goes on though the other is refused now"
 
@@ -85,9 +90,9 @@ def test_while_it_refuses_it_is_asked_less_and_less_often(airflow):
     looks = []
     for seconds in range(0, 3600, 15):
         with time_machine.travel(begun + timedelta(seconds=seconds), tick=False):
-            before = deployment().checked_at
+            before = state().checked_at
             factories.look_at_all()
-            if deployment().checked_at != before:
+            if state().checked_at != before:
                 looks.append(seconds)
     assert looks[:2] == [15, 30]
     assert len(looks) < 25
@@ -97,38 +102,42 @@ def test_while_it_refuses_it_is_asked_less_and_less_often(airflow):
 def test_until_when_it_wants_to_be_left_alone_is_kept(airflow):
     airflow.fail_next("GET .*", "429", times=99, retry_after="60")
     health.look_at(deployment())
-    assert deployment().found["asks_to_wait"] > timezone.now().isoformat()
-    assert deployment().found["missing"] == {}, "what was known is kept"
+    assert state().asks_to_wait and state().waits_until > timezone.now()
+    assert state().examined_at is not None, "what was known is kept"
 
 
 def test_until_when_it_wanted_to_be_left_alone_is_forgotten(airflow):
-    Deployment.objects.update(found=deployment().found | {"asks_to_wait": timezone.now().isoformat()})
+    factories.observe(asks_to_wait=True, waits_until=timezone.now())
     health.look_at(deployment())
-    assert "asks_to_wait" not in deployment().found
+    assert (state().asks_to_wait, state().waits_until) == (False, None)
 
 
 def test_one_that_does_not_say_how_long(airflow):
-    assert health.findings.asks_to_wait(RateLimited("x")) == ""
+    assert health.findings.asks_to_wait(RateLimited("x")) == {"asks_to_wait": True, "waits_until": None}
 
 
 def test_health_that_is_not_told_is_no_reason_to_call_it_away(airflow):
     airflow.fail_next("GET .*/monitor/health", "404", times=9)
     health.look_at(deployment())
-    assert (deployment().status, deployment().found["health"]) == ("up", {})
+    assert (state().status, state().health) == ("up", {})
 
 
 def test_what_was_found_goes_with_what_it_was_found_of(airflow, tmp_path, catalogue):
-    assert deployment().found["auth_manager"] == "FAB"
+    assert state().auth_manager == "FAB"
     source = factories.CATALOGUE.read_text().replace(factories.WRITTEN_URL, "http://127.0.0.1:1")
     factories.offer(tmp_path, source=source)
-    assert (deployment().found, deployment().airflow_version, deployment().checked_at) == ({}, "", None)
+    found, unknown = state(), DeploymentState()
+    for column in states.OBSERVED:
+        assert getattr(found, column) == getattr(unknown, column), column
+    assert found.status == "up", "until it is checked again"
 
 
 def test_what_ends_on_a_deployment_that_left_the_catalogue_is_taken_away(airflow, cast):
     grant = factories.grant_at_status("active")
-    Deployment.objects.update(retired_at=timezone.now(), status="down", checked_at=None)
+    Deployment.objects.update(retired_at=timezone.now())
+    factories.observe(status="down", checked_at=None)
     factories.look_at_all()
-    assert deployment().status == "down", "there is nothing to be done there"
+    assert state().status == "down", "there is nothing to be done there"
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     factories.look_at_all()
     factories.work_off()
@@ -140,7 +149,7 @@ def test_both_accounts_refused_at_the_same_moment(airflow):
     one, other = deployment(), deployment()
     health.refuse(one, "runner", "no")
     health.refuse(other, "granter", "no")
-    assert (deployment().refuses("granter"), deployment().refuses("runner")) == (True, True)
+    assert (state().refuses("granter"), state().refuses("runner")) == (True, True)
 
 
 @pytest.mark.parametrize("account", ["gatehouse-access", "gatehouse-runs"])
@@ -148,11 +157,11 @@ def test_one_call_that_fails_alone_is_said_and_is_not_down(airflow, account):
     pattern = "GET .*/users.*" if account == "gatehouse-access" else "GET .*/dags.*"
     airflow.fail_next(pattern, "close", times=99)
     health.look_at(deployment())
-    assert deployment().status == "up"
-    assert deployment().status_detail
+    assert state().status == "up"
+    assert state().status_detail
 
 
 def test_several_different_calls_that_fail_are_down(airflow):
     airflow.fail_next("GET .*", "close", times=99)
     health.look_at(deployment())
-    assert deployment().status == "down"
+    assert state().status == "down"

@@ -18,6 +18,7 @@ from portal.catalogue.mistakes import FileRefused
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
 from portal.catalogue.roles import dag_role_name
 from portal.core.errors import Conflict, Missing
+from tests.factories import observe
 from tests.unit.catalogue.conftest import BY
 from tests.unit.catalogue.texts import GOOD, with_change
 
@@ -119,10 +120,10 @@ def test_a_deployment_that_vanishes_takes_its_offers_along(staff, apply):
 
 def test_what_the_worker_found_out_is_left_alone(staff, apply):
     apply()
-    Deployment.objects.update(status="up", airflow_version="3.3.2")
+    observe(status="up", airflow_version="3.3.2")
     apply(with_change("airflow.example.com", "airflow2.example.com"))
     deployment = Deployment.objects.get()
-    assert (deployment.url, deployment.status) == ("https://airflow2.example.com", "up")
+    assert (deployment.url, deployment.state.status) == ("https://airflow2.example.com", "up")
 
 
 def test_a_file_with_mistakes_changes_nothing_and_is_recorded(staff, apply):

@@ -73,7 +73,7 @@ def postponed(airflow, deployment, **asked):
     airflow.stop()
     factories.work_off()
     airflow.start()
-    Deployment.objects.update(status="up")
+    factories.observe(status="up")
     Operation.objects.update(not_before=timezone.now() + timedelta(minutes=5))
     return operation
 

@@ -12,12 +12,13 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Deployment
 from portal.core import heartbeat
 from portal.core.errors import Conflict
 from portal.operations import outbox, queries, turns
 from portal.operations.models import Operation, Process
-from tests.factories import due
+from tests.factories import due, observe
 
 S = Operation.Status
 K = Operation.Kind
@@ -25,7 +26,9 @@ K = Operation.Kind
 
 @pytest.fixture
 def airflow(db):
-    return Deployment.objects.create(name="prod", url="http://127.0.0.1:1", api="v2", status="up")
+    made = Deployment.objects.create(name="prod", url="http://127.0.0.1:1", api="v2")
+    DeploymentState.objects.create(deployment=made, status="up")
+    return made
 
 
 def put(deployment, ordering_key="roles/prod/1", **changes):
@@ -179,7 +182,7 @@ def test_due_leaves_out_deployments_that_cannot_be_worked_on(airflow):
     operation = put(airflow)
     assert due() == [operation.pk]
     for status in ("down", "needs_reauthentication"):
-        Deployment.objects.update(status=status)
+        observe(status=status)
         assert due() == []
 
 
@@ -205,7 +208,7 @@ def test_what_a_busy_lane_holds_up_is_not_looked_at(airflow):
 
 
 def test_what_is_due_is_told_by_deployment(airflow):
-    other = Deployment.objects.create(name="other", url="http://127.0.0.1:2", api="v2", status="up")
+    other = Deployment.objects.create(name="other", url="http://127.0.0.1:2", api="v2")
     put(airflow)
     put(other, ordering_key="roles/other/1")
     put(other, ordering_key="roles/other/2")
@@ -260,7 +263,8 @@ def test_people_read_why_an_operation_waits(airflow):
     operation = put(airflow, waiting_for="employee has no account yet.")
     operation = Operation.objects.select_related("deployment").get(pk=operation.pk)
     assert queries.why_waiting(operation) == "employee has no account yet."
-    operation.deployment.status = "down"
+    operation.deployment.state.status = "down"
     assert "unreachable" in queries.why_waiting(operation)
-    operation.deployment.status = "needs_reauthentication"
+    operation.deployment.state.status = "needs_reauthentication"
+    setattr(operation.deployment.state, f"{operation.account}_refused", True)
     assert "refuses" in queries.why_waiting(operation)

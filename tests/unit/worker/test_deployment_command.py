@@ -10,14 +10,14 @@ import pty
 import re
 import subprocess
 import termios
-from datetime import datetime
 
 import pytest
 from django.core.management import CommandError, call_command, execute_from_command_line
 from django.db import DatabaseError
 
 from accounts.operator import account
-from portal.airflow import findings
+from portal.airflow import findings, states
+from portal.airflow.models import DeploymentState
 from portal.airflow.service_accounts import Account
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
@@ -435,8 +435,7 @@ def test_check_of_an_airflow_that_asks_to_wait(airflow):
     run("check")
     airflow.fail_next("GET .*", "429", times=99, retry_after="60")
     lines = check_fails().splitlines()
-    found = Deployment.objects.get().found
-    until = datetime.fromisoformat(found["asks_to_wait"])
+    until = DeploymentState.objects.get().waits_until
     assert lines[0] == f"demo: not checked now, Airflow accepts no calls until {until:%Y-%m-%d %H:%M:%S} UTC"
     assert lines[1:3] == ["  the following is from the last check", "demo: up, Airflow 3.3.2 (FAB)"]
     [said] = json.loads(check_fails("--json"))
@@ -444,7 +443,7 @@ def test_check_of_an_airflow_that_asks_to_wait(airflow):
 
 
 def test_check_of_an_airflow_that_asks_to_wait_and_does_not_say_how_long(airflow):
-    Deployment.objects.update(found={})
+    states.reset([Deployment.objects.get()])
     airflow.fail_next("GET .*", "429", times=99)
     lines = check_fails().splitlines()
     assert lines[0] == "demo: not checked now, Airflow accepts no calls and does not say how long"
@@ -452,7 +451,7 @@ def test_check_of_an_airflow_that_asks_to_wait_and_does_not_say_how_long(airflow
 
 
 def test_what_was_never_looked_into_says_so(airflow):
-    look = inspection.Look(Deployment(name="demo", status="up", found={}))
+    look = inspection.Look(DeploymentState(deployment=Deployment(name="demo"), status="up"))
     assert look.lines == ["demo: up, not checked yet"]
     assert not look.ok
     assert (look.as_json()["lacking"], look.as_json()["health"]) == ({}, {})

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portal.access.models import Grant
 from portal.airflow import health
+from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.operations import outbox
@@ -39,7 +40,9 @@ def hanging(monkeypatch):
 
 
 def deployment(name):
-    return Deployment.objects.create(name=name, url=f"http://127.0.0.1/{name}", api="v2", status="up")
+    made = Deployment.objects.create(name=name, url=f"http://127.0.0.1/{name}", api="v2")
+    DeploymentState.objects.create(deployment=made, status="up")
+    return made
 
 
 def put(on, ordering_key, kind=Operation.Kind.GRANT_ROLE):
@@ -319,7 +322,7 @@ def test_a_slow_look_at_the_health_takes_no_kinds_turn(airflow, cast, moment, mo
     monkeypatch.setattr(runs, "look_at_dag", taking_long("dag"))
     poller = polling.Poller()
     for turn in range(6):
-        on.checked_at = None if turn % 3 == 0 else timezone.now()
+        on.state.checked_at = None if turn % 3 == 0 else timezone.now()
         poller.look(on)
         moment[0] += max(polling.AGAIN.values())
         poller._due()  # forgets what was asked so long ago

@@ -14,11 +14,12 @@ from portal.access import grants
 from portal.access.models import Grant
 from portal.access.timeline import timeline
 from portal.airflow import health
+from portal.airflow.models import AirflowAccount
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
-from portal.catalogue.models import AirflowAccount, Deployment
+from portal.catalogue.models import Deployment
 from portal.core.errors import Conflict
 from portal.operations import outbox
 from portal.operations.models import Operation
@@ -294,7 +295,7 @@ def test_an_airflow_that_is_away_is_marked_so_and_worked_off_when_it_is_back(mem
     factories.work_off()
     factories.look_at_all()
     deployment = Deployment.objects.get()
-    assert deployment.status == "down" and deployment.status_since is not None
+    assert deployment.state.status == "down" and deployment.state.status_since is not None
     assert (the_operation().status, the_grant().status) == ("queued", "applying")
     attempts = the_operation().attempts
     Operation.objects.update(not_before=timezone.now())
@@ -329,7 +330,7 @@ def test_refused_credentials_stop_the_deployment_and_lose_nothing(member, monkey
     factories.request_at_status("approved")
     factories.work_off()
     deployment = Deployment.objects.get()
-    assert deployment.status == "needs_reauthentication"
+    assert deployment.state.status == "needs_reauthentication"
     assert (the_operation().status, the_grant().status) == ("queued", "applying")
     assert Verb.DEPLOYMENT_LOCKED_OUT in factories.verbs()
     account.password = known
@@ -344,8 +345,8 @@ def test_a_missing_secret_is_the_same(airflow, cast, monkeypatch):
     factories.request_at_status("approved")
     factories.work_off()
     deployment = Deployment.objects.get()
-    assert deployment.status == "needs_reauthentication"
-    assert spec["env"] in deployment.status_detail
+    assert deployment.state.status == "needs_reauthentication"
+    assert spec["env"] in deployment.state.status_detail
 
 
 @pytest.mark.parametrize("moment", ["before the change", "after the change"])

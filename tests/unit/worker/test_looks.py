@@ -14,7 +14,6 @@ from portal.access.models import Grant
 from portal.access.permissions import check_can_retry
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
-from portal.catalogue.models import Deployment
 from portal.core.errors import Conflict
 from portal.operations.models import Operation
 from tests import factories
@@ -114,7 +113,7 @@ def test_an_airflow_that_is_away_is_asked_later(member, active, clock):
     factories.look_at_due()
     assert fresh(active).missing_since is None
     assert fresh(active).look_at > timezone.now()
-    Deployment.objects.update(status="down")
+    factories.observe(status="down")
     clock(3600)
     factories.look_at_due()
     assert fresh(active).look_at > timezone.now()

@@ -36,10 +36,10 @@ def test_one_call_without_an_answer_holds_up_nothing_else(member, cast):
     member.fail_next(".*/users/employee.*", "close", times=99)
     factories.request_at_status("approved")
     factories.work_off()
-    assert Deployment.objects.get().status == "up"
+    assert Deployment.objects.get().state.status == "up"
     assert health.is_due(Deployment.objects.get()), "it is suspected"
     factories.look_at_all()
-    assert Deployment.objects.get().status == "up"
+    assert Deployment.objects.get().state.status == "up"
     assert Verb.DEPLOYMENT_DOWN not in factories.verbs()
     factories.request_at_status("approved", by="colleague")
     factories.work_off()
@@ -56,7 +56,7 @@ def test_coming_back_leaves_what_was_postponed_its_own_time(member):
     Operation.objects.update(not_before=later)
     member.start()
     health.look_at(Deployment.objects.get())
-    assert Deployment.objects.get().status == "up"
+    assert Deployment.objects.get().state.status == "up"
     assert the_operation().not_before == later
 
 
@@ -132,7 +132,7 @@ def test_a_removal_that_is_old_is_told_once_whatever_it_waits_for(member, cast, 
             try_again()
         assert the_operation().failures == 0
     elif trouble == "it is away":
-        Deployment.objects.update(status="down")
+        factories.observe(status="down")
     assert alarms.tell_of_old() == 0
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         timers.Timekeeper(timers.DUTIES).do_due()

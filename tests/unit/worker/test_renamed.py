@@ -72,7 +72,8 @@ def test_what_was_queued_before_a_deployment_was_renamed_is_done_under_its_new_n
     grants.revoke(grant_id=old.pk, by=cast["lead"], reason="over")
     waiting = factories.grant_at_status("applying", by="colleague")
     renamed()
-    Deployment.objects.filter(name="demo").update(accounts={}, status="needs_reauthentication")
+    Deployment.objects.filter(name="demo").update(accounts={})
+    factories.observe("demo", status="needs_reauthentication")
     factories.look_at_all()
     Operation.objects.filter(status="queued").update(not_before=timezone.now() + HOURS, waiting_for="a new password")
     factories.work_off()
@@ -88,7 +89,8 @@ def test_a_run_asked_for_before_a_deployment_was_renamed_is_started_under_its_ne
     dag = Dag.objects.get(deployment__name="demo", dag_id="sales_report")
     run = trigger(by=cast["colleague"], dag=dag, conf={})
     renamed()
-    Deployment.objects.filter(name="demo").update(accounts={}, status="needs_reauthentication")
+    Deployment.objects.filter(name="demo").update(accounts={})
+    factories.observe("demo", status="needs_reauthentication")
     factories.look_at_all()
     factories.work_off()
     run.refresh_from_db()
@@ -113,8 +115,9 @@ def run_of_old_name(member, cast, renamed):
     renamed()
 
     def run(*, old, new):
-        Deployment.objects.filter(name="demo").update(accounts={}, status=old)
-        Deployment.objects.filter(name="main").update(status=new, checked_at=timezone.now())
+        Deployment.objects.filter(name="demo").update(accounts={})
+        factories.observe("demo", status=old)
+        factories.observe("main", status=new, checked_at=timezone.now())
         return Run.objects.select_related("dag__deployment").get()
 
     return run
@@ -146,7 +149,8 @@ def moved(request, member, renamed):
     def move():
         if request.param == "name":
             renamed()
-        Deployment.objects.update(url=member.url, variables=["report_mode"], checked_at=None)
+        Deployment.objects.update(url=member.url, variables=["report_mode"])
+        factories.observe(checked_at=None)
         factories.look_at_all()
         return Deployment.objects.get(retired_at=None).name
 

@@ -365,7 +365,7 @@ def test_an_older_pause_does_not_undo_a_newer_unpause(airflow, dag, cast, done):
     airflow.stop()
     factories.work_off()
     airflow.start()
-    Deployment.objects.update(status="up")
+    factories.observe(status="up")
     Operation.objects.update(not_before=timezone.now() + timedelta(minutes=5))
     actions.unpause(by=cast["colleague"], dag=dag)
     if done:
@@ -471,11 +471,11 @@ def test_an_answer_that_is_older_than_what_is_known_is_dropped(airflow, dag):
 
 
 def test_a_deployment_is_asked_again_only_when_due(airflow, dag):
-    Deployment.objects.update(checked_at=None)
+    factories.observe(checked_at=None)
     factories.look_at_all()
     asked = len(airflow.requests)
     factories.look_at_all()
     assert len(airflow.requests) == asked
-    Deployment.objects.update(status="down", checked_at=timezone.now() - timedelta(seconds=5))
+    factories.observe(status="down", checked_at=timezone.now() - timedelta(seconds=5))
     factories.look_at_all()
-    assert Deployment.objects.get().status == "up"
+    assert Deployment.objects.get().state.status == "up"

@@ -14,11 +14,12 @@ from portal.access import grants, outcomes, upkeep
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
 from portal.airflow import health
+from portal.airflow.models import AirflowAccount
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
-from portal.catalogue.models import AirflowAccount, Deployment, Entitlement
+from portal.catalogue.models import Deployment, Entitlement
 from portal.core.errors import Conflict, Refused
 from portal.operations.models import Operation
 from portal.worker import executor
@@ -39,7 +40,7 @@ def operations_of(grant, kind):
 
 def execute(operation):
     Operation.objects.filter(pk=operation.pk).update(not_before=timezone.now())
-    Deployment.objects.update(status="up")
+    factories.observe(status="up")
     factories.attempt(operation.pk)
 
 

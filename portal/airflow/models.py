@@ -1,0 +1,90 @@
+"""What was found of each deployment, and which Airflow user each person is. Written by this room alone."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from airflow_bridge.capabilities import WHAT
+from portal.catalogue.models import Deployment
+
+
+class DeploymentState(models.Model):
+    """The last known state of a deployment. Without a row, nothing is known yet; read it with `states.state_of`."""
+
+    class Status(models.TextChoices):
+        UNKNOWN = "unknown", "not looked at yet"
+        UP = "up", "up"
+        DOWN = "down", "unreachable"
+        NEEDS_REAUTHENTICATION = "needs_reauthentication", "needs re-authentication"
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="state")
+    status = models.CharField(max_length=24, choices=Status, default=Status.UNKNOWN)
+    status_since = models.DateTimeField(null=True)
+    status_detail = models.TextField(blank=True, default="")
+    checked_at = models.DateTimeField(null=True, help_text="null: to be checked now")
+
+    granter_refused = models.BooleanField(default=False, help_text="counts while the status is needs_reauthentication")
+    runner_refused = models.BooleanField(default=False, help_text="counts while the status is needs_reauthentication")
+    asks_to_wait = models.BooleanField(default=False, help_text="it accepted no calls at the last check (429)")
+    waits_until = models.DateTimeField(null=True, help_text="until when it accepts none; null: it did not say")
+
+    airflow_version = models.CharField(max_length=40, blank=True, default="")
+    auth_manager = models.CharField(max_length=200, blank=True, default="")
+    examined_at = models.DateTimeField(null=True, help_text="when capabilities and permissions were last read")
+    missing = models.JSONField(default=dict, help_text="{capability: why it is missing}")
+    granter_lacks = models.JSONField(null=True, help_text="[[permission, what for]]; null: not read yet")
+    runner_lacks = models.JSONField(null=True, help_text="[[permission, what for]]; null: not read yet")
+    health = models.JSONField(default=dict, help_text="{part: healthy, unhealthy or empty}")
+    rate_limits = models.JSONField(default=dict, help_text="{account: {limit, remaining, reset} or null}")
+    clock_ahead = models.FloatField(null=True, help_text="seconds by which its clock is ahead of the database's")
+
+    def __str__(self) -> str:
+        return f"state of {self.deployment}"
+
+    def refuses(self, account: str) -> bool:
+        """Whether Airflow refuses one of Gatehouse's accounts ("granter", "runner")."""
+        refused = self.granter_refused if account == "granter" else self.runner_refused
+        return self.status == self.Status.NEEDS_REAUTHENTICATION and refused
+
+    def can_be_worked_on(self, account: str) -> bool:
+        """Whether that account's operations may be tried: not while Airflow is away or refuses the account."""
+        return self.status != self.Status.DOWN and not self.refuses(account)
+
+    @property
+    def can(self) -> list[str]:
+        """What its API can do, in words; empty until it was read."""
+        return [words for what, words in WHAT.items() if what not in self.missing] if self.examined_at else []
+
+    @property
+    def cannot(self) -> list[tuple[str, str]]:
+        """What its API cannot do and why, in words."""
+        return [(words, self.missing[what]) for what, words in WHAT.items() if what in self.missing]
+
+    @property
+    def lacking(self) -> dict[str, list[list[str]]]:
+        """The missing permissions by account; an account is left out until its permissions were read."""
+        lacks = {"granter": self.granter_lacks, "runner": self.runner_lacks}
+        return {account: found for account, found in lacks.items() if found is not None}
+
+
+class AirflowAccount(models.Model):
+    """Which Airflow user a person is on a deployment, by the name Airflow itself stores (found, never constructed)."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="airflow_accounts")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="airflow_accounts")
+    username = models.CharField(max_length=512)
+    airflow_id = models.CharField(
+        max_length=40, blank=True, default="", help_text="what stays the same when Airflow's user is renamed"
+    )
+    created_by_gatehouse = models.BooleanField(default=False)
+    found_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("person", "deployment", name="airflow_one_account_per_person"),
+            models.UniqueConstraint("deployment", "username", name="airflow_one_person_per_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} on {self.deployment.name}"

@@ -1,0 +1,69 @@
+"""Reading and resetting the known state of deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.db.models import QuerySet
+
+from portal.airflow.models import DeploymentState
+from portal.catalogue.models import Deployment
+from portal.catalogue.queries import deployments_in_force
+
+S = DeploymentState.Status
+OBSERVED = (
+    "checked_at",
+    "asks_to_wait",
+    "waits_until",
+    "airflow_version",
+    "auth_manager",
+    "examined_at",
+    "missing",
+    "granter_lacks",
+    "runner_lacks",
+    "health",
+    "rate_limits",
+    "clock_ahead",
+)
+"""The columns that depend on how a deployment is described."""
+
+
+def state_of(deployment: Deployment) -> DeploymentState:
+    """The last known state, or a row that is not saved where nothing is known yet."""
+    try:
+        return deployment.state
+    except DeploymentState.DoesNotExist:
+        return DeploymentState(deployment=deployment)
+
+
+def why_not(deployment: Deployment, what: str) -> str:
+    """Why this Airflow cannot do `what` (a capability such as "users"); empty where it can."""
+    return str(state_of(deployment).missing.get(what, ""))
+
+
+def listed() -> QuerySet[Deployment]:
+    """The deployments in force, with their states."""
+    return deployments_in_force().select_related("state")
+
+
+def in_trouble() -> QuerySet[Deployment]:
+    """The deployments in force that are unreachable or refuse an account."""
+    return listed().filter(state__status__in=[S.DOWN, S.NEEDS_REAUTHENTICATION])
+
+
+def reset(deployments: Sequence[Deployment]) -> None:
+    """Reset the observed state after a configuration change; the worker checks these deployments next.
+
+    The status stays until then. Which account is refused is not known any more.
+    """
+    ensure(deployments)
+    rows = DeploymentState.objects.filter(deployment__in=deployments)
+    unknown = DeploymentState()
+    rows.update(**{name: getattr(unknown, name) for name in OBSERVED})
+    rows.filter(status=S.NEEDS_REAUTHENTICATION).update(granter_refused=True, runner_refused=True)
+
+
+def ensure(deployments: Iterable[Deployment]) -> None:
+    """Create the rows of deployments that have none."""
+    rows = [DeploymentState(deployment=deployment) for deployment in deployments]
+    DeploymentState.objects.bulk_create(rows, ignore_conflicts=True)
