@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from portal.core.peers import Proxies
@@ -99,3 +100,15 @@ async def settle() -> None:
     """Let everything that can go on do so."""
     for _ in range(50):
         await asyncio.sleep(0)
+
+
+def long_answer(pieces: int, closed: list[str] | None = None) -> Callable[[], Iterator[bytes]]:
+    def parts() -> Iterator[bytes]:
+        try:
+            for number in range(pieces):
+                yield bytes([number % 256]) * 300_000
+        finally:
+            if closed is not None:
+                closed.append(threading.current_thread().name)
+
+    return parts

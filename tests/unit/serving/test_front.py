@@ -15,7 +15,7 @@ from accounts.attempts import SHARED
 from portal.core.peers import Proxies, parse
 from portal.serving.front import body as bodies
 from portal.serving.front.app import Limits
-from tests.unit.serving.front_calls import TIMEOUT, Application, Call, front, run, settle
+from tests.unit.serving.front_calls import TIMEOUT, Application, Call, front, long_answer, run, settle
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------

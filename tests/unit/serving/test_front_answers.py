@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,19 +13,7 @@ import pytest
 from portal.serving.front.answer import Answer
 from portal.serving.front.app import Limits, _leave
 from portal.serving.front.pool import Pool
-from tests.unit.serving.front_calls import TIMEOUT, Application, Call, Message, front, run, settle
-
-
-def long_answer(pieces: int, closed: list[str] | None = None) -> Callable[[], Iterator[bytes]]:
-    def parts() -> Iterator[bytes]:
-        try:
-            for number in range(pieces):
-                yield bytes([number % 256]) * 300_000
-        finally:
-            if closed is not None:
-                closed.append(threading.current_thread().name)
-
-    return parts
+from tests.unit.serving.front_calls import TIMEOUT, Application, Call, Message, front, long_answer, run, settle
 
 
 def test_a_long_answer_arrives_whole_and_in_order() -> None:
