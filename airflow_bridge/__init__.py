@@ -6,6 +6,7 @@ airflow = connect(name="prod", url="https://airflow.example.com", api="v2", auth
 airflow.set_roles("alice", ["Viewer", "Op"])
 """
 
+from airflow_bridge.airflow import Airflow
 from airflow_bridge.auth import (
     BasicAuth,
     Credentials,
@@ -15,7 +16,7 @@ from airflow_bridge.auth import (
     PasswordAuth,
     TokenAuth,
 )
-from airflow_bridge.client import Airflow, connect, find_api
+from airflow_bridge.client import connect, find_api
 from airflow_bridge.dag_roles import dag_permissions
 from airflow_bridge.errors import (
     BridgeError,
@@ -39,7 +40,6 @@ from airflow_bridge.types import (
     Capabilities,
     Component,
     Dag,
-    Event,
     HumanTask,
     ImportError_,
     LogLine,
@@ -64,7 +64,6 @@ __all__ = [
     "Conflict",
     "Credentials",
     "Dag",
-    "Event",
     "Forbidden",
     "GoogleAuth",
     "HumanTask",

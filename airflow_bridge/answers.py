@@ -25,7 +25,7 @@ from airflow_bridge.errors import (
     Unsupported,
 )
 
-Shape = TypeVar("Shape")
+Value = TypeVar("Value")
 
 LONGEST = 400  # characters of Airflow's own words that are passed on
 GATEWAY = (502, 503, 504)
@@ -142,10 +142,10 @@ def encode(asked: Asked, body: Mapping[str, Any] | None) -> bytes | None:
         raise Rejected(f"{asked}, but with values nested too deep for JSON. Nothing was sent.") from None
 
 
-def shaped(body: Any, shape: Callable[[Any], Shape], asked: Asked) -> Shape:
-    """What `shape` makes of an answer. Raises Unexpected where it has another shape."""
+def parsed(body: Any, parse: Callable[[Any], Value], asked: Asked) -> Value:
+    """What `parse` makes of a body. Raises Unexpected where the body has another shape."""
     try:
-        return shape(body)
+        return parse(body)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise Unexpected(
             f"{asked} and answered JSON of an unknown shape. This release of Airflow may be too new or too old."

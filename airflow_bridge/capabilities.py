@@ -19,7 +19,6 @@ WHAT: Mapping[str, str] = {
     "pause": "pausing DAGs",
     "logs": "task logs",
     "variables": "variables",
-    "events": "Airflow's event log",
     "backfills": "backfills",
     "human_tasks": "tasks that wait for a person",
 }

@@ -45,7 +45,6 @@ def _table() -> dict[Permission, Probe]:
         ("can_edit", "Task Instances"): Probe("POST", f"{dag}/clearTaskInstances", {"dry_run": True}),
         ("can_read", "Task Logs"): Probe("GET", f"{run}/taskInstances/{NOBODY}/logs/1"),
         ("can_read", "ImportError"): Probe("GET", "/importErrors", params=one),
-        ("can_read", "Audit Logs"): Probe("GET", "/eventLogs", params=one),
         ("can_read", "Variables"): Probe("GET", f"/variables/{NOBODY}"),
         ("can_edit", "Variables"): Probe("PATCH", f"/variables/{NOBODY}", {"key": NOBODY, "value": ""}),
         ("can_read", "Users"): Probe("GET", "/users", params=one, group="users"),

@@ -82,11 +82,8 @@ class Dag:
     description: str = ""
     paused: bool = False
     tags: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
     schedule: str = ""
     """As a person reads it ("0 5 * * *", "@daily"); empty where only people and other DAGs start it."""
-    next_run: datetime | None = None
-    last_parsed: datetime | None = None
     stale: bool = False
     has_import_errors: bool = False
     manual_runs_allowed: bool = True
@@ -150,7 +147,6 @@ class TaskInstance:
     map_index: int = -1
     label: str = ""
     try_number: int = 0
-    max_tries: int = 0
     operator: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -210,20 +206,6 @@ class Variable:
     key: str
     value: str = field(repr=False)  # may be a secret
     description: str = ""
-
-
-@dataclass(frozen=True)
-class Event:
-    """An entry of Airflow's own event log: an attempt, not a success. Changes of users and roles are not in it."""
-
-    id: int
-    at: datetime
-    what: Literal["trigger", "pause", "change_run", "clear_run", "delete_run"] | str
-    """One word for both versions where the bridge knows the event, else Airflow's own name of it."""
-    dag_id: str
-    dag_run_id: str
-    by: str
-    """The Airflow account."""
 
 
 @dataclass(frozen=True)

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from airflow_bridge import capabilities, probes
+from airflow_bridge.airflow import Airflow
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.about import About
-from airflow_bridge.calls.backfills import Backfills
-from airflow_bridge.calls.human import Human
-from airflow_bridge.calls.part import Place, whole
-from airflow_bridge.calls.runs import EDITS, Runs, cut
+from airflow_bridge.calls.part import Place, one_budget
+from airflow_bridge.calls.runs import EDITS
 from airflow_bridge.calls.tasks import LOGS
-from airflow_bridge.calls.variables import Variables
-from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Rejected, Unauthorised, Unexpected
+from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Unauthorised, Unexpected
 from airflow_bridge.http import Http
+from airflow_bridge.parser import Parser, moment
 from airflow_bridge.probes import Probe
-from airflow_bridge.shapes import Shapes, moment
-from airflow_bridge.types import Capabilities, Dag, Event, LogLine, LogPart, Run, TaskInstance
+from airflow_bridge.types import Capabilities, Dag, LogLine, LogPart, Run, TaskInstance
 
-EVENTS = {
-    "api.post_dag_run": "trigger",
-    "api.patch_dag": "pause",
-    "api.update_dag_run_state": "change_run",
-    "api.set_dag_run_note": "change_run",
-    "api.clear_dag_run": "clear_run",
-    "api.delete_dag_run": "delete_run",
-}
 LONG = 19  # digits; no log has as many lines
 A_LOOK = Probe("GET", "", params={"limit": 1})
 
 
-class ShapesV1(Shapes):
+class ParserV1(Parser):
     """Where Airflow 2 writes the same differently."""
-
-    events = EVENTS
 
     def dag(self, body: Any) -> Dag:
         """Its parameters are in alphabetical order: Airflow 2 does not keep the declared one."""
@@ -48,10 +32,7 @@ class ShapesV1(Shapes):
             description=body["description"] or "",
             paused=body["is_paused"] is True,
             tags=tuple(sorted(tag["name"] for tag in body["tags"] or ())),
-            owners=tuple(body["owners"]),
             schedule=_schedule(schedule, body["timetable_description"] or ""),
-            next_run=moment(body["next_dagrun_create_after"]),
-            last_parsed=moment(body["last_parsed_time"]),
             stale=body["is_active"] is False,
             has_import_errors=body["has_import_errors"] is True,
             file=body.get("fileloc") or "",
@@ -60,30 +41,22 @@ class ShapesV1(Shapes):
             params=self.params(body),
         )
 
-    def event(self, body: Any) -> Event:
-        """Of a start Airflow 2 tells the run only in what it keeps of the request."""
-        event = super().event(body)
-        return event if event.dag_run_id else replace(event, dag_run_id=_run_in(body["extra"]))
 
-
-class AirflowV1(About, Backfills, Human, Runs, Variables):
-    """See `airflow_bridge.client.Airflow` for what each call promises."""
-
+class AirflowV1(Airflow):
     core = "/api/v1"
     health_path = "/api/v1/health"
     task_order = None
-    event_order = "-event_log_id"
-    stale_too = {"only_active": "false"}
+    cancel_params = {}
 
     def __init__(self, http: Http) -> None:
-        super().__init__(http, ShapesV1())
+        super().__init__(http, ParserV1())
         http.recognised = self._recognised
 
     def _find_out(self) -> Capabilities:
         return capabilities.of_airflow_2(self.version())
 
     def _place(self, group: str) -> Place:
-        return Place(self.core, whole=True)
+        return Place(self.core, connexion=True)
 
     def _recognised(self) -> bool:
         """Whether Airflow knows us: a wrong password makes us anonymous there, and 403 is all that an anonymous hears.
@@ -132,7 +105,7 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
                 what="whether it knows us",
                 params=probe.params,
                 body=probe.body,
-                shape=lambda body: None,
+                parse=lambda body: None,
                 signed_in=signed_in,
                 suspicious=False,
             )
@@ -140,23 +113,13 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         except Forbidden:
             return False
 
-    def events(
-        self, *, after: datetime | None = None, dag_id: str = "", dag_run_id: str = "", by: str = ""
-    ) -> Iterator[Event]:
-        """Asked for those of one run, Airflow 2 would leave its start out."""
-        found = super().events(after=after, dag_id=dag_id, by=by)
-        return (event for event in found if dag_run_id in ("", event.dag_run_id))
-
     def _read_dag(self, dag_id: str) -> Dag:
-        """The details alone have the parameters, and leave the owners out.
-
-        Of a DAG that Airflow 2 has taken out of service, as one with import errors, there are no details any more.
-        """
-        what, needs = f"for the owners of {dag_id}", "can_read on the DAG"
-        plain = self._http.call("GET", self._dag_path(dag_id), what=what, needs=needs, shape=self._shapes.dag)
+        """A DAG that is out of service, as one with import errors, has no details any more in Airflow 2."""
         try:
-            return replace(super()._read_dag(dag_id), owners=plain.owners)
+            return super()._read_dag(dag_id)
         except NotFound:
+            what, needs = f"for the DAG {dag_id}", "can_read on the DAG"
+            plain = self._http.call("GET", self._dag_path(dag_id), what=what, needs=needs, parse=self._parser.dag)
             if plain.stale:
                 return plain
             raise
@@ -169,14 +132,14 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         if run is None and dag_id is not None:
             self._read_dag(dag_id)
 
-    @whole
+    @one_budget
     def recent_runs(self, dag_id: str, limit: int = 20) -> list[Run]:
         found = super().recent_runs(dag_id, limit)
         if not found:
             self._read_dag(dag_id)
         return found
 
-    @whole
+    @one_budget
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
         found = super().task_instances(dag_id, dag_run_id)
         if not found:  # as of a run that is not there
@@ -191,15 +154,6 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
                 f"{error} Airflow 2 cannot delete somebody who wrote a note on a run: take their roles away instead."
             ) from None
 
-    def _logical_date(self, when: datetime | None) -> dict[str, str | None]:
-        if when is None:
-            raise Rejected(f"{self._http.name} is Airflow 2, where every run has a logical date.", field="logical_date")
-        return {"logical_date": when.isoformat()}
-
-    @property
-    def _state_mask(self) -> dict[str, str | int]:
-        return {}
-
     def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:
         path, what = self._run_path(dag_id, dag_run_id), f"to clear the run {dag_run_id} of {dag_id}"
         body: dict[str, Any] = {"dry_run": False}
@@ -208,20 +162,9 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
             body |= {"dag_run_id": dag_run_id, "only_failed": True, "reset_dag_runs": True}
         else:
             path = f"{path}/clear"
-        self._http.call("POST", path, what=what, needs=EDITS, body=body, shape=lambda body: None, again=Again.OVER)
+        self._http.call("POST", path, what=what, needs=EDITS, body=body, parse=lambda body: None, again=Again.OVER)
 
-    def set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run:
-        return self._http.call(
-            "PATCH",
-            f"{self._run_path(dag_id, dag_run_id)}/setNote",
-            what=f"to write a note on {dag_run_id}",
-            needs=EDITS,
-            body={"note": cut(note)},
-            shape=self._shapes.run,
-            again=Again.ANY,
-        )
-
-    @whole
+    @one_budget
     def log(
         self,
         dag_id: str,
@@ -240,7 +183,7 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
             what=f"for the log of {task_id}",
             needs=LOGS,
             params={} if map_index < 0 else {"map_index": map_index},
-            shape=str,
+            parse=str,
             accept="text/plain",
         )
         lines = text.splitlines(keepends=True)
@@ -255,20 +198,11 @@ class AirflowV1(About, Backfills, Human, Runs, Variables):
         """Raises NotFound for an attempt that was never made, of which Airflow 2 gives a "log" that says so."""
         path = self._task_path(dag_id, dag_run_id, task_id) + ("" if map_index < 0 else f"/{map_index}")
         task = self._http.call(
-            "GET", path, what=f"for the task {task_id}", needs=LOGS, shape=self._shapes.task_instance
+            "GET", path, what=f"for the task {task_id}", needs=LOGS, parse=self._parser.task_instance
         )
         if not 1 <= try_number <= task.try_number:
             raise NotFound(f"{self._http.name}: {task_id} of {dag_run_id} has had no attempt {try_number}.")
         return task.state if try_number == task.try_number else "over"
-
-
-def _run_in(extra: str | None) -> str:
-    """The run that a request named, empty where it named none."""
-    try:
-        request = json.loads(extra or "{}")
-        return str(request.get("dag_run_id") or "")
-    except (AttributeError, ValueError):
-        return ""
 
 
 def _schedule(interval: Any, description: str) -> str:

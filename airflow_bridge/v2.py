@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
 from airflow_bridge import answers, capabilities
+from airflow_bridge.airflow import Airflow
 from airflow_bridge.auth import PasswordAuth
-from airflow_bridge.calls.about import About
-from airflow_bridge.calls.backfills import Backfills
-from airflow_bridge.calls.human import Human
 from airflow_bridge.calls.part import Place, unsupported
-from airflow_bridge.calls.runs import EDITS, Runs, cut
+from airflow_bridge.calls.runs import EDITS
 from airflow_bridge.calls.tasks import LOGS
-from airflow_bridge.calls.variables import Variables
 from airflow_bridge.capabilities import WHAT
 from airflow_bridge.errors import NotFound, Unsupported
 from airflow_bridge.http import Http
-from airflow_bridge.shapes import Shapes, moment
-from airflow_bridge.types import Capabilities, LogLine, LogPart, Run
+from airflow_bridge.parser import Parser, moment
+from airflow_bridge.types import Capabilities, LogLine, LogPart
 
 FAB = "/auth/fab/v1"
 HOME = {"users": "users", "roles": "roles", "permissions": "users"}
 
 
-class AirflowV2(About, Backfills, Human, Runs, Variables):
-    """See `airflow_bridge.client.Airflow` for what each call promises."""
-
+class AirflowV2(Airflow):
     core = "/api/v2"
     health_path = "/api/v2/monitor/health"
     task_order = "id"
-    event_order = "-id"
-    stale_too = {"exclude_stale": "false"}
+    cancel_params = {"update_mask": "state"}
 
     def __init__(self, http: Http) -> None:
-        super().__init__(http, Shapes())
+        super().__init__(http, Parser())
 
     def _find_out(self) -> Capabilities:
         return capabilities.of_airflow_3(self.version(), self._auth_manager())
@@ -46,7 +39,7 @@ class AirflowV2(About, Backfills, Human, Runs, Variables):
             return self._public(
                 "/auth/openapi.json",
                 what="for what its auth manager can do",
-                shape=lambda text: json.loads(text) if text.startswith("{") else None,
+                parse=lambda text: json.loads(text) if text.startswith("{") else None,
                 accept="application/json, */*",
             )
         except (Unsupported, NotFound):
@@ -64,14 +57,7 @@ class AirflowV2(About, Backfills, Human, Runs, Variables):
                 self._http.name,
                 f"the {group} of this FAB provider (before 3.2) take a password, and we have {auth.account} alone.",
             )
-        return Place(FAB, auth.basic, whole=True)
-
-    def _logical_date(self, when: datetime | None) -> dict[str, str | None]:
-        return {"logical_date": when.isoformat() if when else None}
-
-    @property
-    def _state_mask(self) -> dict[str, str | int]:
-        return {"update_mask": "state"}
+        return Place(FAB, auth.basic, connexion=True)
 
     def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:
         self._http.call(
@@ -80,20 +66,8 @@ class AirflowV2(About, Backfills, Human, Runs, Variables):
             what=f"to clear the run {dag_run_id} of {dag_id}",
             needs=EDITS,
             body={"dry_run": False, "only_failed": only_failed},
-            shape=lambda body: None,
+            parse=lambda body: None,
             again=answers.Again.OVER,
-        )
-
-    def set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run:
-        return self._http.call(
-            "PATCH",
-            self._run_path(dag_id, dag_run_id),
-            what=f"to write a note on {dag_run_id}",
-            needs=EDITS,
-            params={"update_mask": "note"},
-            body={"note": cut(note)},
-            shape=self._shapes.run,
-            again=answers.Again.ANY,
         )
 
     def log(
@@ -112,7 +86,7 @@ class AirflowV2(About, Backfills, Human, Runs, Variables):
             what=f"for the log of {task_id}",
             needs=LOGS,
             params={"map_index": map_index} | ({"token": after} if after else {}),
-            shape=lambda body: LogPart(tuple(_lines(body["content"])), body["continuation_token"]),
+            parse=lambda body: LogPart(tuple(_lines(body["content"])), body["continuation_token"]),
         )
 
 

@@ -1,37 +1,33 @@
-"""The Airflow itself: its version, its health, what it can do, what happened, and whether we are let in."""
+"""The Airflow itself: its version, its health, what it can do, and whether we are let in."""
 
 from __future__ import annotations
 
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Any
 
 from airflow_bridge import probes
-from airflow_bridge.calls.part import Place, unsupported, whole
+from airflow_bridge.calls.part import Place, one_budget, unsupported
 from airflow_bridge.calls.people import People
 from airflow_bridge.calls.roles import Roles
 from airflow_bridge.capabilities import WHAT
 from airflow_bridge.errors import BridgeError, Forbidden, NotFound, Unauthorised, Unexpected, Unsupported
-from airflow_bridge.http import Http, Shape
-from airflow_bridge.shapes import Shapes
-from airflow_bridge.types import Capabilities, Component, Event, Permission, RateLimit
+from airflow_bridge.http import Http, Value
+from airflow_bridge.parser import Parser
+from airflow_bridge.types import Capabilities, Component, Permission, RateLimit
 
 KNOWN_FOR = 600.0  # seconds after which it is asked again what this Airflow can do: it may have been upgraded
 
 
 class About(People, Roles):
-    """The part of `airflow_bridge.client.Airflow` about Airflow itself."""
-
     health_path: str
-    event_order: str
     _sees_dags = False  # what the last check found: asking for the other first would be refused every time
 
-    def __init__(self, http: Http, shapes: Shapes) -> None:
-        super().__init__(http, shapes)
+    def __init__(self, http: Http, parser: Parser) -> None:
+        super().__init__(http, parser)
         self._finding_out = threading.Lock()
         self._found: tuple[float, Capabilities] | None = None
 
@@ -41,22 +37,31 @@ class About(People, Roles):
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        return self._http.rate_limit
+        """What the last answer with RateLimit headers said; None where there never was one."""
+        return self._http.sender.rate_limit
 
     @property
     def clock_ahead(self) -> float | None:
-        return self._http.clock_ahead
+        """Seconds by which its clock is ahead of ours (negative: behind), by the Date of its last answer; None where
+        no answer had one."""
+        return self._http.sender.clock_ahead
 
     def close(self) -> None:
         self._http.close()
 
+    def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
+        """A block in which errors of this thread do not show these. The credentials are hidden in all errors."""
+        return self._http.sender.redactor.hiding(secrets)
+
     def within(self, seconds: float) -> AbstractContextManager[None]:
-        return self._http.within(seconds)
+        """A block in which all calls of this thread together take at most `seconds`; then TimedOut and its like."""
+        return self._http.budget.within(seconds)
 
     def version(self) -> str:
-        return self._public(f"{self.core}/version", what="for its version", shape=lambda body: str(body["version"]))
+        return self._public(f"{self.core}/version", what="for its version", parse=lambda body: str(body["version"]))
 
     def capabilities(self, *, fresh: bool = False) -> Capabilities:
+        """What it can do, found by asking, without credentials. fresh: do not go by what was found minutes ago."""
         with self._finding_out:
             if self._found is None or fresh or time.monotonic() > self._found[0]:
                 found = self._find_out()
@@ -67,14 +72,15 @@ class About(People, Roles):
     def _find_out(self) -> Capabilities: ...
 
     def health(self) -> Mapping[str, Component]:
-        return self._public(self.health_path, what="for its health", shape=self._shapes.health)
+        """Its parts ("metadatabase", "scheduler", ...), without credentials."""
+        return self._public(self.health_path, what="for its health", parse=self._parser.health)
 
-    def _public(self, path: str, *, what: str, shape: Callable[[Any], Shape], accept: str = "") -> Shape:
+    def _public(self, path: str, *, what: str, parse: Callable[[Any], Value], accept: str = "") -> Value:
         """What Airflow itself tells anybody. What stands before it may want to know who asks: then we say so."""
 
-        def ask(signed_in: bool) -> Shape:
+        def ask(signed_in: bool) -> Value:
             return self._http.call(
-                "GET", path, what=what, shape=shape, accept=accept, signed_in=signed_in, suspicious=False
+                "GET", path, what=what, parse=parse, accept=accept, signed_in=signed_in, suspicious=False
             )
 
         try:
@@ -82,24 +88,9 @@ class About(People, Roles):
         except (Unauthorised, Forbidden, Unexpected):
             return ask(signed_in=True)
 
-    def events(
-        self, *, after: datetime | None = None, dag_id: str = "", dag_run_id: str = "", by: str = ""
-    ) -> Iterator[Event]:
-        """Newest first."""
-        filters = {"after": after.isoformat() if after else "", "dag_id": dag_id, "run_id": dag_run_id, "owner": by}
-        return self._pages(
-            f"{self.core}/eventLogs",
-            "event_logs",
-            shape=self._shapes.event,
-            tell=lambda event: event.id,
-            order=self.event_order,
-            what="for its event log",
-            needs="can_read on Audit Logs and on DAGs",
-            params={name: value for name, value in filters.items() if value},
-        )
-
-    @whole
+    @one_budget
     def check(self) -> None:
+        """Sign in and make one authenticated call; raises Unauthorised, Forbidden, Unreachable, TimedOut."""
         try:
             self._look_at_something()
         except Unauthorised:
@@ -136,11 +127,17 @@ class About(People, Roles):
             what=f"for a look at its {key}",
             needs="can_read on Users or on DAGs",
             params={"limit": 1},
-            shape=lambda body: body[key] and None,
+            parse=lambda body: body[key] and None,
             auth=self._place(key).auth if key == "users" else None,
         )
 
     def lacking(self, permissions: Iterable[Permission], *, username: str = "") -> frozenset[Permission]:
+        """Those of `permissions` that an account (by default our own) does not have.
+
+        Read from its roles where we may read those; else, for our own account, found by asking for things that do not
+        exist: what no call needs, or can use on this Airflow, is not among them then. Raises Forbidden or Unsupported
+        for another account that we may not read, NotFound where there is none.
+        """
         wanted = frozenset(permissions)
         own = username or getattr(self._http.auth, "username", "")
         try:
@@ -169,7 +166,7 @@ class About(People, Roles):
                 what=f"whether {self._http.auth.account} has {permission[0]} on {permission[1]}",
                 body=probe.body,
                 params=probe.params,
-                shape=lambda body: None,
+                parse=lambda body: None,
                 auth=place.auth,
             )
         except probes.PERMITTED:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, whole
+from airflow_bridge.calls.part import Part, one_budget
 from airflow_bridge.errors import Conflict, NotApplied, Rejected
 from airflow_bridge.types import Backfill
 
@@ -15,15 +15,13 @@ NEEDS = "can_create on DAG Runs and can_edit on the DAG"
 
 
 class Backfills(Part):
-    """The part of `airflow_bridge.client.Airflow` about backfills."""
-
     def backfills(self, dag_id: str) -> Iterator[Backfill]:
         self._require("backfills")
         self._dag_path(dag_id)
         return self._pages(
             f"{self.core}/backfills",
             "backfills",
-            shape=self._shapes.backfill,
+            parse=self._parser.backfill,
             tell=lambda backfill: backfill.id,
             order="id",
             what=f"for the backfills of {dag_id}",
@@ -31,14 +29,15 @@ class Backfills(Part):
             params={"dag_id": dag_id},
         )
 
-    @whole
+    @one_budget
     def backfill(self, backfill_id: int) -> Backfill:
         self._require("backfills")
         path, what = f"{self.core}/backfills/{int(backfill_id)}", f"for the backfill {backfill_id}"
-        return self._http.call("GET", path, what=what, needs=NEEDS, shape=self._shapes.backfill)
+        return self._http.call("GET", path, what=what, needs=NEEDS, parse=self._parser.backfill)
 
-    @whole
+    @one_budget
     def preview_backfill(self, dag_id: str, *, from_date: datetime, to_date: datetime) -> list[datetime]:
+        """The logical dates it would run."""
         self._require("backfills")
         body = self._backfill_body(dag_id, from_date, to_date, "none", {})
         return self._http.call(
@@ -47,11 +46,11 @@ class Backfills(Part):
             what=f"what a backfill of {dag_id} would run",
             needs=NEEDS,
             body=body,
-            shape=self._shapes.moments,
+            parse=self._parser.moments,
             again=Again.ANY,  # nothing is changed
         )
 
-    @whole
+    @one_budget
     def start_backfill(
         self,
         dag_id: str,
@@ -61,6 +60,7 @@ class Backfills(Part):
         reprocess: Literal["none", "failed", "completed"] = "none",
         conf: Mapping[str, Any] | None = None,
     ) -> Backfill:
+        """Raises Conflict while another one of the DAG is on its way, Rejected for a DAG without a schedule."""
         self._require("backfills")
         body = self._backfill_body(dag_id, from_date, to_date, reprocess, conf or {})
         return self._http.call(
@@ -69,10 +69,10 @@ class Backfills(Part):
             what=f"to backfill {dag_id}",
             needs=NEEDS,
             body=body,
-            shape=self._shapes.backfill,
+            parse=self._parser.backfill,
         )
 
-    @whole
+    @one_budget
     def pause_backfill(self, backfill_id: int, paused: bool = True) -> Backfill:
         verb = "pause" if paused else "unpause"
         self._change_backfill(backfill_id, verb)
@@ -82,7 +82,7 @@ class Backfills(Part):
             raise NotApplied(f"{self._http.name} accepted to {verb} the backfill {backfill_id}, but has not.")
         return found
 
-    @whole
+    @one_budget
     def cancel_backfill(self, backfill_id: int) -> Backfill:
         before = self.backfill(backfill_id)
         if before.completed_at is not None:
@@ -98,7 +98,7 @@ class Backfills(Part):
             f"{self.core}/backfills/{int(backfill_id)}/{verb}",
             what=f"to {verb} the backfill {backfill_id}",
             needs=NEEDS,
-            shape=lambda body: None,
+            parse=lambda body: None,
             again=Again.OVER if verb == "cancel" else Again.ANY,
         )
 

@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, whole
+from airflow_bridge.calls.part import Part, one_budget
 from airflow_bridge.errors import NotApplied, NotFound
 from airflow_bridge.types import Dag, ImportError_
 
 
 class Dags(Part):
-    """The part of `airflow_bridge.client.Airflow` about DAGs."""
-
-    stale_too: dict[str, str | int]
-    """The parameters with which a list has those too that Airflow no longer finds."""
-
-    def dags(self, *, include_stale: bool = False) -> Iterator[Dag]:
+    def dags(self) -> Iterator[Dag]:
+        """Those that Airflow finds in its files now."""
         return self._pages(
             f"{self.core}/dags",
             "dags",
-            shape=self._shapes.dag,
+            parse=self._parser.dag,
             tell=lambda dag: dag.dag_id,
             order="dag_id",
             what="for its DAGs",
             needs="can_read on DAGs",
-            params=self.stale_too if include_stale else None,
         )
 
-    @whole
+    @one_budget
     def dag(self, dag_id: str) -> Dag | None:
+        """With its parameters. A DAG that is there may still be one that cannot be started: see `Dag.problem`."""
         try:
             return self._read_dag(dag_id)
         except NotFound:
@@ -39,15 +35,16 @@ class Dags(Part):
         return self._pages(
             f"{self.core}/importErrors",
             "import_errors",
-            shape=self._shapes.import_error,
+            parse=self._parser.import_error,
             tell=lambda error: (error.file, error.at),
             order="import_error_id",
             what="for its import errors",
             needs="can_read on ImportError",
         )
 
-    @whole
+    @one_budget
     def set_paused(self, dag_id: str, paused: bool) -> Dag:
+        """Raises NotApplied where the switch has not moved."""
         self._http.call(
             "PATCH",
             self._dag_path(dag_id),
@@ -55,7 +52,7 @@ class Dags(Part):
             needs="can_edit on the DAG",
             params={"update_mask": "is_paused"},
             body={"is_paused": paused},
-            shape=lambda body: None,
+            parse=lambda body: None,
             again=Again.ANY,
         )
         with self._reading_back(f"the change of {dag_id}"):
@@ -67,4 +64,4 @@ class Dags(Part):
     def _read_dag(self, dag_id: str) -> Dag:
         what, needs = f"for the DAG {dag_id}", "can_read on the DAG"
         path = f"{self._dag_path(dag_id)}/details"
-        return self._http.call("GET", path, what=what, needs=needs, shape=self._shapes.dag)
+        return self._http.call("GET", path, what=what, needs=needs, parse=self._parser.dag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from airflow_bridge.calls.part import whole
+from airflow_bridge.calls.part import one_budget
 from airflow_bridge.calls.tasks import Tasks
 from airflow_bridge.errors import Conflict, Forbidden, NotApplied, Rejected
 from airflow_bridge.types import HumanTask
@@ -13,14 +13,13 @@ READS_HUMAN = "can_read on HITL Detail and on the DAG"
 
 
 class Human(Tasks):
-    """The part of `airflow_bridge.client.Airflow` about tasks that wait for a person."""
-
     def human_tasks(self) -> Iterator[HumanTask]:
+        """Tasks that wait for a person (Airflow 3.1 or newer)."""
         self._require("human_tasks")
         return self._pages(
             f"{self.core}/dags/~/dagRuns/~/hitlDetails",
             "hitl_details",
-            shape=self._shapes.human_task,
+            parse=self._parser.human_task,
             tell=lambda task: (task.dag_id, task.dag_run_id, task.task_id, task.map_index),
             order="created_at",
             what="for the tasks that wait for a person",
@@ -28,7 +27,7 @@ class Human(Tasks):
             params={"response_received": "false"},
         )
 
-    @whole
+    @one_budget
     def human_task(self, dag_id: str, dag_run_id: str, task_id: str, *, map_index: int = -1) -> HumanTask:
         self._require("human_tasks")
         return self._http.call(
@@ -36,13 +35,17 @@ class Human(Tasks):
             self._human_path(dag_id, dag_run_id, task_id, map_index),
             what=f"what {task_id} of {dag_run_id} waits for",
             needs=READS_HUMAN,
-            shape=self._shapes.human_task,
+            parse=self._parser.human_task,
         )
 
-    @whole
+    @one_budget
     def answer_human_task(
         self, dag_id: str, dag_run_id: str, task_id: str, chosen: Iterable[str], *, map_index: int = -1
     ) -> HumanTask:
+        """Airflow writes down our account as the one who answered.
+
+        Raises Forbidden for one that is assigned to somebody, Conflict for one that is answered.
+        """
         task = self.human_task(dag_id, dag_run_id, task_id, map_index=map_index)
         if task.answered_at is not None:
             raise Conflict(f"{task_id} of {dag_run_id} has been answered already: {', '.join(task.chosen)}.")
@@ -65,7 +68,7 @@ class Human(Tasks):
             what=f"to answer {task_id} of {dag_run_id}",
             needs="can_edit on HITL Detail and on the DAG",
             body={"chosen_options": answers, "params_input": {}},
-            shape=lambda body: None,
+            parse=lambda body: None,
         )
         with self._reading_back(f"the answer to {task_id} of {dag_run_id}"):
             after = self.human_task(dag_id, dag_run_id, task_id, map_index=map_index)

@@ -1,13 +1,13 @@
-"""What every part of a client has: HTTP, the shapes of its Airflow's answers, and where its calls go."""
+"""What every part of a client has: HTTP, the parser for its Airflow's answers, and where its calls go."""
 
 from __future__ import annotations
 
 import functools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -17,9 +17,9 @@ from airflow_bridge.auth import Credentials
 from airflow_bridge.errors import BridgeError, NotApplied, NotFound, Rejected, TimedOut, Unsupported
 from airflow_bridge.http import Http
 from airflow_bridge.paging import SIZE, pages
-from airflow_bridge.shapes import Shapes
+from airflow_bridge.parser import Parser
 
-Shape = TypeVar("Shape")
+Value = TypeVar("Value")
 Client = TypeVar("Client", bound="Part")
 Words = ParamSpec("Words")
 
@@ -32,16 +32,17 @@ class Place:
 
     base: str
     auth: Credentials | None = None
-    whole: bool = False
-    """Airflow 2's ways: a change of a user takes all of the user, a role's permissions can only be added to."""
+    connexion: bool = False
+    """Whether it is the API of Airflow 2, which FAB providers before 3.2 have in Airflow 3: PATCH needs the complete
+    user, permissions can only be added to a role, and the list of permissions has no pairs."""
 
 
-def whole(method: Callable[Concatenate[Client, Words], Shape]) -> Callable[Concatenate[Client, Words], Shape]:
-    """A call of several requests with one budget for them all."""
+def one_budget(method: Callable[Concatenate[Client, Words], Value]) -> Callable[Concatenate[Client, Words], Value]:
+    """A call of several requests, which share one budget."""
 
     @functools.wraps(method)
-    def within(self: Client, /, *args: Words.args, **kwargs: Words.kwargs) -> Shape:
-        with self._http.whole():
+    def within(self: Client, /, *args: Words.args, **kwargs: Words.kwargs) -> Value:
+        with self._http.budget.one():
             return method(self, *args, **kwargs)
 
     return within
@@ -51,12 +52,9 @@ class Part(ABC):
     core: str
     """"/api/v2" or "/api/v1"."""
 
-    def __init__(self, http: Http, shapes: Shapes) -> None:
+    def __init__(self, http: Http, parser: Parser) -> None:
         self._http = http
-        self._shapes = shapes
-
-    def hiding(self, secrets: Iterable[str]) -> AbstractContextManager[None]:
-        return self._http.hiding(secrets)
+        self._parser = parser
 
     @abstractmethod
     def _place(self, group: str) -> Place:
@@ -71,25 +69,25 @@ class Part(ABC):
         path: str,
         key: str,
         *,
-        shape: Callable[[Any], Shape],
-        tell: Callable[[Shape], Hashable],
+        parse: Callable[[Any], Value],
+        tell: Callable[[Value], Hashable],
         order: str | None,
         what: str,
         needs: str,
         params: Mapping[str, str | int] | None = None,
         auth: Credentials | None = None,
-    ) -> Iterator[Shape]:
+    ) -> Iterator[Value]:
         """All rows of a list; see `airflow_bridge.paging`. order: must be stable, or rows are missed between pages;
         None where this list cannot be ordered."""
 
-        def ask(offset: int) -> tuple[list[Shape], int]:
+        def ask(offset: int) -> tuple[list[Value], int]:
             return self._http.call(
                 "GET",
                 path,
                 what=what,
                 needs=needs,
                 params={"limit": SIZE, "offset": offset} | ({"order_by": order} if order else {}) | dict(params or {}),
-                shape=lambda body: ([shape(row) for row in body[key]], int(body["total_entries"])),
+                parse=lambda body: ([parse(row) for row in body[key]], int(body["total_entries"])),
                 auth=auth,
             )
 

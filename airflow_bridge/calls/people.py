@@ -6,20 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, Place, addressable, readable, whole
+from airflow_bridge.calls.part import Part, Place, addressable, one_budget, readable
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
 from airflow_bridge.types import User
 
 
 class People(Part):
-    """The part of `airflow_bridge.client.Airflow` about users."""
-
     def users(self) -> Iterator[User]:
         place = self._place("users")
         return self._pages(
             f"{place.base}/users",
             "users",
-            shape=self._shapes.user,
+            parse=self._parser.user,
             tell=lambda user: user.username,
             order="id",
             what="for its users",
@@ -27,7 +25,7 @@ class People(Part):
             auth=place.auth,
         )
 
-    @whole
+    @one_budget
     def user(self, username: str) -> User | None:
         if not addressable(username):
             return next((user for user in self.users() if user.username == username), None)
@@ -36,8 +34,13 @@ class People(Part):
         except NotFound:
             return None
 
-    @whole
+    @one_budget
     def find_user(self, *, username: str, email: str, id: str = "") -> User | None:
+        """By stored name first, then by e-mail (any case) through the whole list; never by a constructed name.
+
+        id: of the user as it was seen before (`User.id`). Whoever has it is the one, also under another name and e-mail
+        address; where nobody has it any more, the name and the e-mail decide.
+        """
         found = self.user(username) if username else None
         if found is not None and (not id or found.id in ("", id)):
             return found
@@ -55,10 +58,11 @@ class People(Part):
             raise Conflict(f"{self._http.name} has several users with the e-mail {email}: {names}. Keep one of them.")
         return next(iter(exact or same), found)
 
-    @whole
+    @one_budget
     def create_user(
         self, *, username: str, email: str, first_name: str, last_name: str, password: str, roles: Iterable[str]
     ) -> User:
+        """Raises Conflict where name or e-mail is taken, Rejected for an unknown role or no role at all."""
         place, wanted = self._place("users"), _names(roles)
         if not wanted:
             raise Rejected(f"A user of {self._http.name} needs at least one role from the start.", field="roles")
@@ -72,21 +76,21 @@ class People(Part):
         for name, value in {**person, "password": password}.items():
             if not value:  # Airflow 2 would take an empty one
                 raise Rejected(f"A user of {self._http.name} needs “{name}”; it is empty.", field=name)
-        with self._http.hiding([password]):
+        with self._http.sender.redactor.hiding([password]):
             self._http.call(
                 "POST",
                 f"{place.base}/users",
                 what=f"to create the user {username}",
                 needs="can_create on Users",
                 body={**person, "password": password, "roles": wanted},
-                shape=self._shapes.user,
+                parse=self._parser.user,
                 again=Again.OVER,
                 auth=place.auth,
             )
         with self._reading_back(f"the user {username}"):
             return self._read_user(username)
 
-    @whole
+    @one_budget
     def update_user(
         self,
         username: str,
@@ -96,12 +100,13 @@ class People(Part):
         last_name: str | None = None,
         password: str | None = None,
     ) -> User:
+        """Change what is given and leave the rest. Raises NotApplied where what is read back is something else."""
         given = {"email": email, "first_name": first_name, "last_name": last_name, "password": password}
         changes = {name: value for name, value in given.items() if value is not None}
         for name, value in changes.items():
             if not value:
                 raise Rejected(f"The “{name}” of a user of {self._http.name} cannot be empty.", field=name)
-        with self._http.hiding([password or ""]):
+        with self._http.sender.redactor.hiding([password or ""]):
             what = f"to change {', '.join(changes) or 'nothing'} of {username}"
             user = self._patch_user(username, changes, what=what)
         shown = {name: getattr(user, name) for name in changes if name != "password"}
@@ -109,8 +114,12 @@ class People(Part):
             raise NotApplied(f"{self._http.name} accepted the change of {username} but shows {shown}.")
         return user
 
-    @whole
+    @one_budget
     def set_roles(self, username: str, roles: Iterable[str]) -> User:
+        """Replace the role list and read back. Raises NotApplied where Airflow shows another set than it was given.
+
+        Airflow has no way to say "if nobody changed it meanwhile": only one writer per person may do this at a time.
+        """
         wanted = frozenset(roles)
         user = self._patch_user(username, {"roles": _names(wanted)}, what=f"to set the roles of {username}")
         if user.roles != wanted:
@@ -120,19 +129,16 @@ class People(Part):
             )
         return user
 
-    @whole
-    def take_all_roles(self, username: str) -> User:
-        return self.set_roles(username, ())
-
-    @whole
+    @one_budget
     def delete_user(self, username: str) -> None:
+        """What they are signed in with works for up to 30 s more: take their roles away first."""
         place = self._place("users")
         self._http.call(
             "DELETE",
             self._user_path(place, username),
             what=f"to delete the user {username}",
             needs="can_delete on Users",
-            shape=lambda body: None,
+            parse=lambda body: None,
             again=Again.ANY,
             auth=place.auth,
         )
@@ -141,7 +147,7 @@ class People(Part):
         """Change and read back."""
         place = self._place("users")
         path, body = self._user_path(place, username), dict(changes)
-        if place.whole:
+        if place.connexion:
             # all of it must be there, under the stored spelling of the name; with the mask only the changes are written
             user = self._read_user(username)
             path = self._user_path(place, user.username)
@@ -154,7 +160,7 @@ class People(Part):
             needs="can_edit on Users",
             params={"update_mask": ",".join(changes)},
             body=body,
-            shape=lambda answer: None,  # what it says of the user proves nothing
+            parse=lambda answer: None,  # what it says of the user proves nothing
             again=Again.ANY,
             auth=place.auth,
         )
@@ -165,7 +171,7 @@ class People(Part):
         place = self._place("users")
         what, needs = f"for the user {username}", "can_read on Users"
         path = self._user_path(place, username)
-        return self._http.call("GET", path, what=what, needs=needs, shape=self._shapes.user, auth=place.auth)
+        return self._http.call("GET", path, what=what, needs=needs, parse=self._parser.user, auth=place.auth)
 
     def _user_path(self, place: Place, username: str) -> str:
         if not addressable(username):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, Place, addressable, readable, unsupported, whole
+from airflow_bridge.calls.part import Part, Place, addressable, one_budget, readable, unsupported
 from airflow_bridge.dag_roles import GIVEN_BY_AIRFLOW, is_complete
 from airflow_bridge.errors import Conflict, Forbidden, NotApplied, NotFound, NotParsed, Overruled, Rejected, Unsupported
 from airflow_bridge.types import Permission, Role
@@ -20,14 +20,12 @@ LOOKS = (0.2, 0.5, 1.0)  # seconds before a role that may be in the making is re
 
 
 class Roles(Part):
-    """The part of `airflow_bridge.client.Airflow` about roles."""
-
     def roles(self) -> Iterator[Role]:
         place = self._place("roles")
         return self._pages(
             f"{place.base}/roles",
             "roles",
-            shape=self._shapes.role,
+            parse=self._parser.role,
             tell=lambda role: role.name,
             order="name",
             what="for its roles",
@@ -35,7 +33,7 @@ class Roles(Part):
             auth=place.auth,
         )
 
-    @whole
+    @one_budget
     def role(self, name: str) -> Role | None:
         if not addressable(name):
             return next((role for role in self.roles() if role.name == name), None)
@@ -44,8 +42,9 @@ class Roles(Part):
         except NotFound:
             return None
 
-    @whole
+    @one_budget
     def create_role(self, name: str, permissions: Iterable[Permission]) -> Role:
+        """Raises Conflict where it exists, Rejected where an action or resource is unknown."""
         self._create_role(name, sorted(set(permissions)))
         with self._reading_back(f"the role {name}"):
             return self._read_role(name)
@@ -60,17 +59,18 @@ class Roles(Part):
             what=f"to create the role {name}",
             needs="can_create on Roles",
             body={"name": name, "actions": _pairs(permissions)},
-            shape=lambda body: None,  # Airflow 2 says nothing about it
+            parse=lambda body: None,  # Airflow 2 says nothing about it
             again=Again.OVER,
             auth=place.auth,
         )
 
-    @whole
+    @one_budget
     def update_role(self, name: str, permissions: Iterable[Permission]) -> Role:
+        """Make it permit exactly this. Raises Unsupported where this Airflow cannot take permissions away."""
         self._require("role_edits")
         place, wanted = self._place("roles"), frozenset(permissions)
         before = self._read_role(name)
-        if before.permissions - wanted and place.whole:
+        if before.permissions - wanted and place.connexion:
             raise self._only_adds(name, before.permissions - wanted)
         self._http.call(
             "PATCH",
@@ -79,7 +79,7 @@ class Roles(Part):
             needs="can_edit on Roles",
             params={"update_mask": "actions"},
             body={"name": name, "actions": _pairs(sorted(wanted))},
-            shape=lambda body: None,
+            parse=lambda body: None,
             again=Again.ANY,
             auth=place.auth,
         )
@@ -96,32 +96,9 @@ class Roles(Part):
             raise self._only_adds(name, left)
         return after
 
-    @whole
-    def rename_role(self, name: str, new_name: str) -> Role:
-        self._require("role_edits")
-        self._check_role_name(new_name)
-        place, before = self._place("roles"), self._read_role(name)
-        if self.role(new_name) is not None:
-            # Airflow would say that it is done, and do nothing
-            raise Conflict(f"{self._http.name} already has a role called {new_name}.")
-        self._http.call(
-            "PATCH",
-            self._role_path(place, name),
-            what=f"to rename the role {name} to {new_name}",
-            needs="can_edit on Roles",
-            params={"update_mask": "name"},
-            body={"name": new_name, "actions": _pairs(sorted(before.permissions))},
-            shape=lambda body: None,
-            auth=place.auth,
-        )
-        with self._reading_back(f"the new name of the role {name}"):
-            after = self.role(new_name)
-        if after is None:
-            raise NotApplied(f"{self._http.name} accepted the new name of {name} but has no role {new_name}.")
-        return after
-
-    @whole
+    @one_budget
     def delete_role(self, name: str) -> None:
+        """It is taken from everybody who has it. Never delete a role that a DAG file names."""
         self._require("role_edits")
         place = self._place("roles")
         self._http.call(
@@ -129,20 +106,25 @@ class Roles(Part):
             self._role_path(place, name),
             what=f"to delete the role {name}",
             needs="can_delete on Roles",
-            shape=lambda body: None,
+            parse=lambda body: None,
             again=Again.ANY,
             auth=place.auth,
         )
 
     def permissions(self) -> frozenset[Permission]:
+        """Every pair of action and resource there is.
+
+        Airflow 2 and FAB providers before 3.3 list no pairs: there it is what its roles permit, which leaves out pairs
+        for a single DAG that no role has.
+        """
         place = self._place("permissions")
-        if place.whole:
+        if place.connexion:
             return self._permissions_of_roles()
         return frozenset(
             self._pages(
                 f"{place.base}/permissions",
                 "actions",
-                shape=self._shapes.permission,
+                parse=self._parser.permission,
                 tell=lambda permission: permission,
                 order="id",
                 what="for its permissions",
@@ -155,8 +137,16 @@ class Roles(Part):
         """Airflow 2's own list names actions alone. Its Admin has every pair but those of single DAGs."""
         return frozenset().union(*(role.permissions for role in self.roles()))
 
-    @whole
+    @one_budget
     def ensure_dag_role(self, name: str, dag_id: str, permissions: Iterable[Permission]) -> Role:
+        """The role for access to one DAG (see `dag_permissions`): made complete once, and found complete ever after.
+
+        Airflow makes a role permission by permission, each in a transaction of its own. One that is being made at this
+        moment is read again until it is complete; one whose making was broken off is completed.
+        Raises NotParsed where Airflow has not read the DAG's file yet, Overruled where the role lacks what it permits
+        on that DAG, as it does when the file sets access_control, Conflict where it permits more than that, Rejected
+        where it is incomplete and cannot be completed.
+        """
         wanted, on_dag = frozenset(permissions), frozenset({f"DAG:{dag_id}", f"DAG Run:{dag_id}"})
         role = self.role(name)
         if role is None:
@@ -218,7 +208,7 @@ class Roles(Part):
         place = self._place("roles")
         what, needs = f"for the role {name}", "can_read on Roles"
         path = self._role_path(place, name)
-        return self._http.call("GET", path, what=what, needs=needs, shape=self._shapes.role, auth=place.auth)
+        return self._http.call("GET", path, what=what, needs=needs, parse=self._parser.role, auth=place.auth)
 
     def _role_path(self, place: Place, name: str) -> str:
         if not addressable(name):

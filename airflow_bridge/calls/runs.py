@@ -7,12 +7,12 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from airflow_bridge import http
 from airflow_bridge.answers import Again
 from airflow_bridge.calls.dags import Dags
-from airflow_bridge.calls.part import whole
+from airflow_bridge.calls.part import one_budget
 from airflow_bridge.errors import (
     BridgeError,
     Conflict,
@@ -29,6 +29,7 @@ from airflow_bridge.paging import SIZE
 from airflow_bridge.types import Run
 
 NOTE = 1000  # characters; the column in Airflow's database
+POLL = (1.0, 15.0)  # seconds between two looks at a run that is waited for: at first, and at most
 RESERVED = ("scheduled__", "backfill__", "asset_triggered__", "dataset_triggered__")
 READS = "can_read on the DAG and on DAG Runs"
 EDITS = "can_edit on the DAG and on DAG Runs"
@@ -36,28 +37,39 @@ _random = secrets.SystemRandom()
 
 
 class Runs(Dags):
-    """The part of `airflow_bridge.client.Airflow` about runs."""
+    cancel_params: Mapping[str, str | int]
+    """Airflow 3 takes a mask with the new state, Airflow 2 none."""
 
-    @whole
+    @one_budget
     def trigger(
         self,
         dag_id: str,
         *,
         dag_run_id: str,
         conf: Mapping[str, Any] | None = None,
-        logical_date: datetime | Literal["now"] | None = "now",
+        logical_date: datetime | None = None,
         note: str = "",
     ) -> Run:
+        """Start a run under an id of ours, or find the one already there (same id): one run, however often called.
+
+        A retry gives the same id and the same logical date, which by default is now. Of a paused DAG it stays queued.
+        Raises Conflict where the date is another run's.
+        """
         self._check_run_id(dag_run_id)
         if dag_run_id.startswith(RESERVED):
             raise Rejected(
                 f"“{dag_run_id}” cannot be the id of a run we start: the beginning is reserved for Airflow's own.",
                 field="dag_run_id",
             )
-        when = datetime.now(UTC) if logical_date == "now" else logical_date
-        if when is not None and when.tzinfo is None:
+        when = logical_date or datetime.now(UTC)
+        if when.tzinfo is None:
             raise Rejected(f"The logical date of {dag_run_id} has no time zone.", field="logical_date")
-        body = {"dag_run_id": dag_run_id, "conf": dict(conf or {}), "note": cut(note), **self._logical_date(when)}
+        body = {
+            "dag_run_id": dag_run_id,
+            "conf": dict(conf or {}),
+            "note": note if len(note) <= NOTE else f"{note[: NOTE - 1]}…",  # SQLite would take more, PostgreSQL not
+            "logical_date": when.isoformat(),
+        }
         try:
             return self._http.call(
                 "POST",
@@ -65,15 +77,11 @@ class Runs(Dags):
                 what=f"to run {dag_id} as {dag_run_id}",
                 needs="can_edit on the DAG and can_create on DAG Runs",
                 body=body,
-                shape=self._shapes.run,
+                parse=self._parser.run,
                 again=Again.OVER,  # under the same id: a second one is a conflict
             )
         except (TimedOut, Conflict, Unexpected) as error:
             return self._already_there(dag_id, dag_run_id, error)
-
-    @abstractmethod
-    def _logical_date(self, when: datetime | None) -> dict[str, str | None]:
-        """The part of a trigger's body that says which moment the run is for."""
 
     def _already_there(self, dag_id: str, dag_run_id: str, error: BridgeError) -> Run:
         """The run that an attempt without a clear answer has left, else `error`, or what a conflict was about."""
@@ -98,10 +106,11 @@ class Runs(Dags):
             return None
 
     def runs(self, dag_id: str | None = None, *, state: str = "") -> Iterator[Run]:
+        """Newest first; of one DAG or of all."""
         return self._pages(
             f"{self._dag_path(dag_id) if dag_id is not None else f'{self.core}/dags/~'}/dagRuns",
             "dag_runs",
-            shape=self._shapes.run,
+            parse=self._parser.run,
             tell=lambda run: (run.dag_id, run.dag_run_id),
             order="-id",  # by itself it begins with the oldest
             what=f"for the runs of {dag_id or 'all DAGs'}",
@@ -110,17 +119,19 @@ class Runs(Dags):
         )
 
     def recent_runs(self, dag_id: str, limit: int = 20) -> list[Run]:
+        """Newest first."""
         return self._http.call(
             "GET",
             f"{self._dag_path(dag_id)}/dagRuns",
             what=f"for the last runs of {dag_id}",
             needs=READS,
             params={"limit": max(1, min(limit, SIZE)), "order_by": "-id"},
-            shape=lambda body: [self._shapes.run(row) for row in body["dag_runs"]],
+            parse=lambda body: [self._parser.run(row) for row in body["dag_runs"]],
         )
 
-    @whole
+    @one_budget
     def cancel(self, dag_id: str, dag_run_id: str) -> Run:
+        """Mark it failed, after looking. Raises Conflict for one that has ended, which is left as it ended."""
         run = self._read_run(dag_id, dag_run_id)
         if run.is_final:
             # Airflow has no guard: it would turn a run that succeeded into one that failed
@@ -130,9 +141,9 @@ class Runs(Dags):
             self._run_path(dag_id, dag_run_id),
             what=f"to cancel the run {dag_run_id} of {dag_id}",
             needs=EDITS,
-            params=self._state_mask,
+            params=self.cancel_params,
             body={"state": "failed"},
-            shape=lambda body: None,
+            parse=lambda body: None,
             # not sent a second time: the run may have been cleared meanwhile, and that one nobody wants to end
             again=Again.OVER,
         )
@@ -142,12 +153,9 @@ class Runs(Dags):
             raise NotApplied(f"{self._http.name} accepted that {dag_run_id} is cancelled, but shows it {after.state}.")
         return after
 
-    @property
-    @abstractmethod
-    def _state_mask(self) -> dict[str, str | int]: ...
-
-    @whole
+    @one_budget
     def clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool = True) -> Run:
+        """Have the failed tasks (or all) of a run that has ended run again."""
         run = self._read_run(dag_id, dag_run_id)
         if not run.is_final:
             raise Conflict(
@@ -161,16 +169,18 @@ class Runs(Dags):
     def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:
         """Have the tasks run again; by itself Airflow would only say which."""
 
-    @abstractmethod
-    def set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run: ...
+    def wait(self, dag_id: str, dag_run_id: str, *, timeout: float) -> Run:
+        """Return it when it has ended, asking every second at first, and every 15 seconds in the end.
 
-    def wait(self, dag_id: str, dag_run_id: str, *, timeout: float, poll: float = 1.0, slowest: float = 15.0) -> Run:
-        deadline, pause = time.monotonic() + timeout, poll
+        Raises NotFinished after `timeout` seconds, which says so when the DAG is paused. The last look may begin then:
+        in all it is over after `timeout` and the time of one call.
+        """
+        deadline, pause = time.monotonic() + timeout, POLL[0]
         run: Run | None = None
         while True:
             unread: BridgeError | None = None
             # the last reading, and whether the DAG is paused, are one call that may begin when the time is over
-            with self._http.whole():
+            with self._http.budget.one():
                 try:
                     run = self._read_run(dag_id, dag_run_id)
                     if run.is_final:
@@ -185,7 +195,7 @@ class Runs(Dags):
                     raise NotFinished(words, run=run) from None
             retry_after = (unread.retry_after if unread else None) or 0.0
             http._wait(min(left, max(retry_after, pause * _random.uniform(0.75, 1.0))))
-            pause = min(slowest, pause * 1.5)
+            pause = min(POLL[1], pause * 1.5)
 
     def _last_seen(self, run: Run, timeout: float, unread: BridgeError) -> str:
         return (
@@ -209,10 +219,5 @@ class Runs(Dags):
             self._run_path(dag_id, dag_run_id),
             what=f"for the run {dag_run_id} of {dag_id}",
             needs=READS,
-            shape=self._shapes.run,
+            parse=self._parser.run,
         )
-
-
-def cut(note: str) -> str:
-    """SQLite would take more, PostgreSQL not."""
-    return note if len(note) <= NOTE else f"{note[: NOTE - 1]}…"

@@ -14,8 +14,6 @@ LOGS = "can_read on the DAG and on Task Logs"
 
 
 class Tasks(Part):
-    """The part of `airflow_bridge.client.Airflow` about task instances."""
-
     task_order: str | None
 
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
@@ -23,7 +21,7 @@ class Tasks(Part):
             self._pages(
                 f"{self._run_path(dag_id, dag_run_id)}/taskInstances",
                 "task_instances",
-                shape=self._shapes.task_instance,
+                parse=self._parser.task_instance,
                 tell=lambda task: (task.task_id, task.map_index),
                 order=self.task_order,
                 what=f"for the tasks of {dag_run_id}",
@@ -41,7 +39,8 @@ class Tasks(Part):
         try_number: int = 1,
         map_index: int = -1,
         after: str | None = None,
-    ) -> LogPart: ...
+    ) -> LogPart:
+        """Lines of one attempt's log; `after` is the `next` of the part before. Raises NotFound before it began."""
 
     def _log_path(self, dag_id: str, dag_run_id: str, task_id: str, try_number: int) -> str:
         return f"{self._task_path(dag_id, dag_run_id, task_id)}/logs/{int(try_number)}"

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_bridge.answers import Again
-from airflow_bridge.calls.part import Part, addressable, readable, whole
+from airflow_bridge.calls.part import Part, addressable, one_budget, readable
 from airflow_bridge.errors import Conflict, NotApplied, NotFound, Rejected
 from airflow_bridge.types import Variable
 
@@ -18,10 +18,7 @@ HIDDEN = "***"
 
 
 class Variables(Part):
-    """The part of `airflow_bridge.client.Airflow` about variables.
-
-    Only named ones, never a list: many hold secrets. Which ones somebody may touch is for the caller to say.
-    """
+    """By name, never as a list: many variables hold secrets. Which ones somebody may touch is for the caller to say."""
 
     def variable(self, key: str) -> Variable | None:
         try:
@@ -29,8 +26,9 @@ class Variables(Part):
         except NotFound:
             return None
 
-    @whole
+    @one_budget
     def set_variable(self, key: str, value: str, *, description: str | None = None) -> Variable:
+        """Create or change it, and read back."""
         path = self._variable_path(key)
         body = {"key": key, "value": value} | ({} if description is None else {"description": description})
         try:
@@ -40,7 +38,7 @@ class Variables(Part):
                 what=f"to set the variable {key}",
                 needs="can_edit on Variables",
                 body=body,
-                shape=lambda body: None,
+                parse=lambda body: None,
                 again=Again.ANY,
             )
         except NotFound:
@@ -59,13 +57,13 @@ class Variables(Part):
                 what=f"to create the variable {key}",
                 needs="can_create on Variables",
                 body=body,
-                shape=lambda body: None,
+                parse=lambda body: None,
                 again=Again.OVER,
             )
 
     def _read_variable(self, key: str) -> Variable:
         what, needs = f"for the variable {key}", "can_read on Variables"
-        return self._http.call("GET", self._variable_path(key), what=what, needs=needs, shape=self._shapes.variable)
+        return self._http.call("GET", self._variable_path(key), what=what, needs=needs, parse=self._parser.variable)
 
     def _variable_path(self, key: str) -> str:
         if not addressable(key) or len(key) > KEY:

@@ -7,10 +7,10 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 
 from airflow_bridge import probes
+from airflow_bridge.airflow import Airflow
 from airflow_bridge.auth import Credentials, PasswordAuth
 from airflow_bridge.capabilities import WHAT
 from airflow_bridge.cli import show
-from airflow_bridge.client import Airflow
 from airflow_bridge.errors import BridgeError, Forbidden, Unsupported
 from airflow_bridge.types import Capabilities, Component, Permission, RateLimit
 

@@ -9,8 +9,8 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from airflow_bridge.airflow import Airflow
 from airflow_bridge.cli import show
-from airflow_bridge.client import Airflow
 from airflow_bridge.errors import NotFinished
 from airflow_bridge.types import Role, Run, User
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from airflow_bridge import addresses
+from airflow_bridge.airflow import Airflow
 from airflow_bridge.auth import Credentials, OAuth2Auth, PasswordAuth, TokenAuth
-from airflow_bridge.client import Airflow, connect, find_api
+from airflow_bridge.client import connect, find_api
 from airflow_bridge.errors import Rejected
 
 TIMEOUT = 30.0  # seconds for one call

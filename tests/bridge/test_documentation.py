@@ -25,13 +25,17 @@ PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "bridge.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 PROSE = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
 CODE = "\n".join(re.findall(r"`([^`]+)`", PROSE))
-CALLS = [name for name in vars(Airflow) if not name.startswith("_")]
+CALLS = [
+    name
+    for name, one in inspect.getmembers(Airflow)
+    if not name.startswith("_") and (callable(one) or type(one) is property)
+]
 
 
 def blocks(kind: str) -> list[tuple[int, str]]:
     """(line before it, text) of each."""
-    found = re.finditer(rf"^```{kind}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-    return [(TEXT.count("\n", 0, block.start(1)), block[1]) for block in found]
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    return [(TEXT.count("\n", 0, block.start(2)), block[2]) for block in found if block[1] == kind]
 
 
 @pytest.fixture

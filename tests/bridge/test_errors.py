@@ -153,7 +153,7 @@ def test_an_answer_that_python_cannot_hold(
 ) -> None:
     airflow.check()
     answer = Answer(status, {"content-type": "application/json"}, body)
-    monkeypatch.setattr(airflow._http._wire, "send", lambda *_, **__: answer)
+    monkeypatch.setattr(airflow._http.sender._wire, "send", lambda *_, **__: answer)
     with pytest.raises(BridgeError):
         list(airflow.users())
     with pytest.raises(BridgeError):
@@ -163,7 +163,7 @@ def test_an_answer_that_python_cannot_hold(
 def test_a_moment_that_no_calendar_has() -> None:
     asked = Asked(deployment="prod", account="the account x", what="for the user alice")
     with pytest.raises(Unexpected, match="unknown shape"):
-        answers.shaped("0001-01-01T00:00:00+23:59", lambda text: datetime.fromisoformat(text).astimezone(UTC), asked)
+        answers.parsed("0001-01-01T00:00:00+23:59", lambda text: datetime.fromisoformat(text).astimezone(UTC), asked)
 
 
 def test_values_nested_too_deep_for_json(fake: FakeAirflow, airflow: Airflow) -> None:

@@ -41,7 +41,7 @@ def test_all_requests_of_a_call_end_at_the_same_time(
     ask = Http.call
 
     def noted(self: Http, *args: Any, **kwargs: Any) -> Any:
-        ends.append(getattr(self._whole, "deadline", None))
+        ends.append(getattr(self.budget._thread, "deadline", None))
         return ask(self, *args, **kwargs)
 
     monkeypatch.setattr(Http, "call", noted)

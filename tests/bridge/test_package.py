@@ -8,6 +8,8 @@ from fnmatch import fnmatch
 
 from tests.guards.source import HOME, modules
 
+LONGEST = 300  # lines of a module
+
 
 def test_the_wheel_has_no_tests() -> None:
     """The fake Airflow is test equipment."""
@@ -30,3 +32,8 @@ def test_other_libraries_are_used_by_what_they_make_public() -> None:
         if not (isinstance(node.value, ast.Name) and node.value.id == "self")
     ]
     assert reached == []
+
+
+def test_no_module_is_long() -> None:
+    lengths = {path: len((HOME / path).read_text().splitlines()) for path, _ in modules("airflow_bridge")}
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}

@@ -215,6 +215,8 @@ def test_nor_what_a_client_shows_of_itself(way: str) -> None:
     made = auth("https://airflow.example.com")
     airflow = connect(name="prod", url="https://airflow.example.com", api=api, auth=made)
     http = airflow._http
-    shown = f"{made!r} {made} {airflow!r} {http!r} {http._sessions!r} {http._wire!r} {http._wire._direct!r}"
+    shown = (
+        f"{made!r} {made} {airflow!r} {http!r} {http._sessions!r} {http.sender._wire!r} {http.sender._wire._direct!r}"
+    )
     assert ODD not in shown and repr(ODD)[1:-1] not in shown and JWT not in shown
     airflow.close()

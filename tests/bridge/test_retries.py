@@ -102,11 +102,11 @@ def test_waiting_for_a_place_counts(fake: FakeAirflow, make: Callable[..., Airfl
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later, sleep=time.sleep, time=time.time)
     later, turn = 0.0, threading.Event()
-    monkeypatch.setattr(http._wire, "send", send)
+    monkeypatch.setattr(http.sender._wire, "send", send)
     monkeypatch.setattr("airflow_bridge.http.time", clock)
-    with ThreadPoolExecutor(1) as pool, http._gate.passage(1, time.monotonic() + 9):
+    with ThreadPoolExecutor(1) as pool, http.sender.gate.passage(1, time.monotonic() + 9):
         waiting = pool.submit(airflow.set_roles, "alice", ["Op"])
-        while not http._gate._changed._waiters:
+        while not http.sender.gate._changed._waiters:
             turn.wait(0.01)
         later = 1.0
     with pytest.raises(TimedOut):

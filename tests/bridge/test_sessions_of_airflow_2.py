@@ -112,10 +112,10 @@ def test_asking_whether_we_are_known_takes_the_time_of_the_call(
 ) -> None:
     http = make(TokenAuth("not-known"))._http
     ends: list[float] = []
-    find = http._deadline
-    monkeypatch.setattr(http, "_deadline", lambda: ends.append(find()) or ends[-1])
+    find = http.budget.deadline
+    monkeypatch.setattr(http.budget, "deadline", lambda: ends.append(find()) or ends[-1])
     with pytest.raises(Unauthorised):
-        http.call("GET", "/api/v1/dags/sales_report", what="for it", shape=lambda body: None)
+        http.call("GET", "/api/v1/dags/sales_report", what="for it", parse=lambda body: None)
     assert len(ends) > 1, "it was looked into"
     assert len(set(ends)) == 1
 

@@ -38,7 +38,6 @@ def test_a_version_that_is_none(api: str, auth: Credentials, version: object) ->
         (lambda airflow: airflow.create_role(HALF, []), "name"),
         (lambda airflow: airflow.update_role(HALF, []), "name"),
         (lambda airflow: airflow.delete_role(HALF), "name"),
-        (lambda airflow: airflow.rename_role("Viewer", HALF), "name"),
         (lambda airflow: airflow.set_variable(HALF, "on"), "key"),
     ],
 )

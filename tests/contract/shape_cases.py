@@ -41,7 +41,6 @@ def all_cases() -> Iterator[Case]:
     yield from runs()
     yield from tasks()
     yield from variables()
-    yield from events()
 
 
 def basics() -> Iterator[Case]:
@@ -214,8 +213,6 @@ def runs() -> Iterator[Case]:
     yield Case(f"PATCH {base}/{{u}}", {"state": "cancelled"})
     yield Case(f"PATCH {base}/{{u}}_nope", {"state": "failed"})
     yield Case(f"PATCH {base}/{{u}}", {"note": "x"})
-    yield Case(f"PATCH {base}/{{u}}/setNote", {"note": "x"})
-    yield Case(f"PATCH {base}/{{u}}_nope/setNote", {"note": "x"})
     yield Case(f"PATCH {base}/{{u}}", {"state": "failed"})
     yield Case(f"PATCH {base}/{{u}}", {"state": "success"})
     yield Case(f"POST {base}/{{u}}/clear", {})
@@ -265,12 +262,3 @@ def variables() -> Iterator[Case]:
     yield Case("PATCH {api}/variables/{u}_nope", {"key": "{u}_nope", "value": "3"})
     yield Case("DELETE {api}/variables/{u}")
     yield Case("DELETE {api}/variables/{u}")
-
-
-def events() -> Iterator[Case]:
-    yield Case("GET {api}/eventLogs?limit=1&run_id={u}")
-    yield Case("GET {api}/eventLogs?limit=3&dag_id=warehouse_backup&order_by=-event_log_id")
-    yield Case("GET {api}/eventLogs?limit=1&order_by=-id")
-    yield Case("GET {api}/eventLogs?limit=1&order_by=nonsense")
-    yield Case("GET {api}/eventLogs?limit=1&nonsense=1")
-    yield Case("PATCH {api}/dags/warehouse_backup?update_mask=is_paused", {"is_paused": False})

@@ -23,7 +23,6 @@ OTHERS: frozenset[Permission] = frozenset(
         ("can_create", "Roles"),
         ("can_edit", "Roles"),
         ("can_read", "ImportError"),
-        ("can_read", "Audit Logs"),
         ("can_read", "Variables"),
         ("can_edit", "Variables"),
     }

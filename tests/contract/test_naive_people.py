@@ -75,7 +75,7 @@ def test_what_was_set_is_read_back_and_not_tried_out(granter: Airflow, fake: Fak
 def test_nobody_is_switched_off(raw: Raw, granter: Airflow, person: str) -> None:
     assert raw.patch(f"/users/{person}", {**whole(raw, person, "Viewer"), "active": False}).status in (400, 422)
     assert raw.get(f"/users/{person}").json["active"] is True
-    assert granter.take_all_roles(person).roles == frozenset()
+    assert granter.set_roles(person, []).roles == frozenset()
 
 
 @pytest.mark.everywhere
@@ -133,12 +133,11 @@ def test_who_wrote_a_note_may_stay_for_ever(airflow: Airflow, server: Server, cl
     name = unique("writer")
     create(airflow, username=name, email=f"{name}@example.com", password="writer", roles=["Op"])
     writer = client(name, "writer")
-    run = writer.trigger(IDLE, dag_run_id=unique("g__"), note="by a person")
-    writer.set_note(IDLE, run.dag_run_id, "by the same")
+    writer.trigger(IDLE, dag_run_id=unique("g__"), note="by a person")
     if server.target.api == "v1":
         with pytest.raises(Unexpected, match="take their roles away instead"):
             airflow.delete_user(name)
-        assert airflow.take_all_roles(name).roles == frozenset()
+        assert airflow.set_roles(name, []).roles == frozenset()
     else:
         airflow.delete_user(name)
         with pytest.raises(NotFound):

@@ -75,7 +75,7 @@ def test_people_without_a_name_of_their_own(granter: Airflow, fake: FakeAirflow)
     assert found is not None
     assert (found.first_name, found.last_name) == ("", "")
     assert granter.set_roles("blank", ["Op", "Viewer"]).roles == {"Op", "Viewer"}
-    assert granter.take_all_roles("blank").roles == frozenset()
+    assert granter.set_roles("blank", []).roles == frozenset()
 
 
 @pytest.mark.everywhere

@@ -77,7 +77,7 @@ def test_roles_are_set_under_any_spelling_of_the_name(granter: Airflow, person: 
 
 @pytest.mark.everywhere
 def test_all_roles_are_taken_away(granter: Airflow, person: str, client: Callable[..., Airflow]) -> None:
-    assert granter.take_all_roles(person).roles == frozenset()
+    assert granter.set_roles(person, []).roles == frozenset()
     with pytest.raises((Forbidden, Unauthorised)):
         client(person, "secret-of-the-person").check()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_bridge import Airflow, Conflict, Forbidden, NotApplied, NotFound, Rejected, Unsupported
+from airflow_bridge import Airflow, Forbidden, NotApplied, NotFound, Rejected, Unsupported
 from tests.contract.people import create
 from tests.contract.raw import Raw
 from tests.contract.servers import Server
@@ -68,37 +68,6 @@ def test_permissions_that_are_none(airflow: Airflow, role: str) -> None:
         airflow.update_role(role, [READ, EDIT, ("can_fly", "DAGs")])
     with pytest.raises(NotFound):
         airflow.update_role("No such role", [READ])
-    with pytest.raises(NotFound):
-        airflow.rename_role("No such role", unique("role"))
-
-
-@pytest.mark.everywhere
-def test_people_keep_a_role_that_is_renamed(airflow: Airflow, role: str) -> None:
-    person, new = create(airflow, roles=["Viewer", role]), unique("renamed")
-    assert airflow.rename_role(role, new).permissions == {READ, EDIT}
-    assert airflow.role(role) is None
-    found = airflow.user(person.username)
-    assert found is not None
-    assert found.roles == {"Viewer", new}
-
-
-@pytest.mark.everywhere
-def test_a_taken_name_stays_with_the_role_that_has_it(airflow: Airflow, server: Server, role: str) -> None:
-    other = airflow.create_role(unique("other"), [RUNS])
-    with pytest.raises(Conflict, match=other.name):
-        airflow.rename_role(role, other.name)
-    # what Airflow itself does: it says that it is done
-    raw = Raw(server, *server.admin)
-    assert raw.patch(f"/roles/{role}?update_mask=name", {"name": other.name, "actions": []}).status == 200
-    assert airflow.role(other.name) == other
-    assert airflow.role(role) is not None
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "x" * 65])
-def test_a_new_name_that_airflow_cannot_keep(airflow: Airflow, role: str, name: str) -> None:
-    with pytest.raises(Rejected) as caught:
-        airflow.rename_role(role, name)
-    assert caught.value.field == "name"
 
 
 @pytest.mark.everywhere
@@ -127,7 +96,6 @@ def test_the_granter_completes_roles_and_deletes_none(granter: Airflow, role: st
 def test_the_runner_changes_no_role(runner: Airflow, role: str) -> None:
     for call in (
         lambda: runner.update_role(role, [READ, EDIT, RUNS]),
-        lambda: runner.rename_role(role, unique("role")),
         lambda: runner.delete_role(role),
     ):
         with pytest.raises(Forbidden, match="on Roles"):

@@ -131,7 +131,7 @@ def test_a_waiting_run_is_cancelled(runner: Airflow) -> None:
 def test_a_run_of_a_paused_dag_waits_for_ever_and_that_is_said(runner: Airflow) -> None:
     run = start(runner, IDLE)
     with pytest.raises(NotFinished, match=f"{IDLE} is paused in Airflow") as caught:
-        runner.wait(IDLE, run.dag_run_id, timeout=0.2, poll=0.1)
+        runner.wait(IDLE, run.dag_run_id, timeout=0.2)
     assert (caught.value.run.dag_run_id, caught.value.run.state) == (run.dag_run_id, "queued")
 
 
@@ -189,7 +189,7 @@ def test_a_run_that_cannot_be_read_when_the_time_is_over(
         "airflow_bridge.calls.runs.time", SimpleNamespace(monotonic=lambda: time.monotonic() + sum(pauses))
     )
     with pytest.raises(NotFinished, match=r"was queued when it was last seen; after 0 s it could not be read: .* 503"):
-        runner.wait(IDLE, run.dag_run_id, timeout=0.2, poll=0.1)
+        runner.wait(IDLE, run.dag_run_id, timeout=0.2)
 
 
 def test_a_run_that_cannot_be_read_from_the_start(

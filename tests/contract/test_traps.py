@@ -26,7 +26,6 @@ TRAPS: Mapping[str, str] = {
     "one body for a change of roles everywhere": f"{PEOPLE}test_no_body_is_right_for_all",
     "revoking by a shorter role": f"{ROLES}test_where_permissions_are_only_added_none_is_said_to_be_taken_away",
     "deleting a role to make it anew": f"{ROLES}test_a_role_that_is_deleted_is_taken_from_everybody",
-    "renaming a role to a taken name": f"{ROLES}test_a_taken_name_stays_with_the_role_that_has_it",
     "access to a DAG whose file sets access_control": (
         "test_dag_roles.py::test_a_file_that_sets_access_control_has_the_last_word"
     ),
@@ -71,8 +70,6 @@ TRAPS: Mapping[str, str] = {
     "Airflow 2's logs as JSON": f"{RUNS}test_a_log_that_never_was_is_a_text_about_it_and_goes_on_for_ever",
     "Airflow 3's logs as text": f"{RUNS}test_a_log_of_airflow_3_is_no_plain_text",
     "reading a log until there is no token": f"{LIFE}test_a_run_is_followed_and_cancelled",
-    "the event log for who granted what": "test_events.py::test_what_is_done_to_people_and_roles_is_not",
-    "events as successes": "test_events.py::test_attempts_are_there_too",
 }
 """What a client does wrong -> the case that shows it.
 

@@ -26,7 +26,6 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda airflow: airflow.create_user(**PERSON),
         lambda airflow: airflow.update_user("admin", last_name="x"),
         lambda airflow: airflow.set_roles("admin", ["Viewer"]),
-        lambda airflow: airflow.take_all_roles("admin"),
         lambda airflow: airflow.delete_user("admin"),
     ),
     "roles": (
@@ -38,7 +37,6 @@ CALLS: dict[str, tuple[Call, ...]] = {
     ),
     "role_edits": (
         lambda airflow: airflow.update_role("Viewer", []),
-        lambda airflow: airflow.rename_role("Viewer", "x"),
         lambda airflow: airflow.delete_role("Viewer"),
     ),
     "backfills": (

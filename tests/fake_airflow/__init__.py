@@ -13,7 +13,6 @@ from tests.fake_airflow.releases import RELEASES, FakeRelease
 from tests.fake_airflow.rows import (
     FakeBackfill,
     FakeDag,
-    FakeEvent,
     FakeQuestion,
     FakeRole,
     FakeRun,
@@ -28,7 +27,6 @@ __all__ = [
     "FakeAirflow",
     "FakeBackfill",
     "FakeDag",
-    "FakeEvent",
     "FakeQuestion",
     "FakeRelease",
     "FakeRole",

@@ -6,7 +6,6 @@ gets the Call and the parts of the path, and gives the body of a 200, or a Reply
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from tests.fake_airflow.replies import Refusal, Reply, of_release
-from tests.fake_airflow.rows import AND, FakeEvent, FakeUser, Request
+from tests.fake_airflow.rows import AND, FakeUser, Request
 from tests.fake_airflow.state import State
 
 Handler = Callable[..., Any]
@@ -76,14 +75,6 @@ class Call:
         if not on_dag or not all(self._may_too(dag_id, *pair) for pair in also):
             raise self.door.forbid(self.state)
 
-    def record(self, event: str, *, dag_id: str | None = None, run_id: str | None = None, **more: str) -> None:
-        """In Airflow's own log, where secrets are starred. more: what else is told."""
-        body: dict[str, Any] = self.body if isinstance(self.body, dict) else {}
-        told = {**self.query, **more, **body}
-        if self.state.release.api == "v2":
-            told["method"] = self.request.method
-        self.state.events.append(FakeEvent(event, self.by.username, dag_id, run_id, json.dumps(_starred(told))))
-
     def _may_too(self, dag_id: str, action: str, resource: str) -> bool:
         if resource == "DAG Runs":
             return self.state.may_on_runs(self.by, action, dag_id)
@@ -141,12 +132,6 @@ class App:
 
 def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.escape(path).replace(r"\*\*", "(.+)").replace(r"\*", "([^/]+)"))
-
-
-def _starred(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: _starred(item, key) for key, item in value.items()}
-    return "***" if value and any(word in name.lower() for word in SECRET) else value
 
 
 SECRET = ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "passphrase", "private_key")

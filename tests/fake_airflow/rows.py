@@ -152,18 +152,6 @@ class FakeQuestion:
 
 
 @dataclass(frozen=True)
-class FakeEvent:
-    """A line of Airflow's own log."""
-
-    event: str
-    owner: str
-    dag_id: str | None
-    run_id: str | None
-    extra: str
-    when: datetime = field(default_factory=_now)
-
-
-@dataclass(frozen=True)
 class Request:
     """One request as it came in. `account` is the user name behind its credentials, empty where there was none."""
 

@@ -16,7 +16,6 @@ from tests.fake_airflow.releases import FakeRelease
 from tests.fake_airflow.rows import (
     FakeBackfill,
     FakeDag,
-    FakeEvent,
     FakeQuestion,
     FakeRole,
     FakeRun,
@@ -45,7 +44,6 @@ class State:
         self.variables: dict[str, FakeVariable] = {}
         self.backfills: list[FakeBackfill] = []
         self.questions: list[FakeQuestion] = []
-        self.events: list[FakeEvent] = []
         self.log_page = 1_000
         """Lines of a task's log in one answer."""
         self.import_errors: dict[str, str] = {}

@@ -78,7 +78,6 @@ def details(call: Call, dag_id: str) -> Any:
 @router("PATCH", "/dags/*", query={"update_mask": str}, body=BODY)
 def patch(call: Call, dag_id: str) -> Any:
     call.need_dag("can_edit", dag_id)
-    call.record("api.patch_dag", dag_id=dag_id)
     if unknown := {name: ["Unknown field."] for name in call.body if name not in BODY}:
         raise problem(400, str(unknown))
     if call.query.get("update_mask", "is_paused") != "is_paused":

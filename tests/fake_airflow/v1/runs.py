@@ -58,7 +58,6 @@ COLUMNS = {"execution_date": "logical_date", "start_date": "started_at", "end_da
 @router("POST", "/dags/*/dagRuns", body=BODY)
 def trigger(call: Call, dag_id: str) -> Any:
     call.need_dag("can_edit", dag_id, ("can_create", "DAG Runs"))
-    call.record("api.post_dag_run", dag_id=dag_id)  # attempts, too
     dag = call.state.parsed_dag(dag_id)
     if dag is None or dag.stale:
         raise problem(404, f"DAG with dag_id: '{dag_id}' not found", title="DAG not found")
@@ -128,23 +127,15 @@ STATES = ["success", "failed", "queued"]
 @router("PATCH", "/dags/*/dagRuns/*", body={"state": {"type": "string", "enum": STATES}})
 def set_state(call: Call, dag_id: str, run_id: str) -> Any:
     """Whatever the state was: a success becomes a failure as willingly."""
-    run = _run_to_change(call, dag_id, run_id, "api.update_dag_run_state")
+    run = _run_to_change(call, dag_id, run_id)
     load(call.body, {"state": None})
     call.state.set_state(run, call.body["state"])
     return shapes.run(run)
 
 
-@router("PATCH", "/dags/*/dagRuns/*/setNote", body={"note": {"type": "string"}})
-def set_note(call: Call, dag_id: str, run_id: str) -> Any:
-    run = _run_to_change(call, dag_id, run_id, "api.set_dag_run_note")
-    load(call.body, {"note": 1000}, required=("note",))
-    run.note, run.noted_by = call.body["note"], call.by.username
-    return shapes.run(run)
-
-
 @router("POST", "/dags/*/dagRuns/*/clear", body={"dry_run": {"type": "boolean"}})
 def clear(call: Call, dag_id: str, run_id: str) -> Any:
-    run = _run_to_change(call, dag_id, run_id, "api.clear_dag_run", gap="   ")
+    run = _run_to_change(call, dag_id, run_id, gap="   ")
     load(call.body, {"dry_run": None})
     found = call.state.to_clear(run, None, only_failed=False)
     if call.body.get("dry_run", True):
@@ -156,7 +147,6 @@ def clear(call: Call, dag_id: str, run_id: str) -> Any:
 @router("DELETE", "/dags/*/dagRuns/*")
 def delete(call: Call, dag_id: str, run_id: str) -> Any:
     call.need_dag("can_edit", dag_id, ("can_delete", "DAG Runs"))
-    call.record("api.delete_dag_run", dag_id=dag_id, run_id=run_id)
     found = call.state.run(dag_id, run_id)
     if found is None:
         raise problem(404, f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{run_id}' not found")
@@ -164,9 +154,8 @@ def delete(call: Call, dag_id: str, run_id: str) -> Any:
     return NOTHING
 
 
-def _run_to_change(call: Call, dag_id: str, run_id: str, event: str, *, gap: str = " ") -> FakeRun:
+def _run_to_change(call: Call, dag_id: str, run_id: str, *, gap: str = " ") -> FakeRun:
     call.need_dag("can_edit", dag_id, ("can_edit", "DAG Runs"))
-    call.record(event, dag_id=dag_id, run_id=run_id)
     found = call.state.run(dag_id, run_id)
     if found is None:
         raise problem(404, title=f"Dag Run id {run_id} not found in dag{gap}{dag_id}")

@@ -37,7 +37,6 @@ def variables(call: Call) -> Any:
 def create(call: Call) -> Any:
     """One that is there already is written over."""
     call.need("can_create", "Variables")
-    call.record("api.variable.create")
     load(call.body, KNOWN, required=("key", "value"), title="Invalid Variable schema")
     row = FakeVariable(**call.body)
     call.state.variables[row.key] = row
@@ -53,7 +52,6 @@ def variable(call: Call, key: str) -> Any:
 @router("PATCH", "/variables/*", query={"update_mask": str}, body=BODY)
 def patch(call: Call, key: str) -> Any:
     call.need("can_edit", "Variables")
-    call.record("api.variable.edit")
     body = call.body
     load(body, KNOWN, required=("key", "value"), title="Invalid Variable schema")
     if body["key"] != key:
@@ -69,7 +67,6 @@ def patch(call: Call, key: str) -> Any:
 @router("DELETE", "/variables/*")
 def delete(call: Call, key: str) -> Any:
     call.need("can_delete", "Variables")
-    call.record("api.variable.delete")
     if key not in call.state.variables:
         raise problem(404, title="Variable not found")
     del call.state.variables[key]

@@ -64,7 +64,6 @@ def backfill(call: Call, number: str) -> Any:
 def create(call: Call) -> Any:
     call.need("can_create", "Backfills")
     body = check(call, BODY)
-    call.record("create_backfill", dag_id=body["dag_id"])
     state, dag = call.state, _dag(call, body)
     days = _days(call, body, dag)
     if any(row.dag_id == dag.dag_id and row.completed_at is None for row in state.backfills):
@@ -102,14 +101,14 @@ def dry_run(call: Call) -> Any:
 
 @router("PUT", "/backfills/*/pause")
 def pause(call: Call, number: str) -> Any:
-    row = _to_change(call, number, "pause_backfill")
+    row = _to_change(call, number)
     row.paused = True
     return shape(row)
 
 
 @router("PUT", "/backfills/*/unpause")
 def unpause(call: Call, number: str) -> Any:
-    row = _to_change(call, number, "unpause_backfill")
+    row = _to_change(call, number)
     row.paused = False
     return shape(row)
 
@@ -117,7 +116,7 @@ def unpause(call: Call, number: str) -> Any:
 @router("PUT", "/backfills/*/cancel")
 def cancel(call: Call, number: str) -> Any:
     """Runs that go on go on; those that wait count as failed."""
-    row = _to_change(call, number, "cancel_backfill")
+    row = _to_change(call, number)
     row.paused, row.completed_at = True, datetime.now(UTC)
     for run in row.runs:
         if run.state == "queued":
@@ -125,8 +124,7 @@ def cancel(call: Call, number: str) -> Any:
     return shape(row)
 
 
-def _to_change(call: Call, number: str, event: str) -> FakeBackfill:
-    call.record(event, backfill_id=number)
+def _to_change(call: Call, number: str) -> FakeBackfill:
     call.need("can_edit", "Backfills")
     row = _backfill(call, number)
     if row.completed_at:

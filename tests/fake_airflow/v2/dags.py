@@ -77,7 +77,6 @@ def _lost(call: Call, dag_id: str) -> Refusal:
 @router("PATCH", "/dags/*")
 def patch(call: Call, dag_id: str) -> Any:
     call.need_dag("can_edit", dag_id)
-    call.record("patch_dag", dag_id=dag_id)
     body = check(call, {"is_paused": Field("bool", required=True)})
     found = call.state.parsed_dag(dag_id)
     if found is None:

@@ -69,7 +69,6 @@ ANSWER = {"chosen_options": Field("list", required=True, shortest=1), "params_in
 def answer(call: Call, dag_id: str, run_id: str, task_id: str, map_index: str) -> Any:
     """By whoever asks: that the account answers for a person, Airflow cannot know."""
     call.need_dag("can_edit", dag_id, ("can_edit", "HITL Detail"))
-    call.record("update_hitl_detail", dag_id=dag_id, run_id=run_id)
     body = check(call, ANSWER, strict=False)
     row = _question(call, dag_id, run_id, task_id, map_index)
     name = call.by.username

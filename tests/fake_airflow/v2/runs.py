@@ -67,8 +67,6 @@ def taken(dag_id: str, column: str, value: str, *, open_hearted: bool) -> Refusa
 def trigger(call: Call, dag_id: str) -> Any:
     call.need_dag("can_edit", dag_id, ("can_create", "DAG Runs"))
     state = call.state
-    given = call.body.get("dag_run_id") if isinstance(call.body, dict) else None
-    call.record("trigger_dag_run", dag_id=dag_id, run_id=given)  # attempts, too
     newest = {"partition_key": Field(null=True)} if state.release.since(3, 3) else {}
     body = check(call, TRIGGER | newest)
     dag = state.parsed_dag(dag_id)
@@ -153,7 +151,6 @@ PATCHED = {"state": Field(choices=STATES, null=True), "note": Field(null=True, l
 def patch(call: Call, dag_id: str, run_id: str) -> Any:
     """Whatever the state was: a success becomes a failure as willingly."""
     call.need_dag("can_edit", dag_id, ("can_edit", "DAG Runs"))
-    call.record("patch_dag_run", dag_id=dag_id, run_id=run_id)
     body = check(call, PATCHED)
     found = _found(call, dag_id, run_id)
     mask = call.values("update_mask")
@@ -179,8 +176,6 @@ def clear(call: Call, dag_id: str, run_id: str) -> Any:
     call.need_dag("can_edit", dag_id, ("can_edit", "DAG Runs"))
     body = check(call, CLEAR)
     dry_run = truth(body.get("dry_run", True))
-    if not dry_run:
-        call.record("clear_dag_run", dag_id=dag_id, run_id=run_id)
     found = _found(call, dag_id, run_id)
     chosen = call.state.to_clear(found, None, only_failed=truth(body.get("only_failed", False)))
     if dry_run:
@@ -209,7 +204,6 @@ def wait(call: Call, dag_id: str, run_id: str) -> Any:
 @router("DELETE", "/dags/*/dagRuns/*")
 def delete(call: Call, dag_id: str, run_id: str) -> Any:
     call.need_dag("can_edit", dag_id, ("can_delete", "DAG Runs"))
-    call.record("delete_dag_run", dag_id=dag_id, run_id=run_id)
     found = _found(call, dag_id, run_id)
     if found.state not in STATES:
         named = f"The DagRun with dag_id: `{dag_id}` and run_id: `{run_id}`"

@@ -64,6 +64,5 @@ def clear(call: Call, dag_id: str) -> Any:
     found = [row for run in runs for row in state.to_clear(run, body.get("task_ids"), only_failed)]
     shaped = [shapes.task_instance(row, state.release) for row in found]
     if not truth(body.get("dry_run", True)):
-        call.record("post_clear_task_instances", dag_id=dag_id, run_id=run_id)
         state.clear_tasks(found, reset_runs=truth(body.get("reset_dag_runs", True)))
     return with_cursors({"task_instances": shaped, "total_entries": len(shaped)}, call)

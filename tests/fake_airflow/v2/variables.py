@@ -49,7 +49,6 @@ def variables(call: Call) -> Any:
 
 @router("POST", "/variables")
 def create(call: Call) -> Any:
-    call.record("post_variable")
     call.need("can_create", "Variables")
     body = check(call, BODY)
     if body["key"] in call.state.variables:
@@ -67,7 +66,6 @@ def variable(call: Call, key: str) -> Any:
 
 @router("PATCH", "/variables/**")
 def patch(call: Call, key: str) -> Any:
-    call.record("patch_variable")
     call.need("can_edit", "Variables")
     body = check(call, BODY)
     if body["key"] != key:
@@ -86,7 +84,6 @@ def patch(call: Call, key: str) -> Any:
 
 @router("DELETE", "/variables/**")
 def delete(call: Call, key: str) -> Any:
-    call.record("delete_variable")
     call.need("can_delete", "Variables")
     del call.state.variables[_variable(call, key).key]
     return NOTHING

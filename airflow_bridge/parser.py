@@ -1,6 +1,6 @@
 """Airflow's JSON as the bridge's types. A wrong shape raises KeyError, TypeError or ValueError.
 
-`Shapes` reads Airflow 3; `airflow_bridge.v1` reads what Airflow 2 writes differently.
+`Parser` reads Airflow 3; `airflow_bridge.v1` reads what Airflow 2 writes differently.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from airflow_bridge.types import (
     Backfill,
     Component,
     Dag,
-    Event,
     HumanTask,
     ImportError_,
     Param,
@@ -25,19 +24,8 @@ from airflow_bridge.types import (
     Variable,
 )
 
-EVENTS = {
-    "trigger_dag_run": "trigger",
-    "patch_dag": "pause",
-    "patch_dag_run": "change_run",
-    "clear_dag_run": "clear_run",
-    "delete_dag_run": "delete_run",
-}
-"""Airflow's names of what can be done by API to our words."""
 
-
-class Shapes:
-    events: Mapping[str, str] = EVENTS
-
+class Parser:
     def user(self, body: Any) -> User:
         return User(
             username=body["username"],
@@ -64,10 +52,7 @@ class Shapes:
             description=body["description"] or "",
             paused=body["is_paused"],
             tags=tuple(sorted(tag["name"] for tag in body["tags"])),
-            owners=tuple(body["owners"]),
             schedule=body["timetable_summary"] or "",
-            next_run=moment(body["next_dagrun_run_after"]),
-            last_parsed=moment(body["last_parsed_time"]),
             stale=body["is_stale"],
             has_import_errors=body["has_import_errors"],
             manual_runs_allowed=allowed is None or "manual" in allowed,
@@ -112,7 +97,6 @@ class Shapes:
             map_index=body["map_index"],
             label=str(body.get("rendered_map_index") or ""),
             try_number=body["try_number"],
-            max_tries=body.get("max_tries") or 0,
             operator=body.get("operator") or "",
             started_at=moment(body["start_date"]),
             ended_at=moment(body["end_date"]),
@@ -121,16 +105,6 @@ class Shapes:
 
     def variable(self, body: Any) -> Variable:
         return Variable(key=body["key"], value=body["value"] or "", description=body["description"] or "")
-
-    def event(self, body: Any) -> Event:
-        return Event(
-            id=int(body["event_log_id"]),
-            at=_moment(body["when"]),
-            what=self.events.get(body["event"], body["event"]),
-            dag_id=body["dag_id"] or "",
-            dag_run_id=body["run_id"] or "",
-            by=body["owner"] or "",
-        )
 
     def health(self, body: Any) -> Mapping[str, Component]:
         return {
