@@ -6,7 +6,7 @@ import json
 import pytest
 
 from portal.access.models import AccessRequest
-from portal.api.paging import write_cursor
+from portal.core.paging import write_cursor
 from tests.api.conftest import refused
 from tests.factories import request_at_status
 

@@ -12,11 +12,12 @@ from accounts import trail_filters
 from accounts.acting import still
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
-from portal.api.paging import Page, PageParams, read_cursor, write_cursor
+from portal.api.paging import Page, PageParams, valid_cursor
 from portal.api.parsing import Params
 from portal.api.shapes import EventOut, Head, Verification
 from portal.audit import export, queries, verify
 from portal.audit.verbs import Verb
+from portal.core.paging import read_cursor, write_cursor
 
 router = Router(tags=["audit"])
 
@@ -48,7 +49,8 @@ class ExportParams(TrailParams):
 
 @router.get("/audit", auth=Bearer("audit"), response=Page[EventOut], summary="Events, the newest first")
 def list_events(request: ApiRequest, params: Query[EventParams]) -> Page[EventOut]:
-    before = read_cursor(params.cursor, "events", int)[0] if params.cursor else None
+    with valid_cursor():
+        before = read_cursor(params.cursor, "events", int)[0] if params.cursor else None
     rows, following = queries.page(params.filters(), before=before, size=params.limit)
     items = [present.event(row) for row in rows]
     return Page(items=items, next=write_cursor("events", following) if following is not None else None)

@@ -44,7 +44,9 @@ def access(request: Request) -> HttpResponse:
         "page": None,
     }
     if past:
-        context["page"] = paging.newest_first(lists.past_of(whose), after=request.GET.get("after", ""), size=PAGE)
+        context["page"] = paging.by_creation(
+            lists.past_of(whose), after=request.GET.get("after", ""), size=PAGE, name="past"
+        )
     return render(request, "access/access.html", context, part="holdings")
 
 

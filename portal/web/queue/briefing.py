@@ -12,7 +12,7 @@ from accounts.models import User
 from portal.access import conflicts, queries
 from portal.access.models import AccessRequest, Grant
 from portal.access.states import REQUIRING
-from portal.approvals import tickets
+from portal.approvals import kinds, tickets
 from portal.approvals.models import Decision, Stage
 from portal.approvals.permissions import check_can_decide
 from portal.approvals.principals import Deciders
@@ -145,12 +145,12 @@ def following(request: AccessRequest, *, by: User) -> AccessRequest | None:
     return rows.filter(later).first() or rows.first()
 
 
-def decided_lately(by: User) -> QuerySet[Decision]:
+def decided_lately(by: User) -> list[Decision]:
     """The last things this person decided, for when nothing waits."""
-    rows = Decision.objects.filter(by=by).select_related(
-        "request__beneficiary", "request__accessrequest__entitlement__deployment"
-    )
-    return rows.order_by("-at", "-pk")[:SHOWN]
+    made = list(Decision.objects.filter(by=by).select_related("request").order_by("-at", "-pk")[:SHOWN])
+    for decision, request in zip(made, kinds.specific(one.request for one in made), strict=True):
+        decision.request = request
+    return made
 
 
 def outcome(request: AccessRequest, *, asked: timedelta) -> str:

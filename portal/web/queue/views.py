@@ -120,7 +120,7 @@ def _next(request: Request, settled: AccessRequest) -> HttpResponse:
 
 def _desk(request: Request) -> dict[str, Any]:
     rows, after = queries.decidable_by(request.user), _after(request)
-    return {"page": paging.oldest_first(rows, after=after, size=PAGE), "after": after}
+    return {"page": paging.by_creation(rows, after=after, size=PAGE, name="queue", oldest_first=True), "after": after}
 
 
 def _after(request: Request) -> str:

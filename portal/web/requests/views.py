@@ -38,7 +38,7 @@ def request_list(request: Request) -> HttpResponse:
     tab = request.GET.get("show", "open")
     rows = lists.asked_by(request.user)
     rows = CHOSEN[tab](rows) if tab in CHOSEN else rows
-    page = paging.newest_first(rows, after=request.GET.get("after", ""), size=PAGE)
+    page = paging.by_creation(rows, after=request.GET.get("after", ""), size=PAGE, name="requests")
     context = {"page": page, "tabs": TABS, "tab": tab if tab in TABS else "all"}
     return render(request, "requests/list.html", context, part="requests")
 
