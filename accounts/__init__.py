@@ -1,0 +1,1 @@
+"""People, groups, sign-in, API tokens, roles of the portal."""

@@ -15,7 +15,6 @@ MEANING: dict[Permission, str] = {
     Permission.REVOKE_ANY: "end anybody's grant",
     Permission.REPAIR: "try failed grants again",
     Permission.SEE_DEPLOYMENTS: "see the deployments page: accounts, health and waiting operations",
-    Permission.SEE_CATALOGUE: "read the whole catalogue with its policies",
 }
 HOLDERS: dict[Role, str] = {
     Role.EMPLOYEE: "everybody who can sign in",

@@ -17,7 +17,6 @@ class Permission(StrEnum):
     REVOKE_ANY = "revoke_any"  # end anybody's grant
     REPAIR = "repair"  # retry or close what failed
     SEE_DEPLOYMENTS = "see_deployments"
-    SEE_CATALOGUE = "see_catalogue"
 
 
 class Role(StrEnum):
@@ -34,8 +33,7 @@ _EMPLOYEE = frozenset({Permission.HOME, Permission.REQUEST, Permission.OPERATE})
 MATRIX: dict[Role, frozenset[Permission]] = {
     Role.EMPLOYEE: _EMPLOYEE,
     Role.APPROVER: _EMPLOYEE | {Permission.DECIDE},
-    Role.AUDITOR: _EMPLOYEE
-    | {Permission.AUDIT, Permission.SEE_ALL_ACCESS, Permission.SEE_DEPLOYMENTS, Permission.SEE_CATALOGUE},
+    Role.AUDITOR: _EMPLOYEE | {Permission.AUDIT, Permission.SEE_ALL_ACCESS, Permission.SEE_DEPLOYMENTS},
     Role.ADMIN: _EMPLOYEE
     | {
         Permission.AUDIT,
@@ -43,6 +41,5 @@ MATRIX: dict[Role, frozenset[Permission]] = {
         Permission.REVOKE_ANY,
         Permission.REPAIR,
         Permission.SEE_DEPLOYMENTS,
-        Permission.SEE_CATALOGUE,
     },
 }

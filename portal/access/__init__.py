@@ -1,0 +1,1 @@
+"""Entitlements and grants: asking for access, giving it, taking it away."""

@@ -1,1 +1,1 @@
-"""The room between Gatehouse and Airflow: clients, the state of deployments, people's accounts there."""
+"""Clients by deployment and account; the state of each deployment; people's accounts in Airflow."""

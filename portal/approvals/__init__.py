@@ -1,0 +1,1 @@
+"""Requests of any kind: stages, decisions, the queue, lapse and withdrawal."""

@@ -1,1 +1,1 @@
-"""The trail: who asked, who decided, what was done in Airflow, and when."""
+"""The audit trail: who asked, who decided, what was done in Airflow, and when."""

@@ -1,0 +1,1 @@
+"""What is offered: deployments, entitlements, DAGs and policies of the `gatehouse.toml` in force."""

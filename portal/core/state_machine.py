@@ -19,9 +19,6 @@ class StateMachine(Generic[Row]):
         self.model = model
         self.moves = moves
 
-    def allows(self, row: Row, to: str) -> bool:
-        return to in self.moves[row.status]  # type: ignore[attr-defined]
-
     def move(self, row: Row, *, to: str, where: Mapping[str, Any] | None = None, **changes: Any) -> None:
         """Set `row`'s status to `to` and the other columns in `changes`, if the row is still as it was read.
 

@@ -1,0 +1,1 @@
+"""Runs, pauses and variables of DAGs."""

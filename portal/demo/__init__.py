@@ -1,0 +1,1 @@
+"""The demo: a real Airflow, people and a catalogue to try."""

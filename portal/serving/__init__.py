@@ -1,0 +1,1 @@
+"""Serving on one machine: web server, supervisor, embedded broker."""

@@ -1,0 +1,1 @@
+"""Connecting deployments, and the management commands of admins."""

@@ -1,0 +1,1 @@
+"""What every page needs: template tags, tones, middleware."""

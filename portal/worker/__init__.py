@@ -1,0 +1,1 @@
+"""Executes operations, runs the timers, follows runs and DAGs, looks after deployments."""

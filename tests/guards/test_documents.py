@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from django.core.management import get_commands
@@ -29,6 +32,19 @@ PAGES = [path for path in files() if path.suffix == ".md"]
 def test_a_page_made_from_code_is_current(name):
     made, command = MADE_FROM_CODE[name]
     assert (HOME / name).read_text() == made(), f"renew it: {command}"
+
+
+def test_the_rooms_in_the_readme_are_those_of_the_code():
+    drawing = _load(HOME / "docs" / "rooms.py")
+    assert drawing.README.read_text() == drawing.readme(), "renew it: python docs/rooms.py --write"
+
+
+def _load(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_every_verb_has_its_sentence():
