@@ -9,16 +9,16 @@ from airflow_bridge.errors import Rejected
 
 
 def check(whose: str, url: str, *, allow_plain_http: bool = False, field: str = "url") -> None:
-    """Raise Rejected for an address that is none, or over which a password could be read on its way.
+    """Raise Rejected for a malformed address, and for http to another machine, over which passwords could be read.
 
     whose: how the error calls what lives there. It never repeats the address, which may hold a password.
     """
-    if " " in url or not url.isprintable():  # urlsplit drops some of these without a word
+    if " " in url or not url.isprintable():  # urlsplit removes some of these silently
         raise Rejected(f"{whose}: its address must have no blanks in it or around it.", field=field)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-        (host or "").encode("idna")  # as a look-up of the name does: no empty part, none of more than 63 letters
+        (host or "").encode("idna")  # fails for empty and for too long parts of a name
     except ValueError:
         raise Rejected(f"{whose}: its address is none.", field=field) from None
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:

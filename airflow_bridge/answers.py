@@ -37,13 +37,13 @@ class Again(enum.Enum):
     """When a call may be sent a second time without harm."""
 
     ANY = enum.auto()
-    """Whatever became of the first: a read, or a write after which everything is as after one. Such a write is not sent
-    again only where the first met with silence: it may still be on its way, and come after a later one."""
+    """After any failure: reads and idempotent writes. An idempotent write is not repeated after a timeout, because the
+    first attempt may still arrive, after a later write."""
     OVER = enum.auto()
-    """Where the first is certainly over (a 500, as Airflow answers when two write to SQLite at once): at worst the
-    second is answered with a conflict."""
+    """After a 500, which ends the first attempt (Airflow answers it when two requests write to SQLite at once). At
+    worst the second attempt is a conflict."""
     UNSENT = enum.auto()
-    """Where nothing of the first was sent."""
+    """If nothing of the first attempt was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,7 @@ def _error(answer: Answer, asked: Asked) -> BridgeError:
         needs = asked.needs or "a permission it does not have in Airflow"
         return Forbidden(f"{came} We are signed in with {asked.account}, which may not do this: it needs {needs}.")
     if status == 404 and answer.names_what_is_missing:
-        return NotFound(came)  # where only the address is unknown, Airflow does not name anything
+        return NotFound(came)  # Airflow names nothing where only the path is unknown
     if status in (404, 405):
         return Unsupported(f"{came} This Airflow has no such call.")
     if status == 409:
@@ -186,7 +186,7 @@ def _error(answer: Answer, asked: Asked) -> BridgeError:
             f"{came} It wants fewer requests; wait before asking again.", retry_after=limits.retry_after(answer.headers)
         )
     if status in GATEWAY:
-        # 503 is said instead of doing anything; behind 502 and 504 stands a request that may have been passed on
+        # 503: nothing was done. 502 and 504: the request may have reached Airflow
         if asked.writes and status != 503:
             return TimedOut(f"{came} {UNKNOWN}")
         return Unreachable(f"{came} Try again when it is up.", retry_after=limits.retry_after(answer.headers))
@@ -230,7 +230,7 @@ def explain(detail: Any) -> tuple[str, str | None]:
     elif isinstance(detail, dict):
         words = _plain(detail.get("reason")) or _plain(detail.get("message"))
     else:
-        # a failed JSON Schema check says all in its first line; the schema and the value follow
+        # the first line of a failed JSON Schema check has the reason; the schema and the value follow
         words = str(detail or "").strip().partition("\n")[0]
         if found := re.match(r"Invalid input for param ([^:]+):", words):
             field = found[1]

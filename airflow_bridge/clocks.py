@@ -8,12 +8,12 @@ from email.utils import parsedate_to_datetime
 
 
 def ahead(headers: Mapping[str, str], *, sent: float, received: float) -> float | None:
-    """Seconds, negative where it is behind; 0 where it may agree. None where the answer does not say, or is an old one.
+    """Seconds; negative if the server is behind, 0 if the clocks may agree. None without a Date or for a cached answer.
 
-    sent, received: our own clock (time.time) when the call was sent and its answer was there. The server wrote its Date
-    at some moment between the two, in whole seconds.
+    sent, received: our clock (time.time) when the call was sent and when its answer had arrived. The server wrote its
+    Date in between, without fractions of a second.
     """
-    if "age" in headers:  # kept by something in between
+    if "age" in headers:  # from a cache
         return None
     try:
         date = parsedate_to_datetime(headers.get("date", ""))

@@ -1,5 +1,7 @@
-"""Sockets that know when the request they serve must be over. httpcore's own timeouts begin anew with every byte: an
-answer that drips would go on for ever."""
+"""A network backend for httpcore with one deadline for each request.
+
+httpcore's own timeouts begin again with every byte: an answer that arrives byte by byte would never time out.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ _current = threading.local()
 
 @contextmanager
 def until(moment: float) -> Iterator[None]:
-    """Whatever this thread asks of a `Backend` meanwhile ends by then (time.monotonic)."""
+    """Everything that this thread does with a `Backend` inside the block ends by then (time.monotonic)."""
     before = getattr(_current, "moment", None)
     _current.moment = moment
     try:
@@ -52,7 +54,7 @@ class Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """A host of several addresses has the same time: each of them an equal part of what those before have left."""
+        """The addresses of a host share the time: each gets an equal part of what is left."""
         ends = None if timeout is None else time.monotonic() + timeout
         addresses = _addresses(host, port, _left(timeout, httpcore.ConnectTimeout))
         for number, address in enumerate(addresses):
@@ -66,8 +68,7 @@ class Backend(httpcore.NetworkBackend):
 
 
 def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
-    """Of a host by its name, which nobody can stop the operating system from looking up once it has begun: where that
-    takes longer, a thread is left with it."""
+    """The addresses of a host. A look-up cannot be cancelled: a thread is left behind with one that takes too long."""
     answer: Future[list[Any]] = Future()
 
     def look_up() -> None:
@@ -81,7 +82,7 @@ def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
         found = answer.result(timeout)
     except TimeoutError:
         raise httpcore.ConnectTimeout(f"the address of {host} was not found in time") from None
-    except (OSError, RuntimeError) as error:  # unknown, or there is no room for another thread
+    except (OSError, RuntimeError) as error:  # unknown host, or no more threads
         raise httpcore.ConnectError(str(error)) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

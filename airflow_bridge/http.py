@@ -45,7 +45,7 @@ class Http:
     """
 
     recognised: Callable[[], bool] | None = None
-    """Asked after a 403 where that may as well mean a wrong password (Airflow 2): whether we are known at all."""
+    """Called after a 403 of Airflow 2, which may mean a wrong password: whether our credentials are accepted."""
 
     def __init__(
         self,
@@ -95,10 +95,10 @@ class Http:
         accept: str = "",
         suspicious: bool = True,
     ) -> Value:
-        """Ask, and give what `parse` makes of the answer's JSON (of its text, where `accept` is another type).
+        """Send a request, and return what `parse` makes of the answer's JSON (of its text, if `accept` is given).
 
         what, needs, again: see `Asked`; reads may always be sent again. auth: other credentials than the client's own.
-        suspicious: whether a 403 may be looked into with `recognised`.
+        suspicious: whether `recognised` is asked after a 403.
         Raises BridgeError's children.
         """
         asked = Asked(
@@ -141,11 +141,11 @@ class Http:
                     else max(_jitter(attempt), self.sender.gate.opens_in, failed.error.retry_after or 0.0)
                 )
                 if not failed.again or attempt >= ATTEMPTS or time.monotonic() + pause >= deadline:
-                    # an earlier attempt without an answer may have done it, whatever the last one met
+                    # an earlier attempt without an answer may have been executed
                     raise (lost or failed.error) from None
             except NotFound:
                 if lost and method == "DELETE":
-                    return parse(None)  # the attempt without an answer has done it
+                    return parse(None)  # the attempt without an answer was executed
                 raise
             except Forbidden as error:
                 if not suspicious or self._is_recognised(deadline):
@@ -156,7 +156,7 @@ class Http:
                 renewed, pause = True, 0.0
 
     def _is_recognised(self, deadline: float) -> bool:
-        """Whether a 403 is meant as one."""
+        """Whether our credentials are accepted, so that a 403 is about permissions."""
         if self.recognised is None:
             return True
         with self.budget.until(deadline):
@@ -191,8 +191,8 @@ class Http:
     ) -> Answer:
         with self.sender.turn(asked, deadline):
             left = deadline - time.monotonic()
-            # a read that hangs leaves time for a second one, a write for looking what became of it: it is not sent
-            # again while the first may be on its way
+            # a read that times out leaves time for a second attempt; a write, which is not repeated then, for a
+            # read-back
             timeout = (
                 max(left / 2, left - self.budget.seconds / 4) if asked.writes else min(self.budget.seconds / 2, left)
             )
@@ -217,7 +217,7 @@ class Http:
 
 
 class _Asking:
-    """The `Ask` of one attempt to sign in; half of what is left of the call's time, so that a second one fits."""
+    """The `Ask` of one attempt to sign in, with half of the call's time, so that a second attempt fits."""
 
     def __init__(self, http: Http, auth: Credentials, deadline: float) -> None:
         self._http = http
@@ -254,10 +254,10 @@ def _authorization(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _renewable(signed: Signed) -> bool:
-    """What lives for ever is the same the second time."""
+    """Whether signing in again gives something else."""
     return signed.life < FOREVER
 
 
 def _jitter(attempt: int) -> float:
-    """Seconds to the next attempt: anything up to a bound that doubles, so that clients fall out of step."""
+    """Full jitter: seconds to the next attempt, up to a bound that doubles."""
     return _random.uniform(0.0, BACKOFF * 2 ** (attempt - 1))

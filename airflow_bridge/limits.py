@@ -1,4 +1,4 @@
-"""How much may be asked of one deployment: what its answers say about that, and our own limit on calls at once."""
+"""Rate limits of a deployment: those of its answers, and our own limit of calls at once."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import http_sf
 from airflow_bridge.types import RateLimit
 
 LONGEST = 15 * 60.0  # upper bound for Retry-After, in seconds: one bad header must not close a deployment for years
-DAY = 24 * 3600.0  # seconds; callers are told of no longer wait, which they may add to a date
-_EPOCH = 1_000_000_000  # a reset above this is a moment, not a number of seconds, as X-RateLimit-Reset often is
-_MILLISECONDS = 100 * _EPOCH  # and above this a moment in milliseconds
+DAY = 24 * 3600.0  # upper bound of the waits that callers are told, in seconds
+_EPOCH = 1_000_000_000  # a reset above this is a Unix time, not a number of seconds
+_MILLISECONDS = 100 * _EPOCH  # above this, a Unix time in milliseconds
 _gates: weakref.WeakValueDictionary[str, Gate] = weakref.WeakValueDictionary()
 _making = threading.Lock()
 
 
 class Gate:
-    """One deployment as everybody in this process asks it. Thread-safe."""
+    """The limits of one address, shared by all clients of this process. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -53,13 +53,13 @@ class Gate:
                 self._changed.notify()
 
     def close(self, seconds: float) -> None:
-        """Airflow wants no calls for a while; at most LONGEST."""
+        """No calls for so long, or for LONGEST if that is shorter."""
         with self._changed:
             self._closed_until = max(self._closed_until, time.monotonic() + min(seconds, LONGEST))
 
     @property
     def opens_in(self) -> float:
-        """Seconds until Airflow wants to be asked again; 0 where it said nothing."""
+        """Seconds until calls are allowed again."""
         return max(0.0, self._closed_until - time.monotonic())
 
 
@@ -123,7 +123,7 @@ def _first_number(field: str) -> float | None:
 
 
 def _parsed(field: str, kind: Literal["list", "dictionary"], otherwise: Any) -> Any:
-    """A structured field (RFC 9651), which is ignored as a whole where any of it is malformed."""
+    """A structured field (RFC 9651), which is ignored completely if any part of it is malformed."""
     try:
         return http_sf.parse(field.encode(), tltype=kind)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reading a long list: page by page, the next asked for while this one is handled, nothing twice, nothing missed."""
+"""Reads a long list page by page, each page while the one before is handled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Page = tuple[list[Row], int]
 
 SIZE = 100  # rows; more is silently cut to this (`[api] maximum_page_limit`)
 REMEMBERED = 10 * SIZE  # rows
-WITHOUT_NEWS = 10  # pages in a row, and as many more as it takes to go through all that is remembered twice
+WITHOUT_NEWS = 10  # pages in a row without a new row, beside those that repeat what is remembered
 WAY_OUT = "Look at what stands in front of it (a proxy, a cache), or ask again when it changes less."
 
 
@@ -25,28 +25,27 @@ def pages(
     remember: int = REMEMBERED,
     asked: str = "Airflow was asked for a list",
 ) -> Iterator[Row]:
-    """Every row of a list, in a memory that does not grow with it.
+    """Every row of a list, in constant memory.
 
-    ask: gives (rows from this offset on, how many there are in all); all but the first page are asked for by `ahead`.
-    key: what tells rows apart. asked: "prod was asked for its users", for the words of an error.
+    ask: gives (rows from this offset on, rows in all); `ahead` runs it for all pages but the first.
+    key: identifies a row. asked: "prod was asked for its users", for errors.
 
-    Lists change while they are read. Each page is asked for from one row early: where no row of it was seen before,
-    rows before it are gone, this page began too late, and it is read again from further up. Whatever is in the list
-    all the time is given once, as long as fewer than `remember` rows come or go between two pages; where more do, some
-    are given twice rather than missed.
+    Lists change while they are read, so pages overlap by one row. If no row of a page was seen before, rows before it
+    were deleted, and the page is read again from further up. A row that is in the list all the time is given once if
+    fewer than `remember` rows come or go between two pages; otherwise some rows are given twice, and none is missed.
 
-    Raises Unexpected where the list has no end, or ends far from where it said.
+    Raises Unexpected for a list without an end, or with far fewer rows than it says.
     """
     rows, total = ask(0)
     if rows and len(rows) >= total:
         yield from rows
         return
-    size = len(rows)  # what the server gives at once, which may be less than we want
+    size = len(rows)  # the server's own limit may be lower than ours
     early = 1 if size > 1 else 0
     most = WITHOUT_NEWS + 2 * remember // max(1, size - early)
     begin = given = without_news = 0
-    least = total  # of what it said: rows that came while we read need not be among ours
-    seen: dict[Hashable, None] = {}  # the last ones, in their order
+    least = total  # the lowest total: rows that were added while we read may be missing
+    seen: dict[Hashable, None] = {}  # the latest keys, in order
     following: Future[Page[Row]] | None = None
     try:
         while rows:
@@ -59,7 +58,7 @@ def pages(
             if new and end >= total:
                 yield from new
                 break
-            # a page without news shows no end: asked for from there on, there must be nothing
+            # a page without new rows does not prove the end: the next page must be empty
             following_begin = end if end >= total else max(end - early, begin + 1)
             following = ahead.submit(ask, following_begin)
             yield from new
@@ -82,7 +81,7 @@ def pages(
 
 
 def _new(rows: list[Row], key: Callable[[Row], Hashable], seen: dict[Hashable, None]) -> list[Row]:
-    """The rows not seen yet, which are seen now. What stands before one that was seen is older still, or was added."""
+    """The rows that were not seen yet; marks them as seen. Rows before the first known one are not new."""
     keys = [key(row) for row in rows]
     first = next((number for number, known in enumerate(keys) if known in seen), 0)
     new = [row for row, known in zip(rows[first:], keys[first:], strict=True) if known not in seen]

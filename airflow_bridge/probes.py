@@ -1,4 +1,4 @@
-"""How to find out whether an account has a permission where it may not read its own roles: ask for what is not there.
+"""Probes for permissions, for an account that may not read its own roles: requests for things that do not exist.
 
 Airflow looks at permissions first. 403 means that it is missing; "not found", or a refusal of the content, that it is
 there. Nothing can come of any of these calls; those on DAGs leave an entry in Airflow's event log.

@@ -1,8 +1,8 @@
 """Hides credentials in what others wrote: a server or a gateway may repeat our request in its error.
 
-Every character is looked for in every way in which it may have come back: as it is, in JSON (however often), percent-
-or form-encoded, as a character reference of HTML, as Python or JavaScript write it. Passwords are looked for in
-Base64 as well.
+Every character is looked for in every encoding in which it may come back: as it is, in JSON (also repeatedly), percent-
+or form-encoded, as a character reference of HTML, as Python or JavaScript write it. Passwords are looked for in Base64,
+too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl
 
 HIDDEN = "***"
 LONGEST = 16_384  # characters of somebody's words that are looked at; the rest is dropped
-SHORT = 4  # characters; words that hold a shorter secret are hidden as a whole: it could be anywhere
+SHORT = 4  # characters; a text with a shorter secret is hidden completely
 BEGINNING = 6  # characters; so much of a secret is hidden where somebody cut his words off in the middle of it
 RECENT = 16  # tokens that are remembered
 PUBLIC = ("username", "grant_type", "scope", "audience", "client_id")  # fields of a request to sign in

@@ -59,9 +59,9 @@ class AirflowV1(Airflow):
         return Place(self.core, connexion=True)
 
     def _recognised(self) -> bool:
-        """Whether Airflow knows us: a wrong password makes us anonymous there, and 403 is all that an anonymous hears.
+        """Whether Airflow accepts our credentials: with a wrong password we are anonymous, and everything is a 403.
 
-        The account for access may read users, the one for runs DAGs; where everybody may, it must be one to edit them.
+        An account may read users or DAGs. If DAGs are public, reading them proves nothing; then it must edit them.
         """
         try:
             if self._lets_in(f"{self.core}/users"):
@@ -72,7 +72,7 @@ class AirflowV1(Airflow):
         except Unauthorised:
             return False
         except BridgeError:
-            return True  # nothing was learnt; the 403 stands as it is
+            return True  # unknown: the 403 is reported as it is
 
     def _look_at_dags(self) -> None:
         super()._look_at_dags()
@@ -84,7 +84,7 @@ class AirflowV1(Airflow):
             )
 
     def _open_to_all(self) -> bool:
-        """Whether DAGs are shown to those, too, who do not say who they are."""
+        """Whether DAGs are shown without credentials (AUTH_ROLE_PUBLIC)."""
         try:
             return self._lets_in(f"{self.core}/dags", signed_in=False)
         except Unauthorised:
@@ -142,7 +142,7 @@ class AirflowV1(Airflow):
     @one_budget
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
         found = super().task_instances(dag_id, dag_run_id)
-        if not found:  # as of a run that is not there
+        if not found:  # also the answer for a run that does not exist
             self._read_run(dag_id, dag_run_id)
         return found
 
@@ -157,7 +157,7 @@ class AirflowV1(Airflow):
     def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:
         path, what = self._run_path(dag_id, dag_run_id), f"to clear the run {dag_run_id} of {dag_id}"
         body: dict[str, Any] = {"dry_run": False}
-        if only_failed:  # clearing a run always clears all of it here
+        if only_failed:  # the call for a run clears all of its tasks
             path = f"{self._dag_path(dag_id)}/clearTaskInstances"
             body |= {"dag_run_id": dag_run_id, "only_failed": True, "reset_dag_runs": True}
         else:
@@ -175,7 +175,7 @@ class AirflowV1(Airflow):
         map_index: int = -1,
         after: str | None = None,
     ) -> LogPart:
-        """As text: Airflow 2's JSON holds a Python expression. It comes whole, so `after` counts the lines seen."""
+        """As text: Airflow 2's JSON holds a Python expression. There are no parts, so `after` counts the lines seen."""
         state = self._task_state(dag_id, dag_run_id, task_id, map_index, try_number)
         text = self._http.call(
             "GET",
@@ -190,7 +190,7 @@ class AirflowV1(Airflow):
         seen = int(after) if after and after.isdecimal() and len(after) < LONG else 0
         going_on = state in (None, "queued", "scheduled", "running", "restarting", "deferred", "up_for_reschedule")
         if going_on and lines and not lines[-1].endswith("\n"):
-            lines.pop()  # half of it may still be to come
+            lines.pop()  # it may be incomplete
         new = tuple(LogLine(line) for line in "".join(lines[seen:]).splitlines())
         return LogPart(new, str(len(lines)) if going_on else None)
 

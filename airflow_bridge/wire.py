@@ -31,7 +31,7 @@ HEADERS = {
     "Accept-Encoding": "gzip, deflate",
     "User-Agent": "gatehouse-airflow-bridge",
 }
-CODINGS = {  # how zlib may read them; some send deflate without its frame
+CODINGS = {  # window sizes for zlib; some servers send deflate without its header
     "gzip": (16 + zlib.MAX_WBITS,),
     "x-gzip": (16 + zlib.MAX_WBITS,),
     "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),
@@ -51,7 +51,7 @@ class Closed(Exception):
 
 
 class Lost(Exception):
-    """The request went out and no whole answer came back. `silent`: none in time; else it was broken off."""
+    """The request was sent and no complete answer came back. `silent`: no answer in time; else it was cut off."""
 
     def __init__(self, *, silent: bool) -> None:
         self.silent = silent
@@ -66,7 +66,7 @@ class TooLarge(Exception):
 
 
 class Wire:
-    """Connections to one deployment, reused. Thread-safe. Redirects are not followed, cookies not kept."""
+    """The connections to one deployment. Thread-safe. Redirects are not followed, cookies not kept."""
 
     def __init__(self, *, url: str, ca_bundle: str, connections: int) -> None:
         """ca_bundle: path of the certificate authorities to trust (PEM); "": those of the system and environment.
@@ -99,7 +99,7 @@ class Wire:
         params: Mapping[str, str | int] | None = None,
         timeout: float,
     ) -> Answer:
-        """url: a path of the deployment or a whole address. timeout: seconds for all of it.
+        """url: a path of the deployment or a complete address. timeout: seconds for the request and its answer.
 
         Raises NotSent, Closed, Lost, NotHttp, TooLarge.
         """
@@ -136,7 +136,8 @@ class Wire:
             failure = Lost(silent=True)
         except (httpcore.NetworkError, httpcore.ProtocolError):
             failure = Lost(silent=False)
-        raise failure  # out here: an error of httpcore, with the request and its headers, must not be its context
+        # outside of `except`: httpcore's error, which holds the request and its headers, must not be the context
+        raise failure
 
     def _pool_for(self, address: httpx.URL) -> httpcore.ConnectionPool:
         """What is meant for this machine never goes to a proxy, wherever the deployment is."""
@@ -177,10 +178,7 @@ def _proxy(address: str) -> httpcore.Proxy:
 
 
 def _decoded(body: bytes, coding: str) -> bytes:
-    """What was packed for the way; never more than LARGEST, however small it came. Raises Lost, TooLarge.
-
-    Packed twice, 200 MB come in 3 kB.
-    """
+    """The decompressed body, up to LARGEST: 200 MB compressed twice are 3 kB. Raises Lost, TooLarge."""
     coding = coding.strip().lower()
     if "," in coding:
         raise Lost(silent=False)

@@ -6,6 +6,7 @@ What a test asks for, most specific first:
     catalogue          the demo's catalogue in force (by `catalogue apply`); brings `cast`
     cast, employee ... the people of tests/factories.py
     client_as          client_as("lead") is a Django client signed in as lead
+    room               operation kinds of a room that only tests have (tests/room.py)
     broken_trail       from here on the database refuses every audit event
     postgres_url, redis_url   a real server, started once per session
 """
@@ -34,6 +35,7 @@ from portal.catalogue.models import CatalogueVersion
 from portal.core import clock
 from tests import factories, services, trail
 from tests.fake_airflow import FakeAirflow
+from tests.room import Thing, registered
 
 hypothesis.settings.register_profile("gatehouse", deadline=None)
 hypothesis.settings.load_profile("gatehouse")
@@ -131,6 +133,12 @@ def broken_trail(db: None) -> Iterator[None]:
     with connection.cursor() as cursor:
         for statement in undo:
             cursor.execute(statement)
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Thing:
+    """A room of operation kinds that only tests have: test_change, test_giving, test_removal."""
+    return registered(monkeypatch.setattr)
 
 
 # --- people and what is offered --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What every way to sign in has in common."""
+"""The interface of every way to sign in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ FOREVER = float("inf")
 
 @dataclass(frozen=True)
 class Signed:
-    """What makes a request ours. life: seconds it is good for."""
+    """The headers that authenticate a request. life: seconds for which they are valid."""
 
     headers: Mapping[str, str] = field(repr=False)
     life: float = FOREVER
 
 
 class Ask(Protocol):
-    """Speaks HTTP for a class that signs in; what goes wrong on the way is raised as Unreachable, and is no answer."""
+    """Sends the requests of a class that signs in. Raises Unreachable where there is no answer."""
 
     deadline: float
     """The moment (time.monotonic) by which signing in must be done."""
@@ -38,7 +38,7 @@ class Ask(Protocol):
 
 
 class Credentials(Protocol):
-    """One account. A frozen value: it is compared to find out whether anything of it changed."""
+    """One account. A frozen value: comparing two tells whether anything changed."""
 
     @property
     def account(self) -> str:

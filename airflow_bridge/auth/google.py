@@ -46,7 +46,7 @@ class GoogleAuth:
         except errors.TransportError as error:
             raise Unreachable(f"Google could not be asked for a token ({type(error).__name__}).") from None
         except (errors.GoogleAuthError, ValueError, OSError) as error:
-            # what google-auth says may hold a whole answer
+            # google-auth's message may contain the answer
             raise Unauthorised(
                 f"Google gives no token to {self.account} ({type(error).__name__}). Check "
                 "GOOGLE_APPLICATION_CREDENTIALS or the machine's own service account."
@@ -55,8 +55,7 @@ class GoogleAuth:
 
 
 def _life(expiry: Any) -> float:
-    """expiry: as google-auth has it, by this machine's clock and without a zone. The token may have been kept for a
-    while by whoever gave it to us."""
+    """Seconds until `expiry`, which google-auth gives by this machine's clock and without a time zone."""
     if not isinstance(expiry, datetime):
         return UNKNOWN_LIFE
     return max(0.0, (expiry.replace(tzinfo=expiry.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -1,4 +1,4 @@
-"""Being signed in: kept while it is good, renewed ahead of its end, by one thread for all."""
+"""Keeps a client signed in: one thread renews the token before it ends, for all threads."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Callable
 from airflow_bridge.auth.credentials import Signed
 from airflow_bridge.errors import BridgeError, Unauthorised, Unreachable
 
-UNKNOWN_LIFE = 600.0  # seconds a token is kept that does not say how long it lives
-AHEAD = (60.0, 180.0)  # seconds before its end, spread, so that many processes do not renew at the same moment
+UNKNOWN_LIFE = 600.0  # seconds to keep a token that does not tell its lifetime
+AHEAD = (60.0, 180.0)  # seconds before its end, at random: many processes must not renew at the same moment
 LATER = 10.0  # seconds to the next try where renewing ahead failed
 _random = secrets.SystemRandom()
 
 
 class Session:
-    """Thread-safe: however many threads need to be signed in, one of them does it."""
+    """Thread-safe. One thread signs in, the others wait for it."""
 
     def __init__(self, sign_in: Callable[[float], Signed]) -> None:
         """sign_in: takes the moment (time.monotonic) by which it must be done; gives headers or raises."""
@@ -32,9 +32,9 @@ class Session:
         self._refusal: tuple[float, Unauthorised] | None = None
 
     def get(self, deadline: float) -> Signed:
-        """Good for a while; while it is renewed ahead of its end, or cannot be, the old one is.
+        """The current sign-in, renewed if it ends soon. The old one is used while that goes on, or if it fails.
 
-        Raises what `sign_in` raises, Unreachable when another thread's takes too long.
+        Raises what `sign_in` raises, and Unreachable if another thread takes too long to sign in.
         """
         asked_at = time.monotonic()
         good = self._good()
@@ -47,7 +47,7 @@ class Session:
             if good and time.monotonic() < self._renew_at:
                 return good
             if self._refusal and self._refusal[0] >= asked_at:
-                # refused while we waited: the same password once more would only count as one more failed log-in
+                # refused while we waited: the same password again would be another failed log-in
                 raise self._refusal[1]
             try:
                 signed = self._sign_in(deadline)

@@ -19,12 +19,12 @@ from airflow_bridge.http import Http, Value
 from airflow_bridge.parser import Parser
 from airflow_bridge.types import Capabilities, Component, Permission, RateLimit
 
-KNOWN_FOR = 600.0  # seconds after which it is asked again what this Airflow can do: it may have been upgraded
+KNOWN_FOR = 600.0  # seconds to keep the capabilities: Airflow may be upgraded
 
 
 class About(People, Roles):
     health_path: str
-    _sees_dags = False  # what the last check found: asking for the other first would be refused every time
+    _sees_dags = False  # what the last check found; it is asked first
 
     def __init__(self, http: Http, parser: Parser) -> None:
         super().__init__(http, parser)
@@ -37,13 +37,12 @@ class About(People, Roles):
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """What the last answer with RateLimit headers said; None where there never was one."""
+        """The last RateLimit headers; None if there never were any."""
         return self._http.sender.rate_limit
 
     @property
     def clock_ahead(self) -> float | None:
-        """Seconds by which its clock is ahead of ours (negative: behind), by the Date of its last answer; None where
-        no answer had one."""
+        """Seconds by which Airflow's clock is ahead of ours (negative: behind), by the Date of the last answer."""
         return self._http.sender.clock_ahead
 
     def close(self) -> None:
@@ -54,14 +53,14 @@ class About(People, Roles):
         return self._http.sender.redactor.hiding(secrets)
 
     def within(self, seconds: float) -> AbstractContextManager[None]:
-        """A block in which all calls of this thread together take at most `seconds`; then TimedOut and its like."""
+        """A block in which all calls of this thread together take at most `seconds`."""
         return self._http.budget.within(seconds)
 
     def version(self) -> str:
         return self._public(f"{self.core}/version", what="for its version", parse=lambda body: str(body["version"]))
 
     def capabilities(self, *, fresh: bool = False) -> Capabilities:
-        """What it can do, found by asking, without credentials. fresh: do not go by what was found minutes ago."""
+        """What this Airflow can do, found without credentials. fresh: do not use the answer of minutes ago."""
         with self._finding_out:
             if self._found is None or fresh or time.monotonic() > self._found[0]:
                 found = self._find_out()
@@ -76,7 +75,7 @@ class About(People, Roles):
         return self._public(self.health_path, what="for its health", parse=self._parser.health)
 
     def _public(self, path: str, *, what: str, parse: Callable[[Any], Value], accept: str = "") -> Value:
-        """What Airflow itself tells anybody. What stands before it may want to know who asks: then we say so."""
+        """A public page of Airflow. If a gateway before it wants credentials, it gets them."""
 
         def ask(signed_in: bool) -> Value:
             return self._http.call(
@@ -97,10 +96,10 @@ class About(People, Roles):
             before = self.capabilities()
             if self.capabilities(fresh=True) == before:
                 raise
-            self._look_at_something()  # it was upgraded: another part of its API takes another kind of credentials
+            self._look_at_something()  # an upgrade has changed which credentials its API takes
 
     def _look_at_something(self) -> None:
-        """Version and health are public and prove nothing; an account may well be let in to one of these two alone."""
+        """Version and health are public and prove nothing. An account may have access to users or to DAGs alone."""
         refusals: list[BridgeError] = []
         looks = (
             (self._look_at_dags, self._look_at_users) if self._sees_dags else (self._look_at_users, self._look_at_dags)
@@ -147,14 +146,14 @@ class About(People, Roles):
         except (Forbidden, Unsupported):
             if username:
                 raise
-        if username:  # asking would be answered for our own account
+        if username:  # a probe would answer for our own account
             raise NotFound(
                 f"{self._http.name} has no user “{username}”, so nothing can be said of what it lacks. Check the name."
             )
         return frozenset(pair for pair in wanted if not self._may(pair))
 
     def _may(self, permission: Permission) -> bool:
-        """Whether the account has it; one that no call of ours needs, or can use here, is taken to be there."""
+        """Whether the account has it. A permission without effect on our calls counts as held."""
         probe = probes.OF.get(permission)
         if probe is None or not self.capabilities().can_use(permission):
             return True

@@ -101,7 +101,7 @@ class Part(ABC):
 
     @contextmanager
     def _reading_back(self, what: str) -> Iterator[None]:
-        """What cannot be read back after a change was accepted is unknown, whatever kept us from reading it."""
+        """Raises TimedOut if the read-back fails: whether the accepted change was applied is then unknown."""
         try:
             yield
         except (NotFound, NotApplied):
@@ -132,14 +132,14 @@ class Part(ABC):
 
 
 def addressable(name: str) -> bool:
-    """Whether `name` can stand in a path: with a slash in it Airflow finds nothing, however it is encoded, and half a
-    character cannot be sent at all."""
+    """Whether Airflow can find `name` in a path. It finds no name with a slash, however encoded; a lone surrogate
+    cannot be sent."""
     halves = any("\ud800" <= character <= "\udfff" for character in name)
     return bool(name) and "/" not in name and name not in (".", "..") and not halves
 
 
 def readable(name: str) -> str:
-    """For an error, which is written down and sent on: half a character cannot be."""
+    """The name without lone surrogates, which no log or message can hold."""
     return name.encode(errors="replace").decode()
 
 

@@ -36,10 +36,10 @@ class People(Part):
 
     @one_budget
     def find_user(self, *, username: str, email: str, id: str = "") -> User | None:
-        """By stored name first, then by e-mail (any case) through the whole list; never by a constructed name.
+        """By stored name first, then by e-mail (in any case) among all users; never by a constructed name.
 
-        id: of the user as it was seen before (`User.id`). Whoever has it is the one, also under another name and e-mail
-        address; where nobody has it any more, the name and the e-mail decide.
+        id: `User.id` as it was seen before. The user with this id is found also under another name and e-mail address;
+        if there is none, the name and the e-mail decide.
         """
         found = self.user(username) if username else None
         if found is not None and (not id or found.id in ("", id)):
@@ -100,7 +100,7 @@ class People(Part):
         last_name: str | None = None,
         password: str | None = None,
     ) -> User:
-        """Change what is given and leave the rest. Raises NotApplied where what is read back is something else."""
+        """Change the given fields. Raises NotApplied if the read-back differs."""
         given = {"email": email, "first_name": first_name, "last_name": last_name, "password": password}
         changes = {name: value for name, value in given.items() if value is not None}
         for name, value in changes.items():
@@ -116,9 +116,9 @@ class People(Part):
 
     @one_budget
     def set_roles(self, username: str, roles: Iterable[str]) -> User:
-        """Replace the role list and read back. Raises NotApplied where Airflow shows another set than it was given.
+        """Replace the role list and read it back. Raises NotApplied if Airflow shows another set.
 
-        Airflow has no way to say "if nobody changed it meanwhile": only one writer per person may do this at a time.
+        Airflow has no conditional update: only one writer per person may do this at a time.
         """
         wanted = frozenset(roles)
         user = self._patch_user(username, {"roles": _names(wanted)}, what=f"to set the roles of {username}")
@@ -131,7 +131,7 @@ class People(Part):
 
     @one_budget
     def delete_user(self, username: str) -> None:
-        """What they are signed in with works for up to 30 s more: take their roles away first."""
+        """Their sessions and tokens work for up to 30 s more: take their roles away first."""
         place = self._place("users")
         self._http.call(
             "DELETE",
@@ -148,7 +148,7 @@ class People(Part):
         place = self._place("users")
         path, body = self._user_path(place, username), dict(changes)
         if place.connexion:
-            # all of it must be there, under the stored spelling of the name; with the mask only the changes are written
+            # PATCH needs the complete user, and the stored spelling of the name; the mask limits what is written
             user = self._read_user(username)
             path = self._user_path(place, user.username)
             stored = {name: getattr(user, name) for name in ("username", "email", "first_name", "last_name")}
@@ -160,7 +160,7 @@ class People(Part):
             needs="can_edit on Users",
             params={"update_mask": ",".join(changes)},
             body=body,
-            parse=lambda answer: None,  # what it says of the user proves nothing
+            parse=lambda answer: None,  # the answer proves nothing: see the read-back
             again=Again.ANY,
             auth=place.auth,
         )

@@ -139,7 +139,7 @@ class Roles(Part):
 
     @one_budget
     def ensure_dag_role(self, name: str, dag_id: str, permissions: Iterable[Permission]) -> Role:
-        """The role for access to one DAG (see `dag_permissions`): made complete once, and found complete ever after.
+        """The role for access to one DAG (see `dag_permissions`): created once, complete, and found again afterwards.
 
         Airflow makes a role permission by permission, each in a transaction of its own. One that is being made at this
         moment is read again until it is complete; one whose making was broken off is completed.
@@ -153,7 +153,7 @@ class Roles(Part):
             role = self._make_dag_role(name, dag_id, wanted, on_dag)
         role = self._read_until_complete(role, wanted)
         if more := role.permissions - wanted - GIVEN_BY_AIRFLOW:
-            # whoever may create roles could have made it in advance, for whoever is given it
+            # somebody who may create roles could have made it in advance, to gain more access
             raise Conflict(
                 f"The role {name} on {self._http.name} permits more than access to {dag_id}: {_words(more)}. Nobody is "
                 "given it. Look who made it, then delete it in Airflow: it is made anew, as it should be."
@@ -185,7 +185,7 @@ class Roles(Part):
             return self._read_role(name)
 
     def _read_until_complete(self, role: Role, wanted: frozenset[Permission]) -> Role:
-        """What is there, read again a few times where it is not what is wanted: it may be in the making."""
+        """The role; read again a few times while it is incomplete, as it may be in the making."""
         for pause in LOOKS:
             if is_complete(role, wanted):
                 break
@@ -228,14 +228,14 @@ class Roles(Part):
 
 
 def _in_order(wanted: Iterable[Permission], on_dag: Set[str]) -> list[Permission]:
-    """What `_broken_off` goes by comes last: what no file and no start of Airflow adds or takes away."""
+    """The permissions that `_broken_off` looks for come last: nothing but this call adds or removes them."""
     last = {True: 0, False: 2}
     return sorted(wanted, key=lambda pair: (1 if pair in GIVEN_BY_AIRFLOW else last[pair[1] in on_dag], pair))
 
 
 def _broken_off(lacking: Iterable[Permission], on_dag: Set[str]) -> bool:
-    """Whether a role that lacks this was never complete: `access_control` in a DAG's file takes away what is permitted
-    on that DAG, and nothing else."""
+    """Whether the role was never complete. `access_control` in a DAG's file removes permissions on that DAG alone, so a
+    role that lacks any other permission was interrupted while it was made."""
     return any(resource not in on_dag for _, resource in lacking)
 
 

@@ -84,16 +84,16 @@ class Runs(Dags):
             return self._already_there(dag_id, dag_run_id, error)
 
     def _already_there(self, dag_id: str, dag_run_id: str, error: BridgeError) -> Run:
-        """The run that an attempt without a clear answer has left, else `error`, or what a conflict was about."""
+        """The run that an attempt without a clear answer has started. Raises `error`, or a Conflict in words."""
         try:
             found = self.run(dag_id, dag_run_id)
         except BridgeError as unread:
-            # a conflict that cannot be looked into may be our own run: not a refusal, but a question for later
+            # the conflict may be our own run: without an answer to that, it is not a refusal
             raise (unread if isinstance(error, Conflict) else error) from None
         if found:
             return found
         if isinstance(error, Conflict):
-            # Airflow 3 answers the same for both; as our id is free, it is the logical date
+            # Airflow 3 answers the same for a taken id and a taken logical date; our id is free
             raise Conflict(
                 f"{self._http.name} already has a run of {dag_id} with the same logical date. Choose another moment."
             ) from None
@@ -112,7 +112,7 @@ class Runs(Dags):
             "dag_runs",
             parse=self._parser.run,
             tell=lambda run: (run.dag_id, run.dag_run_id),
-            order="-id",  # by itself it begins with the oldest
+            order="-id",  # Airflow begins with the oldest by default
             what=f"for the runs of {dag_id or 'all DAGs'}",
             needs=READS,
             params={"state": state} if state else None,
@@ -131,10 +131,10 @@ class Runs(Dags):
 
     @one_budget
     def cancel(self, dag_id: str, dag_run_id: str) -> Run:
-        """Mark it failed, after looking. Raises Conflict for one that has ended, which is left as it ended."""
+        """Mark the run failed. Raises Conflict if it has ended already; it is then left unchanged."""
         run = self._read_run(dag_id, dag_run_id)
         if run.is_final:
-            # Airflow has no guard: it would turn a run that succeeded into one that failed
+            # Airflow would turn a successful run into a failed one
             raise Conflict(f"The run {dag_run_id} of {dag_id} has already ended ({run.state}); it was left as it is.")
         self._http.call(
             "PATCH",
@@ -144,7 +144,7 @@ class Runs(Dags):
             params=self.cancel_params,
             body={"state": "failed"},
             parse=lambda body: None,
-            # not sent a second time: the run may have been cleared meanwhile, and that one nobody wants to end
+            # not repeated: the run may have been cleared in between, and must then go on
             again=Again.OVER,
         )
         with self._reading_back(f"that {dag_run_id} is cancelled"):
@@ -179,7 +179,7 @@ class Runs(Dags):
         run: Run | None = None
         while True:
             unread: BridgeError | None = None
-            # the last reading, and whether the DAG is paused, are one call that may begin when the time is over
+            # the last look, at the run and whether its DAG is paused, may begin when the time is over
             with self._http.budget.one():
                 try:
                     run = self._read_run(dag_id, dag_run_id)

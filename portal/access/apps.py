@@ -9,9 +9,12 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         from portal.access.kinds import ACCESS  # models are there only now
         from portal.access.ledgers import GRANTS
+        from portal.access.operation_kinds import KINDS
         from portal.approvals import kinds, ledgers
         from portal.audit import compare
+        from portal.operations import kinds as operation_kinds
 
         kinds.register(ACCESS)
         ledgers.register(ACCESS)
+        operation_kinds.register(*KINDS)
         compare.register(GRANTS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from portal.access.models import Grant
-from portal.access.requiring import ordering_key
 from portal.audit.models import AuditEvent
 from portal.audit.record import Actor, Trail
 from portal.audit.verbs import Verb
@@ -16,15 +15,15 @@ from portal.operations import outbox
 from portal.operations.models import Operation
 
 
-def put(kind: Operation.Kind, grant: Grant, *, by: Actor | None) -> Operation:
+def put(kind: str, grant: Grant, *, by: Actor | None) -> Operation:
     """An operation for the grant, inside the caller's transaction."""
     return outbox.put(
         kind,
         deployment=airflows.through(grant.deployment),
         subject=grant.ref,
-        ordering_key=ordering_key(grant.deployment, grant.beneficiary),
         payload={"grant": grant.pk},
         by=by,
+        about=grant,
     )
 
 

@@ -15,6 +15,7 @@ from accounts.operator import person_of
 from portal.access import at_once, holding
 from portal.access.grant_changes import given, locked, put, record
 from portal.access.models import AccessRequest, Grant
+from portal.access.operation_names import GRANT_ROLE, RESTORE_ROLE, REVOKE_ROLE
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
 from portal.access.states import GRANT
 from portal.audit.record import Actor, Trail, recording
@@ -24,7 +25,6 @@ from portal.catalogue.models import Entitlement
 from portal.core import clock, due, durations, refs
 from portal.core.errors import Conflict, Refused
 from portal.core.text_checks import clean_text
-from portal.operations.models import Operation
 
 G, Why = Grant.Status, Grant.EndReason
 ENDS: Mapping[str, Verb] = {
@@ -59,7 +59,7 @@ def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Gran
         assert request.starts_at is not None
         record(trail, Verb.GRANT_SCHEDULED, None, grant, starts_at=request.starts_at.isoformat())
     else:
-        put(Operation.Kind.GRANT_ROLE, grant, by=None)
+        put(GRANT_ROLE, grant, by=None)
     return grant
 
 
@@ -78,7 +78,7 @@ def _start(grant_id: int) -> None:
             assert grant.starts_at is not None
             # from its start, not from now: after an outage of Gatehouse it is given up, not given days late
             GRANT.move(grant, to=G.APPLYING, apply_by=_apply_by(grant, since=grant.starts_at), **names)
-            put(Operation.Kind.GRANT_ROLE, grant, by=None)
+            put(GRANT_ROLE, grant, by=None)
             record(trail, Verb.GRANT_STARTED, None, grant, **given(grant))
     except Refused as refusal:
         let_go(grant_id=grant_id, refusal=refusal)
@@ -125,7 +125,7 @@ def end(grant: Grant | int, *, reason: Grant.EndReason, by: Actor | None = None,
             GRANT.move(grant, to=G.ENDED, ended_at=clock.now(), **changes)
         else:
             GRANT.move(grant, to=G.ENDING, **changes)
-            put(Operation.Kind.REVOKE_ROLE, grant, by=by)
+            put(REVOKE_ROLE, grant, by=by)
         said: dict[str, Any] = {"reason": comment} if comment else {}
         record(trail, ENDS[reason], by, grant, **said)
     return grant
@@ -158,7 +158,7 @@ def retry(*, grant_id: int, by: User) -> Grant:
         check_can_retry(by, grant)
         if grant.status == G.ACTIVE and grant.can_be_tried_again:  # a tug of war with somebody in Airflow, begun anew
             Grant.objects.filter(pk=grant.pk).update(left_at=None, given_again=0, failure="")
-            put(Operation.Kind.RESTORE_ROLE, grant, by=by)
+            put(RESTORE_ROLE, grant, by=by)
         else:
             at_once.check_again(grant)
             again: dict[str, Any] = {
@@ -168,7 +168,7 @@ def retry(*, grant_id: int, by: User) -> Grant:
                 "apply_by": _apply_by(grant, since=clock.now()),
             }
             GRANT.move(grant, to=G.APPLYING, **again)
-            put(Operation.Kind.GRANT_ROLE, grant, by=by)
+            put(GRANT_ROLE, grant, by=by)
         record(trail, Verb.GRANT_RETRIED, by, grant)
     return grant
 

@@ -16,6 +16,7 @@ from django.db.models import Min, QuerySet
 
 from portal.access import grant_changes, requiring
 from portal.access.models import Grant
+from portal.access.operation_names import REMOVE_AGAIN, RESTORE_ROLE
 from portal.access.states import REQUIRING
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
@@ -110,7 +111,7 @@ def _look_at_live(grant: Grant, seen: Seen, trail: Trail) -> dict[str, Any]:
         return columns | {"look_at": _soon(since)}
     if grant.given_again >= MOST:
         return columns | leave_to_admins(grant, trail)
-    grant_changes.put(Operation.Kind.RESTORE_ROLE, grant, by=None)
+    grant_changes.put(RESTORE_ROLE, grant, by=None)
     _say(trail, Verb.GRANT_MISSING, grant, AuditEvent.Outcome.FAILED, times=grant.given_again)
     return columns | {"missing_since": grant.missing_since or clock.now()}
 
@@ -161,7 +162,7 @@ def _look_at_ended(grant: Grant, seen: Seen, trail: Trail) -> dict[str, Any]:
         return {"look_at": _soon(since)}
     now = clock.now()
     if grant.ended_at and now - grant.ended_at <= COMES_BACK:
-        grant_changes.put(Operation.Kind.REMOVE_AGAIN, grant, by=None)
+        grant_changes.put(REMOVE_AGAIN, grant, by=None)
         _say(trail, Verb.GRANT_CAME_BACK, grant, AuditEvent.Outcome.FAILED)
         return {"back_since": grant.back_since or now}
     if grant.back_since is None:

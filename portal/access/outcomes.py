@@ -12,6 +12,7 @@ from typing import Any
 from portal.access import holding, looks, requiring
 from portal.access.grant_changes import locked, put, record
 from portal.access.models import Grant
+from portal.access.operation_names import REVOKE_ROLE
 from portal.access.states import GRANT, REQUIRING
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, recording
@@ -112,7 +113,7 @@ def give_up(grant: Grant, *, why: str, operation: Operation | None, trail: Trail
         _record_failure(trail, Verb.GRANT_FAILED, grant, operation)
         return
     GRANT.move(grant, to=G.ENDING, failure=why, look_at=None)
-    put(Operation.Kind.REVOKE_ROLE, grant, by=None)
+    put(REVOKE_ROLE, grant, by=None)
     _record_failure(trail, Verb.GRANT_GIVEN_UP, grant, operation)
 
 

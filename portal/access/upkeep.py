@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from accounts import people
 from portal.access import grant_changes, grants, outcomes
 from portal.access.models import Grant
+from portal.access.operation_names import GRANT_ROLE
 from portal.access.permissions import check_eligible
 from portal.audit.record import recording
 from portal.catalogue import queries as catalogue
@@ -36,7 +37,7 @@ def _give_up(grant_id: int) -> None:
     """Raises Conflict when it was ended, or its operation begun, at this moment."""
     with recording() as trail:
         grant = grant_changes.locked(grant_id)
-        giving = operations.of_subject(grant.ref).filter(kind=Operation.Kind.GRANT_ROLE, status__in=operations.OPEN)
+        giving = operations.of_subject(grant.ref).filter(kind=GRANT_ROLE, status__in=operations.OPEN)
         operation = giving.last()
         waited_for = ""
         if operation is not None:

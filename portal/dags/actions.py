@@ -14,7 +14,6 @@ from accounts.acting import acting
 from accounts.models import User
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
-from portal.catalogue import airflows
 from portal.catalogue.models import Dag
 from portal.core import clock, once, refs
 from portal.core.errors import Invalid, Refused
@@ -23,6 +22,7 @@ from portal.core.text_checks import clean_text
 from portal.dags import conf as parameters
 from portal.dags import secrets
 from portal.dags.models import Run
+from portal.dags.operation_names import PAUSE_DAG, TRIGGER_RUN, UNPAUSE_DAG
 from portal.dags.permissions import check_can_operate
 from portal.operations import outbox
 from portal.operations.models import Operation
@@ -79,10 +79,9 @@ def trigger(
                 return sent
             raise
         operation = run.operation = outbox.put(
-            Operation.Kind.TRIGGER_RUN,
+            TRIGGER_RUN,
             deployment=dag.deployment,
             subject=run.ref,
-            ordering_key=f"run/{run.pk}",
             payload={"run": run.pk},
             by=by,
             token=token,
@@ -134,26 +133,26 @@ def pause(*, by: User, dag: Dag, reason: str) -> Operation:
     """Ask that no new runs of `dag` start. Raises Refused, Invalid without a reason."""
     with acting(by, refusal=Verb.DAG_PAUSE_REFUSED, target=str(dag)) as (trail, by):
         reason = clean_text("reason", reason, required="Say why you pause it. Other users read this.")
-        return _switch(Operation.Kind.PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail)
+        return _switch(PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail)
 
 
 def unpause(*, by: User, dag: Dag, reason: str = "") -> Operation:
     """Ask that runs of `dag` start again, waiting ones included. Raises Refused."""
     with acting(by, refusal=Verb.DAG_UNPAUSE_REFUSED, target=str(dag)) as (trail, by):
         reason = clean_text("reason", reason)
-        return _switch(Operation.Kind.UNPAUSE_DAG, Verb.DAG_UNPAUSE_REQUESTED, by, dag, reason, trail)
+        return _switch(UNPAUSE_DAG, Verb.DAG_UNPAUSE_REQUESTED, by, dag, reason, trail)
 
 
-def _switch(kind: Operation.Kind, verb: Verb, by: User, dag: Dag, reason: str, trail: Trail) -> Operation:
+def _switch(kind: str, verb: Verb, by: User, dag: Dag, reason: str, trail: Trail) -> Operation:
     dag = _now(dag)
     check_can_operate(by, dag, "pause")
     operation = outbox.put(
         kind,
         deployment=dag.deployment,
         subject=str(dag),
-        ordering_key=f"dag/{airflows.key(dag.deployment)}/{dag.dag_id}",
         payload={"dag": dag.pk, "reason": reason},
         by=by,
+        about=dag,
     )
     trail.add(
         verb,

@@ -9,5 +9,8 @@ class DagsConfig(AppConfig):
     def ready(self) -> None:
         from portal.audit import compare
         from portal.dags.ledgers import RUNS
+        from portal.dags.operation_kinds import KINDS
+        from portal.operations import kinds
 
         compare.register(RUNS)
+        kinds.register(*KINDS)

@@ -17,7 +17,9 @@ from portal.core import refs
 from portal.core.errors import Missing, Refused
 from portal.core.text import says, search_words
 from portal.dags.models import DagState, Run
+from portal.dags.operation_names import PAUSE_DAG, SWITCHES
 from portal.dags.permissions import Policies, check_can_operate, may_see
+from portal.operations import queries as operations
 from portal.operations.models import Operation
 
 
@@ -95,6 +97,11 @@ def run_for(user: User, pk: int) -> Run:
     return run
 
 
+def switches_of(dag: Dag) -> QuerySet[Operation]:
+    """The operations that pause or unpause a DAG, the oldest first."""
+    return operations.of_subject(str(dag)).filter(kind__in=SWITCHES)
+
+
 class Switched(NamedTuple):
     """Who had it paused or unpaused, when and why. Without `by`: it was done in Airflow, and seen at `at`."""
 
@@ -110,7 +117,7 @@ def switched(state: DagState | None) -> Switched | None:
     operation = state.switch
     if operation is None:
         return Switched("", state.switched_at, "")
-    wanted = operation.kind == Operation.Kind.PAUSE_DAG
+    wanted = operation.kind == PAUSE_DAG
     if state.paused is not wanted:
         return None
     return Switched(operation.requested_by, state.switched_at, str(operation.payload.get("reason", "")))

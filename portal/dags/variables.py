@@ -12,12 +12,12 @@ from accounts.acting import acting
 from portal.airflow import clients
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
-from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.core import integers, refs
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 from portal.core.text_checks import clean_text
+from portal.dags.operation_names import SET_VARIABLE
 from portal.operations import outbox
 from portal.operations.models import Operation
 
@@ -81,12 +81,12 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
         reason = clean_text("reason", reason, required="Say why you change it. The audit trail keeps this.")
         _check_value(value)
         operation = outbox.put(
-            Operation.Kind.SET_VARIABLE,
+            SET_VARIABLE,
             deployment=deployment,
             subject=about,
-            ordering_key=f"variable/{airflows.key(deployment)}/{key}",
             payload={"key": key, "value": value, "reason": reason},
             by=by,
+            about=(deployment, key),
         )
         trail.add(
             Verb.VARIABLE_CHANGE_REQUESTED,

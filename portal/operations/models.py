@@ -9,29 +9,11 @@ from django.db.models import Q
 
 from portal.catalogue.models import Deployment
 from portal.core import clock, refs
+from portal.operations import kinds
 
 
 class Operation(models.Model):
     """One intended change. The row is the truth; a message on the broker only announces it."""
-
-    class Kind(models.TextChoices):
-        GRANT_ROLE = "grant_role", "give a role"
-        REVOKE_ROLE = "revoke_role", "take a role away"
-        RESTORE_ROLE = "restore_role", "give a role again"
-        REMOVE_AGAIN = "remove_again", "take a role away again"
-        TRIGGER_RUN = "trigger_run", "start a run"
-        PAUSE_DAG = "pause_dag", "pause a DAG"
-        UNPAUSE_DAG = "unpause_dag", "unpause a DAG"
-        SET_VARIABLE = "set_variable", "change a variable"
-
-    KINDS_OF = {
-        "granter": (Kind.GRANT_ROLE, Kind.REVOKE_ROLE, Kind.RESTORE_ROLE, Kind.REMOVE_AGAIN),
-        "runner": (Kind.TRIGGER_RUN, Kind.PAUSE_DAG, Kind.UNPAUSE_DAG, Kind.SET_VARIABLE),
-    }
-    """By the account that does them in Airflow."""
-
-    FIRST = (Kind.REVOKE_ROLE, Kind.REMOVE_AGAIN)
-    """What goes before everything else: removals."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", "queued"
@@ -39,9 +21,10 @@ class Operation(models.Model):
         SUCCEEDED = "succeeded", "succeeded"
         FAILED = "failed", "failed"
         CANCELLED = "cancelled", "cancelled"
+        SUPERSEDED = "superseded", "superseded"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField(max_length=40, help_text="registered in portal.operations.kinds")
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="operations")
     subject = models.CharField(max_length=300, help_text="what it is for: GR-7, RUN-5, demo/sales_report")
@@ -84,7 +67,7 @@ class Operation(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["queued", "running"], settled_at__isnull=True)
-                | Q(status__in=["succeeded", "failed", "cancelled"], settled_at__isnull=False),
+                | Q(status__in=["succeeded", "failed", "cancelled", "superseded"], settled_at__isnull=False),
                 name="operations_settled_has_time",
             ),
         ]
@@ -94,8 +77,15 @@ class Operation(models.Model):
 
     @property
     def account(self) -> str:
-        """Which of Gatehouse's two accounts does it in Airflow."""
-        return next(account for account, kinds in self.KINDS_OF.items() if self.kind in kinds)
+        """Which of Gatehouse's two accounts executes it in Airflow; empty for a kind that no room registers."""
+        kind = kinds.find(self.kind)
+        return kind.account if kind else ""
+
+    @property
+    def label(self) -> str:
+        """The kind in words."""
+        kind = kinds.find(self.kind)
+        return kind.label if kind else self.kind
 
     @property
     def ref(self) -> str:

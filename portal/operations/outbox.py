@@ -22,7 +22,7 @@ from portal.catalogue.models import Deployment
 from portal.celery import app
 from portal.core import clock
 from portal.core.errors import Conflict
-from portal.operations import processes
+from portal.operations import kinds, processes
 from portal.operations.models import Operation, Process
 from portal.operations.states import OPERATION
 
@@ -39,26 +39,27 @@ _broker_away_until = 0.0
 
 
 def put(
-    kind: Operation.Kind,
+    kind: str,
     *,
     deployment: Deployment,
     subject: str,
-    ordering_key: str,
     payload: Mapping[str, Any],
     by: Actor | None,
+    about: object = None,
     token: uuid.UUID | None = None,
 ) -> Operation:
-    """Write down an intended change, inside the caller's transaction; a worker is told once that is committed.
+    """Store an intended change, inside the caller's transaction; a worker is told after the commit.
 
-    ordering_key: operations with the same key run one at a time. token: the operation's uuid, where something is named
-    after it.
+    kind: the name of a registered kind. about: what its ordering key is made from. token: the operation's uuid, where
+    something is named after it.
     """
+    registered, token = kinds.get(kind), token or uuid.uuid4()
     operation = Operation.objects.create(
-        uuid=token or uuid.uuid4(),
+        uuid=token,
         kind=kind,
         deployment=deployment,
         subject=subject,
-        ordering_key=ordering_key,
+        ordering_key=registered.ordering_key(about) if registered.ordering_key else f"{kind}/{token}",
         payload=dict(payload),
         requested_by=by.get_username() if by else "",
         not_before=clock.now(),
@@ -123,6 +124,12 @@ def cancel(operation: Operation, *, because: str) -> None:
     _settle(operation, S.CANCELLED, error=because, waiting_for="")
 
 
+def supersede(operation: Operation, *, later: Operation) -> None:
+    """Settle an operation that a later one replaces."""
+    because = f"{later.ref} is newer and replaces {operation.ref}."
+    _settle(operation, S.SUPERSEDED, error=because, waiting_for="")
+
+
 def _settle(operation: Operation, to: str, **changes: Any) -> None:
     """Inside the settling transaction. Raises Conflict when the lease is no longer ours: nothing is settled twice."""
     where = _lease(operation) if operation.status == S.RUNNING else None
@@ -140,6 +147,12 @@ def postpone(operation: Operation, *, until: datetime, waiting_for: str, **chang
         lease_until=None,
         **changes,
     )
+
+
+def mark_alarmed(operation: Operation) -> bool:
+    """Note that an alarm is raised. False when the operation has one already or is settled."""
+    rows = Operation.objects.filter(pk=operation.pk, alarmed_at=None, settled_at=None)
+    return rows.update(alarmed_at=clock.now()) == 1
 
 
 def look_again() -> None:
@@ -184,9 +197,9 @@ def due_by_deployment() -> dict[int, int]:
 
 
 def startable() -> QuerySet[Operation]:
-    """The due operations that nothing keeps from being begun now: removals first, then the oldest."""
-    removals = models.Case(models.When(kind__in=Operation.FIRST, then=0), default=1)
-    return _due().exclude(ordering_key__in=_busy_ordering_keys()).order_by(removals, "not_before", "pk")
+    """The due operations that nothing keeps from being begun now: the kinds that go first, then the oldest."""
+    first = models.Case(models.When(kind__in=kinds.names(lambda kind: kind.first), then=0), default=1)
+    return _due().exclude(ordering_key__in=_busy_ordering_keys()).order_by(first, "not_before", "pk")
 
 
 def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
@@ -199,15 +212,19 @@ def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
 
 
 def _due() -> QuerySet[Operation]:
-    """Queued and due; none that a deployment is away for or refuses the account for."""
+    """Queued and due, of a registered kind; none whose deployment is down or refuses the account."""
     states = DeploymentState.objects.all()
-    due = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now())
+    due = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now(), kind__in=kinds.names())
     due = due.exclude(deployment__in=states.filter(status=DeploymentState.Status.DOWN).values("pk"))
     refusing = states.filter(status=DeploymentState.Status.NEEDS_REAUTHENTICATION)
-    for account, kinds in Operation.KINDS_OF.items():
-        refused = refusing.filter(**{f"{account}_refused": True})
-        due = due.exclude(deployment__in=refused.values("pk"), kind__in=kinds)
+    for account in ("granter", "runner"):
+        refused = refusing.filter(**{f"{account}_refused": True}).values("pk")
+        due = due.exclude(deployment__in=refused, kind__in=_kinds_of(account))
     return due
+
+
+def _kinds_of(account: str) -> list[str]:
+    return kinds.names(lambda kind: kind.account == account)
 
 
 def _busy_ordering_keys() -> QuerySet[Operation, str]:

@@ -9,8 +9,7 @@ from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
 
 OPEN = (Operation.Status.QUEUED, Operation.Status.RUNNING)
-COUNTS_NOT = (Operation.Status.FAILED, Operation.Status.CANCELLED)
-SWITCHES = (Operation.Kind.PAUSE_DAG, Operation.Kind.UNPAUSE_DAG)
+NOT_DONE = (Operation.Status.FAILED, Operation.Status.CANCELLED, Operation.Status.SUPERSEDED)
 
 
 def of_subject(subject: str) -> QuerySet[Operation]:
@@ -18,19 +17,14 @@ def of_subject(subject: str) -> QuerySet[Operation]:
     return Operation.objects.filter(subject=subject).select_related("deployment").order_by("pk")
 
 
-def switches_of(dag: str) -> QuerySet[Operation]:
-    """What was asked of a DAG's pause switch, the oldest first."""
-    return of_subject(dag).filter(kind__in=SWITCHES)
-
-
 def later(operation: Operation) -> Operation | None:
-    """The last one for the same thing that was asked for after it, and did not come to nothing.
+    """The newest operation for the same thing, if it was asked for later and is open or succeeded.
 
     The ordering key finds it after the deployment was renamed, the subject after its address changed.
     """
     same = Q(ordering_key=operation.ordering_key) | Q(subject=operation.subject)
     asked = Operation.objects.filter(same, pk__gt=operation.pk).order_by("pk")
-    return asked.exclude(status__in=COUNTS_NOT).last()
+    return asked.exclude(status__in=NOT_DONE).last()
 
 
 def open_for(deployment: Deployment) -> QuerySet[Operation]:
@@ -44,7 +38,7 @@ def deployments_with_work() -> QuerySet[Operation, int]:
 
 
 def why_waiting(operation: Operation) -> str:
-    """In words, why an operation is not done yet; empty when nothing holds it up."""
+    """In words, why an operation is not done yet; empty when it is about to start."""
     if operation.is_settled:
         return ""
     deployment = operation.deployment

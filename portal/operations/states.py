@@ -11,9 +11,10 @@ OPERATION: StateMachine[Operation] = StateMachine(
     Operation,
     {
         S.QUEUED: frozenset({S.RUNNING, S.CANCELLED}),
-        S.RUNNING: frozenset({S.QUEUED, S.SUCCEEDED, S.FAILED, S.CANCELLED}),
+        S.RUNNING: frozenset({S.QUEUED, S.SUCCEEDED, S.FAILED, S.CANCELLED, S.SUPERSEDED}),
         S.SUCCEEDED: frozenset(),
         S.FAILED: frozenset(),
         S.CANCELLED: frozenset(),
+        S.SUPERSEDED: frozenset(),
     },
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from portal.access.role_sets import ADMIN
 from portal.airflow import needs
 from portal.airflow.bridge import (
     Airflow,
@@ -20,7 +21,6 @@ from portal.airflow.bridge import (
 )
 from portal.airflow.service_accounts import FIRST_NAME, GIVEN_BY_AIRFLOW, Account, listed
 from portal.setup.bootstrap_script import changing
-from portal.worker.roles import ADMIN
 
 SignIn = Callable[[str, str], Airflow]
 """A client of its own for (user name, password), which is closed after use."""

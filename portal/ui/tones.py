@@ -40,6 +40,7 @@ TONES: dict[str, dict[str, Tone]] = {
         "succeeded": GOOD,
         "failed": REFUSED,
         "cancelled": OVER,
+        "superseded": OVER,
     },
     "run": {
         "requested": MOVING,

@@ -32,26 +32,14 @@ from portal.audit.verbs import Verb
 from portal.catalogue import secrets
 from portal.core import clock
 from portal.core.errors import Conflict
-from portal.operations import outbox, queries
+from portal.operations import kinds, outbox, queries
+from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryLater, record
+from portal.operations.kinds import Kind
 from portal.operations.models import Operation
 from portal.worker import alarms
-from portal.worker.handlers import Done, Handler, NotNeeded, PermanentFailure, RetryLater, record
-from portal.worker.handlers.dags import SetPaused, TriggerRun
-from portal.worker.handlers.grants import GrantRole, RemoveAgain, RestoreRole, RevokeRole
-from portal.worker.handlers.variables import SetVariable
 
 log = logging.getLogger(__name__)
 
-HANDLERS: dict[str, Handler] = {
-    Operation.Kind.GRANT_ROLE: GrantRole(),
-    Operation.Kind.REVOKE_ROLE: RevokeRole(),
-    Operation.Kind.RESTORE_ROLE: RestoreRole(),
-    Operation.Kind.REMOVE_AGAIN: RemoveAgain(),
-    Operation.Kind.TRIGGER_RUN: TriggerRun(),
-    Operation.Kind.PAUSE_DAG: SetPaused(paused=True),
-    Operation.Kind.UNPAUSE_DAG: SetPaused(paused=False),
-    Operation.Kind.SET_VARIABLE: SetVariable(),
-}
 LONGEST_WAIT = 300.0  # seconds between two attempts
 LONGEST_OUTAGE = 30.0  # the same after what is not the operation's fault: it goes on soon after that is over
 FINAL = (PermanentFailure, Rejected, NotFound, Unsupported)
@@ -62,54 +50,54 @@ def execute(operation: Operation) -> None:
 
     Where the lease was lost meanwhile, nothing is settled: the worker that has it now does that.
     """
-    handler = HANDLERS[operation.kind]
+    kind = kinds.get(operation.kind)
     try:
-        if handler.superseded and (later := queries.later(operation)) is not None:
-            _leave_out(operation, handler.superseded, later)
+        if kind.superseded and (later := queries.later(operation)) is not None:
+            _supersede(operation, kind.superseded, later)
             return
-        done = handler.execute(operation)
-        _settle(operation, handler, done)
+        done = kind.handler.execute(operation)
+        _settle(operation, kind, done)
     except NotNeeded as error:
         _cancel(operation, str(error))
     except Conflict as error:  # the lease was lost
         log.info("%s: %s", operation.ref, error)
     except FINAL as error:
-        _give_up_or_wait(operation, handler, str(error))
+        _give_up_or_wait(operation, kind, str(error))
     except RetryLater as error:
-        _wait(operation, handler, str(error), error.retry_in)
+        _wait(operation, kind, str(error), error.retry_in)
     except Forbidden as error:
-        _wait(operation, handler, str(error), None)
+        _wait(operation, kind, str(error), None)
     except RateLimited as error:
         _wait(
             operation,
-            handler,
+            kind,
             "Airflow limits the number of calls. Gatehouse tries again later.",
             error.retry_after,
             counts=False,
         )
     except (Unreachable, TimedOut) as error:  # of this call; whether the deployment is away is found by asking it
         health.suspect(operation.deployment)
-        _wait(operation, handler, str(error), error.retry_after, counts=False)
+        _wait(operation, kind, str(error), error.retry_after, counts=False)
     except (Unauthorised, secrets.SecretMissing) as error:
         goes_on = health.refuse(operation.deployment, operation.account, str(error))
-        _wait(operation, handler, str(error), 0.0, counts=False)  # as soon as the account is let in again
+        _wait(operation, kind, str(error), 0.0, counts=False)  # as soon as the account is let in again
         if goes_on:
             outbox.look_again()
     except BridgeError as error:
-        _wait(operation, handler, str(error), error.retry_after)
+        _wait(operation, kind, str(error), error.retry_after)
     except (OperationalError, InterfaceError) as error:  # of the database, not of the operation
         log.warning("%s: the database does not answer: %s", operation.ref, error)
         connection.close()
-        _wait(operation, handler, "Gatehouse's database did not answer.", None, counts=False)
+        _wait(operation, kind, "Gatehouse's database did not answer.", None, counts=False)
     except Exception:
         log.exception("%s failed in an unforeseen way", operation.ref)
-        _wait(operation, handler, "Gatehouse failed unexpectedly. The worker's log has the details.", None)
+        _wait(operation, kind, "Gatehouse failed unexpectedly. The worker's log has the details.", None)
 
 
-def _settle(operation: Operation, handler: Handler, done: Done) -> None:
+def _settle(operation: Operation, kind: Kind, done: Done) -> None:
     settled = copy.copy(operation)  # what is rolled back must not have changed the operation that is then put back
     with recording() as trail:
-        handler.settle(settled, done, trail)
+        kind.handler.settle(settled, done, trail)
         outbox.succeed(settled, before=done.before, after=done.after)
 
 
@@ -123,12 +111,12 @@ def _settling(operation: Operation) -> Iterator[Trail]:
         log.info("%s: %s", operation.ref, error)
 
 
-def _leave_out(operation: Operation, verb: Verb, later: Operation) -> None:
-    """Cancel an operation that a later one supersedes: operations with one ordering key do not run in order."""
+def _supersede(operation: Operation, verb: Verb, later: Operation) -> None:
+    """Settle an operation that a later one replaces: operations with one ordering key do not run in order."""
     with recording() as trail:
         asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
         record(trail, verb, operation, later=later.ref, **asked)
-        outbox.cancel(operation, because=f"{later.ref} is newer and replaces {operation.ref}.")
+        outbox.supersede(operation, later=later)
 
 
 def _cancel(operation: Operation, because: str) -> None:
@@ -136,36 +124,36 @@ def _cancel(operation: Operation, because: str) -> None:
         outbox.cancel(operation, because=because)
 
 
-def _give_up_or_wait(operation: Operation, handler: Handler, why: str) -> None:
-    if handler.max_attempts is None:
-        _wait(operation, handler, why, None)
+def _give_up_or_wait(operation: Operation, kind: Kind, why: str) -> None:
+    if kind.max_attempts is None:
+        _wait(operation, kind, why, None)
         return
     try:
         with _settling(operation) as trail:
-            handler.give_up(operation, why, trail)
+            kind.handler.give_up(operation, why, trail)
             outbox.fail(operation, error=why)
     except NotNeeded as error:
         _cancel(operation, str(error))
 
 
-def _wait(operation: Operation, handler: Handler, why: str, seconds: float | None, *, counts: bool = True) -> None:
+def _wait(operation: Operation, kind: Kind, why: str, seconds: float | None, *, counts: bool = True) -> None:
     """Requeue the operation; after its last attempt, give it up.
 
-    seconds: what was asked for, by Airflow or by the handler. Such a wait does not count as a failed attempt, and
-    neither does an outage (`counts=False`). A removal, which is never given up, counts each of its own waits, so that
-    its alarm is raised in time.
+    seconds: the wait that Airflow or the handler asked for; such an attempt is not counted. counts=False: an outage,
+    which is not counted either. A kind without `max_attempts` counts the handler's waits, so that its alarm is raised
+    in time.
     """
-    if handler.max_attempts is not None:
+    if kind.max_attempts is not None:
         counts = counts and seconds is None
     failures = operation.failures + counts
-    if counts and handler.max_attempts is not None and failures >= handler.max_attempts:
-        _give_up_or_wait(operation, handler, why)
+    if counts and kind.max_attempts is not None and failures >= kind.max_attempts:
+        _give_up_or_wait(operation, kind, why)
         return
     if seconds is None:
         seconds = backoff(failures) if counts else min(LONGEST_OUTAGE, backoff(operation.attempts))
     with _settling(operation) as trail:
-        if handler.max_attempts is None and failures >= alarms.AFTER_FAILURES:
-            alarms.tell(operation, why=why, trail=trail)
+        if kind.alarm and failures >= alarms.AFTER_FAILURES:
+            alarms.raise_alarm(operation, why=why, trail=trail)
         until = clock.now() + timedelta(seconds=seconds)
         outbox.postpone(operation, until=until, waiting_for=why, failures=failures)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
+from portal.access import airflow_accounts as accounts
 from portal.access import looks
 from portal.access.models import Grant
 from portal.airflow.bridge import BridgeError
@@ -15,7 +16,6 @@ from portal.airflow.states import state_of
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Deployment
 from portal.core import clock
-from portal.worker import accounts
 
 log = logging.getLogger(__name__)
 

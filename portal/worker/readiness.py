@@ -15,7 +15,7 @@ from portal.access.models import Grant
 from portal.airflow import states
 from portal.approvals.models import Request
 from portal.core import clock, durations
-from portal.operations import outbox, processes
+from portal.operations import kinds, outbox, processes
 from portal.operations.models import Operation, Process
 from portal.operations.queries import OPEN
 
@@ -77,8 +77,9 @@ def overdue() -> list[Overdue]:
     """What time should have brought by now, the kinds in the order of their weight."""
     now = clock.now()
     told = Operation.objects.filter(status__in=OPEN, alarmed_at__isnull=False)
-    removals = outbox.startable().filter(kind__in=Operation.FIRST)
-    others = outbox.startable().exclude(kind__in=Operation.FIRST)
+    first = kinds.names(lambda kind: kind.first)
+    removals = outbox.startable().filter(kind__in=first)
+    others = outbox.startable().exclude(kind__in=first)
     G = Grant.Status
     return [
         *_late("Access past its end", Grant.objects.filter(status=G.ACTIVE), "ends_at", now, TOO_LATE),

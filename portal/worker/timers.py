@@ -35,7 +35,7 @@ DUTIES: list[Duty] = [
     Duty("let requests of people who left lapse", 5.0, lapsing.lapse_of_leavers),
     Duty("give up what is late", 5.0, upkeep.give_up_overdue),
     Duty("end what may no longer be held", 5.0, upkeep.end_ineligible),
-    Duty("tell of removals that do not succeed", 5.0, alarms.tell_of_old),
+    Duty("raise alarms of removals that do not succeed", 5.0, alarms.raise_of_old),
     Duty("move what waits for a renamed deployment", 5.0, renamed.move_queued),
     Duty("free what a dead worker held", 2.0, outbox.release_dead),
     Duty("free what nobody settled", 2.0, outbox.release_expired),

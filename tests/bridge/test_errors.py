@@ -111,7 +111,7 @@ def test_nobody_is_not_concluded_from_a_strange_server(fake: FakeAirflow, airflo
 
 
 def test_a_password_that_airflow_repeats_is_not_passed_on() -> None:
-    """Airflow 3's 422 has the whole input in it."""
+    """Airflow 3's 422 repeats all of the input."""
     asked = Asked(deployment="prod", account="the account x", what="to create the user bob", writes=True)
     fault = {"loc": ["body", "email"], "msg": "Too short", "input": {"password": "never-to-be-seen"}}
     answer = Answer(422, {"content-type": "application/json"}, json.dumps({"detail": [fault]}).encode())

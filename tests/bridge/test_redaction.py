@@ -148,7 +148,7 @@ WAYS = {
     "oauth2": ("v2", lambda url: OAuth2Auth(f"{url}/oauth", "client", ODD), None),
     "oauth2, signed in": ("v2", lambda url: OAuth2Auth(f"{url}/oauth", "client", ODD), {"access_token": JWT}),
 }
-SHAPES: dict[str, Callable[[str], Any]] = {
+BODIES: dict[str, Callable[[str], Any]] = {
     "text": lambda text: {"detail": text},
     "title": lambda text: {"title": text},
     "faults": lambda text: {"detail": [{"loc": ["body", text], "msg": text, "input": text}]},
@@ -164,8 +164,8 @@ def test_no_error_holds_a_credential(echo: tuple[str, type[Echo]], waits: object
     api, auth, token = WAYS[way]
     kind.status, kind.token = status, token
     pair = base64.b64encode(f"granter:{ODD}".encode()).decode()
-    for shape in SHAPES.values():
-        kind.as_ = staticmethod(shape)
+    for body in BODIES.values():
+        kind.as_ = staticmethod(body)
         airflow = connect(name="prod", url=url, api=api, auth=auth(url))
         for name, arguments in (("check", ()), ("set_paused", ("sales_report", True))):
             with pytest.raises(BridgeError) as caught:

@@ -24,7 +24,7 @@ def raw(server: Server) -> Raw:
     return Raw(server, *server.admin)
 
 
-def whole(raw: Raw, username: str, *roles: str) -> dict[str, Any]:
+def complete_user(raw: Raw, username: str, *roles: str) -> dict[str, Any]:
     """All that a user consists of, with these roles, as every generation takes it."""
     user = raw.get(f"/users/{username}").json
     kept = {name: user[name] for name in ("username", "email", "first_name", "last_name")}
@@ -38,7 +38,7 @@ def roles_of(raw: Raw, username: str) -> set[str]:
 @pytest.mark.everywhere
 def test_two_who_each_add_a_role_lose_one(raw: Raw, person: str) -> None:
     """Nothing tells the second that somebody was there between its reading and its writing."""
-    first, second = whole(raw, person, "Viewer", "Op"), whole(raw, person, "Viewer", "User")
+    first, second = complete_user(raw, person, "Viewer", "Op"), complete_user(raw, person, "Viewer", "User")
     assert raw.patch(f"/users/{person}{MASK}", first).status == 200
     assert raw.patch(f"/users/{person}{MASK}", second).status == 200
     assert roles_of(raw, person) == {"Viewer", "User"}
@@ -48,7 +48,7 @@ def test_two_who_each_add_a_role_lose_one(raw: Raw, person: str) -> None:
 def test_the_same_role_twice_is_taken_once_or_not_at_all(
     raw: Raw, granter: Airflow, server: Server, person: str
 ) -> None:
-    assert raw.patch(f"/users/{person}{MASK}", whole(raw, person, "Op", "Op")).status == 200
+    assert raw.patch(f"/users/{person}{MASK}", complete_user(raw, person, "Op", "Op")).status == 200
     swallowed = server.target.release in ("2.11.2", "3.0.6")
     assert roles_of(raw, person) == ({"Viewer"} if swallowed else {"Op"})
     assert granter.set_roles(person, ["User", "User"]).roles == {"User"}
@@ -57,7 +57,7 @@ def test_the_same_role_twice_is_taken_once_or_not_at_all(
 @pytest.mark.everywhere
 def test_no_body_is_right_for_all(raw: Raw, granter: Airflow, server: Server, person: str) -> None:
     alone = raw.patch(f"/users/{person}{MASK}", {"roles": [{"name": "Op"}]})
-    blank = raw.patch(f"/users/{person}{MASK}", {**whole(raw, person, "Op"), "first_name": ""})
+    blank = raw.patch(f"/users/{person}{MASK}", {**complete_user(raw, person, "Op"), "first_name": ""})
     assert (alone.status, blank.status) == ((200, 422) if server.target.can("fields_alone") else (400, 200))
     assert granter.set_roles(person, ["Viewer", "Op"]).roles == {"Viewer", "Op"}
 
@@ -73,7 +73,7 @@ def test_what_was_set_is_read_back_and_not_tried_out(granter: Airflow, fake: Fak
 
 @pytest.mark.everywhere
 def test_nobody_is_switched_off(raw: Raw, granter: Airflow, person: str) -> None:
-    assert raw.patch(f"/users/{person}", {**whole(raw, person, "Viewer"), "active": False}).status in (400, 422)
+    assert raw.patch(f"/users/{person}", {**complete_user(raw, person, "Viewer"), "active": False}).status in (400, 422)
     assert raw.get(f"/users/{person}").json["active"] is True
     assert granter.set_roles(person, []).roles == frozenset()
 
@@ -112,7 +112,7 @@ def test_a_slash_in_a_name_is_for_ever(raw: Raw, granter: Airflow) -> None:
 def test_the_name_is_taken_as_it_is_stored(raw: Raw, granter: Airflow, server: Server, person: str) -> None:
     loud = person.upper()
     assert raw.get(f"/users/{loud}").json["username"] == person
-    body = whole(raw, person, "Op")
+    body = complete_user(raw, person, "Op")
     # without the mask, as most would; its own name counts as taken
     assert raw.patch(f"/users/{loud}", body).status == 409
     assert granter.set_roles(loud, ["Op"]).roles == {"Op"}

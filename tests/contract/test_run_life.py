@@ -112,9 +112,9 @@ def test_a_run_is_followed_and_cancelled(runner: Airflow, server: Server) -> Non
         return after is None
 
     wait_until(ended, "the log of a task that was stopped ends")
-    whole = runner.log(run.dag_id, run.dag_run_id, "prepare")
-    assert whole.next is None
-    last = whole.lines[-1].text  # what stands above the task's own lines may be another while it runs
+    complete = runner.log(run.dag_id, run.dag_run_id, "prepare")
+    assert complete.next is None
+    last = complete.lines[-1].text  # what stands above the task's own lines may be another while it runs
     assert [line.text for line in lines].count(last) == 1
     assert not {"running", "queued", "scheduled"} & set(states(runner, run).values())
 

@@ -433,8 +433,7 @@ def test_a_variable_called_like_the_dag_is_not_its_switch(client_as, status):
     client.post(f"{SALES}/pause", {"reason": "bad numbers"})
     work_off()
     settled = timezone.now() if status == "failed" else None
-    kind = Operation.Kind.SET_VARIABLE
-    Operation.objects.update(kind=kind, status=status, settled_at=settled, error="No such value.")
+    Operation.objects.update(kind="set_variable", status=status, settled_at=settled, error="No such value.")
     text = Page(client.get(SALES)).text
     assert "Unpausing failed" not in text and "Being unpaused" not in text and "No such value." not in text
 

@@ -114,7 +114,7 @@ def test_a_removal_that_does_not_succeed(client_as, airflow, well, cast):
     factories.observe(status="down")
     assert ready(client_as)[1]["notes"] == []
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
-        assert alarms.tell_of_old() == 1
+        assert alarms.raise_of_old() == 1
         Process.objects.update(seen_at=timezone.now())
         status, said = ready(client_as)
     assert status == 200

@@ -6,17 +6,15 @@ from ninja import Router
 
 from accounts.credentials import sees_everybody
 from accounts.models import User
-from portal.access import queries as access
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.shapes import OperationOut
 from portal.core import refs
 from portal.core.errors import Missing
-from portal.dags import queries as dags
+from portal.operations import kinds
 from portal.operations.models import Operation
 
 router = Router(tags=["operations"])
-Kind = Operation.Kind
 
 
 @router.get("/operations/{id}", auth=Bearer("read"), response=OperationOut, summary="One operation")
@@ -29,23 +27,14 @@ def read_operation(request: ApiRequest, id: str) -> OperationOut:
 
 
 def _may_see(user: User, operation: Operation) -> bool:
-    """Whoever may see what it is for: a grant, a run, a DAG. Anything else is for those who may see all.
-
-    The kind decides, not how the subject is written: a variable may be called like a DAG.
-    """
+    """Whoever may see what the operation is for, as its kind says."""
     if sees_everybody(user):
         return True
+    kind = kinds.find(operation.kind)
+    if kind is None or kind.check_can_see is None:
+        return False
     try:
-        match operation.kind:
-            case Kind.GRANT_ROLE | Kind.REVOKE_ROLE:
-                access.grant_for(user, refs.parse(refs.GRANT, operation.subject))
-            case Kind.TRIGGER_RUN:
-                dags.run_for(user, refs.parse(refs.RUN, operation.subject))
-            case Kind.PAUSE_DAG | Kind.UNPAUSE_DAG:
-                deployment, _, dag_id = operation.subject.partition("/")
-                dags.dag_for(user, deployment, dag_id)
-            case _:
-                return False
+        kind.check_can_see(user, operation)
     except Missing:
         return False
     return True

@@ -19,6 +19,7 @@ from accounts.permissions import Permission
 from portal.core.errors import Conflict, Invalid, Refused, why_not
 from portal.dags import actions, conf, queries, secrets
 from portal.dags.models import Run
+from portal.dags.operation_names import PAUSE_DAG
 from portal.dags.permissions import check_can_operate
 from portal.dags.queries import DagOption
 from portal.operations import queries as operations
@@ -123,10 +124,10 @@ def _row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:
 
 def _switch_failed(option: DagOption) -> Operation | None:
     """The last pause or unpause where it was given up, unless the DAG has become what was asked for since."""
-    last = operations.switches_of(str(option.dag)).last()
+    last = queries.switches_of(option.dag).last()
     if last is None or last.status != Operation.Status.FAILED:
         return None
-    wanted = last.kind == Operation.Kind.PAUSE_DAG
+    wanted = last.kind == PAUSE_DAG
     return None if option.state and option.state.paused is wanted else last
 
 
@@ -142,7 +143,7 @@ def _page(request: Request, option: DagOption, *, live: Live | None = None, **fo
     values = {name: value for name, value in values.items() if name not in option.dag.locked}
     places = live.places if live and not live.problem else secrets.places_of(option.dag)
     places = [place for place in places if place.path[0] not in option.dag.locked]
-    switching = operations.switches_of(str(option.dag)).filter(status__in=operations.OPEN).last()
+    switching = queries.switches_of(option.dag).filter(status__in=operations.OPEN).last()
     runs = list(queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS])
     return {
         **_row(request.user, option, runs[0] if runs else None),

@@ -9,7 +9,7 @@ from tests.fake_airflow.doors import PASSWORD
 from tests.fake_airflow.replies import problem
 from tests.fake_airflow.routing import Call, Router
 from tests.fake_airflow.rows import FakeDag
-from tests.fake_airflow.v1 import shapes
+from tests.fake_airflow.v1 import serializers
 from tests.fake_airflow.v1.paging import PAGED, in_order, page
 
 router = Router(PASSWORD)
@@ -37,7 +37,7 @@ def dags(call: Call) -> Any:
         "dag_id",
         {"dag_id": lambda dag: dag.dag_id},
     )
-    return page("dags", rows, call, shapes.dag)
+    return page("dags", rows, call, serializers.dag)
 
 
 def _wanted(call: Call, dag: FakeDag) -> bool:
@@ -63,7 +63,7 @@ def like(text: str, pattern: str) -> bool:
 @router("GET", "/dags/*", query={"fields": str})
 def dag(call: Call, dag_id: str) -> Any:
     call.need_dag("can_read", dag_id)
-    return shapes.dag(_dag(call, dag_id))
+    return serializers.dag(_dag(call, dag_id))
 
 
 @router("GET", "/dags/*/details", query={"fields": str})
@@ -72,7 +72,7 @@ def details(call: Call, dag_id: str) -> Any:
     dag = _dag(call, dag_id)
     if dag.stale:  # what they are read from is gone
         raise problem(404, f"The DAG with dag_id: {dag_id} was not found", title="DAG not found")
-    return shapes.dag_details(dag)
+    return serializers.dag_details(dag)
 
 
 @router("PATCH", "/dags/*", query={"update_mask": str}, body=BODY)
@@ -86,7 +86,7 @@ def patch(call: Call, dag_id: str) -> Any:
     if dag is None:
         raise problem(404, title=f"Dag with id: '{dag_id}' not found")
     dag.paused = bool(call.body["is_paused"])
-    return shapes.dag(dag)
+    return serializers.dag(dag)
 
 
 @router("GET", "/importErrors", query=PAGED)

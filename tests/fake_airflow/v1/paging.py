@@ -13,7 +13,7 @@ PAGED: Mapping[str, type] = {"limit": int, "offset": int, "order_by": str}
 
 
 def page(
-    key: str, rows: Sequence[Any], call: Call, shape: Callable[[Any], Any], *, capped: bool = True
+    key: str, rows: Sequence[Any], call: Call, serialize: Callable[[Any], Any], *, capped: bool = True
 ) -> dict[str, Any]:
     """capped: False for the one list that takes `limit` as it comes."""
     limit = int(call.query.get("limit", LONGEST))
@@ -24,7 +24,7 @@ def page(
         raise problem(400, f"{offset} is less than the minimum of 0")
     if capped:
         limit = min(limit or LONGEST, LONGEST)
-    return {key: [shape(row) for row in rows[offset : offset + limit]], "total_entries": len(rows)}
+    return {key: [serialize(row) for row in rows[offset : offset + limit]], "total_entries": len(rows)}
 
 
 def in_order(rows: Sequence[Any], call: Call, default: str, orders: Orders, *, both_ways: bool = True) -> list[Any]:

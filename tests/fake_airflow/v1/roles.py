@@ -11,7 +11,7 @@ from tests.fake_airflow.replies import NOTHING, crash, problem
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.rows import FakeRole
 from tests.fake_airflow.rules import known_pairs
-from tests.fake_airflow.v1 import shapes
+from tests.fake_airflow.v1 import serializers
 from tests.fake_airflow.v1.examine import load
 from tests.fake_airflow.v1.paging import PAGED, in_order, page
 
@@ -31,7 +31,7 @@ KNOWN: dict[str, int | None] = {"name": 64, "actions": None}
 def roles(call: Call) -> Any:
     call.need("can_read", "Roles")
     rows = in_order(list(call.state.roles.values()), call, "name", ORDERS, both_ways=False)
-    return page("roles", rows, call, shapes.role)
+    return page("roles", rows, call, serializers.role)
 
 
 @router("POST", "/roles", body=BODY)
@@ -51,7 +51,7 @@ def create(call: Call) -> Any:
 @router("GET", "/roles/*")
 def role(call: Call, name: str) -> Any:
     call.need("can_read", "Roles")
-    return shapes.role(_role(call, name))
+    return serializers.role(_role(call, name))
 
 
 @router("PATCH", "/roles/*", query={"update_mask": str}, body=BODY)
@@ -70,7 +70,7 @@ def patch(call: Call, name: str) -> Any:
     new = body.get("name", role.name)
     if new != role.name and new not in call.state.roles:  # a taken name changes nothing, and nobody is told
         call.state.rename_role(role, new)
-    return shapes.role(role)
+    return serializers.role(role)
 
 
 @router("DELETE", "/roles/*")

@@ -10,7 +10,7 @@ from tests.fake_airflow.replies import NOTHING, crash, problem
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.rows import FakeRun
 from tests.fake_airflow.rules import reserved, well_formed, wrong_param
-from tests.fake_airflow.v1 import shapes
+from tests.fake_airflow.v1 import serializers
 from tests.fake_airflow.v1.examine import load
 from tests.fake_airflow.v1.paging import PAGED, in_order, page
 from tests.fake_airflow.v1.tasks import reference
@@ -84,7 +84,7 @@ def trigger(call: Call, dag_id: str) -> Any:
     run = FakeRun(dag_id, run_id, when, conf, body.get("note"), by=call.by.username)
     run.noted_by = call.by.username if run.note else ""
     call.state.runs.append(run)
-    return shapes.run(run)
+    return serializers.run(run)
 
 
 @router("GET", "/dags/*/dagRuns", query={**PAGED, **FILTERS})
@@ -92,7 +92,7 @@ def runs(call: Call, dag_id: str) -> Any:
     call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"))
     rows = [run for run in call.state.runs if _wanted(call, run, dag_id)]
     rows = in_order(rows, call, "id", ORDERS)
-    return page("dag_runs", rows, call, shapes.run)
+    return page("dag_runs", rows, call, serializers.run)
 
 
 def _wanted(call: Call, run: FakeRun, dag_id: str) -> bool:
@@ -118,7 +118,7 @@ def run(call: Call, dag_id: str, run_id: str) -> Any:
     if found is None:
         words = f"DAGRun with DAG ID: '{dag_id}' and DagRun ID: '{run_id}' not found"
         raise problem(404, words, title="DAGRun not found")
-    return shapes.run(found)
+    return serializers.run(found)
 
 
 STATES = ["success", "failed", "queued"]
@@ -130,7 +130,7 @@ def set_state(call: Call, dag_id: str, run_id: str) -> Any:
     run = _run_to_change(call, dag_id, run_id)
     load(call.body, {"state": None})
     call.state.set_state(run, call.body["state"])
-    return shapes.run(run)
+    return serializers.run(run)
 
 
 @router("POST", "/dags/*/dagRuns/*/clear", body={"dry_run": {"type": "boolean"}})
@@ -141,7 +141,7 @@ def clear(call: Call, dag_id: str, run_id: str) -> Any:
     if call.body.get("dry_run", True):
         return {"task_instances": [reference(row.run, row.task_id) for row in found]}
     call.state.clear_tasks(found, reset_runs=True)
-    return shapes.run(run)
+    return serializers.run(run)
 
 
 @router("DELETE", "/dags/*/dagRuns/*")

@@ -11,7 +11,7 @@ from tests.fake_airflow.replies import TEXT, Reply, problem
 from tests.fake_airflow.routing import Call, Router
 from tests.fake_airflow.rows import FakeRun
 from tests.fake_airflow.tasks import TaskInstance, log_lines
-from tests.fake_airflow.v1 import shapes
+from tests.fake_airflow.v1 import serializers
 from tests.fake_airflow.v1.examine import load
 from tests.fake_airflow.v1.paging import page
 
@@ -33,7 +33,7 @@ def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
     rows = call.state.task_instances(run) if run else []  # of a run that is not there, none: not even a 404
     if states := call.query.get("state"):
         rows = [row for row in rows if str(row.state) in states.split(",")]
-    return page("task_instances", rows, call, shapes.task_instance, capped=False)
+    return page("task_instances", rows, call, serializers.task_instance, capped=False)
 
 
 @router("GET", "/dags/*/dagRuns/*/taskInstances/*")
@@ -44,7 +44,7 @@ def task_instance(call: Call, dag_id: str, run_id: str, task_id: str) -> Any:
     found = next((row for row in rows if row.task_id == task_id), None)
     if found is None:
         raise problem(404, title="Task instance not found")
-    return shapes.task_instance(found)
+    return serializers.task_instance(found)
 
 
 CLEAR: dict[str, Any] = {

@@ -9,7 +9,7 @@ from tests.fake_airflow.doors import PASSWORD
 from tests.fake_airflow.replies import NOTHING, crash, problem
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.rows import FakeUser
-from tests.fake_airflow.v1 import shapes
+from tests.fake_airflow.v1 import serializers
 from tests.fake_airflow.v1.examine import load
 from tests.fake_airflow.v1.paging import PAGED, in_order, page
 
@@ -39,7 +39,7 @@ def users(call: Call) -> Any:
     if call.query.get("order_by") in ("user_name", "is_active", "role"):
         raise crash()  # allowed, but there is no such column
     rows = in_order(list(call.state.users.values()), call, "id", ORDERS, both_ways=False)
-    return page("users", rows, call, shapes.user)
+    return page("users", rows, call, serializers.user)
 
 
 @router("POST", "/users", body=BODY)
@@ -59,13 +59,13 @@ def create(call: Call) -> Any:
     state.users[body["username"]] = user = FakeUser(
         roles=list(dict.fromkeys(names)), password=body.get("password", ""), **person
     )
-    return shapes.user(user)
+    return serializers.user(user)
 
 
 @router("GET", "/users/*")
 def user(call: Call, username: str) -> Any:
     call.need("can_read", "Users")
-    return shapes.user(_user(call, username))
+    return serializers.user(_user(call, username))
 
 
 @router("PATCH", "/users/*", query={"update_mask": str}, body=BODY)
@@ -87,13 +87,13 @@ def patch(call: Call, username: str) -> Any:
     roles = _known_roles(call, body["roles"]) if "roles" in body else user.roles
     if len(roles) != len(set(roles)) and not call.state.release.since(3, 1):
         # the database refuses the second row of the pair, nothing at all is written, and nobody is told
-        return shapes.user(user)
+        return serializers.user(user)
     user.roles = list(dict.fromkeys(roles))
     if body.get("username", user.username) != user.username:
         call.state.rename_user(user, body["username"])
     for name in ("email", "first_name", "last_name", "password"):
         setattr(user, name, body.get(name, getattr(user, name)))
-    return shapes.user(user)
+    return serializers.user(user)
 
 
 @router("DELETE", "/users/*")

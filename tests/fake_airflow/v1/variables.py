@@ -23,14 +23,14 @@ KNOWN = dict.fromkeys(BODY)
 ORDERS: Orders = {"id": None, "key": lambda row: row.key, "value": lambda row: row.value}
 
 
-def shape(row: FakeVariable) -> dict[str, Any]:
+def serialize(row: FakeVariable) -> dict[str, Any]:
     return {"description": row.description, "key": row.key, "value": row.value}
 
 
 @router("GET", "/variables", query=PAGED)
 def variables(call: Call) -> Any:
     call.need("can_read", "Variables")
-    return page("variables", in_order(list(call.state.variables.values()), call, "id", ORDERS), call, shape)
+    return page("variables", in_order(list(call.state.variables.values()), call, "id", ORDERS), call, serialize)
 
 
 @router("POST", "/variables", body=BODY)
@@ -40,13 +40,13 @@ def create(call: Call) -> Any:
     load(call.body, KNOWN, required=("key", "value"), title="Invalid Variable schema")
     row = FakeVariable(**call.body)
     call.state.variables[row.key] = row
-    return shape(row) if "description" in call.body else {"key": row.key, "value": row.value}
+    return serialize(row) if "description" in call.body else {"key": row.key, "value": row.value}
 
 
 @router("GET", "/variables/*")
 def variable(call: Call, key: str) -> Any:
     call.need("can_read", "Variables")
-    return shape(_variable(call, key))
+    return serialize(_variable(call, key))
 
 
 @router("PATCH", "/variables/*", query={"update_mask": str}, body=BODY)
@@ -61,7 +61,7 @@ def patch(call: Call, key: str) -> Any:
     for name in ("value", "description"):
         if name in body and (not mask or name in mask.split(",")):
             setattr(row, name, body[name])
-    return shape(row)
+    return serialize(row)
 
 
 @router("DELETE", "/variables/*")

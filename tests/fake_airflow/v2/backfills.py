@@ -27,7 +27,7 @@ BODY = {
 ORDERS: Orders = {"id": None}
 
 
-def shape(row: FakeBackfill) -> dict[str, Any]:
+def serialize(row: FakeBackfill) -> dict[str, Any]:
     return {
         "id": row.id,
         "dag_id": row.dag_id,
@@ -51,13 +51,13 @@ def backfills(call: Call) -> Any:
     if dag_id is None:
         raise refuse([faulty("missing", ("query", "dag_id"), "Field required", None)])
     rows = [row for row in call.state.backfills if row.dag_id == dag_id]
-    return page("backfills", in_order(rows, call, "id", ORDERS), call, shape)
+    return page("backfills", in_order(rows, call, "id", ORDERS), call, serialize)
 
 
 @router("GET", "/backfills/*")
 def backfill(call: Call, number: str) -> Any:
     call.need("can_read", "Backfills")
-    return shape(_backfill(call, number))
+    return serialize(_backfill(call, number))
 
 
 @router("POST", "/backfills")
@@ -86,7 +86,7 @@ def create(call: Call) -> Any:
             state.runs.append(run)
             row.runs.append(run)
     state.backfills.append(row)
-    return shape(row)
+    return serialize(row)
 
 
 @router("POST", "/backfills/dry_run")
@@ -103,14 +103,14 @@ def dry_run(call: Call) -> Any:
 def pause(call: Call, number: str) -> Any:
     row = _to_change(call, number)
     row.paused = True
-    return shape(row)
+    return serialize(row)
 
 
 @router("PUT", "/backfills/*/unpause")
 def unpause(call: Call, number: str) -> Any:
     row = _to_change(call, number)
     row.paused = False
-    return shape(row)
+    return serialize(row)
 
 
 @router("PUT", "/backfills/*/cancel")
@@ -121,7 +121,7 @@ def cancel(call: Call, number: str) -> Any:
     for run in row.runs:
         if run.state == "queued":
             run.state = "failed"
-    return shape(row)
+    return serialize(row)
 
 
 def _to_change(call: Call, number: str) -> FakeBackfill:

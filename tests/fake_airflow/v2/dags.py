@@ -9,7 +9,7 @@ from tests.fake_airflow.doors import TOKEN
 from tests.fake_airflow.replies import Refusal, detail
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.rows import FakeDag
-from tests.fake_airflow.v2 import shapes
+from tests.fake_airflow.v2 import serializers
 from tests.fake_airflow.v2.bodies import Field, check, truth
 from tests.fake_airflow.v2.paging import in_order, page
 
@@ -27,7 +27,7 @@ def dags(call: Call) -> Any:
     call.need_dag("can_read", "~")
     rows = [dag for dag in call.state.parsed_dags() if _wanted(call, dag)]
     release = call.state.release
-    return page("dags", in_order(rows, call, "dag_id", ORDERS), call, lambda dag: shapes.dag(dag, release))
+    return page("dags", in_order(rows, call, "dag_id", ORDERS), call, lambda dag: serializers.dag(dag, release))
 
 
 def _wanted(call: Call, dag: FakeDag) -> bool:
@@ -56,7 +56,7 @@ def dag(call: Call, dag_id: str) -> Any:
     found = call.state.parsed_dag(dag_id)
     if found is None:
         raise _lost(call, dag_id)
-    return shapes.dag(found, call.state.release)
+    return serializers.dag(found, call.state.release)
 
 
 @router("GET", "/dags/*/details")
@@ -65,7 +65,7 @@ def details(call: Call, dag_id: str) -> Any:
     found = call.state.parsed_dag(dag_id)
     if found is None:
         raise _lost(call, dag_id)
-    return shapes.dag_details(found, call.state.release)
+    return serializers.dag_details(found, call.state.release)
 
 
 def _lost(call: Call, dag_id: str) -> Refusal:
@@ -84,7 +84,7 @@ def patch(call: Call, dag_id: str) -> Any:
     if call.query.get("update_mask", "is_paused") != "is_paused":
         raise detail(400, "Only `is_paused` field can be updated through the REST API")
     found.paused = truth(body["is_paused"])
-    return shapes.dag(found, call.state.release)
+    return serializers.dag(found, call.state.release)
 
 
 @router("GET", "/importErrors")

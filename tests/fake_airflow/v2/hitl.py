@@ -9,7 +9,7 @@ from tests.fake_airflow.doors import TOKEN
 from tests.fake_airflow.replies import detail, moment
 from tests.fake_airflow.routing import Call, Router
 from tests.fake_airflow.rows import FakeQuestion
-from tests.fake_airflow.v2 import shapes
+from tests.fake_airflow.v2 import serializers
 from tests.fake_airflow.v2.bodies import Field, check, truth
 from tests.fake_airflow.v2.paging import page
 
@@ -18,12 +18,12 @@ router = Router(TOKEN)
 DETAILS = "/dags/*/dagRuns/*/taskInstances/*/*/hitlDetails"
 
 
-def shape(row: FakeQuestion, call: Call) -> dict[str, Any]:
+def serialize(row: FakeQuestion, call: Call) -> dict[str, Any]:
     run = call.state.run(row.dag_id, row.dag_run_id)
     tasks = call.state.task_instances(run) if run else []
     task = next(task for task in tasks if task.task_id == row.task_id)
     return {
-        "task_instance": shapes.task_instance(task, call.state.release),
+        "task_instance": serializers.task_instance(task, call.state.release),
         "options": row.options,
         "subject": row.subject,
         "body": row.body,
@@ -53,13 +53,13 @@ def questions(call: Call, dag_id: str, run_id: str) -> Any:
     if "response_received" in call.query:
         wanted = truth(call.query["response_received"])
         rows = [row for row in rows if (row.answered_at is not None) == wanted]
-    return page("hitl_details", rows, call, lambda row: shape(row, call))
+    return page("hitl_details", rows, call, lambda row: serialize(row, call))
 
 
 @router("GET", DETAILS)
 def question(call: Call, dag_id: str, run_id: str, task_id: str, map_index: str) -> Any:
     call.need_dag("can_read", dag_id, ("can_read", "HITL Detail"))
-    return shape(_question(call, dag_id, run_id, task_id, map_index), call)
+    return serialize(_question(call, dag_id, run_id, task_id, map_index), call)
 
 
 ANSWER = {"chosen_options": Field("list", required=True, shortest=1), "params_input": Field("dict")}

@@ -17,7 +17,7 @@ def page(
     key: str,
     rows: Sequence[Any],
     call: Call,
-    shape: Callable[[Any], Any],
+    serialize: Callable[[Any], Any],
     *,
     absent: int = USUAL,
     none: int = 0,
@@ -28,7 +28,7 @@ def page(
     limit = limit or none
     if capped or call.state.release.since(3, 3):  # the lists of 3.0 and 3.1 are as long as one wants
         limit = min(limit, LONGEST)
-    return {key: [shape(row) for row in rows[offset : offset + limit]], "total_entries": len(rows)}
+    return {key: [serialize(row) for row in rows[offset : offset + limit]], "total_entries": len(rows)}
 
 
 def with_cursors(answer: dict[str, Any], call: Call) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def with_cursors(answer: dict[str, Any], call: Call) -> dict[str, Any]:
     return answer
 
 
-def fab_page(key: str, rows: Sequence[Any], call: Call, shape: Callable[[Any], Any]) -> dict[str, Any]:
-    return page(key, rows, call, shape, absent=LONGEST, none=USUAL, capped=True)
+def fab_page(key: str, rows: Sequence[Any], call: Call, serialize: Callable[[Any], Any]) -> dict[str, Any]:
+    return page(key, rows, call, serialize, absent=LONGEST, none=USUAL, capped=True)
 
 
 def _number(call: Call, name: str, usual: int) -> int:

@@ -10,7 +10,7 @@ from tests.fake_airflow.replies import NULL, TEXT, Refusal, Reply, detail
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.rows import FakeRole
 from tests.fake_airflow.rules import known_pairs
-from tests.fake_airflow.v2 import shapes
+from tests.fake_airflow.v2 import serializers
 from tests.fake_airflow.v2.bodies import Field, check
 from tests.fake_airflow.v2.paging import fab_page, in_order
 
@@ -35,7 +35,7 @@ def _body(call: Call) -> dict[str, Any]:
 def roles(call: Call) -> Any:
     call.need("can_read", "Roles")
     rows = in_order(list(call.state.roles.values()), call, "name", ORDERS, fab=True)
-    return fab_page("roles", rows, call, shapes.role)
+    return fab_page("roles", rows, call, serializers.role)
 
 
 @router("POST", "/roles")
@@ -46,13 +46,13 @@ def create(call: Call) -> Any:
     if name in call.state.roles:
         raise detail(409, f"Role with name '{name}' already exists; please update with the PATCH endpoint")
     call.state.roles[name] = FakeRole(name, known_pairs(call.state, body.get("actions", []), detail))
-    return shapes.role(call.state.roles[name])
+    return serializers.role(call.state.roles[name])
 
 
 @router("GET", "/roles/*")
 def role(call: Call, name: str) -> Any:
     call.need("can_read", "Roles")
-    return shapes.role(_role(call, name))
+    return serializers.role(_role(call, name))
 
 
 @router("PATCH", "/roles/*")
@@ -70,7 +70,7 @@ def patch(call: Call, name: str) -> Any:
         body = {field: body[field] for field in fields if field in body}
     if "actions" in body:
         role.permissions = known_pairs(call.state, body["actions"], detail)
-    answer = shapes.role(role)
+    answer = serializers.role(role)
     new = body.get("name", role.name)
     if new != role.name and new not in call.state.roles:
         call.state.rename_role(role, new)
@@ -90,7 +90,7 @@ def delete(call: Call, name: str) -> Any:
 @permissions_router("GET", "/permissions")
 def permissions(call: Call) -> Any:
     call.need("can_read", "Roles")
-    return fab_page("actions", call.state.pairs(), call, shapes.pair)
+    return fab_page("actions", call.state.pairs(), call, serializers.pair)
 
 
 def _role(call: Call, name: str) -> FakeRole:

@@ -12,7 +12,7 @@ from tests.fake_airflow.replies import NOTHING, Refusal, Reply, detail, faulty
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.rows import FakeRun
 from tests.fake_airflow.rules import MADE_UP, RUN_ID, reserved, well_formed, wrong_param
-from tests.fake_airflow.v2 import shapes
+from tests.fake_airflow.v2 import serializers
 from tests.fake_airflow.v2.bodies import Field, check, refuse, truth
 from tests.fake_airflow.v2.paging import in_order, page, with_cursors
 from tests.fake_airflow.v2.waiting import Looks
@@ -95,7 +95,7 @@ def trigger(call: Call, dag_id: str) -> Any:
     if body.get("run_after"):
         run.run_after = datetime.fromisoformat(body["run_after"])
     state.runs.append(run)
-    return shapes.run(run, state.release)
+    return serializers.run(run, state.release)
 
 
 def _made_up(when: datetime | None) -> str:
@@ -114,7 +114,7 @@ def runs(call: Call, dag_id: str) -> Any:
         raise detail(404, f"The {named}: `{dag_id}` was not found")
     rows = in_order([run for run in call.state.runs if _wanted(call, run, dag_id)], call, "id", ORDERS)
     release = call.state.release
-    return with_cursors(page("dag_runs", rows, call, lambda run: shapes.run(run, release)), call)
+    return with_cursors(page("dag_runs", rows, call, lambda run: serializers.run(run, release)), call)
 
 
 def _wanted(call: Call, run: FakeRun, dag_id: str) -> bool:
@@ -141,7 +141,7 @@ def _within(value: datetime | None, query: Any, name: str) -> bool:
 
 @router("GET", "/dags/*/dagRuns/*")
 def run(call: Call, dag_id: str, run_id: str) -> Any:
-    return shapes.run(find(call, dag_id, run_id), call.state.release)
+    return serializers.run(find(call, dag_id, run_id), call.state.release)
 
 
 PATCHED = {"state": Field(choices=STATES, null=True), "note": Field(null=True, longest=1000)}
@@ -159,7 +159,7 @@ def patch(call: Call, dag_id: str, run_id: str) -> Any:
         found.note, found.noted_by = wanted["note"], call.by.username
     if wanted.get("state"):
         call.state.set_state(found, wanted["state"])
-    return shapes.run(found, call.state.release)
+    return serializers.run(found, call.state.release)
 
 
 CLEAR = {
@@ -179,10 +179,10 @@ def clear(call: Call, dag_id: str, run_id: str) -> Any:
     found = _found(call, dag_id, run_id)
     chosen = call.state.to_clear(found, None, only_failed=truth(body.get("only_failed", False)))
     if dry_run:
-        shaped = [shapes.task_instance(row, call.state.release) for row in chosen]
-        return {"task_instances": shaped, "total_entries": len(shaped)}
+        rows = [serializers.task_instance(row, call.state.release) for row in chosen]
+        return {"task_instances": rows, "total_entries": len(rows)}
     call.state.clear_tasks(chosen, reset_runs=True)
-    return shapes.run(found, call.state.release)
+    return serializers.run(found, call.state.release)
 
 
 @router("GET", "/dags/*/dagRuns/*/wait")

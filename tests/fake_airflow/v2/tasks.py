@@ -7,7 +7,7 @@ from typing import Any
 from tests.fake_airflow.doors import TOKEN
 from tests.fake_airflow.replies import detail
 from tests.fake_airflow.routing import Call, Orders, Router
-from tests.fake_airflow.v2 import shapes
+from tests.fake_airflow.v2 import serializers
 from tests.fake_airflow.v2.bodies import Field, check, truth
 from tests.fake_airflow.v2.paging import in_order, page, with_cursors
 
@@ -35,7 +35,7 @@ def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
         rows = [row for row in rows if str(row.state) in states]
     release = call.state.release
     rows = in_order(rows, call, "map_index", ORDERS)
-    answer = page("task_instances", rows, call, lambda row: shapes.task_instance(row, release))
+    answer = page("task_instances", rows, call, lambda row: serializers.task_instance(row, release))
     return with_cursors(answer, call)
 
 
@@ -62,7 +62,7 @@ def clear(call: Call, dag_id: str) -> Any:
     runs = [run for run in state.runs if run.dag_id == dag_id and run_id in (None, run.dag_run_id)]
     only_failed = truth(body.get("only_failed", True))
     found = [row for run in runs for row in state.to_clear(run, body.get("task_ids"), only_failed)]
-    shaped = [shapes.task_instance(row, state.release) for row in found]
+    rows = [serializers.task_instance(row, state.release) for row in found]
     if not truth(body.get("dry_run", True)):
         state.clear_tasks(found, reset_runs=truth(body.get("reset_dag_runs", True)))
-    return with_cursors({"task_instances": shaped, "total_entries": len(shaped)}, call)
+    return with_cursors({"task_instances": rows, "total_entries": len(rows)}, call)

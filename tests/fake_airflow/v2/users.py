@@ -9,7 +9,7 @@ from tests.fake_airflow.doors import TOKEN
 from tests.fake_airflow.replies import NOTHING, detail
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.rows import FakeUser
-from tests.fake_airflow.v2 import shapes
+from tests.fake_airflow.v2 import serializers
 from tests.fake_airflow.v2.bodies import Field, check
 from tests.fake_airflow.v2.paging import fab_page, in_order
 
@@ -30,7 +30,7 @@ ORDERS: Orders = {"id": None, "user_id": None, **{name: operator.attrgetter(name
 def users(call: Call) -> Any:
     call.need("can_read", "Users")
     rows = list(call.state.users.values())  # in the order of their ids
-    return fab_page("users", in_order(rows, call, "id", ORDERS, fab=True), call, shapes.user)
+    return fab_page("users", in_order(rows, call, "id", ORDERS, fab=True), call, serializers.user)
 
 
 @router("POST", "/users")
@@ -48,13 +48,13 @@ def create(call: Call) -> Any:
         roles = [state.registration_role]
     user = FakeUser(roles=roles, password=body["password"], **{name: body[name] for name in TEXTS})
     state.users[user.username] = user
-    return shapes.user(user)
+    return serializers.user(user)
 
 
 @router("GET", "/users/*")
 def user(call: Call, username: str) -> Any:
     call.need("can_read", "Users")
-    return shapes.user(_user(call, username))
+    return serializers.user(_user(call, username))
 
 
 @router("PATCH", "/users/*")
@@ -79,7 +79,7 @@ def patch(call: Call, username: str) -> Any:
         call.state.rename_user(user, body["username"])
     for name in ("email", "first_name", "last_name", "password"):
         setattr(user, name, body.get(name, getattr(user, name)))
-    return shapes.user(user)
+    return serializers.user(user)
 
 
 @router("DELETE", "/users/*")

@@ -29,7 +29,7 @@ ORDERS: Orders = {
 }
 
 
-def shape(row: FakeVariable, call: Call) -> dict[str, Any]:
+def serialize(row: FakeVariable, call: Call) -> dict[str, Any]:
     return {
         "key": row.key,
         "value": _shown(row.key, row.value),
@@ -44,7 +44,7 @@ def variables(call: Call) -> Any:
     call.need("can_read", "Variables")
     wanted = call.query.get("variable_key_pattern", "").strip("%").lower()
     rows = [row for row in call.state.variables.values() if wanted in row.key.lower()]
-    return page("variables", in_order(rows, call, "id", ORDERS), call, lambda row: shape(row, call))
+    return page("variables", in_order(rows, call, "id", ORDERS), call, lambda row: serialize(row, call))
 
 
 @router("POST", "/variables")
@@ -55,13 +55,13 @@ def create(call: Call) -> Any:
         raise detail(409, f"The Variable with key: `{body['key']}` already exists")
     row = FakeVariable(body["key"], _text(body["value"]), body.get("description"))
     call.state.variables[row.key] = row
-    return Reply(201, shape(row, call))
+    return Reply(201, serialize(row, call))
 
 
 @router("GET", "/variables/**")
 def variable(call: Call, key: str) -> Any:
     call.need("can_read", "Variables")
-    return shape(_variable(call, key), call)
+    return serialize(_variable(call, key), call)
 
 
 @router("PATCH", "/variables/**")
@@ -79,7 +79,7 @@ def patch(call: Call, key: str) -> Any:
         row.value = _text(body["value"])
     if "description" in wanted:
         row.description = body["description"]
-    return shape(row, call)
+    return serialize(row, call)
 
 
 @router("DELETE", "/variables/**")

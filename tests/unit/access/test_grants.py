@@ -50,7 +50,7 @@ def fail(grant, why="Airflow has no role User."):
 
 
 def removals():
-    return Operation.objects.filter(kind=Operation.Kind.REVOKE_ROLE)
+    return Operation.objects.filter(kind="revoke_role")
 
 
 def last_verb():

@@ -92,13 +92,13 @@ def test_an_older_change_does_not_undo_a_newer_one(airflow, deployment, done):
     try_again()
     assert variables.read(deployment, "report_mode") == "new"
     old.refresh_from_db()
-    assert (old.status, old.error.split()[0]) == ("cancelled", new.ref)
+    assert (old.status, old.error.split()[0]) == ("superseded", new.ref)
     event = AuditEvent.objects.get(verb=Verb.VARIABLE_CHANGE_LEFT_OUT)
     assert (event.operation, json.loads(event.payload)["detail"]["later"]) == (old.ref, new.ref)
     assert sentence(event) == f"A change of report_mode on demo was skipped ({old.ref}): {new.ref} is newer"
 
 
-@pytest.mark.parametrize("come_to_nothing", ["failed", "cancelled"])
+@pytest.mark.parametrize("come_to_nothing", ["failed", "cancelled", "superseded"])
 def test_a_newer_change_that_came_to_nothing_is_in_nobodys_way(airflow, deployment, come_to_nothing):
     postponed(airflow, deployment, value="old")
     new = change(deployment, value="new")

@@ -21,23 +21,22 @@ from portal.operations.models import Operation, Process
 from tests.factories import due, observe
 
 S = Operation.Status
-K = Operation.Kind
 
 
 @pytest.fixture
-def airflow(db):
+def airflow(db, room):
     made = Deployment.objects.create(name="prod", url="http://127.0.0.1:1", api="v2")
     DeploymentState.objects.create(deployment=made, status="up")
     return made
 
 
-def put(deployment, ordering_key="roles/prod/1", **changes):
+def put(deployment, ordering_key="roles/prod/1", kind="test_giving", **changes):
     with transaction.atomic():
         operation = outbox.put(
-            K.GRANT_ROLE,
+            kind,
             deployment=deployment,
             subject="GR-1",
-            ordering_key=ordering_key,
+            about=ordering_key,
             payload={"grant": 1},
             by=None,
         )
@@ -188,7 +187,7 @@ def test_due_leaves_out_deployments_that_cannot_be_worked_on(airflow):
 
 def test_removals_go_first_however_many_wait(airflow):
     waiting = [put(airflow, ordering_key=f"roles/prod/{number}").pk for number in range(30)]
-    removal = put(airflow, ordering_key="roles/prod/99", kind=K.REVOKE_ROLE)
+    removal = put(airflow, ordering_key="roles/prod/99", kind="test_removal")
     assert due()[0] == removal.pk
     assert outbox.claim_next(airflow.pk, worker="a").pk == removal.pk
     assert outbox.claim_next(airflow.pk, worker="a").pk == waiting[0]

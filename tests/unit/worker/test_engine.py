@@ -15,7 +15,6 @@ from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.operations import outbox
-from portal.operations.models import Operation
 from portal.worker import executor, looks, polling, runner, runs, timers
 from tests import factories
 
@@ -23,7 +22,7 @@ TIMEOUT = 60  # seconds until a test that waits for another thread fails
 
 
 @pytest.fixture
-def hanging(monkeypatch):
+def hanging(monkeypatch, room):
     """Operations of deployment `slow` hang until `let_go` is set; those of others are done at once, in `done`."""
     let_go, begun, done = threading.Event(), threading.Semaphore(0), []
 
@@ -45,10 +44,8 @@ def deployment(name):
     return made
 
 
-def put(on, ordering_key, kind=Operation.Kind.GRANT_ROLE):
-    return outbox.put(
-        kind, deployment=on, subject="GR-1", ordering_key=f"{on.name}/{ordering_key}", payload={}, by=None
-    )
+def put(on, ordering_key, kind="test_giving"):
+    return outbox.put(kind, deployment=on, subject="GR-1", payload={}, by=None, about=f"{on.name}/{ordering_key}")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -103,9 +100,9 @@ def test_without_any_message_a_worker_finds_what_is_due_and_takes_removals_first
         with transaction.atomic():
             for ordering_key in range(30):
                 put(well, ordering_key)
-            put(well, "removal", Operation.Kind.REVOKE_ROLE)
+            put(well, "removal", "test_removal")
         wait_until(lambda: len(done) == 32)
-        assert done[1] == ("well", "revoke_role")
+        assert done[1] == ("well", "test_removal")
     finally:
         threads.stop(within=TIMEOUT)
 
@@ -119,7 +116,7 @@ def wait_until(condition):
     raise AssertionError("it did not come about")
 
 
-def test_time_ends_a_grant_without_a_message_whatever_else_waits(airflow, monkeypatch):
+def test_time_ends_a_grant_without_a_message_whatever_else_waits(airflow, monkeypatch, room):
     grant = factories.grant_at_status("active")
     on = Deployment.objects.get()
     for ordering_key in range(300):

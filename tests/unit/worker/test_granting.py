@@ -21,10 +21,10 @@ from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import Deployment
 from portal.core.errors import Conflict
-from portal.operations import outbox
+from portal.operations import kinds, outbox
+from portal.operations.handling import MAX_ATTEMPTS, NotNeeded
 from portal.operations.models import Operation
 from portal.worker import alarms, executor
-from portal.worker.handlers import NotNeeded
 from tests import factories
 
 PATCH = "PATCH /(auth/fab|api)/v1/users/.*"
@@ -267,7 +267,7 @@ def test_a_200_without_effect_is_not_believed(member):
 def test_a_200_that_never_has_effect_is_given_up_in_the_end(member):
     member.fail_next(PATCH, "ignore", times=50)
     factories.request_at_status("approved")
-    for _ in range(executor.GrantRole.max_attempts):
+    for _ in range(MAX_ATTEMPTS):
         assert the_grant().status == "applying"
         factories.work_on()
     assert the_grant().status == "failed"
@@ -355,7 +355,7 @@ def test_a_worker_killed_in_between_is_made_good(member, cast, moment):
     factories.request_at_status("approved")
     claimed = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
     if moment == "after the change":
-        executor.HANDLERS[claimed.kind].execute(claimed)
+        kinds.get(claimed.kind).handler.execute(claimed)
         assert roles(member) == ["Public", "User"]
     assert factories.work_off() == 0  # the lease still stands
     Operation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -374,14 +374,14 @@ def test_a_worker_killed_in_between_is_made_good(member, cast, moment):
 def test_a_worker_that_comes_back_late_settles_nothing(member, cast):
     factories.request_at_status("approved")
     late = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
-    handler = executor.HANDLERS[late.kind]
-    done = handler.execute(late)
+    kind = kinds.get(late.kind)
+    done = kind.handler.execute(late)
     Operation.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     outbox.release_expired()
     factories.work_off()
     count = AuditEvent.objects.count()
     with pytest.raises((Conflict, NotNeeded)):
-        executor._settle(late, handler, done)
+        executor._settle(late, kind, done)
     assert AuditEvent.objects.count() == count
     assert the_grant().status == "active"
 
@@ -389,11 +389,11 @@ def test_a_worker_that_comes_back_late_settles_nothing(member, cast):
 def test_ended_while_it_was_being_given_leaves_nothing_behind(member, cast):
     factories.request_at_status("approved")
     giving = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
-    handler = executor.HANDLERS[giving.kind]
-    done = handler.execute(giving)
+    kind = kinds.get(giving.kind)
+    done = kind.handler.execute(giving)
     grants.hand_back(grant_id=the_grant().pk, by=cast["employee"])
     with pytest.raises(NotNeeded):
-        executor._settle(giving, handler, done)
+        executor._settle(giving, kind, done)
     Operation.objects.filter(pk=giving.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     outbox.release_expired()
     factories.work_off()
@@ -439,9 +439,9 @@ def test_nothing_is_settled_where_the_trail_cannot_be_written(member, request):
     factories.request_at_status("approved")
     request.getfixturevalue("broken_trail")
     claimed = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
-    handler = executor.HANDLERS[claimed.kind]
+    kind = kinds.get(claimed.kind)
     with pytest.raises(DatabaseError):
-        executor._settle(claimed, handler, handler.execute(claimed))
+        executor._settle(claimed, kind, kind.handler.execute(claimed))
     assert the_grant().status == "applying"
     assert the_operation().status == "running"
 

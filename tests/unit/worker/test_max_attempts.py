@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from portal.access import grant_changes, grants
 from portal.access.models import Grant
+from portal.access.operation_names import REMOVE_AGAIN
 from portal.airflow import health
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.core.errors import Conflict
 from portal.operations import outbox
+from portal.operations.handling import MAX_ATTEMPTS
 from portal.operations.models import Operation
 from portal.worker import alarms, executor, timers
 from tests import factories
@@ -65,13 +67,13 @@ def test_waiting_is_not_failing(member):
     member.fail_next(".*/users/employee.*", "429", times=999)
     factories.request_at_status("approved")
     factories.work_off()
-    for _ in range(executor.GrantRole.max_attempts + 1):
+    for _ in range(MAX_ATTEMPTS + 1):
         try_again()
-    assert the_operation().attempts > executor.GrantRole.max_attempts
+    assert the_operation().attempts > MAX_ATTEMPTS
     assert the_operation().failures == 0
     member._failures.clear()
     member.fail_next(".*/users/employee.*", "close", times=999)
-    for _ in range(executor.GrantRole.max_attempts + 1):
+    for _ in range(MAX_ATTEMPTS + 1):
         try_again()
     assert the_operation().failures == 0
     member._failures.clear()
@@ -133,10 +135,10 @@ def test_a_removal_that_is_old_is_told_once_whatever_it_waits_for(member, cast, 
         assert the_operation().failures == 0
     elif trouble == "it is away":
         factories.observe(status="down")
-    assert alarms.tell_of_old() == 0
+    assert alarms.raise_of_old() == 0
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         timers.Timekeeper(timers.DUTIES).do_due()
-        assert alarms.tell_of_old() == 0
+        assert alarms.raise_of_old() == 0
         try_again()
     assert factories.verbs().count(Verb.GRANT_END_FAILED) == 1
 
@@ -149,10 +151,10 @@ def test_a_removal_that_is_told_by_somebody_else_meanwhile_is_not_told_twice(mem
     member.fail_next("PATCH .*", "500", times=999)
     claimed = outbox.claim(the_operation().pk, worker="test")
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
-        assert alarms.tell_of_old() == 1
+        assert alarms.raise_of_old() == 1
     told = the_operation().alarmed_at
     with pytest.raises(Conflict):  # so that it is not counted
-        alarms._tell(claimed.pk)
+        alarms._raise(claimed.pk)
     executor.execute(claimed)
     assert factories.verbs().count(Verb.GRANT_END_FAILED) == 1
     assert (the_operation().status, the_operation().alarmed_at) == ("queued", told)
@@ -210,10 +212,10 @@ def test_a_removal_of_what_is_tried_again_is_not_told(member, cast):
     grant = factories.grant_at_status("active")
     Grant.objects.filter(pk=grant.pk).update(status="failed", failure="x")
     grant.refresh_from_db()
-    grant_changes.put(Operation.Kind.REMOVE_AGAIN, grant, by=None)
+    grant_changes.put(REMOVE_AGAIN, grant, by=None)
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         grants.retry(grant_id=grant.pk, by=cast["admin"])
-        assert alarms.tell_of_old() == 0
+        assert alarms.raise_of_old() == 0
         assert Verb.GRANT_END_FAILED not in factories.verbs()
         try_again()
     assert Operation.objects.get(kind="remove_again").status == "cancelled"

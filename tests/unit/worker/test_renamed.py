@@ -178,7 +178,7 @@ def test_a_pause_asked_for_before_a_deployment_moved_does_not_undo_a_newer_unpau
     def ask():
         return unpause(by=cast["colleague"], dag=dags.get(deployment__name=moved()))
 
-    assert newer_first(old, ask) == ("cancelled", "succeeded")
+    assert newer_first(old, ask) == ("superseded", "succeeded")
     assert not member.state.dags["sales_report"].paused
     assert factories.verbs().count(Verb.DAG_SWITCH_LEFT_OUT) == 1
 
@@ -194,6 +194,6 @@ def test_a_change_of_a_variable_asked_for_before_a_deployment_moved_does_not_und
     def ask():
         return variables.change(deployment=Deployment.objects.get(name=moved()), value="new", **asked)
 
-    assert newer_first(old, ask) == ("cancelled", "succeeded")
+    assert newer_first(old, ask) == ("superseded", "succeeded")
     assert member.state.variables["report_mode"].value == "new"
     assert factories.verbs().count(Verb.VARIABLE_CHANGE_LEFT_OUT) == 1

@@ -372,7 +372,7 @@ def test_an_older_pause_does_not_undo_a_newer_unpause(airflow, dag, cast, done):
         factories.work_off()
     factories.work_on()
     old.refresh_from_db()
-    assert (old.status, airflow.state.dags["sales_report"].paused) == ("cancelled", False)
+    assert (old.status, airflow.state.dags["sales_report"].paused) == ("superseded", False)
     assert Verb.DAG_SWITCH_LEFT_OUT in factories.verbs()
     assert Verb.DAG_PAUSED not in factories.verbs()
 

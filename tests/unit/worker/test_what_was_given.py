@@ -21,6 +21,7 @@ from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import Deployment, Entitlement
 from portal.core.errors import Conflict, Refused
+from portal.operations import kinds
 from portal.operations.models import Operation
 from portal.worker import executor
 from tests import factories
@@ -91,15 +92,15 @@ def test_a_role_left_for_a_grant_that_is_ended_meanwhile_is_taken_away(member, c
     held = factories.grant_at_status("active")
     waiting = factories.grant_at_status("applying")
     grants.revoke(grant_id=held.pk, by=cast["lead"], reason="over")
-    handler = executor.HANDLERS["revoke_role"]
+    kind = kinds.get("revoke_role")
     operation = operations_of(held, "revoke_role").get()
-    done = handler.execute(operation)
+    done = kind.handler.execute(operation)
     assert "User" in done.after["roles"]
     Grant.objects.filter(pk=waiting.pk).update(apply_by=timezone.now())
     assert upkeep.give_up_overdue() == 1
     assert fresh(waiting).status == "failed"
     with pytest.raises(executor.RetryLater):
-        executor._settle(operation, handler, done)
+        executor._settle(operation, kind, done)
     factories.work_on()
     assert fresh(held).status == "ended"
     assert member.roles_of("employee") == {"Public"}

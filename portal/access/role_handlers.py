@@ -6,19 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
+from portal.access import airflow_accounts as accounts
 from portal.access import grants, outcomes
 from portal.access.models import Grant
 from portal.access.outcomes import Account, TooLate
-from portal.airflow.bridge import Airflow, AirflowUser
-from portal.airflow.clients import client
-from portal.audit.record import Trail
-from portal.audit.verbs import Verb
-from portal.core.errors import Conflict, Refused
-from portal.operations import outbox
-from portal.operations.models import Operation
-from portal.worker import accounts
-from portal.worker.handlers import MAX_ATTEMPTS, Done, NotNeeded, PermanentFailure, RetryLater
-from portal.worker.handlers.role_lists import (
+from portal.access.role_lists import (
     bring_in_line,
     check_may_touch,
     ensure_role,
@@ -27,6 +19,13 @@ from portal.worker.handlers.role_lists import (
     record_change,
     shown,
 )
+from portal.airflow.bridge import Airflow, AirflowUser
+from portal.airflow.clients import client
+from portal.audit.record import Trail
+from portal.core.errors import Conflict, Refused
+from portal.operations import outbox
+from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryLater
+from portal.operations.models import Operation
 
 G = Grant.Status
 DEACTIVATED = 30.0  # seconds until an account that is deactivated is looked at again
@@ -34,9 +33,6 @@ DEACTIVATED = 30.0  # seconds until an account that is deactivated is looked at 
 
 class GrantRole:
     """The beneficiary has the role, can use it, and Airflow itself shows it."""
-
-    max_attempts: int | None = MAX_ATTEMPTS
-    superseded: Verb | None = None
 
     def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.APPLYING)
@@ -58,9 +54,6 @@ class GrantRole:
 
 class RestoreRole:
     """A live grant's role, which Airflow no longer showed, is there again."""
-
-    max_attempts: int | None = MAX_ATTEMPTS
-    superseded: Verb | None = None
 
     def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.ACTIVE)
@@ -86,8 +79,6 @@ class RestoreRole:
 class RevokeRole:
     """The beneficiary has the role no longer, unless another live grant requires it. Never given up."""
 
-    max_attempts: int | None = None
-    superseded: Verb | None = None
     statuses: tuple[str, ...] = (G.ENDING,)
 
     def execute(self, operation: Operation) -> Done:

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from portal.access import making, requiring
 from portal.access.models import Grant
+from portal.access.role_sets import ADMIN, in_line, wanted
 from portal.access.states import REQUIRING
 from portal.airflow.bridge import Airflow, AirflowUser, NotParsed, dag_permissions, is_complete
 from portal.audit.record import Trail
@@ -17,9 +18,8 @@ from portal.catalogue import airflows
 from portal.catalogue.roles import dag_role_name
 from portal.core import refs
 from portal.operations import outbox
+from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryLater
 from portal.operations.models import Operation
-from portal.worker.handlers import Done, NotNeeded, PermanentFailure, RetryLater
-from portal.worker.roles import ADMIN, in_line, wanted
 
 
 def bring_in_line(

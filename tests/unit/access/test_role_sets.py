@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from portal.worker.roles import in_line, wanted
+from portal.access.role_sets import in_line, wanted
 
 ROLES = ["Viewer", "User", "Op", "Admin"]
 OUTSIDE = ["Auditors", "Night shift"]  # roles that no grant is about

@@ -8,18 +8,15 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import clock
 from portal.core.errors import Refused
+from portal.dags.handlers import TOO_LATE
 from portal.dags.variables import check_offered, without_secrets
 from portal.operations import outbox
+from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation
-from portal.worker.handlers import MAX_ATTEMPTS, Done, PermanentFailure, record
-from portal.worker.handlers.dags import TOO_LATE
 
 
 class SetVariable:
     """The variable has the value that was asked for last, and Airflow itself shows it."""
-
-    max_attempts: int | None = MAX_ATTEMPTS
-    superseded: Verb | None = Verb.VARIABLE_CHANGE_LEFT_OUT
 
     def execute(self, operation: Operation) -> Done:
         key, value = operation.payload["key"], operation.payload["value"]

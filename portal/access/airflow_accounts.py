@@ -20,7 +20,7 @@ from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.core import refs
 from portal.core.text import fold
-from portal.worker.handlers import PermanentFailure, RetryLater
+from portal.operations.handling import PermanentFailure, RetryLater
 
 
 def find(person: User, deployment: Deployment, airflow: Airflow) -> AirflowUser | None:

@@ -19,17 +19,14 @@ from portal.dags.observing import observe_dag
 from portal.dags.permissions import why_not_any_more
 from portal.dags.states import RUN
 from portal.operations import outbox
+from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation
-from portal.worker.handlers import MAX_ATTEMPTS, Done, PermanentFailure, record
 
 TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked
 
 
 class TriggerRun:
     """Airflow has the run under the id fixed when it was asked for: one run, however often this is tried."""
-
-    max_attempts: int | None = MAX_ATTEMPTS
-    superseded: Verb | None = None
 
     def execute(self, operation: Operation) -> Done:
         run = Run.objects.select_related("dag__deployment", "dag__state", "requested_by").get(
@@ -106,9 +103,6 @@ def _note(run: Run) -> str:
 
 class SetPaused:
     """The DAG's switch stands where it was last asked to."""
-
-    max_attempts: int | None = MAX_ATTEMPTS
-    superseded: Verb | None = Verb.DAG_SWITCH_LEFT_OUT
 
     def __init__(self, *, paused: bool) -> None:
         self.paused = paused

@@ -1,28 +1,26 @@
-"""What each kind of operation does in Airflow. A handler ensures a state; it never adds blindly.
-
-`execute` speaks to Airflow, outside any transaction, and returns what it found before and after.
-`settle` writes the outcome down, `give_up` the failure, both inside the executor's settling transaction.
-"""
+"""What the executor and the handlers of operation kinds share: the handler's interface, its results and errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import refs
-from portal.operations.models import Operation
+
+if TYPE_CHECKING:
+    from portal.operations.models import Operation
 
 MAX_ATTEMPTS = 8
-"""Failures that count until an operation is given up: with the pauses between them, two to four minutes."""
+"""Failures that count until an operation fails for good: two to four minutes with the pauses between them."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What Airflow showed before and after, as it is kept on the operation (JSON), and what `settle` needs besides."""
+    """The state in Airflow before and after, as stored on the operation (JSON); `found` is for `settle` alone."""
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -30,11 +28,11 @@ class Done:
 
 
 class PermanentFailure(Exception):
-    """It cannot be done and trying again would not help; `str()` says why, for people."""
+    """It cannot be done, and trying again would not help; `str()` says why, for people."""
 
 
 class RetryLater(Exception):
-    """It cannot be done now, but may be later; `str()` says what it waits for. `retry_in` seconds, None: back off."""
+    """It cannot be done now; `str()` says what it waits for. retry_in: seconds; None: back off."""
 
     def __init__(self, waiting_for: str, *, retry_in: float | None = None) -> None:
         super().__init__(waiting_for)
@@ -42,14 +40,15 @@ class RetryLater(Exception):
 
 
 class NotNeeded(Exception):
-    """What it was for has been settled another way meanwhile; `str()` says how."""
+    """The operation is cancelled, because there is nothing left to do; `str()` says why."""
 
 
 class Handler(Protocol):
-    max_attempts: int | None
-    """How many failures that count until it is given up; None: never."""
-    superseded: Verb | None
-    """The event of an operation that a later one with its ordering key supersedes; None: every one is executed."""
+    """Carries out one kind of operation. It ensures a state; it never adds blindly.
+
+    execute: calls Airflow, outside any transaction, and returns the state before and after.
+    settle: stores the result. give_up: stores the failure. Both run in the executor's settling transaction.
+    """
 
     def execute(self, operation: Operation) -> Done: ...
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None: ...
@@ -63,7 +62,7 @@ def record(
     outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
     **detail: object,
 ) -> None:
-    """An event of what became of an operation; nobody does it in person."""
+    """Add an event of what became of an operation. Its actor is the portal itself."""
     trail.add(
         verb,
         by=None,
