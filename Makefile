@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer and make; everything else is installed into .venv (and .airflow).
-.PHONY: demo demo-reset serve test bench fmt lock install install-dev
+.PHONY: demo demo-reset serve test test-releases bench fmt lock install install-dev
 .SUFFIXES:
 # with a variable of your own: make demo PYTHON=/opt/python3.12/bin/python3
 PYTHON =
@@ -31,6 +31,9 @@ serve: install ## the portal, configured by GATEHOUSE_* variables
 
 test: install-dev ## everything that is checked
 	@exec .venv/bin/python -m tests.run
+
+test-releases: install-dev ## the older releases of Airflow and the long random campaigns: after changes of the bridge
+	@exec .venv/bin/python -m tests.run --releases
 
 bench: install-dev ## the bridge beside a bare httpx loop and Apache's own clients
 	@exec .venv/bin/python -m benchmarks

@@ -234,6 +234,12 @@ def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
     return fake
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-releases", action="store_true", help="on the fakes of all releases, and all random campaigns"
+    )
+
+
 # --- real servers ----------------------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Real Airflow by real Airflow.

@@ -4,8 +4,11 @@ The Makefile has installed the development requirements by then. As root on Debi
 that real servers and a real browser need; elsewhere it prints the one line that does, runs the rest and says what was
 not run. With CI=true whatever was not run is a failure.
 
-    python -m tests.run              everything
-    python -m tests.run ruff mypy    only the steps whose name holds one of these words
+    python -m tests.run               everything that `make test` runs
+    python -m tests.run ruff mypy     only the steps whose name holds one of these words
+    python -m tests.run --releases    what `make test-releases` runs: the older releases of Airflow, the simple auth
+                                      manager and the long random campaigns. Run it when the bridge, its tests or the
+                                      locks of the Airflows have changed.
 """
 
 from __future__ import annotations
@@ -18,12 +21,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.contract.targets import MAIN, OTHERS
 
@@ -35,8 +40,23 @@ PACKAGES = {  # what must be there, and the Debian package that brings it
     "initdb": "postgresql",
     "redis-server": "redis-server",
 }
+# what depends on the database: locks, conditional updates, triggers, text search, row values, the database's clock
+ON_POSTGRES = (
+    "tests/concurrency",
+    "tests/unit/operations",
+    "tests/unit/audit",
+    "tests/unit/approvals",
+    "tests/unit/access",
+    "tests/unit/accounts",
+    "tests/unit/test_clock.py",
+    "tests/api/test_idempotency.py",
+    "tests/api/test_paging.py",
+)
+SLOWEST = 10  # files that are named at the end
+PROGRESS_EVERY = 60.0  # seconds
 CLOSING = re.compile(r"^=+ (?P<counts>.*) in (?P<seconds>[\d.]+)s.* =+$")
 COUNT = re.compile(r"(\d+) (\w+)")
+PERCENT = re.compile(r"\[ *(\d+)%\]")
 
 
 @dataclass
@@ -49,6 +69,8 @@ class Step:
     needs: tuple[str, ...] = ()
     single: bool = False
     """Busies one processor: two such steps that follow each other run side by side."""
+    releases: bool = False
+    """Belongs to `make test-releases`."""
 
     @property
     def is_pytest(self) -> bool:
@@ -77,7 +99,6 @@ def steps(folder: Path) -> list[Step]:
         "GATEHOUSE_TRUSTED_PROXIES": "10.0.0.5",
         "GATEHOUSE_SECRET_KEY": "".join(os.urandom(40).hex()),
     }
-    door = [f"tests/api/test_{name}.py" for name in ("requests", "grants", "dags", "paging", "idempotency")]
     postgres = python("-m", "tests.services", "postgres", "--")
     checks = [
         # it ends without clearing up after itself, so what tests/settings.py makes for it goes where it is cleared up
@@ -95,6 +116,7 @@ def steps(folder: Path) -> list[Step]:
             pytest("-m", f"real_airflow(release='{release}')", *(["tests"] if release in MAIN else ["tests/contract"])),
             needs=("chromium", "initdb") if release in MAIN else ("initdb",),
             single=True,
+            releases=release not in MAIN,
         )
         for release in (*MAIN, *OTHERS)
     ]
@@ -106,13 +128,19 @@ def steps(folder: Path) -> list[Step]:
         ),
         # these wait for most of their time
         Step("tests of faults", pytest("-n", "4", "-m", "not real_airflow", "tests/faults")),
-        Step(
-            "tests on PostgreSQL",
-            postgres + pytest("-n", "2", "tests/unit", "tests/concurrency", *door),
-            needs=("initdb",),
-        ),
+        Step("tests on PostgreSQL", postgres + pytest("-n", "2", *ON_POSTGRES), needs=("initdb",)),
         Step("tests in a browser", pytest("-n", "2", "-m", "e2e and not real_airflow"), needs=("chromium",)),
         *airflows,
+        Step(
+            "contract of all releases",
+            pytest("-n", "2", "--all-releases", "-m", "not real_airflow", "tests/contract"),
+            releases=True,
+        ),
+        Step(
+            "random campaigns",
+            pytest("-n", "2", "--all-releases", "-m", "not real_airflow", "tests/faults/test_campaign.py"),
+            releases=True,
+        ),
     ]
 
 
@@ -147,26 +175,51 @@ class Result:
     output: str = ""
     skipped: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    files: Counter[str] = field(default_factory=Counter)
+    """Seconds by test file."""
 
 
-def run(step: Step, missing: list[str]) -> Result:
+def run(step: Step, missing: list[str], folder: Path) -> Result:
     lacking = [PACKAGES[program] for program in step.needs if program in missing]
     if lacking:
         return Result(step, "not run", skipped=[f"{step.name}: {', '.join(lacking)} not installed"])
+    report = folder / f"{step.name.replace(' ', '-')}.xml"
+    command = [*step.command, "-o", "junit_family=xunit1", f"--junit-xml={report}"] if step.is_pytest else step.command
     began = time.monotonic()
-    done = subprocess.run(
-        step.command,
-        cwd=HOME,
-        env={**os.environ, **step.env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    result = Result(step, "FAILED" if done.returncode else "ok", time.monotonic() - began, done.stdout)
+    code, output = follow(step.name, command, {**os.environ, **step.env})
+    result = Result(step, "FAILED" if code else "ok", time.monotonic() - began, output)
     if step.is_pytest:
-        read_pytest(result, done.returncode)
+        read_pytest(result, code)
+        result.files = seconds_by_file(report)
     return result
+
+
+def follow(name: str, command: list[str], env: dict[str, str]) -> tuple[int, str]:
+    """Run a command, with a line of progress each minute; its exit code and what it printed."""
+    began = time.monotonic()
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=HOME, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        reader = threading.Thread(target=lines.extend, args=[process.stdout], daemon=True)
+        reader.start()
+        while True:
+            reader.join(PROGRESS_EVERY)
+            if not reader.is_alive():
+                break
+            found = [match[1] for line in lines[-50:] for match in PERCENT.finditer(line)]
+            say(f"  ... {name}: {found[-1] + ' %' if found else 'started'} after {time.monotonic() - began:.0f} s")
+    return process.returncode, "".join(lines)
+
+
+def seconds_by_file(report: Path) -> Counter[str]:
+    """Of a JUnit report of pytest (xunit1)."""
+    found: Counter[str] = Counter()
+    if report.exists():
+        for case in ElementTree.parse(report).iter("testcase"):
+            found[case.get("file", "?")] += float(case.get("time", 0))  # type: ignore[assignment]
+    return found
 
 
 def read_pytest(result: Result, code: int) -> None:
@@ -193,14 +246,18 @@ def show(result: Result) -> None:
 
 
 def main(words: list[str]) -> int:
+    releases = "--releases" in words
+    words = [word for word in words if not word.startswith("-")]
     missing = install_packages()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gatehouse-tests-") as folder:
-        chosen: Callable[[Step], bool] = lambda step: not words or any(word in step.name for word in words)  # noqa: E731
+        chosen: Callable[[Step], bool] = lambda step: (  # noqa: E731
+            any(word in step.name for word in words) if words else step.releases == releases
+        )
         results = []
         for single, row in itertools.groupby(filter(chosen, steps(Path(folder))), key=lambda step: step.single):
             with ThreadPoolExecutor(2 if single else 1) as pool:
-                for result in pool.map(lambda step: run(step, missing), row):
+                for result in pool.map(lambda step: run(step, missing, Path(folder)), row):
                     results.append(result)
                     show(result)
     failed = [result.step.name for result in results if result.outcome == "FAILED"]
@@ -211,6 +268,9 @@ def main(words: list[str]) -> int:
         say(f"FAILED: {', '.join(failed)}")
     elif left_out and CI:
         say("FAILED: with CI=true everything must run")
+    slowest: Counter[str] = sum((result.files for result in results), Counter())
+    if slowest:
+        say("slowest files: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest.most_common(SLOWEST)))
     say(closing_line(results, time.monotonic() - began))
     return 1 if failed or (left_out and CI) else 0
 

@@ -24,7 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" in metafunc.fixturenames:
-        targets = [pytest.param(one, id=str(one), marks=on(one.release) if one.real else ()) for one in of(metafunc)]
+        chosen = of(metafunc, every_fake=metafunc.config.getoption("--all-releases"))
+        targets = [pytest.param(one, id=str(one), marks=on(one.release) if one.real else ()) for one in chosen]
         metafunc.parametrize("target", targets)
 
 

@@ -1,7 +1,9 @@
 """What the contract is held against: a fake of each release and each release itself, and which case runs where.
 
-A case that asks for `target`, `server` or a client runs on the fakes of all releases and on the two main releases, with
-the two least-privilege accounts; on the fakes of the main releases as administrator as well. Marks say otherwise:
+A case that asks for `target`, `server` or a client runs on the fakes of the two main releases and on these releases
+themselves, with the two least-privilege accounts. On the fakes of the other releases runs what may be different there
+(marked `needs`). With --all-releases everything runs on every fake, on those of the main releases as administrator as well.
+Marks say otherwise:
 
     needs("users", ...)   only where the target can do that (that the rest is refused: test_what_is_missing.py)
     everywhere            also on the three other real releases, and on the main ones as administrator; for cheap cases
@@ -70,6 +72,7 @@ CANNOT: Mapping[str, tuple[str, ...]] = {
     ),
     "3.3.2-simple": NO_FAB,
 }
+DIFFERS = frozenset(what for release in OTHERS for what in CANNOT[release])
 MARKS = {
     "needs(*what)": "only on targets that can do all of this",
     "everywhere": "on all real releases, and as administrator there, too",
@@ -107,7 +110,7 @@ def _all() -> Iterator[Target]:
 TARGETS = list(_all())
 
 
-def of(metafunc: pytest.Metafunc) -> list[Target]:
+def of(metafunc: pytest.Metafunc, *, every_fake: bool) -> list[Target]:
     """The targets of a case."""
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
     needs = {what for mark in metafunc.definition.iter_markers("needs") for what in mark.args}
@@ -116,6 +119,8 @@ def of(metafunc: pytest.Metafunc) -> list[Target]:
         found = [target for target in found if not target.real]
     if "everywhere" not in marks:  # what is not cheap is done once by each main release
         found = [target for target in found if not target.real or (target.release in MAIN and not target.as_admin)]
+    if not every_fake:
+        found = [one for one in found if one.real or (one.release in MAIN and not one.as_admin) or needs & DIFFERS]
     if "separate" in marks:
         found = [target for target in found if target.can("users")]
     if "separate" in marks or "once" in marks:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.contract.targets import MAIN
+from tests.fake_airflow import FakeAirflow
 from tests.faults.conftest import CALLS, Call, Outcome, Target, Ways, at_once, behind, outcome
 from tests.faults.proxy import LossyProxy
 from tests.faults.test_one_fault import OK, TABLE, WAITS
@@ -24,13 +25,25 @@ CHOSEN = [name for name in CALLS if name != "set_paused"]
 FAULTS = [fault for fault in TABLE if fault not in WAITS]
 
 
-@pytest.mark.parametrize(
-    ("target", "seed"),
-    [("3.3.2", 1), ("3.3.2", 2), ("3.1.6", 3), ("3.0.6", 4), ("2.11.2", 5)],
-    indirect=["target"],
-)
-def test_faults_at_random(target: Target, ways: Ways, seed: int) -> None:
-    campaign(target, ways, seed=seed, rounds=3)
+# release, seed, rounds
+SHORT = [("3.3.2", 1, 2), ("2.11.2", 5, 2)]
+LONG = [("3.3.2", 2, 6), ("3.1.6", 3, 3), ("3.0.6", 4, 3), ("2.11.2", 6, 6)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        chosen = LONG if metafunc.config.getoption("--all-releases") else SHORT
+        metafunc.parametrize(("release", "seed", "rounds"), chosen)
+
+
+@pytest.fixture
+def target(release: str) -> Iterator[Target]:
+    with FakeAirflow(release=release) as fake, behind(fake.url, fake.release.api, fake.admin) as target:
+        yield target
+
+
+def test_faults_at_random(target: Target, ways: Ways, seed: int, rounds: int) -> None:
+    campaign(target, ways, seed=seed, rounds=rounds)
 
 
 @pytest.fixture(params=[pytest.param(name, marks=on(name)) for name in MAIN])
