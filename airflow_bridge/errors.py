@@ -1,4 +1,4 @@
-"""Everything that can go wrong between here and Airflow, as one tree. Nothing of httpx leaks.
+"""Everything that can go wrong between here and Airflow, as one tree. Nothing of httpx or httpcore leaks.
 
 BridgeError
 ├── Unreachable       no connection, a 503, or a proxy's 502/504 to a read: nothing of the request was done
