@@ -154,12 +154,6 @@ def parsed(body: Any, parse: Callable[[Any], Value], asked: Asked) -> Value:
 
 def error(answer: Answer, asked: Asked) -> BridgeError:
     """The error for an answer that is no success."""
-    made = _error(answer, asked)
-    made.rate_limit = limits.rate_limit(answer.headers)
-    return made
-
-
-def _error(answer: Answer, asked: Asked) -> BridgeError:
     try:
         words, field = explain(answer.hide(answer.detail))
     except RecursionError:  # nested too deep to be looked through

@@ -35,14 +35,14 @@ def of_airflow_2(version: str) -> Capabilities:
         "backfills": "Airflow 2 has no backfills in its API",
         "human_tasks": "Airflow 2 has no tasks that wait for a person",
     }
-    groups: dict[str, Signing] = dict.fromkeys(("core", *PEOPLE), "password")
+    groups: dict[str, Signing] = dict.fromkeys(PEOPLE, "password")
     return Capabilities(version, "v1", "FAB", missing, groups)
 
 
 def of_airflow_3(version: str, auth: Any) -> Capabilities:
     """auth: what `/auth/openapi.json` says; None where it says nothing. Raises Unexpected for what is no version."""
     missing: dict[str, str] = {}
-    credentials: dict[str, Signing] = {"core": "token"}
+    credentials: dict[str, Signing] = {}
     title, paths = _described(auth)
     if "FAB" in title:
         manager = "FAB"

@@ -1,4 +1,4 @@
-"""Everything that can go wrong between here and Airflow, as one tree. Nothing of httpx leaks.
+"""Everything that can go wrong between here and Airflow, as one tree. Nothing of httpx or httpcore leaks.
 
 BridgeError
 ├── Unreachable       no connection, a 503, or a proxy's 502/504 to a read: nothing of the request was done
@@ -19,28 +19,19 @@ BridgeError
 
 from __future__ import annotations
 
-from airflow_bridge.types import RateLimit, Run
+from airflow_bridge.types import Run
 
 
 class BridgeError(Exception):
     """`str()` says what was asked of which deployment, what came back and what to do; never a secret, never HTML.
 
-    retry_after: seconds Airflow, or what stands before it, wants us to wait. field: the part of the request that was
-    refused. rate_limit: what its RateLimit headers said.
+    retry_after: seconds to wait, as Airflow or a gateway before it asks. field: what was refused of the request.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        field: str | None = None,
-        rate_limit: RateLimit | None = None,
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, field: str | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.field = field
-        self.rate_limit = rate_limit
 
 
 class Unreachable(BridgeError): ...

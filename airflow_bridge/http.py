@@ -165,11 +165,8 @@ class Http:
     def _too_late(self, asked: Asked, pause: float) -> BridgeError:
         if not pause:
             return Unreachable(f"{asked}, but the time for it was over before anything was sent. Try again later.")
-        return RateLimited(
-            f"{asked}, but it wants no calls for another {pause:.0f} s. Wait before asking again.",
-            retry_after=pause,
-            rate_limit=self.sender.rate_limit,
-        )
+        words = f"{asked}, but it wants no calls for another {pause:.0f} s. Wait before asking again."
+        return RateLimited(words, retry_after=pause)
 
     def _signed(self, session: Session, asked: Asked, deadline: float) -> Signed:
         try:

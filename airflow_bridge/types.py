@@ -240,7 +240,7 @@ class Capabilities:
     missing: Mapping[str, str]
     """What it cannot do, with the reason in words: keys are those of `airflow_bridge.capabilities.WHAT`."""
     credentials: Mapping[str, Literal["token", "password"]]
-    """Which group of calls ("core", "users", "roles", "permissions") takes which credentials."""
+    """Which group of calls ("users", "roles", "permissions") takes which credentials."""
 
     def can(self, what: str) -> bool:
         return what not in self.missing

@@ -31,6 +31,7 @@ HEADERS = {
     "Accept-Encoding": "gzip, deflate",
     "User-Agent": "gatehouse-airflow-bridge",
 }
+WITH_LENGTH = ("POST", "PUT", "PATCH")  # methods for which some gateways want a Content-Length even without a body
 CODINGS = {  # window sizes for zlib; some servers send deflate without its header
     "gzip": (16 + zlib.MAX_WBITS,),
     "x-gzip": (16 + zlib.MAX_WBITS,),
@@ -117,7 +118,7 @@ class Wire:
                         scheme=address.raw_scheme, host=address.raw_host, port=address.port, target=address.raw_path
                     ),
                     headers=[(b"Host", address.netloc), *_encoded({**HEADERS, **headers})],
-                    content=content,
+                    content=b"" if content is None and method in WITH_LENGTH else content,
                     extensions={"timeout": timeouts},
                 ) as response,
             ):

@@ -111,7 +111,6 @@ class Part(ABC):
                 f"{self._http.name} accepted {what}, but what came of it could not be read: {error} "
                 "Look before trying again.",
                 retry_after=error.retry_after,
-                rate_limit=error.rate_limit,
             ) from None
 
     def _dag_path(self, dag_id: str) -> str:

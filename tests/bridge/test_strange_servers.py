@@ -210,6 +210,16 @@ def test_a_proxy_is_signed_in_to_and_no_proxy_is_honoured(monkeypatch: pytest.Mo
     assert asked.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'boss:s3cret').decode()}"
 
 
+@pytest.mark.parametrize(("method", "length"), [("GET", None), ("POST", "0")])
+def test_a_request_without_a_body_tells_its_length(method: str, length: str | None) -> None:
+    """Some gateways answer 411 to a POST or PUT without one."""
+    with loopback(lambda asked: Told()) as server:
+        wire = Wire(url=server.url, ca_bundle="", connections=1)
+        wire.send(method, "/", headers={}, timeout=5.0)
+        wire.close()
+    assert server.asked[0].headers.get("content-length") == length
+
+
 def test_nothing_is_sent_once_it_is_closed() -> None:
     with loopback(lambda asked: Told()) as server:
         wire = Wire(url=server.url, ca_bundle="", connections=1)

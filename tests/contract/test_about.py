@@ -24,11 +24,11 @@ MISSING = {
     "3.3.2-simple": {"users", "roles", "role_edits", "dag_permissions"},
 }
 CREDENTIALS = {
-    "3.3.2": {"core": "token", "users": "token", "roles": "token", "permissions": "token"},
-    "2.11.2": dict.fromkeys(("core", "users", "roles", "permissions"), "password"),
-    "3.1.6": {"core": "token", "users": "password", "roles": "token", "permissions": "password"},
-    "3.0.6": {"core": "token", "users": "password", "roles": "password", "permissions": "password"},
-    "3.3.2-simple": {"core": "token"},
+    "3.3.2": {"users": "token", "roles": "token", "permissions": "token"},
+    "2.11.2": dict.fromkeys(("users", "roles", "permissions"), "password"),
+    "3.1.6": {"users": "password", "roles": "token", "permissions": "password"},
+    "3.0.6": {"users": "password", "roles": "password", "permissions": "password"},
+    "3.3.2-simple": {},
 }
 
 
