@@ -228,10 +228,20 @@ def catalogue(
 
 @pytest.fixture
 def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
-    """The fake Airflow that `demo` speaks to, found up by the worker's own look, with its DAGs known."""
-    factories.look_at_all()
-    factories.look_at_dags()
+    """The fake Airflow that `demo` speaks to, found up by the worker's own look, with its DAGs known.
+
+    It is looked at once for each release. What was found then is stored again for the tests that follow.
+    """
+    if fake.release.version in _found:
+        _found[fake.release.version].store()
+    else:
+        factories.look_at_all()
+        factories.look_at_dags()
+        _found[fake.release.version] = factories.Found.now()
     return fake
+
+
+_found: dict[str, factories.Found] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

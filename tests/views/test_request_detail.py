@@ -64,7 +64,7 @@ def test_a_poll_answers_nothing_until_there_is_something_new(client_as):
     made, client = request_at_status("pending"), client_as("employee")
     address = polled(client.get(f"/requests/{made.ref}"))
     assert client.get(address, headers=HTMX).status_code == 204
-    actions.deny(request_id=made.pk, by=actions.people.by_username("lead"), comment="ask for Look around")
+    actions.deny(request_id=made.pk, by=person("lead"), comment="ask for Look around")
     response = client.get(address, headers=HTMX)
     assert response.status_code == 200
     assert b"<html" not in response.content
@@ -76,7 +76,7 @@ def test_a_poll_answers_nothing_until_there_is_something_new(client_as):
 def test_a_poll_brings_the_grant_and_what_was_done_for_it(client_as):
     made, client = request_at_status("pending"), client_as("employee")
     address = polled(client.get(f"/requests/{made.ref}"))
-    actions.approve(request_id=made.pk, by=actions.people.by_username("lead"))
+    actions.approve(request_id=made.pk, by=person("lead"))
     work_off()
     response = client.get(address, headers=HTMX)
     assert "GR-" in Page(response).text
