@@ -43,10 +43,10 @@ class ParserV1(Parser):
 
 
 class AirflowV1(Airflow):
-    core = "/api/v1"
-    health_path = "/api/v1/health"
-    task_order = None
-    cancel_params = {}
+    _core = "/api/v1"
+    _health_path = "/api/v1/health"
+    _task_order = None
+    _cancel_params = {}
 
     def __init__(self, http: Http) -> None:
         super().__init__(http, ParserV1())
@@ -56,7 +56,7 @@ class AirflowV1(Airflow):
         return capabilities.of_airflow_2(self.version())
 
     def _place(self, group: str) -> Place:
-        return Place(self.core, connexion=True)
+        return Place(self._core, connexion=True)
 
     def _recognised(self) -> bool:
         """Whether Airflow accepts our credentials: with a wrong password we are anonymous, and everything is a 403.
@@ -64,9 +64,9 @@ class AirflowV1(Airflow):
         An account may read users or DAGs. If DAGs are public, reading them proves nothing; then it must edit them.
         """
         try:
-            if self._lets_in(f"{self.core}/users"):
+            if self._lets_in(f"{self._core}/users"):
                 return True
-            if not self._lets_in(f"{self.core}/dags"):
+            if not self._lets_in(f"{self._core}/dags"):
                 return False
             return not self._open_to_all() or self._edits_dags()
         except Unauthorised:
@@ -86,14 +86,14 @@ class AirflowV1(Airflow):
     def _open_to_all(self) -> bool:
         """Whether DAGs are shown without credentials (AUTH_ROLE_PUBLIC)."""
         try:
-            return self._lets_in(f"{self.core}/dags", signed_in=False)
+            return self._lets_in(f"{self._core}/dags", signed_in=False)
         except Unauthorised:
             return False
 
     def _edits_dags(self) -> bool:
         probe = probes.OF["can_edit", "DAGs"]
         try:
-            return self._lets_in(f"{self.core}{probe.path}", probe)
+            return self._lets_in(f"{self._core}{probe.path}", probe)
         except probes.PERMITTED:
             return True
 

@@ -22,10 +22,10 @@ HOME = {"users": "users", "roles": "roles", "permissions": "users"}
 
 
 class AirflowV2(Airflow):
-    core = "/api/v2"
-    health_path = "/api/v2/monitor/health"
-    task_order = "id"
-    cancel_params = {"update_mask": "state"}
+    _core = "/api/v2"
+    _health_path = "/api/v2/monitor/health"
+    _task_order = "id"
+    _cancel_params = {"update_mask": "state"}
 
     def __init__(self, http: Http) -> None:
         super().__init__(http, Parser())

@@ -23,7 +23,7 @@ KNOWN_FOR = 600.0  # seconds to keep the capabilities: Airflow may be upgraded
 
 
 class About(People, Roles):
-    health_path: str
+    _health_path: str
     _sees_dags = False  # what the last check found; it is asked first
 
     def __init__(self, http: Http, parser: Parser) -> None:
@@ -57,7 +57,7 @@ class About(People, Roles):
         return self._http.budget.within(seconds)
 
     def version(self) -> str:
-        return self._public(f"{self.core}/version", what="for its version", parse=lambda body: str(body["version"]))
+        return self._public(f"{self._core}/version", what="for its version", parse=lambda body: str(body["version"]))
 
     def capabilities(self, *, fresh: bool = False) -> Capabilities:
         """What this Airflow can do, found without credentials. fresh: do not use the answer of minutes ago."""
@@ -72,7 +72,7 @@ class About(People, Roles):
 
     def health(self) -> Mapping[str, Component]:
         """Its parts ("metadatabase", "scheduler", ...), without credentials."""
-        return self._public(self.health_path, what="for its health", parse=self._parser.health)
+        return self._public(self._health_path, what="for its health", parse=self._parser.health)
 
     def _public(self, path: str, *, what: str, parse: Callable[[Any], Value], accept: str = "") -> Value:
         """A public page of Airflow. If a gateway before it wants credentials, it gets them."""
@@ -117,7 +117,7 @@ class About(People, Roles):
         self._look(f"{self._place('users').base}/users", "users")
 
     def _look_at_dags(self) -> None:
-        self._look(f"{self.core}/dags", "dags")
+        self._look(f"{self._core}/dags", "dags")
 
     def _look(self, path: str, key: str) -> None:
         self._http.call(
@@ -158,7 +158,7 @@ class About(People, Roles):
         if probe is None or not self.capabilities().can_use(permission):
             return True
         try:
-            place = self._place(probe.group) if probe.group else Place(self.core)
+            place = self._place(probe.group) if probe.group else Place(self._core)
             self._http.call(
                 probe.method,
                 f"{place.base}{probe.path}",

@@ -19,7 +19,7 @@ class Backfills(Part):
         self._require("backfills")
         self._dag_path(dag_id)
         return self._pages(
-            f"{self.core}/backfills",
+            f"{self._core}/backfills",
             "backfills",
             parse=self._parser.backfill,
             tell=lambda backfill: backfill.id,
@@ -32,7 +32,7 @@ class Backfills(Part):
     @one_budget
     def backfill(self, backfill_id: int) -> Backfill:
         self._require("backfills")
-        path, what = f"{self.core}/backfills/{int(backfill_id)}", f"for the backfill {backfill_id}"
+        path, what = f"{self._core}/backfills/{int(backfill_id)}", f"for the backfill {backfill_id}"
         return self._http.call("GET", path, what=what, needs=NEEDS, parse=self._parser.backfill)
 
     @one_budget
@@ -42,7 +42,7 @@ class Backfills(Part):
         body = self._backfill_body(dag_id, from_date, to_date, "none", {})
         return self._http.call(
             "POST",
-            f"{self.core}/backfills/dry_run",
+            f"{self._core}/backfills/dry_run",
             what=f"what a backfill of {dag_id} would run",
             needs=NEEDS,
             body=body,
@@ -65,7 +65,7 @@ class Backfills(Part):
         body = self._backfill_body(dag_id, from_date, to_date, reprocess, conf or {})
         return self._http.call(
             "POST",
-            f"{self.core}/backfills",
+            f"{self._core}/backfills",
             what=f"to backfill {dag_id}",
             needs=NEEDS,
             body=body,
@@ -95,7 +95,7 @@ class Backfills(Part):
         self._require("backfills")
         self._http.call(
             "PUT",
-            f"{self.core}/backfills/{int(backfill_id)}/{verb}",
+            f"{self._core}/backfills/{int(backfill_id)}/{verb}",
             what=f"to {verb} the backfill {backfill_id}",
             needs=NEEDS,
             parse=lambda body: None,

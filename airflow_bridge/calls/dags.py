@@ -14,7 +14,7 @@ class Dags(Part):
     def dags(self) -> Iterator[Dag]:
         """Those that Airflow finds in its files now."""
         return self._pages(
-            f"{self.core}/dags",
+            f"{self._core}/dags",
             "dags",
             parse=self._parser.dag,
             tell=lambda dag: dag.dag_id,
@@ -33,7 +33,7 @@ class Dags(Part):
 
     def import_errors(self) -> Iterator[ImportError_]:
         return self._pages(
-            f"{self.core}/importErrors",
+            f"{self._core}/importErrors",
             "import_errors",
             parse=self._parser.import_error,
             tell=lambda error: (error.file, error.at),

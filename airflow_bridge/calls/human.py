@@ -17,7 +17,7 @@ class Human(Tasks):
         """Tasks that wait for a person (Airflow 3.1 or newer)."""
         self._require("human_tasks")
         return self._pages(
-            f"{self.core}/dags/~/dagRuns/~/hitlDetails",
+            f"{self._core}/dags/~/dagRuns/~/hitlDetails",
             "hitl_details",
             parse=self._parser.human_task,
             tell=lambda task: (task.dag_id, task.dag_run_id, task.task_id, task.map_index),

@@ -49,7 +49,7 @@ def one_budget(method: Callable[Concatenate[Client, Words], Value]) -> Callable[
 
 
 class Part(ABC):
-    core: str
+    _core: str
     """"/api/v2" or "/api/v1"."""
 
     def __init__(self, http: Http, parser: Parser) -> None:
@@ -116,7 +116,7 @@ class Part(ABC):
     def _dag_path(self, dag_id: str) -> str:
         if not re.fullmatch(r"[\w.-]+", dag_id) or dag_id in (".", ".."):  # "~" would mean all of them
             raise NotFound(f"{self._http.name} cannot have a DAG called “{dag_id}”.")
-        return f"{self.core}/dags/{quote(dag_id, safe='')}"
+        return f"{self._core}/dags/{quote(dag_id, safe='')}"
 
     def _run_path(self, dag_id: str, dag_run_id: str) -> str:
         self._check_run_id(dag_run_id)

@@ -37,7 +37,7 @@ _random = secrets.SystemRandom()
 
 
 class Runs(Dags):
-    cancel_params: Mapping[str, str | int]
+    _cancel_params: Mapping[str, str | int]
     """Airflow 3 takes a mask with the new state, Airflow 2 none."""
 
     @one_budget
@@ -108,7 +108,7 @@ class Runs(Dags):
     def runs(self, dag_id: str | None = None, *, state: str = "") -> Iterator[Run]:
         """Newest first; of one DAG or of all."""
         return self._pages(
-            f"{self._dag_path(dag_id) if dag_id is not None else f'{self.core}/dags/~'}/dagRuns",
+            f"{self._dag_path(dag_id) if dag_id is not None else f'{self._core}/dags/~'}/dagRuns",
             "dag_runs",
             parse=self._parser.run,
             tell=lambda run: (run.dag_id, run.dag_run_id),
@@ -141,7 +141,7 @@ class Runs(Dags):
             self._run_path(dag_id, dag_run_id),
             what=f"to cancel the run {dag_run_id} of {dag_id}",
             needs=EDITS,
-            params=self.cancel_params,
+            params=self._cancel_params,
             body={"state": "failed"},
             parse=lambda body: None,
             # not repeated: the run may have been cleared in between, and must then go on

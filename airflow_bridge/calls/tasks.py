@@ -14,7 +14,7 @@ LOGS = "can_read on the DAG and on Task Logs"
 
 
 class Tasks(Part):
-    task_order: str | None
+    _task_order: str | None
 
     def task_instances(self, dag_id: str, dag_run_id: str) -> list[TaskInstance]:
         return list(
@@ -23,7 +23,7 @@ class Tasks(Part):
                 "task_instances",
                 parse=self._parser.task_instance,
                 tell=lambda task: (task.task_id, task.map_index),
-                order=self.task_order,
+                order=self._task_order,
                 what=f"for the tasks of {dag_run_id}",
                 needs=READS,
             )

@@ -53,7 +53,7 @@ class Variables(Part):
         with contextlib.suppress(Conflict):  # somebody else was quicker: what is read back decides
             self._http.call(
                 "POST",
-                f"{self.core}/variables",
+                f"{self._core}/variables",
                 what=f"to create the variable {key}",
                 needs="can_create on Variables",
                 body=body,
@@ -68,7 +68,7 @@ class Variables(Part):
     def _variable_path(self, key: str) -> str:
         if not addressable(key) or len(key) > KEY:
             raise Rejected(f"“{readable(key)}” cannot be addressed as a variable of {self._http.name}.", field="key")
-        return f"{self.core}/variables/{quote(key, safe='')}"
+        return f"{self._core}/variables/{quote(key, safe='')}"
 
 
 def _shows(shown: str, value: str) -> bool:

@@ -1,18 +1,15 @@
-"""The clients of a deployment's two accounts, one of each per process, and single questions to the runner's."""
+"""The clients of a deployment's two accounts, one of each per process."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import airflow_bridge
-from airflow_bridge import BridgeError, Credentials, GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
-from portal.airflow.states import state_of
+from airflow_bridge import Credentials, GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
 from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Deployment
-
-Answer = TypeVar("Answer")
 
 _making = threading.Lock()
 _clients: dict[tuple[str, str], tuple[dict[str, Any], airflow_bridge.Airflow]] = {}
@@ -24,26 +21,6 @@ WAYS: dict[str, Callable[..., Credentials]] = {
     "google": GoogleAuth,
     "mwaa": MwaaAuth,
 }
-
-
-class Unavailable(Exception):
-    """Airflow could not be asked; `str()` says why, for people."""
-
-
-def ask(deployment: Deployment, question: Callable[[airflow_bridge.Airflow], Answer]) -> Answer:
-    """The runner's answer to one question. Raises Unavailable, at once where the deployment is known to be away."""
-    deployment = airflows.through(deployment)  # whose state counts, and who is named
-    state = state_of(deployment)
-    if state.status == state.Status.DOWN:
-        raise Unavailable(f"Airflow on {deployment.name} is unreachable.")
-    if state.refuses("runner"):  # each refusal may count towards the locking of the account
-        raise Unavailable(f"Airflow on {deployment.name} refuses Gatehouse's account.")
-    try:
-        return question(runner(deployment))
-    except BridgeError as error:
-        raise Unavailable(str(error)) from error
-    except secrets.SecretMissing as error:
-        raise Unavailable(f"Gatehouse has no credentials for {deployment.name}: {error}") from error
 
 
 def runner(deployment: Deployment) -> airflow_bridge.Airflow:

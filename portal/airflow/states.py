@@ -36,6 +36,14 @@ def state_of(deployment: Deployment) -> DeploymentState:
         return DeploymentState(deployment=deployment)
 
 
+def why_unreadable(deployment: Deployment) -> str:
+    """Why the runner cannot read from this Airflow now, in words; empty where it can, as far as is known."""
+    state = state_of(deployment)
+    if state.status == S.DOWN:
+        return f"Airflow on {deployment.name} is unreachable."
+    return f"Airflow on {deployment.name} refuses Gatehouse's account." if state.refuses("runner") else ""
+
+
 def why_not(deployment: Deployment, what: str) -> str:
     """Why this Airflow cannot do `what` (a capability such as "users"); empty where it can."""
     return str(state_of(deployment).missing.get(what, ""))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 
 from accounts.acting import acting
-from portal.airflow import clients
+from portal.airflow import clients, states
+from portal.airflow.bridge import BridgeError
 from portal.audit.record import Actor
 from portal.audit.verbs import Verb
+from portal.catalogue import airflows, secrets
 from portal.catalogue.models import Deployment
 from portal.core import integers, refs
 from portal.core.errors import Invalid, Refused
@@ -25,6 +27,10 @@ LONGEST = 4000  # characters of a value
 WHY_NO_SECRETS = (
     "sounds like a secret, and the audit trail keeps every value. Keep secrets in a connection or a secrets backend."
 )
+
+
+class Unavailable(Exception):
+    """Airflow could not be asked; `str()` says why, for people."""
 
 
 def subject(deployment: Deployment, key: str) -> str:
@@ -67,9 +73,17 @@ def without_secrets(value: str) -> str:
 
 
 def read(deployment: Deployment, key: str) -> str | None:
-    """Its value as Airflow has it now; None where there is no such variable. Raises Refused, clients.Unavailable."""
+    """Its value in Airflow; None where there is no such variable. Raises Refused, Unavailable."""
     check_offered(deployment, key)
-    found = clients.ask(deployment, lambda airflow: airflow.variable(key))
+    deployment = airflows.through(deployment)
+    if why := states.why_unreadable(deployment):  # each refusal may count towards the locking of the account
+        raise Unavailable(why)
+    try:
+        found = clients.runner(deployment).variable(key)
+    except BridgeError as error:
+        raise Unavailable(str(error)) from error
+    except secrets.SecretMissing as error:
+        raise Unavailable(f"Gatehouse has no credentials for {deployment.name}: {error}") from error
     return None if found is None else found.value
 
 

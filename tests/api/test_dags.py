@@ -66,6 +66,10 @@ def test_read_while_airflow_is_away(as_) -> None:
     DagState.objects.all().delete()
     told = as_("colleague").get(REPORT).json()
     assert (told["params"], told["params_unknown_because"]) == (None, "Airflow on demo is unreachable.")
+    observe(status=DeploymentState.Status.UP)
+    told = as_("colleague").get(REPORT).json()
+    unread = "Gatehouse has not read this DAG from Airflow yet."
+    assert (told["params"], told["params_unknown_because"]) == (None, unread)
 
 
 def test_a_pause_says_by_whom_and_why(as_, airflow) -> None:

@@ -2,9 +2,8 @@
 
 A case that asks for `target`, `server` or a client runs on the fakes of the two main releases and on these releases
 themselves, with the two least-privilege accounts. On the fakes of the other releases runs what may be different there
-(marked `needs`). With --all-releases everything runs on every fake, on those of the main releases as administrator,
-too.
-Marks say otherwise:
+(marked `needs`). With --all-releases everything runs on every fake, on those of the main releases as administrator as
+well. Marks say otherwise:
 
     needs("users", ...)   only where the target can do that (that the rest is refused: test_what_is_missing.py)
     everywhere            also on the three other real releases, and on the main ones as administrator; for cheap cases

@@ -70,7 +70,7 @@ def test_who_needs_an_approval_reads_why(airflow, enter):
 
 
 def test_pressed_twice_it_runs_once(airflow, enter):
-    colleague = enter("colleague", "/dags/demo/flaky_import?live=1")
+    colleague = enter("colleague", "/dags/demo/flaky_import")
     colleague.get_by_role("button", name=re.compile("^(Run|Start)")).dblclick()
     expect(colleague).to_have_url(re.compile(r"/runs/RUN-\d+$"))
     colleague.go_back()

@@ -84,7 +84,7 @@ PAGES: dict[str, Address] = {
     "grant_retry": do(P.REPAIR, "grant", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"admin"})),
     "grant_read": do(P.HOME, "grant", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"})),
     "dag_list": Address(P.OPERATE),
-    "dag_detail": Address(P.OPERATE, "dag", MAY_ASK_FOR_DAG, query="?live=1"),
+    "dag_detail": Address(P.OPERATE, "dag", MAY_ASK_FOR_DAG, query="?enter=1"),
     "dag_trigger": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), conf="{}"),
     "dag_pause": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), reason="month end"),
     "dag_unpause": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), reason="go on"),

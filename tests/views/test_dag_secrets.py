@@ -37,7 +37,7 @@ SECRET_PARAMS = {
 def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
     airflow.state.dags["sales_report"].params |= SECRET_PARAMS
     runs.look_at_dag(dag())
-    response = client_as("colleague").get(SALES, {"live": "1"})
+    response = client_as("colleague").get(SALES)
     assert b"hunter" not in response.content
     assert "kept in Airflow, not shown" in Page(response).text
     assert '{"host": "db1", "password": "***"}' in Page(response).text
@@ -57,9 +57,8 @@ def secret_params(airflow):
 FIELDS = {"secret:text:/api_token", "secret:text:/pin", "secret:text:/conn/password", "secret:json:/code"}
 
 
-@pytest.mark.parametrize("live", [{}, {"live": "1"}])
-def test_secrets_are_entered_in_fields_of_their_own(client_as, secret_params, live):
-    page = Page(client_as("colleague").get(SALES, live))
+def test_secrets_are_entered_in_fields_of_their_own(client_as, secret_params):
+    page = Page(client_as("colleague").get(SALES))
     fields = page.all("input", type="password")
     assert {field["name"] for field in fields} == FIELDS
     assert all(not field.get("value") and field["autocomplete"] == "new-password" for field in fields)
@@ -128,7 +127,7 @@ def test_a_secret_that_cannot_be_taken_is_said_at_its_field(client_as, secret_pa
 
 def test_a_fixed_secret_is_neither_shown_nor_asked_for(client_as, secret_params):
     Dag.objects.filter(pk=dag().pk).update(locked={"api_token": "hunter9"})
-    response = client_as("colleague").get(SALES, {"live": "1"})
+    response = client_as("colleague").get(SALES)
     assert b"hunter" not in response.content
     assert 'api_token = "***"' in Page(response).text
     assert {field["name"] for field in Page(response).all("input", type="password")} == FIELDS - {

@@ -83,7 +83,7 @@ def test_the_list_never_waits_for_airflow(client_as, airflow):
 
 # --- one DAG ---------------------------------------------------------------------------------------------------------
 def test_the_form_comes_with_the_dags_own_defaults(client_as):
-    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    page = Page(client_as("colleague").get(SALES))
     assert '"region": "KR"' in page.text
     assert "one of KR, APAC, EU" in page.text
     assert "Do everything but publish." in page.text
@@ -98,22 +98,41 @@ def test_the_form_comes_from_what_the_worker_keeps(client_as, airflow):
     assert len(airflow.requests) == before
 
 
-def test_airflow_itself_is_asked_only_for_what_is_not_kept_or_old(client_as, airflow):
-    client, before = client_as("colleague"), len(airflow.requests)
-    client.get(SALES, {"live": "1"})
-    assert len(airflow.requests) == before
+def test_what_the_worker_read_long_ago_is_shown_with_its_time(client_as, airflow):
     DagState.objects.filter(dag=dag()).update(seen_at=timezone.now() - timedelta(minutes=3))
-    airflow.state.dags["sales_report"].params["region"]["value"] = "EU"
-    assert '"region": "EU"' in Page(client.get(SALES, {"live": "1"})).text
-    assert len(airflow.requests) > before
-
-
-def test_a_dag_nobody_has_looked_at_yet_is_asked_for_by_the_page(client_as):
-    DagState.objects.all().delete()
+    before = len(airflow.requests)
     page = Page(client_as("colleague").get(SALES))
+    assert "one of KR, APAC, EU" in page.text
+    assert "Read from Airflow 3 minutes ago" in page.text
+    assert len(airflow.requests) == before
+
+
+def test_a_dag_that_is_not_read_yet_is_waited_for(client_as, airflow):
+    """The page asks Gatehouse again until the worker has read the DAG; Airflow is not asked by it."""
+    DagState.objects.all().delete()
+    client, before = client_as("colleague"), len(airflow.requests)
+    page = Page(client.get(SALES))
     assert f"{SALES}/runs" in page.actions  # without JavaScript, the form is there at once
-    assert f"{SALES}?live=1#run" in page.links
-    assert page.all("div", id="run")[0]["hx-get"] == f"{SALES}?live=1"
+    assert f"{SALES}?enter=1#run" in page.links
+    run = page.all("div", id="run")[0]
+    assert (run["hx-get"], run["hx-trigger"]) == (SALES, "every 2s")
+    part = {"headers": {**HTMX, "HX-Target": "run"}}
+    assert 'hx-trigger="every 2s"' in client.get(SALES, **part).content.decode()
+    assert len(airflow.requests) == before
+    runs.look_at_dag(dag())
+    shown = client.get(SALES, **part).content.decode()
+    assert (
+        "hx-trigger" not in shown and "one of KR, APAC, EU" in shown and "&quot;region&quot;: &quot;KR&quot;" in shown
+    )
+
+
+def test_nobody_has_to_wait_for_the_parameters(client_as):
+    DagState.objects.all().delete()
+    page = Page(client_as("colleague").get(SALES, {"enter": "1"}))
+    assert "hx-get" not in page.all("div", id="run")[0]
+    assert "has not read this DAG from Airflow yet. The parameters of this DAG cannot be shown now." in page.text
+    assert page.all("div", id="params")[0]["hx-get"] == SALES
+    assert f"{SALES}/runs" in page.actions
 
 
 @pytest.mark.parametrize(
@@ -136,8 +155,7 @@ def test_what_has_no_default_is_not_filled_in(client_as, airflow, param, told):
 
 
 def test_htmx_loads_the_form_alone(client_as):
-    DagState.objects.all().delete()
-    response = client_as("colleague").get(SALES, {"live": "1"}, headers={**HTMX, "HX-Target": "run"})
+    response = client_as("colleague").get(SALES, headers={**HTMX, "HX-Target": "run"})
     assert b"<html" not in response.content
     assert b'id="run"' in response.content
     assert b'id="params"' in response.content
@@ -146,28 +164,29 @@ def test_htmx_loads_the_form_alone(client_as):
 
 def test_an_airflow_that_is_away_leaves_what_it_told_last(client_as, airflow):
     airflow.stop()
-    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    observe(status="down")
+    page = Page(client_as("colleague").get(SALES))
     assert "one of KR, APAC, EU" in page.text
     assert "Read from Airflow just now" in page.text
 
 
-def test_an_airflow_that_was_never_there_leaves_the_plain_editor(client_as, airflow):
+def test_an_airflow_that_was_never_there_leaves_the_plain_editor(client_as):
     DagState.objects.all().delete()
-    airflow.stop()
-    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
-    assert "cannot be shown now. You can still enter them." in page.text
+    observe(status="down")
+    page = Page(client_as("colleague").get(SALES))
+    assert "unreachable. The parameters of this DAG cannot be shown now. You can still enter them." in page.text
     assert f"{SALES}/runs" in page.actions
 
 
 def test_fixed_parameters_are_noted_and_filled_in(client_as):
     Dag.objects.filter(pk=dag().pk).update(locked={"region": "EU"})
-    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    page = Page(client_as("colleague").get(SALES))
     assert 'Fixed parameters; keep these values or leave them out: region = "EU"' in page.text
     assert '"region": "EU"' in page.text
 
 
 def test_who_may_ask_but_not_run_sees_no_form(client_as):
-    page = Page(client_as("employee").get(SALES, {"live": "1"}))
+    page = Page(client_as("employee").get(SALES))
     assert f"{SALES}/runs" not in page.actions
     assert "only with an approval" in page.text
     assert "one of KR, APAC, EU" in page.text
@@ -186,7 +205,7 @@ def test_what_one_may_not_see_is_a_404(client_as):
 # --- running ---------------------------------------------------------------------------------------------------------
 def test_a_run_is_started_once_per_form(client_as, airflow):
     client = client_as("colleague")
-    key = Page(client.get(SALES, {"live": "1"})).all("input", name="key")[0]["value"]
+    key = Page(client.get(SALES)).all("input", name="key")[0]["value"]
     first = start(client, '{"region": "EU"}', "for the board", key)
     second = start(client, '{"region": "EU"}', "for the board", key)
     run = Run.objects.get()
@@ -209,7 +228,7 @@ def test_a_form_that_was_changed_is_another_run_and_one_that_was_not_says_so(cli
 
 def test_each_form_has_a_key_of_its_own(client_as):
     client = client_as("colleague")
-    keys = {Page(client.get(SALES, {"live": "1"})).all("input", name="key")[0]["value"] for _ in range(3)}
+    keys = {Page(client.get(SALES)).all("input", name="key")[0]["value"] for _ in range(3)}
     assert len(keys) == 3
 
 
@@ -231,7 +250,7 @@ def test_wrong_parameters_come_back_as_they_were_typed(client_as, typed, words):
     assert " ".join(typed.split()) in page.text
     assert page.all("input", name="note")[0]["value"] == "the note"
     assert page.all("input", name="key")[0]["value"] == "the-key"
-    assert page.all("div", id="params")[0]["hx-get"] == f"{SALES}?live=1"
+    assert "one of KR, APAC, EU" in page.text
     assert Run.objects.count() == 0
 
 
@@ -285,7 +304,7 @@ def test_pausing_needs_a_reason_and_is_followed_until_it_is_done(client_as, airf
 def test_unpausing(client_as, airflow):
     airflow.state.dags["sales_report"].paused = True
     runs.look_at_dag(dag())
-    page = Page(client_as("colleague").get(SALES, {"live": "1"}))
+    page = Page(client_as("colleague").get(SALES))
     assert "The DAG is paused: the run stays queued until it is unpaused." in page.text
     client_as("colleague").post(f"{SALES}/unpause", {"reason": ""})
     work_off()

@@ -41,9 +41,9 @@ def list_dags(request: ApiRequest, params: Query[DagParams]) -> Page[DagOut]:
 
 @router.get("/dags/{deployment}/{dag_id}", auth=Bearer("read"), response=DagDetail, by_alias=True, summary="One DAG")
 def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
-    """With its parameters as Airflow was last seen to have them."""
+    """With its parameters as the worker last read them from Airflow."""
     option = queries.dag_for(request.auth.user, deployment, dag_id)
-    return present.dag_detail(option, params.known(option.dag, option.state, ask=True))
+    return present.dag_detail(option, params.known(option.dag, option.state))
 
 
 @router.post("/dags/{deployment}/{dag_id}/runs", auth=Bearer("operate"), response={201: RunOut}, summary="Run a DAG")

@@ -1,4 +1,4 @@
-"""A DAG's parameters as Airflow has them now, their schemas in words, and the defaults to start a run from."""
+"""A DAG's stored parameters, their schemas in words, and the defaults to start a run from."""
 
 from __future__ import annotations
 
@@ -48,30 +48,26 @@ class ParamRow:
 
 
 @dataclass(frozen=True)
-class Live:
-    """What Airflow told. `problem` says why there is nothing, in words."""
+class Params:
+    """The stored parameters for the page. `problem` says why there are none, in words."""
 
     problem: str = ""
+    is_awaited: bool = False  # none yet: the page asks for them again
     rows: list[ParamRow] = field(default_factory=list)
     defaults: dict[str, Any] = field(default_factory=dict)  # without those that hide something or have none
     as_of: datetime | None = None
     places: list[Place] = field(default_factory=list)  # where it takes secrets
 
 
-def read(option: DagOption, *, ask: bool) -> Live | None:
-    """The DAG's parameters, from what the worker keeps. None where nothing is kept yet and `ask` is not set.
-
-    Never raises for an Airflow that does not answer.
-    """
-    known = params.known(option.dag, option.state, ask=ask)
-    if known.problem:
-        return Live(problem=known.problem) if ask or (option.state and option.state.problem) else None
+def read(option: DagOption) -> Params:
+    """The DAG's parameters, from what the worker stored."""
+    known = params.known(option.dag, option.state)
     rows, defaults = [], {}
     for name, param in known.params.items():
         rows.append(_row(name, param, locked=name in option.dag.locked))
         if not (param["hidden"] or param["required"]):
             defaults[name] = param["value"]
-    return Live(rows=rows, defaults=defaults, as_of=known.as_of, places=known.places)
+    return Params(known.problem, known.is_awaited, rows, defaults, known.as_of, known.places)
 
 
 def _row(name: str, param: Kept, *, locked: bool) -> ParamRow:

@@ -30,7 +30,7 @@ from portal.ui.request import Request
 from portal.web.acting import acts_from
 from portal.web.dags import dag_words
 from portal.web.dags.forms import RunForm, SwitchForm
-from portal.web.dags.params import Live, read
+from portal.web.dags.params import read
 from portal.web.runs import run_again
 
 RUNS = 10
@@ -51,11 +51,10 @@ def dag_list(request: Request) -> HttpResponse:
 @require_safe
 @requires(Permission.OPERATE)
 def dag_detail(request: Request, deployment: str, dag_id: str) -> HttpResponse:
-    """The page, from what the worker keeps. With `?live=1` Airflow is asked where that is nothing, or old."""
+    """The page, from what the worker stored. With `?enter=1` the form does not wait for parameters not read yet."""
     option = queries.dag_for(request.user, deployment, dag_id)
-    live = read(option, ask=bool(request.GET.get("live")))
     part = request.htmx.target if request.htmx.target in PARTS else ""
-    return render(request, "dags/dag_detail.html", _page(request, option, live=live), part=part)
+    return render(request, "dags/dag_detail.html", _page(request, option), part=part)
 
 
 def _page_of(part: str) -> Callable[[Request, str, str], str]:
@@ -135,19 +134,20 @@ def _pretty(values: dict[str, Any]) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False)
 
 
-def _page(request: Request, option: DagOption, *, live: Live | None = None, **forms: Any) -> dict[str, Any]:
+def _page(request: Request, option: DagOption, **forms: Any) -> dict[str, Any]:
+    params = read(option)
     locked = secrets.mask_locked(option.dag)
     fixed = {name: value for name, value in option.dag.locked.items() if locked[name] == value}
     again = run_again.asked_for(request, option.dag)
-    values = run_again.conf(again) if again else live.defaults if live else {}
+    values = run_again.conf(again) if again else params.defaults
     values = {name: value for name, value in values.items() if name not in option.dag.locked}
-    places = live.places if live and not live.problem else secrets.places_of(option.dag)
-    places = [place for place in places if place.path[0] not in option.dag.locked]
+    places = [place for place in params.places if place.path[0] not in option.dag.locked]
     switching = queries.switches_of(option.dag).filter(status__in=operations.OPEN).last()
     runs = list(queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS])
     return {
         **_row(request.user, option, runs[0] if runs else None),
-        "live": live,
+        "params": params,
+        "waits": params.is_awaited and "enter" not in request.GET,
         "again": again,
         "not_taken_over": run_again.not_taken_over(again) if again else [],
         "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in locked.items()],

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from django.utils.dateparse import parse_datetime
 
-from portal.airflow.states import state_of
+from portal.airflow.states import state_of, why_unreadable
 from portal.catalogue import airflows
 from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
@@ -121,10 +121,7 @@ class RunView:
     @property
     def problem(self) -> str:
         """Why Airflow cannot be asked now."""
-        name, state = self.through.name, state_of(self.through)
-        if state.status == state.Status.DOWN:
-            return f"Airflow on {name} is unreachable."
-        return f"Airflow on {name} refuses Gatehouse's account." if state.refuses("runner") else ""
+        return why_unreadable(self.through)
 
     @property
     def waiting(self) -> str:

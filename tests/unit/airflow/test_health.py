@@ -12,11 +12,11 @@ from django.utils import timezone
 from airflow_bridge import RateLimited
 from portal.access import grants
 from portal.access.models import Grant
-from portal.airflow import clients, health, states
+from portal.airflow import health, states
 from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
-from portal.dags import live
+from portal.dags import variables
 from portal.dags.models import Run
 from tests import factories
 
@@ -74,12 +74,13 @@ def test_a_refused_account_for_access_does_not_keep_runs_from_starting(airflow, 
     assert Grant.objects.get().status == "active", "what one account waits for goes on though the other is refused now"
 
 
-def test_pages_do_not_ask_with_a_refused_account(airflow):
+def test_nothing_is_read_with_a_refused_account(airflow):
+    Deployment.objects.update(variables=["report_mode"])
     refuse(airflow, "gatehouse-runs")
     health.look_at(deployment())
     airflow.requests.clear()
-    with pytest.raises(clients.Unavailable, match="refuses"):
-        live.details(Dag.objects.get(dag_id="sales_report"))
+    with pytest.raises(variables.Unavailable, match="refuses"):
+        variables.read(deployment(), "report_mode")
     assert airflow.requests == []
 
 

@@ -12,7 +12,7 @@ from portal.access.models import Grant
 from portal.airflow import clients
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import live, variables
+from portal.dags import variables
 from portal.dags.actions import pause, trigger, unpause
 from portal.dags.models import Run
 from portal.operations.models import Operation
@@ -127,16 +127,17 @@ def run_of_old_name(member, cast, renamed):
 def test_a_renamed_deployment_is_asked_whatever_state_its_old_name_was_left_in(run_of_old_name, old):
     run = run_of_old_name(old=old, new="up")
     assert [one.name for one in polling.Poller()._due()] == ["main"]
-    assert live.details(run.dag).dag_id == "sales_report"
+    assert clients.runner(run.dag.deployment).dag("sales_report").dag_id == "sales_report"
     assert run_view.RunView(run).problem == ""
 
 
 @pytest.mark.parametrize("new", ["down", "needs_reauthentication"])
 def test_a_renamed_deployment_that_is_away_under_its_new_name_is_not_asked(member, run_of_old_name, new):
     run = run_of_old_name(old="up", new=new)
+    Deployment.objects.update(variables=["report_mode"])
     before = len(member.requests)
-    with pytest.raises(clients.Unavailable, match="Airflow on main"):
-        live.details(run.dag)
+    with pytest.raises(variables.Unavailable, match="Airflow on main"):
+        variables.read(Deployment.objects.get(name="main"), "report_mode")
     assert len(member.requests) == before
     assert polling.Poller()._due() == []
     assert "Airflow on main" in run_view.RunView(run).problem

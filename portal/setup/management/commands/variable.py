@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.operator import Operator
-from portal.airflow.clients import Unavailable
 from portal.catalogue.models import Deployment
 from portal.catalogue.queries import deployments_in_force
 from portal.dags import variables
@@ -29,7 +28,7 @@ class Command(SubcommandsCommand):
         deployment = _deployment(options["deployment"])
         try:
             value = variables.read(deployment, options["key"])
-        except Unavailable as error:
+        except variables.Unavailable as error:
             raise Refusal(str(error)) from error
         if value is None:
             raise Refusal(f"{deployment.name} has no variable {options['key']}.")

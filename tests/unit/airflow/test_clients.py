@@ -7,8 +7,7 @@ import pytest
 from airflow_bridge import GoogleAuth, MwaaAuth, OAuth2Auth, PasswordAuth, TokenAuth
 from portal.airflow import clients
 from portal.catalogue import secrets
-from portal.catalogue.models import Dag, Deployment
-from portal.dags import live
+from portal.catalogue.models import Deployment
 
 
 @pytest.fixture(autouse=True)
@@ -57,27 +56,3 @@ def test_a_client_is_kept_until_something_of_it_changes(airflow, monkeypatch):
     assert second is not first
     monkeypatch.setenv("AIRFLOW_DEMO_ACCESS", "a new one")
     assert clients.client(deployment, "granter") is not second
-
-
-# --- what a page may ask ---------------------------------------------------------------------------------------------
-def test_a_page_waits_a_moment_for_airflow_and_no_longer(airflow, monkeypatch):
-    """With no moment at all, nothing is even asked; with the usual one, the answer is there."""
-    dag = Dag.objects.get(dag_id="sales_report")
-    assert live.details(dag).dag_id == "sales_report"
-    asked = len(airflow.requests)
-    monkeypatch.setattr(live, "MOMENT", 0)
-    with pytest.raises(clients.Unavailable, match="the time for it was over"):
-        live.details(dag)
-    assert len(airflow.requests) == asked
-
-
-def test_few_pages_ask_the_same_airflow_at_once(airflow):
-    deployment = Deployment.objects.get()
-
-    def asked(depth: int) -> int:
-        return live._ask(deployment, lambda _: 1 + asked(depth - 1)) if depth else 0
-
-    assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE
-    with pytest.raises(clients.Unavailable, match="Airflow on demo is slow"):
-        asked(live.PAGES_AT_ONCE + 1)
-    assert asked(live.PAGES_AT_ONCE) == live.PAGES_AT_ONCE  # the seats were given back
