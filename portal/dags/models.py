@@ -84,7 +84,7 @@ class RunTasks(models.Model):
 
 
 class DagState(models.Model):
-    """What Airflow last said of an operable DAG. Lists read this, so no list waits for Airflow."""
+    """What Airflow last said of an operable DAG. Pages and the API read this; none of them asks Airflow."""
 
     dag = models.OneToOneField(Dag, on_delete=models.CASCADE, related_name="state")
     known = models.BooleanField(default=False, help_text="Airflow has such a DAG and can run it")
@@ -104,6 +104,7 @@ class DagState(models.Model):
     secrets = models.JSONField(null=True, help_text="where its parameters take secrets; null: Airflow has not told")
     runs_problem = models.TextField(blank=True, default="", help_text="in words, why its runs could not be read")
     seen_at = models.DateTimeField()
+    is_wanted = models.BooleanField(default=False, help_text="somebody looks at it: it is read before the others")
 
     def __str__(self) -> str:
         return f"state of {self.dag}"

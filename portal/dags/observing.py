@@ -16,6 +16,11 @@ if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
     from portal.catalogue.models import Dag
 
 
+def want(dag_id: int) -> None:
+    """Somebody looks at the DAG: it is read before the others."""
+    DagState.objects.filter(dag=dag_id, is_wanted=False).update(is_wanted=True)
+
+
 def observe_dag(
     dag: Dag,
     seen: AirflowDag | None,
@@ -33,7 +38,7 @@ def observe_dag(
     if known is not None and asked_at is not None and known.seen_at > asked_at:
         return
     now = clock.now()
-    values: dict[str, object] = {"seen_at": now}
+    values: dict[str, object] = {"seen_at": now, "is_wanted": False}
     if seen is None:
         values |= {"known": False, "problem": problem or "Airflow has no DAG of this name."}
     else:

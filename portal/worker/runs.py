@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from portal.airflow import clients
 from portal.airflow.bridge import (
@@ -95,10 +95,11 @@ def _tasks(airflow: Airflow, run: Run) -> list[AirflowTask] | None:
 
 
 def dags_to_look_at() -> QuerySet[Dag]:
-    """The operable DAGs that are to be asked for now, those not asked for longest first."""
+    """The operable DAGs that are to be read now: those that somebody looks at, then those not read for longest."""
     rows = dags_in_force().filter(deployment__state__status=S.UP)
     rows = rows.filter(Q(state=None) | Q(state__seen_at__lte=clock.now() - DAGS_EVERY))
-    return rows.select_related("deployment", "state").order_by(F("state__seen_at").asc(nulls_first=True), "pk")
+    wanted = Case(When(Q(state=None) | Q(state__is_wanted=True), then=0), default=1)
+    return rows.select_related("deployment", "state").order_by(wanted, F("state__seen_at").asc(nulls_first=True), "pk")
 
 
 def look_at_dag(dag: Dag) -> None:

@@ -9,7 +9,7 @@ from celery.signals import worker_init, worker_shutdown
 from django.core.management import call_command
 
 from portal.core import private
-from portal.dags import following, wanted
+from portal.dags import following, observing, wanted
 from portal.operations import outbox, processes
 from portal.worker import engine
 
@@ -21,10 +21,16 @@ def run_operation(operation_id: int) -> None:
         engine.running.runner.wake()
 
 
-@shared_task(name=wanted.TASK)
+@shared_task(name=wanted.RUN)
 def want_run(run_id: int) -> None:
     """Somebody looks at a run: it is polled for sooner."""
     following.want(run_id)
+
+
+@shared_task(name=wanted.DAG)
+def want_dag(dag_id: int) -> None:
+    """Somebody looks at a DAG: it is polled for before the others."""
+    observing.want(dag_id)
 
 
 @shared_task(name="portal.worker.tasks.keep_up")

@@ -43,6 +43,7 @@ def list_dags(request: ApiRequest, params: Query[DagParams]) -> Page[DagOut]:
 def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
     """With its parameters as the worker last read them from Airflow."""
     option = queries.dag_for(request.auth.user, deployment, dag_id)
+    wanted.tell_of_dag(option.state)
     return present.dag_detail(option, params.known(option.dag, option.state))
 
 
@@ -69,6 +70,5 @@ def unpause_dag(request: ApiRequest, deployment: str, dag_id: str, body: PauseIn
 @router.get("/runs/{id}", auth=Bearer("operate"), response=RunOut, summary="One run")
 def read_run(request: ApiRequest, id: str) -> RunOut:
     run: Run = queries.run_for(request.auth.user, refs.parse(refs.RUN, id))
-    if run.seen_at is not None:
-        wanted.tell(run)
+    wanted.tell_of_run(run)
     return present.run(run)

@@ -17,7 +17,7 @@ from accounts.guard import requires
 from accounts.models import User
 from accounts.permissions import Permission
 from portal.core.errors import Conflict, Invalid, Refused, why_not
-from portal.dags import actions, conf, queries, secrets
+from portal.dags import actions, conf, queries, secrets, wanted
 from portal.dags.models import Run
 from portal.dags.operation_names import PAUSE_DAG
 from portal.dags.permissions import check_can_operate
@@ -53,6 +53,7 @@ def dag_list(request: Request) -> HttpResponse:
 def dag_detail(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     """The page, from what the worker stored. With `?enter=1` the form does not wait for parameters not read yet."""
     option = queries.dag_for(request.user, deployment, dag_id)
+    wanted.tell_of_dag(option.state)
     part = request.htmx.target if request.htmx.target in PARTS else ""
     return render(request, "dags/dag_detail.html", _page(request, option), part=part)
 

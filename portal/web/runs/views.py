@@ -20,10 +20,9 @@ from portal.web.runs import run_view
 @require_safe
 @requires(Permission.OPERATE)
 def run_detail(request: Request, ref: str) -> HttpResponse:
-    """The last known state. That somebody looks lets the worker ask Airflow sooner; the page asks for what it found."""
+    """The last known state. The worker is told that somebody looks, so that it reads the run sooner."""
     run = queries.run_for(request.user, refs.parse(refs.RUN, ref))
-    if run.seen_at is not None:
-        wanted.tell(run)
+    wanted.tell_of_run(run)
     context = {
         "view": run_view.RunView(run),
         "run": run,
