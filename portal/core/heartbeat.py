@@ -1,4 +1,4 @@
-"""The sign of life of one process of the portal: a file that is touched, and a row in the database.
+"""The heartbeat of one process of the portal: a file that is touched, and a row in the database.
 
 The file needs no database: the supervisor restarts a child whose file is touched no longer. The process holds a lock on
 it, which the kernel frees with the process, however that ends: what a dead process had claimed is free at once. The row
@@ -59,7 +59,7 @@ def folder() -> Path:
 
 
 def begin(name: str, *, alive: Callable[[], bool] = lambda: True, writes: bool = True) -> None:
-    """Give signs of life from now on, in threads of their own.
+    """Send heartbeats from now on, in threads of their own.
 
     alive: asked before each; the file is not touched where it says no. writes: also keep the row (else the caller does
     that with `write`).

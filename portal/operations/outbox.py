@@ -1,6 +1,6 @@
 """Putting operations into the outbox, and how a worker claims, keeps and settles one.
 
-The row is the truth. The message sent after the commit only says "look now": workers look by themselves every second.
+The row is the truth. The message after the commit is only a hint: workers look for due operations every second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TASK = "portal.worker.tasks.run_operation"
 S = Operation.Status
 
 wake_here: Callable[[], object] | None = None
-"""Set in a worker, which needs no message to tell itself."""
+"""Set in a worker, which needs no message for itself."""
 _broker_away_until = 0.0
 
 
@@ -69,7 +69,7 @@ def put(
 
 
 def notify_worker(operation_id: int) -> None:
-    """Tell a worker to look at an operation. A broker that is away costs a moment now and then, never the operation."""
+    """Tell a worker that an operation is due. Without the broker, the workers find the row by themselves."""
     global _broker_away_until
     if wake_here is not None:
         wake_here()
@@ -156,19 +156,19 @@ def mark_alarmed(operation: Operation) -> bool:
 
 
 def look_again() -> None:
-    """Something that operations waited for has come: a worker that is this process looks for them at once."""
+    """Operations that waited can continue: a worker that is this process looks for them at once."""
     if wake_here is not None:
         wake_here()
 
 
 def release_expired() -> int:
-    """Queue again what a worker claimed and never settled; the number of operations so released."""
+    """Requeue the operations whose lease is over. Returns how many."""
     expired = Operation.objects.filter(status=S.RUNNING, lease_until__lte=clock.now())
     return sum(_release(operation) for operation in expired)
 
 
 def release_dead() -> int:
-    """The same at once for processes that are known to have ended, so that a restart waits for no lease."""
+    """Requeue the operations of processes that have ended, so that a restart waits for no lease. Returns how many."""
     count = 0
     for process_id in processes.found_dead():
         count += sum(_release(operation) for operation in _held_by(process_id))
@@ -192,18 +192,18 @@ def _release(operation: Operation) -> bool:
 
 
 def due_by_deployment() -> dict[int, int]:
-    """How many operations could be begun now on each deployment."""
+    """How many operations can start now on each deployment."""
     return dict(startable().order_by().values_list("deployment").annotate(models.Count("pk")))
 
 
 def startable() -> QuerySet[Operation]:
-    """The due operations that nothing keeps from being begun now: the kinds that go first, then the oldest."""
+    """The due operations that can start now: the kinds that go first, then the oldest."""
     first = models.Case(models.When(kind__in=kinds.names(lambda kind: kind.first), then=0), default=1)
     return _due().exclude(ordering_key__in=_busy_ordering_keys()).order_by(first, "not_before", "pk")
 
 
 def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
-    """Take what is to be done next on a deployment; None when nothing is."""
+    """Claim the next operation of a deployment; None when there is none."""
     rows = startable().filter(deployment_id=deployment_id)
     for operation_id in rows.values_list("pk", flat=True)[:20]:
         if (operation := claim(operation_id, worker=worker)) is not None:

@@ -1,4 +1,4 @@
-"""The portal's processes, by their signs of life: who lives, who is silent, who has ended."""
+"""The portal's processes by their heartbeats: living, silent or ended."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from portal.core import clock, heartbeat
 from portal.operations.models import Process
 
 SILENT = timedelta(seconds=40)
-"""Without a sign of life for so long, a process is told as silent; three may be missed."""
+"""Without a heartbeat for so long, a process is silent; three heartbeats may be missed."""
 FORGOTTEN = timedelta(hours=1)
-"""After so long a silence it is no longer listed: its host is gone."""
+"""Without a heartbeat for so long, it is no longer listed: its host is gone."""
 
 
 def living() -> QuerySet[Process]:
-    """Those that gave a sign of life of late, the silent ones included, and have not ended."""
+    """The processes that have not ended, also the silent ones, but not those of hosts that are gone."""
     rows = Process.objects.filter(ended_at=None, seen_at__gt=clock.now() - FORGOTTEN)
     return rows.order_by("name", "started_at", "pk")
 
@@ -30,15 +30,15 @@ def is_silent(process: Process) -> bool:
 
 
 def found_dead() -> list[str]:
-    """The ids of this host's processes that no longer live. Once what they held is free, `bury` them.
+    """The ids of this host's processes that have ended. Call `bury` once their operations are released.
 
-    Proof is the lock on a process's file: the kernel frees it when the process is gone, and not before.
+    The lock on a process's file is the proof: the kernel frees it when the process ends, and not before.
     """
     return [file.name for file in _files() if file.name != heartbeat.process_id() and _is_free(file)]
 
 
 def bury(process_id: str) -> None:
-    """Note the end of a process that no longer lives."""
+    """Store the end of a process."""
     Process.objects.filter(pk=process_id, ended_at=None).update(ended_at=clock.now())
     (heartbeat.folder() / process_id).unlink(missing_ok=True)
 

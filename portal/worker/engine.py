@@ -1,6 +1,6 @@
-"""What runs in a worker beside Celery: the timers, the threads for operations and for polling, the signs of life.
+"""What runs in a worker beside Celery: the timers, the threads for operations and for polling, the heartbeat.
 
-All of it goes on while the broker is dead, full or slow: a message is only a hint.
+All of it works without the broker: a message is only a hint.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from portal.worker.runner import Runner
 
 log = logging.getLogger(__name__)
 
-GRACE = 2.5  # seconds for what is going on when the worker is told to stop; the supervisor waits for 4
+GRACE = 2.5  # seconds for running operations when the worker is stopped; the supervisor waits 4
 
 
 class Engine:
     """Begins with `start`, which returns at once; ends with `stop`."""
 
     def __init__(self) -> None:
-        sign_of_life = timers.Duty("sign of life", heartbeat.WRITE_EVERY, partial(heartbeat.write, "worker"))
+        beat = timers.Duty("heartbeat", heartbeat.WRITE_EVERY, partial(heartbeat.write, "worker"))
         self.runner = Runner()
         self._poller = Poller()
-        self._timekeeper = timers.Timekeeper([*timers.DUTIES, sign_of_life])
+        self._timekeeper = timers.Timekeeper([*timers.DUTIES, beat])
 
     def start(self) -> None:
         heartbeat.begin("worker", alive=self.is_alive, writes=False)

@@ -1,7 +1,7 @@
-"""Carrying operations out: claim, do it in Airflow outside any transaction, read back, settle with its events.
+"""Executing operations: call Airflow outside any transaction, read back, settle with the events.
 
-Whatever happens in between (a killed worker, a lost answer, a restart of the database), the operation is tried again
-from the start, and a handler that finds its work done records that and goes on: nothing is lost, nothing done twice.
+After a killed worker, a lost answer or a restart of the database, the operation is executed again from the start. A
+handler that finds its work done records that, so nothing is lost and nothing is done twice.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from portal.worker import alarms
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 300.0  # seconds between two attempts
-LONGEST_OUTAGE = 30.0  # the same after what is not the operation's fault: it goes on soon after that is over
+LONGEST_OUTAGE = 30.0  # the same after an outage, so that the operation continues soon after its end
 FINAL = (PermanentFailure, Rejected, NotFound, Unsupported)
 
 
 def execute(operation: Operation) -> None:
-    """Try an operation that this process has claimed, once. Raises only the database's errors.
+    """Execute an operation that this process has claimed, once. Raises only the database's errors.
 
-    Where the lease was lost meanwhile, nothing is settled: the worker that has it now does that.
+    If the lease was lost meanwhile, nothing is settled here: the worker that has the lease settles it.
     """
     kind = kinds.get(operation.kind)
     try:
@@ -75,7 +75,7 @@ def execute(operation: Operation) -> None:
             error.retry_after,
             counts=False,
         )
-    except (Unreachable, TimedOut) as error:  # of this call; whether the deployment is away is found by asking it
+    except (Unreachable, TimedOut) as error:  # of this call; the next check shows whether the deployment is down
         health.suspect(operation.deployment)
         _wait(operation, kind, str(error), error.retry_after, counts=False)
     except (Unauthorised, secrets.SecretMissing) as error:
@@ -95,7 +95,7 @@ def execute(operation: Operation) -> None:
 
 
 def _settle(operation: Operation, kind: Kind, done: Done) -> None:
-    settled = copy.copy(operation)  # what is rolled back must not have changed the operation that is then put back
+    settled = copy.copy(operation)  # after a rollback, `operation` must be unchanged
     with recording() as trail:
         kind.handler.settle(settled, done, trail)
         outbox.succeed(settled, before=done.before, after=done.after)
@@ -103,7 +103,7 @@ def _settle(operation: Operation, kind: Kind, done: Done) -> None:
 
 @contextmanager
 def _settling(operation: Operation) -> Iterator[Trail]:
-    """The transaction that settles a failed attempt or puts it back. Nothing is written where the lease was lost."""
+    """The transaction that settles or requeues a failed attempt. Nothing is written if the lease was lost."""
     try:
         with recording() as trail:
             yield trail
@@ -137,7 +137,7 @@ def _give_up_or_wait(operation: Operation, kind: Kind, why: str) -> None:
 
 
 def _wait(operation: Operation, kind: Kind, why: str, seconds: float | None, *, counts: bool = True) -> None:
-    """Requeue the operation; after its last attempt, give it up.
+    """Requeue the operation; fail it after `max_attempts`.
 
     seconds: the wait that Airflow or the handler asked for; such an attempt is not counted. counts=False: an outage,
     which is not counted either. A kind without `max_attempts` counts the handler's waits, so that its alarm is raised
@@ -159,6 +159,6 @@ def _wait(operation: Operation, kind: Kind, why: str, seconds: float | None, *, 
 
 
 def backoff(attempts: int) -> float:
-    """Seconds until the next attempt: doubling, at most LONGEST_WAIT, spread so that many do not come back at once."""
+    """Seconds until the next attempt: doubling, at most LONGEST_WAIT, with jitter."""
     longest = min(LONGEST_WAIT, 2.0 ** min(attempts, 20))  # an outage of days counts more attempts than a float holds
     return random.uniform(0.5, 1.0) * longest  # noqa: S311 - not a secret

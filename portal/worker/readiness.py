@@ -20,9 +20,9 @@ from portal.operations.models import Operation, Process
 from portal.operations.queries import OPEN
 
 LATE = timedelta(seconds=15)
-"""Before that, nothing is told: the timers look every second, and Airflow takes its time."""
+"""Nothing is reported before: the timers run every second, and Airflow takes its time."""
 TOO_LATE = timedelta(seconds=60)
-"""From here on, what time should have brought makes the portal not ready."""
+"""From here on, an overdue item makes the portal not ready."""
 TOO_LATE_TO_REMOVE = timedelta(minutes=3)
 """The same for a removal that a worker could have begun: another change of the same person may be on its way."""
 
@@ -42,7 +42,7 @@ class Overdue:
 
 @dataclass(frozen=True)
 class Readiness:
-    """problems: why the portal is not ready. notes: what is wrong and holds nothing up yet. In words."""
+    """In words. problems: why the portal is not ready. notes: what is wrong while the portal is still ready."""
 
     overdue: list[Overdue]
     processes: list[Process]
@@ -74,7 +74,7 @@ def look() -> Readiness:
 
 
 def overdue() -> list[Overdue]:
-    """What time should have brought by now, the kinds in the order of their weight."""
+    """The overdue items by what they are, the most urgent first."""
     now = clock.now()
     told = Operation.objects.filter(status__in=OPEN, alarmed_at__isnull=False)
     first = kinds.names(lambda kind: kind.first)

@@ -1,7 +1,7 @@
-"""What time brings, done by every worker in a thread of its own: no message and no other work can hold it up.
+"""Periodic sweep, in a thread of its own in every worker: it waits for no message and no other work.
 
-Intervals go by the host's monotonic clock, "now" is the database's. Each duty only changes rows, by conditional update,
-so that several workers do no harm, and puts operations where something is to be done in Airflow.
+Intervals use the host's monotonic clock, "now" is the database's. A duty only changes rows, by conditional update, so
+that several workers do no harm. What is to be done in Airflow is put into the outbox.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from portal.worker.rounds import Rounds
 
 @dataclass(frozen=True)
 class Duty:
-    """`work` is done every `every` seconds. It must not speak to Airflow, nor wait for anything but the database."""
+    """`work` is done every `every` seconds. It must not call Airflow, nor wait for anything but the database."""
 
     name: str
     every: float
@@ -41,7 +41,7 @@ DUTIES: list[Duty] = [
     Duty("free what nobody settled", 2.0, outbox.release_expired),
     Duty("write down repeated refusals", 5.0, close_refusals),
 ]
-"""In their order: what ends access comes first."""
+"""In this order: the end of access comes first."""
 
 
 class Timekeeper:
@@ -62,7 +62,7 @@ class Timekeeper:
         self._rounds.stop()
 
     def do_due(self) -> None:
-        """Every duty whose interval has passed. One that fails keeps none of the others from being done."""
+        """Do every duty whose interval has passed. A failed duty does not stop the others."""
         for duty in self._duties:
             if self._due[duty.name] > time.monotonic():
                 continue
