@@ -1,4 +1,4 @@
-"""Giving roles and taking them away: all of it brings one person's role list in line with all of their grants."""
+"""The handlers of grants: each brings a person's role list in Airflow in line with all of their grants."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEACTIVATED = 30.0  # seconds until an account that is deactivated is looked at 
 
 
 class GrantRole:
-    """The beneficiary has the role, can use it, and Airflow itself shows it."""
+    """Ensures that the beneficiary has the role and can use it, as Airflow shows it."""
 
     def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.APPLYING)
@@ -53,7 +53,7 @@ class GrantRole:
 
 
 class RestoreRole:
-    """A live grant's role, which Airflow no longer showed, is there again."""
+    """Ensures that a live grant's role, which Airflow no longer showed, is there again."""
 
     def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.ACTIVE)
@@ -77,7 +77,7 @@ class RestoreRole:
 
 
 class RevokeRole:
-    """The beneficiary has the role no longer, unless another live grant requires it. Never given up."""
+    """Ensures that the beneficiary no longer has the role, unless another live grant requires it. Never gives up."""
 
     statuses: tuple[str, ...] = (G.ENDING,)
 
@@ -108,11 +108,11 @@ class RevokeRole:
         outcomes.confirm_gone(grant, kept_for=kept_for, operation=operation, trail=trail)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
-        raise AssertionError("taking a role away is never given up")
+        raise AssertionError("a removal never gives up")
 
 
 class RemoveAgain(RevokeRole):
-    """The same for what came back after its grant had ended."""
+    """The same for a role that came back after its grant had ended."""
 
     statuses = (G.ENDED, G.FAILED)
 
@@ -122,11 +122,11 @@ class RemoveAgain(RevokeRole):
 
 
 def give(operation: Operation, grant: Grant, airflow: Airflow) -> Done:
-    """Give the grant's role to the beneficiary's account, which is made where there is none."""
+    """Give the grant's role to the beneficiary's account, which is created if there is none."""
     person, deployment = grant.beneficiary, operation.deployment
     user = accounts.find(person, deployment, airflow)
     if user is None:
-        accounts.check_can_create(person, deployment)  # first: where nothing can be sent, nothing is noted as sent
+        accounts.check_can_create(person, deployment)  # first: nothing may be noted as sent if nothing can be
         _about_to_send(grant, Account(person.username))
         outbox.renew_lease(operation)
         user = accounts.create(person, deployment, airflow, frozenset({grant.role}))
@@ -154,7 +154,7 @@ def _about_to_send(grant: Grant, account: Account) -> None:
 
 @contextmanager
 def _allowed(grant: Grant) -> Iterator[None]:
-    """What stands against giving a grant, as the executor knows it. Whoever may not hold it any more loses it."""
+    """Turn the reasons against giving a grant into the executor's errors. A grant that may not be held is ended."""
     try:
         yield
     except TooLate as late:

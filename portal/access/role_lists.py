@@ -1,4 +1,4 @@
-"""One person's role list in one Airflow: what it should be, bringing it there, and the proof that it is so."""
+"""One person's role list in one Airflow: what it should be, the change, and the read-back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bring_in_line(
     giving: bool,
     before: Callable[[], None] | None = None,
 ) -> Done:
-    """Give the grant's role, or take away what ends, unless it is so already. before: called right before a change."""
+    """Give the grant's role, or take away what ends, if needed. before: called right before a change."""
     required, ending = requiring.roles_of(grant.beneficiary, grant.deployment)
     mine, gone = ({grant.role}, ending) if giving else (set(), ending | {grant.role})
     target = wanted(user.roles, giving=mine, required=required, ending=gone)
@@ -44,9 +44,9 @@ def bring_in_line(
 
 
 def proved(grant: Grant, before: dict[str, Any], user: AirflowUser, *, giving: bool) -> Done:
-    """What Airflow shows afterwards, if it is what the grants ask for.
+    """The result, if Airflow shows what the grants require. Raises RetryLater if not.
 
-    A 200 alone proves nothing: Airflow has been seen to answer so without saving.
+    A 200 proves nothing: Airflow has been seen to answer it without saving.
     """
     required, _ = requiring.roles_of(grant.beneficiary, grant.deployment)
     mine, gone = ({grant.role} & required, set()) if giving else (set(), {grant.role})
@@ -61,7 +61,10 @@ def shown(user: AirflowUser | None) -> dict[str, Any]:
 
 
 def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
-    """Gatehouse's own accounts, and Airflow's Admins outside an entitlement for Admin itself, are never changed."""
+    """Raises PermanentFailure or RetryLater for Gatehouse's own accounts and for Admins.
+
+    An entitlement for Admin itself may change an Admin.
+    """
     deployment = grant.deployment
     own = {
         account.get("username", "").casefold()
@@ -80,9 +83,9 @@ def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
 
 
 def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
-    """A role for one DAG is made once, complete, and never changed afterwards: older Airflows cannot shrink one.
+    """Create the role for one DAG if it is missing. It is never changed later: older Airflows cannot shrink a role.
 
-    Airflow makes it permission by permission, so that others may see it half made; one operation at a time makes it.
+    Airflow creates it permission by permission, so one operation at a time does that.
     """
     if not grant.dag_id:
         return
@@ -101,7 +104,7 @@ def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
 
 
 def _is_of_now(grant: Grant) -> bool:
-    """Whether a role of this name holds what this release gives; one of an earlier release is left as it was made."""
+    """Whether the role's name is of this release. A role of an earlier release is left as it is."""
     return grant.role == dag_role_name(grant.dag_id, grant.level)
 
 
@@ -117,15 +120,15 @@ def load(operation: Operation, *expected: str, locked: bool = False) -> Grant:
 
 
 def _lock(grant: Grant) -> None:
-    """With those that it may be left to (`outcomes.leave_to_others`), and in the order in which a deactivation locks
-    them: otherwise each could wait for the other."""
+    """With the grants that the role may be left to (`outcomes.leave_to_others`), in the order in which a deactivation
+    locks them: another order could deadlock."""
     others = Q(role=grant.role, status__in=REQUIRING)
     rows = requiring.grants_of(grant.beneficiary, grant.deployment).filter(others | Q(pk=grant.pk))
     list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) -> None:
-    """What was found as it should be is said so: a worker killed after the change leaves nothing to change."""
+    """The event of a change, or of a role list that needed none, as after a worker that was killed."""
     trail.add(
         Verb.ROLES_CHANGED if done.before != done.after else Verb.ROLES_CONFIRMED,
         by=None,

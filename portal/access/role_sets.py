@@ -1,4 +1,4 @@
-"""Which roles a person should have in Airflow: what live grants require against what Airflow has."""
+"""Which roles a person should have in Airflow: what live grants require, compared with what Airflow has."""
 
 from __future__ import annotations
 

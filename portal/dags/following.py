@@ -1,4 +1,4 @@
-"""Keeping what Airflow says of runs. A run is followed to its end and, less and less often, for a time after it."""
+"""Storing what Airflow says of runs. A run is read until its end and, less and less often, for a time after it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FRESH = timedelta(minutes=5)  # a younger run is asked for at every look, an old
 SLOWLY = timedelta(seconds=15)
 AFTERWARDS = timedelta(days=7)  # for so long a run is asked for after its end: about fifty times
 PERHAPS = timedelta(minutes=10)  # for so long one that could not be started, as far as Gatehouse knows
-WANTED = timedelta(seconds=20)  # a page that is open says so more often
+WANTED = timedelta(seconds=20)  # an open page says so more often
 GONE = "Airflow no longer has this run: it was deleted there."
 
 
 def want(run_id: int) -> None:
-    """Somebody looks at this run: ask for it and its tasks soon. Asked for a moment ago, it is not asked for again."""
+    """Somebody looks at this run: read it and its tasks soon, unless that was done a moment ago."""
     now = clock.now()
     rows = Run.objects.filter(pk=run_id).exclude(status=S.REQUESTED)
     rows.update(wanted_until=now + WANTED)

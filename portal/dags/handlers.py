@@ -1,4 +1,4 @@
-"""Starting runs, pausing and unpausing, through the account that may do only that."""
+"""The handlers of runs and pauses; they use the runner's account."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long af
 
 
 class TriggerRun:
-    """Airflow has the run under the id fixed when it was asked for: one run, however often this is tried."""
+    """Ensures that Airflow has the run under the id that was fixed when it was asked for: one run after any retries."""
 
     def execute(self, operation: Operation) -> Done:
         run = Run.objects.select_related("dag__deployment", "dag__state", "requested_by").get(
@@ -102,7 +102,7 @@ def _note(run: Run) -> str:
 
 
 class SetPaused:
-    """The DAG's switch stands where it was last asked to."""
+    """Ensures that the DAG is paused, or not, as it was last asked for."""
 
     def __init__(self, *, paused: bool) -> None:
         self.paused = paused

@@ -1,4 +1,4 @@
-"""Keeping what Airflow says of the DAGs that people may operate: each answer by itself, so that none loses another."""
+"""Storing what Airflow says of the DAGs that people may operate. Each answer is stored by itself."""
 
 from __future__ import annotations
 

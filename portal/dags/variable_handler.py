@@ -1,4 +1,4 @@
-"""Changing a variable of Airflow, through the account that runs DAGs."""
+"""The handler of variables; it uses the runner's account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.operations.models import Operation
 
 
 class SetVariable:
-    """The variable has the value that was asked for last, and Airflow itself shows it."""
+    """Ensures that the variable has the value that was asked for last, as Airflow shows it."""
 
     def execute(self, operation: Operation) -> Done:
         key, value = operation.payload["key"], operation.payload["value"]

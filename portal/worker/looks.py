@@ -1,4 +1,4 @@
-"""Asking Airflow what became of grants: the second looks (`portal.access.looks`), one request for one person's."""
+"""The second looks of `portal.access.looks`: one request to Airflow for all grants of one account."""
 
 from __future__ import annotations
 

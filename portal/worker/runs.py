@@ -1,4 +1,4 @@
-"""Asking for the runs that are followed, and for the DAGs people may operate."""
+"""Reading from Airflow the runs that are followed, and the DAGs that people may operate."""
 
 from __future__ import annotations
 
