@@ -12,10 +12,10 @@ from portal.access.models import Grant
 from portal.access.role_sets import ADMIN, in_line, wanted
 from portal.access.states import REQUIRING
 from portal.airflow.bridge import Airflow, AirflowUser, NotParsed, dag_permissions, is_complete
+from portal.airflow.dag_roles import dag_role_name
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
-from portal.catalogue.roles import dag_role_name
 from portal.core import refs
 from portal.operations import outbox
 from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryLater

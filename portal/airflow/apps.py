@@ -7,7 +7,8 @@ class AirflowConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.airflow import states  # models are there only now
+        from portal.airflow import dag_roles, states  # models are there only now
         from portal.catalogue import actions
 
         actions.DEPLOYMENTS_CHANGED.append(states.reset)
+        actions.dag_role_name = dag_roles.dag_role_name

@@ -19,7 +19,6 @@ from portal.catalogue import loader, queries
 from portal.catalogue.document import Document, EntitlementSpec
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
 from portal.catalogue.plan import Plan, plan
-from portal.catalogue.roles import dag_role_name
 from portal.catalogue.values import LONGEST_WAIT
 from portal.core.errors import Conflict
 
@@ -29,6 +28,14 @@ AFTER_APPLY: list[Callable[[Trail], None]] = []
 """What other rooms do in the transaction that puts a catalogue in force; each room adds its own when it is loaded."""
 DEPLOYMENTS_CHANGED: list[Callable[[Sequence[Deployment]], None]] = []
 """The same for the deployments that are new or described differently."""
+
+
+def _no_name(dag_id: str, level: str) -> str:
+    raise NotImplementedError("portal.airflow sets dag_role_name")
+
+
+dag_role_name: Callable[[str, str], str] = _no_name
+"""The name of the Airflow role for access to one DAG (DAG id, level). portal.airflow sets it when Django is ready."""
 ONLY_SPELLING = "no rule changes; only comments, order or spelling differ"
 
 

@@ -11,12 +11,12 @@ from django.db import DatabaseError, connection
 from accounts import people, roles
 from accounts.models import RoleAssignment
 from accounts.permissions import Role
+from portal.airflow.dag_roles import dag_role_name
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue import actions, queries
 from portal.catalogue.mistakes import FileRefused
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
-from portal.catalogue.roles import dag_role_name
 from portal.core.errors import Conflict, Missing
 from tests.factories import observe
 from tests.unit.catalogue.conftest import BY

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_bridge import dag_permissions
-from portal.catalogue.roles import dag_role_name
+from portal.airflow.dag_roles import dag_role_name
 
 DAG_IDS = st.text("abc_.-", min_size=1, max_size=250)
 LEVELS = st.sampled_from(["view", "operate"])
