@@ -17,9 +17,11 @@ from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording, source
 from portal.audit.verbs import Verb
+from portal.core import refs
 from portal.core.errors import Refused
 from portal.core.text import fold
 
+UNKNOWN = "unknown name"
 LONGEST_NAME = User._meta.get_field("username").max_length or 150
 
 
@@ -103,7 +105,8 @@ def _refused(credentials: dict[str, Any], reason: str) -> None:
         trail.add(
             Verb.SIGN_IN_REFUSED,
             by=None,
-            target=person.username if person else "unknown name",
+            target=person.username if person else UNKNOWN,
             outcome=AuditEvent.Outcome.REFUSED,
+            about=[] if person else [refs.named(refs.UNNAMED, UNKNOWN)],
             detail={"reason": reason},
         )

@@ -19,7 +19,7 @@ from accounts.models import Token, User
 from accounts.operator import Operator
 from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.errors import Conflict, Invalid, Refused
 from portal.core.text import fold
 
@@ -110,6 +110,7 @@ def end_sessions_and_tokens(person: User, *, by: Actor, trail: Trail) -> list[To
             by=by,
             on_behalf_of=None if by == person else person,
             target=str(token),
+            about=[refs.person(person.username)],
             detail={"owner": person.username, "name": token.name},
         )
     return tokens

@@ -15,7 +15,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import Trail, source, write_refusal
 from portal.audit.refusals import WINDOW, Entry
 from portal.audit.verbs import Verb
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.peers import network_of
 
 WHY_NOT = {
@@ -26,6 +26,7 @@ WHY_NOT = {
     "expired": "it has expired",
     "inactive": "its owner can no longer sign in",
 }
+UNKNOWN = "unknown token"
 MOST = 100  # kinds that are kept apart in one process
 
 Kind = tuple[str, int | None, str]
@@ -95,7 +96,8 @@ def _entry(token: Token | None, why_not: str) -> Entry:
     return Trail().add(
         Verb.TOKEN_REFUSED,
         by=None,
-        target=str(token) if token else "unknown token",
+        target=str(token) if token else UNKNOWN,
+        about=[refs.person(token.user.username)] if token else [refs.named(refs.UNNAMED, UNKNOWN)],
         outcome=AuditEvent.Outcome.REFUSED,
         detail=detail,
     )

@@ -23,7 +23,7 @@ from accounts.models import Token, User
 from accounts.operator import Operator
 from accounts.permissions import Permission
 from portal.audit.verbs import Verb
-from portal.core import clock, durations
+from portal.core import clock, durations, refs
 from portal.core.errors import Conflict, Invalid, Missing, Refused
 from portal.core.lookalikes import without_unseen
 from portal.core.token_text import BEGINNING, COMPLETE
@@ -99,6 +99,7 @@ def create(
             by=by,
             on_behalf_of=None if by == person else person,
             target=str(token),
+            about=[refs.person(person.username)],
             detail={"owner": person.username, "name": name, "scopes": token.scopes, "days": days},
         )
     return token, plaintext
@@ -125,6 +126,7 @@ def revoke(*, by: User | Operator, token_id: int) -> Token:
             by=by,
             on_behalf_of=None if by == token.user else token.user,
             target=str(token),
+            about=[refs.person(token.user.username)],
             detail={"owner": token.user.username, "name": token.name},
         )
     return token

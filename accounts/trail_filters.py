@@ -7,9 +7,23 @@ from dataclasses import replace
 
 from accounts import people
 from portal.audit.queries import Filters
+from portal.core import refs
 
 
 def parse(params: Mapping[str, str]) -> Filters:
     """`Filters.parse`, with the names of people as they are stored, which is how events name them. Raises Invalid."""
     found = Filters.parse(params)
-    return replace(found, actor=people.as_stored(found.actor), target=people.as_stored(found.target))
+    return replace(
+        found,
+        actor=people.as_stored(found.actor),
+        target=people.as_stored(found.target),
+        about=_as_stored(found.about),
+    )
+
+
+def _as_stored(about: str) -> str:
+    """The same for `person:employee`, and for a name of which nobody says that it is a person's."""
+    kind, colon, name = about.partition(":")
+    if colon and kind.lower() == refs.PERSON:
+        return refs.person(people.as_stored(name))
+    return about if colon else people.as_stored(about)

@@ -58,6 +58,15 @@ def while_it_is_verified(act: Callable[[], object]) -> Iterator[None]:
     assert not due, "nothing was verified"
 
 
+def refer(seq: int, *references: str) -> None:
+    """Say behind the portal's back that an event is about something else."""
+    from portal.audit.models import AuditReference
+
+    with triggers_off():
+        AuditReference.objects.filter(seq=seq).delete()
+        AuditReference.objects.bulk_create([AuditReference(seq=seq, reference=one) for one in references])
+
+
 def forge(seq: int, **columns: object) -> None:
     """Change an event behind the portal's back."""
     from portal.audit.models import AuditEvent
@@ -81,11 +90,11 @@ STRANGE: dict[str, dict[str, object]] = {
     "a verb that needs more": {"verb": "airflow_roles.changed", "payload": '{"detail":{"before":"x","after":{}}}'},
     "a verification that tells nothing": {"verb": "audit.verify_failed", "payload": '{"detail":{"problems":5}}'},
     "a reference beyond 64 bits": {
-        "request": "REQ-" + "9" * 20,
-        "grant": "GR-" + "9" * 20,
+        "payload": '{{"about":["REQ-{0}","GR-{0}","RUN-{0}"],"detail":{{}}}}'.format("9" * 20),
         "target": "RUN-" + "9" * 20,
     },
-    "a reference that is no number": {"request": "REQ-x", "grant": "GR-٣", "target": "RUN-"},
+    "a reference that is no number": {"payload": '{"about":["REQ-x","GR-٣","RUN-"],"detail":{}}', "target": "RUN-"},
+    "references that are none": {"payload": '{"about":[7,{},"","-",":"],"detail":{}}'},
     "the first day there is": {"at": "0001-01-01T00:00:00Z"},
     "the last day there is": {"at": "9999-12-31T23:59:59Z"},
     "an outcome that is none": {"outcome": "maybe", "verb": "no.such_verb"},
@@ -95,7 +104,7 @@ STRANGE: dict[str, dict[str, object]] = {
 
 def seed() -> None:
     """The head of an empty trail, as the migrations leave it."""
+    from portal.audit.format import GENESIS
     from portal.audit.models import AuditHead
-    from portal.audit.record import GENESIS
 
-    AuditHead.objects.get_or_create(id=1, defaults={"seq": 0, "hash": GENESIS})
+    AuditHead.objects.get_or_create(id=1, defaults={"seq": 0, "chain": GENESIS})

@@ -126,11 +126,8 @@ OVER = frozenset(
 GRANTS = Ledger(
     model=Grant,
     rows=lambda: Grant.objects.select_related("request", "entitlement", "beneficiary", "deployment", "ended_by"),
-    named_by={
-        "grant": lambda row: row.ref,
-        "request": _request,
-    },
     prefix=refs.GRANT,
+    known_by={refs.REQUEST: _request},
     shown={
         "request": _request,
         "beneficiary": lambda row: row.beneficiary.username,

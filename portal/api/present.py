@@ -268,9 +268,10 @@ def event(row: AuditEvent) -> shapes.EventOut:
         request=row.request or None,
         grant=row.grant or None,
         operation=row.operation or None,
+        about=row.about,
         detail=row.detail,
         sentence=sentence(row),
-        hash=row.hash,
+        hash=row.chain,
     )
 
 

@@ -215,6 +215,7 @@ class EventOut(BaseModel):
     request: str | None
     grant: str | None
     operation: str | None
+    about: list[str]
     detail: dict[str, JsonValue]
     sentence: str
     hash: str

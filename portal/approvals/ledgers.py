@@ -124,7 +124,6 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
 REQUESTS = Ledger(
     model=Request,
     rows=_rows,
-    named_by={"request": lambda row: row.ref},
     prefix=refs.REQUEST,
     shown=SHOWN,
     makes={

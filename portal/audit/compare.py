@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 
-from portal.audit.models import UNREADABLE, AuditEvent
+from portal.audit import references
+from portal.audit.models import UNREADABLE, AuditEvent, AuditReference
 from portal.audit.verbs import Verb
+from portal.core import refs
 
 BATCH = 500
 NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
@@ -68,8 +70,9 @@ def nothing(told: Told) -> Columns:
 class Ledger:
     """How the rows of one model follow from events.
 
-    named_by: the columns of an event that can refer to a row, each with what gives a row's reference there.
-    The first column decides; the others are used where it is empty.
+    prefix: the kind of reference by which events name a row: of those in an event, the first one is the row's.
+    known_by: other kinds by which an event that names none of that kind can mean a row, each with what gives a row's
+    reference of the kind, empty where it has none.
     shown: by column, the value of a row in the form in which events say it.
     makes: by verb, the values of the columns after such an event.
     begins: the verbs of the event that creates a row. A row without such an event was not made by Gatehouse.
@@ -78,7 +81,6 @@ class Ledger:
 
     model: type[Model]
     rows: Callable[[], QuerySet[Any]]
-    named_by: Mapping[str, Callable[[Any], str]]
     prefix: str
     shown: Mapping[str, Callable[[Any], Any]]
     makes: Mapping[Verb, Makes]
@@ -86,10 +88,10 @@ class Ledger:
     next: Mapping[str, frozenset[Verb]]
     not_compared: Mapping[str, str] = field(default_factory=dict)
     """Every other field of the model, with why it is left out; a test looks that none is forgotten."""
+    known_by: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
 
-    @property
-    def column(self) -> str:
-        return next(iter(self.named_by))
+    def name(self, row: Any) -> str:
+        return refs.ref(self.prefix, row.pk)
 
 
 LEDGERS: list[Ledger] = []
@@ -125,7 +127,7 @@ def _rows(ledger: Ledger, keys: Sequence[int]) -> dict[int, Any]:
 
 def _not_read(ledger: Ledger, pk: int) -> str:
     """Why a row cannot be compared. Foreign keys are read as they stand: one that leads nowhere hides its row."""
-    name = f"{ledger.prefix}-{pk}"
+    name = refs.ref(ledger.prefix, pk)
     for column in ledger.model._meta.concrete_fields:
         related = column.related_model
         if not isinstance(related, type) or not issubclass(related, Model):
@@ -146,9 +148,11 @@ def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
         named: dict[str, int] = {}
         numbers: dict[int, str] = {}
         for event in events:
-            reference = getattr(event, ledger.column)
-            by_another = not reference and event.verb in ledger.begins and len(ledger.named_by) > 1
-            if event.verb not in ledger.makes or by_another or reference in named:
+            if event.verb not in ledger.makes or not event.document:
+                continue
+            reference = references.first(event.about, ledger.prefix)
+            by_another = not reference and event.verb in ledger.begins and ledger.known_by
+            if by_another or reference in named:
                 continue
             named[reference] = event.seq
             prefix, _, number = reference.partition("-")
@@ -157,14 +161,13 @@ def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
             elif reference:
                 yield event.seq, f"Event {event.seq} refers to {_short(reference)}, a reference that cannot exist."
             else:
-                yield event.seq, f"Event {event.seq} ({event.verb}) has no {ledger.column}, which its kind always has."
+                words = f"names no {ledger.prefix} reference, which its kind always names."
+                yield event.seq, f"Event {event.seq} ({event.verb}) {words}"
         existing = ledger.model._base_manager.filter(pk__in=numbers)
         there = set(existing.values_list("pk", flat=True)) if numbers else set()
-        for number in sorted(numbers.keys() - there):
-            yield (
-                named[numbers[number]],
-                f"Event {named[numbers[number]]} names {numbers[number]}, which does not exist.",
-            )
+        for missing in sorted(numbers.keys() - there):
+            seq = named[numbers[missing]]
+            yield seq, f"Event {seq} names {numbers[missing]}, which does not exist."
 
 
 def _again(ledger: Ledger, pk: int) -> tuple[int | None, str] | None:
@@ -185,17 +188,15 @@ def _again(ledger: Ledger, pk: int) -> tuple[int | None, str] | None:
 
 def _events(ledger: Ledger, rows: Sequence[Any]) -> dict[int, list[AuditEvent]]:
     """The events that make something of each row, the oldest first."""
-    whose: dict[str, dict[str, int]] = {
-        column: {name(row): row.pk for row in rows} for column, name in ledger.named_by.items()
-    }
-    about = Q()
-    for column, names in whose.items():
-        about |= Q(**{f"{column}__in": list(names)})
+    by = {ledger.prefix: ledger.name, **ledger.known_by}
+    whose = {kind: {name(row): row.pk for row in rows} for kind, name in by.items()}
+    about = AuditReference.objects.filter(reference__in=[name for names in whose.values() for name in names])
     found: dict[int, list[AuditEvent]] = {row.pk: [] for row in rows}
-    for event in AuditEvent.objects.filter(about, verb__in=ledger.makes).order_by("seq"):
-        own, others = ledger.column, [column for column in whose if column != ledger.column]
-        for column in [own] if getattr(event, own) else others:
-            if (pk := whose[column].get(getattr(event, column))) is not None:
+    for event in AuditEvent.objects.filter(seq__in=about.values("seq"), verb__in=ledger.makes).order_by("seq"):
+        own = references.first(event.about, ledger.prefix)
+        named = {ledger.prefix: own} if own else {kind: references.first(event.about, kind) for kind in ledger.known_by}
+        for kind, reference in named.items():
+            if reference and (pk := whose[kind].get(reference)) is not None:
                 found[pk].append(event)
     return found
 
@@ -204,7 +205,7 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
     state: dict[str, Any] = {}
     made_by: dict[str, int] = {}
     begun = False
-    name = ledger.named_by[ledger.column](row)
+    name = ledger.name(row)
     for event in events:
         told = f"Event {event.seq} ({event.verb}) about {name}"
         try:

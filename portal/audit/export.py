@@ -18,21 +18,21 @@ from typing import Any
 
 from django.db.models import Max, QuerySet
 
-from portal.audit.models import AuditEvent, detail_of
+from portal.audit import references
+from portal.audit.models import AuditEvent, about_of, detail_of, document_of
 from portal.audit.presenters import in_words
 from portal.audit.queries import Filters, events
 from portal.audit.record import Actor, recording, stamp
 from portal.audit.verbs import Verb
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.errors import Invalid
 from portal.core.token_text import hide_tokens
 
 BATCH = 1000
-COLUMNS = (
-    "seq", "at", "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target", "deployment",
-    "request", "grant", "operation",
-)  # fmt: skip
-HEADER = (*COLUMNS, "sentence", "detail", "prev", "hash")
+COLUMNS = ("seq", "at", "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target")
+FIRST = {"deployment": refs.DEPLOYMENT, "request": refs.REQUEST, "grant": refs.GRANT, "operation": refs.OPERATION}
+"""Columns of their own for the reference of a kind that an event changes; `about` has all."""
+HEADER = (*COLUMNS, *FIRST, "sentence", "detail", "prev", "hash", "leaf", "about")
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads a CSV file in the machine's old code page
 LONGEST_CELL = 32_767  # UTF-16 units; what a cell of Excel holds, the rest of it spills into other rows
 # What a spreadsheet takes for the beginning of a formula (ASVS 1.2.10), full-width forms included: at the beginning of
@@ -75,13 +75,16 @@ def csv_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(HEADER)
-    for batch in _batches(rows, *COLUMNS, "payload", "prev", "hash"):
-        for *values, payload, prev, digest in batch:
-            said = detail_of(payload)
-            sentence = in_words(SimpleNamespace(**dict(zip(COLUMNS, values, strict=True))), said)
+    for batch in _batches(rows, *COLUMNS, "payload", "prev", "chain", "leaf"):
+        for *values, payload, prev, digest, leaf in batch:
+            document = document_of(payload)
+            said, about = detail_of(document), about_of(document)
+            first = {name: refs.name_of(references.first(about, kind)) for name, kind in FIRST.items()}
+            sentence = in_words(SimpleNamespace(**dict(zip(COLUMNS, values, strict=True)), **first), said)
             detail = json.dumps(said, ensure_ascii=False) if said else ""
             values[1] = stamp(values[1])
-            writer.writerow([*(_cell(value, values[0]) for value in (*values, sentence, detail)), prev, digest])
+            cells = [_cell(value, values[0]) for value in (*values, *first.values(), sentence, detail)]
+            writer.writerow([*cells, prev, digest, leaf, _cell("\n".join(about), values[0])])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
@@ -89,12 +92,16 @@ def csv_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
 
 
 def jsonl_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
-    """One object a line: `{"event":<the canonical text, byte for byte>,"hash":"...","prev":"..."}`.
+    """One object a line: `{"event":<the canonical text, byte for byte>,"hash":"...","leaf":"...","prev":"..."}`.
 
-    Each line can be verified by itself: hash = SHA-256(the bytes that prev names + the UTF-8 of the canonical text).
+    Each line can be verified by itself (portal.audit.format): leaf = SHA-256(a zero byte + the UTF-8 of the text),
+    hash = SHA-256(the bytes that prev names + those that leaf names).
     """
-    for batch in _batches(rows, "payload", "hash", "prev"):
-        yield "".join(f'{{"event":{payload},"hash":"{digest}","prev":"{prev}"}}\n' for payload, digest, prev in batch)
+    for batch in _batches(rows, "payload", "chain", "leaf", "prev"):
+        yield "".join(
+            f'{{"event":{payload},"hash":"{digest}","leaf":"{leaf}","prev":"{prev}"}}\n'
+            for payload, digest, leaf, prev in batch
+        )
 
 
 def inert(text: str) -> str:
@@ -117,9 +124,9 @@ def _cell(value: object, seq: int) -> object:
 
 def _batches(rows: QuerySet[AuditEvent], *columns: str) -> Iterator[list[tuple[Any, ...]]]:
     ordered = rows.order_by("seq").values_list("seq", *columns)
-    last = 0
-    while batch := list(ordered.filter(seq__gt=last)[:BATCH]):
-        last = batch[-1][0]
+    left = ordered
+    while batch := list(left[:BATCH]):
+        left = ordered.filter(seq__gt=batch[-1][0])
         yield [row[1:] for row in batch]
 
 

@@ -8,8 +8,8 @@ from importlib import import_module
 
 from django.db import connection
 
-TABLES = ("audit_auditevent", "audit_audithead")
-_made = import_module("portal.audit.migrations.0002_guards")
+TABLES = ("audit_auditevent", "audit_auditreference", "audit_audithead")
+_made = import_module("portal.audit.migrations._guards_of_format_1")
 _TRIGGER = re.compile(
     r"CREATE TRIGGER (?P<name>\w+) (?P<when>BEFORE|AFTER) (?P<what>[A-Z ]+) ON (?:\w+\.)?(?P<table>\w+) "
     r"FOR EACH (?P<each>ROW|STATEMENT) EXECUTE FUNCTION (?:\w+\.)?(?P<function>\w+)\(\)"
@@ -34,9 +34,9 @@ def _on_sqlite() -> Iterator[str]:
 def _on_postgresql() -> Iterator[str]:
     wanted: dict[str, object] = {}
     bodies: dict[str, str] = {}
-    for sql in map(_even, _made.POSTGRES):
-        if sql.startswith("CREATE FUNCTION"):
-            bodies[sql.split()[2].removesuffix("()")] = sql.split("$$")[1].strip()
+    for sql in map(_even, [*_made.POSTGRES_FUNCTIONS, *_made.POSTGRES_TRIGGERS]):
+        if sql.startswith("CREATE OR REPLACE FUNCTION"):
+            bodies[sql.split()[4].removesuffix("()")] = sql.split("$$")[1].strip()
         else:
             wanted[sql.split()[2]] = _shape(sql)
     with connection.cursor() as cursor:

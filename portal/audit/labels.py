@@ -38,6 +38,7 @@ LABELS = {
     Verb.DEPLOYMENT_DOWN: "Deployment unreachable",
     Verb.DEPLOYMENT_LOCKED_OUT: "Deployment refuses Gatehouse’s account",
     Verb.GRANT_ACTIVATED: "Grant verified in Airflow",
+    Verb.AUDIT_FORMAT_CHANGED: "Audit trail carried over into another format",
     Verb.AUDIT_EXPORTED: "Audit trail exported",
     Verb.AUDIT_VERIFIED: "Audit trail verified",
     Verb.AUDIT_VERIFY_FAILED: "Audit trail verified: changes found",

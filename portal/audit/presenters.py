@@ -115,6 +115,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.VARIABLE_CHANGED: "The variable {variable} is changed: Airflow confirms it{asked_by}",
     Verb.VARIABLE_CHANGE_FAILED: "The variable {variable} could not be changed in Airflow{why}",
     Verb.VARIABLE_CHANGE_LEFT_OUT: "A change of {variable} was skipped ({operation}): {later} is newer",
+    Verb.AUDIT_FORMAT_CHANGED: "{actor} carried {events} events of the trail over into another format{carried}",
     Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
     Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events, no change found",
     Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and found changes: {first_problem}",
@@ -147,11 +148,16 @@ CLAUSES: dict[str, tuple[str, str]] = {
 class Columns(Protocol):
     """What a sentence reads of an event besides its detail; further columns where a template names them."""
 
-    verb: str
-    actor: str
-    on_behalf_of: str
-    target: str
-    deployment: str
+    @property
+    def verb(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def on_behalf_of(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def deployment(self) -> str: ...
 
 
 def sentence(event: AuditEvent) -> str:
@@ -260,7 +266,14 @@ def _first_problem(event: Columns, said: Mapping[str, Any]) -> str:
     return str(problems[0]) if problems else f"the first wrong event is {said.get('first_bad', 'not known')}"
 
 
+def _carried(event: Columns, said: Mapping[str, Any]) -> str:
+    if said.get("verified") is True:
+        return ", verified"
+    return f", and found changes: {_first_problem(event, said)}" if said.get("problems") else ""
+
+
 SPECIAL = {
+    "carried": _carried,
     "first_problem": _first_problem,
     "lapsed_because": _lapsed_because,
     "role_now": _role_now,

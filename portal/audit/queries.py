@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from portal.audit import labels
-from portal.audit.models import AuditEvent
+from portal.audit.models import AuditEvent, AuditReference
 from portal.audit.verbs import Verb
-from portal.core import bounds
+from portal.core import bounds, refs
 from portal.core.errors import Invalid
 from portal.core.text import LONGEST_SEARCH, fold, search_words
 
@@ -30,7 +30,8 @@ class Filters:
 
     actor: a username as it is stored (accounts.trail_filters); also finds what was done on that person's behalf.
     verb: `request.approved`, or `request.*`.
-    target: what it is about (`REQ-12`, a username, `demo/sales_report`); events of a request, grant or operation too.
+    target: what it was done to (`REQ-12`, a username, `demo/sales_report`); a numbered reference means `about`.
+    about: a reference (`REQ-12`, `person:employee`, `deployment:demo`), or a name that may be of anything.
     since, until: the first moment that counts, and the first that does not.
     q: words, each of which is found somewhere in the event, or in what is always said of such events.
     """
@@ -38,6 +39,7 @@ class Filters:
     actor: str = ""
     verb: str = ""
     target: str = ""
+    about: str = ""
     deployment: str = ""
     outcome: str = ""
     since: datetime | None = None
@@ -80,11 +82,14 @@ def events(filters: Filters) -> QuerySet[AuditEvent]:
         rows = rows.filter(verb__startswith=filters.verb[:-1])
     elif filters.verb:
         rows = rows.filter(verb=filters.verb)
-    if filters.target:
-        about = _spellings(filters.target)
-        rows = rows.filter(Q(target__in=about) | Q(request__in=about) | Q(grant__in=about) | Q(operation__in=about))
+    if filters.target and refs.NUMBERED.fullmatch(filters.target.upper()):
+        rows = _about(rows, {filters.target.upper()})
+    elif filters.target:
+        rows = rows.filter(target__in=_spellings(filters.target))
+    if filters.about:
+        rows = _about(rows, _references(filters.about))
     if filters.deployment:
-        rows = rows.filter(deployment=filters.deployment)
+        rows = _about(rows, {refs.deployment(filters.deployment)})
     if filters.outcome:
         rows = rows.filter(outcome=filters.outcome)
     if filters.since:
@@ -107,6 +112,19 @@ def page(filters: Filters, *, before: int | None = None, size: int = 50) -> tupl
 
 def event(seq: int) -> AuditEvent | None:
     return AuditEvent.objects.filter(pk=seq).first()
+
+
+def _about(rows: QuerySet[AuditEvent], references: set[str]) -> QuerySet[AuditEvent]:
+    return rows.filter(seq__in=AuditReference.objects.filter(reference__in=references).values("seq"))
+
+
+def _references(text: str) -> set[str]:
+    """The references that `text` may mean. A name alone may be a person's, a deployment's, anything's."""
+    if refs.NUMBERED.fullmatch(text.upper()):
+        return {text.upper()}
+    kind, _, name = text.partition(":")
+    kinds, name = ((kind.lower(),), name) if kind.lower() in refs.NAMED else (refs.NAMED, text)
+    return {refs.named(kind, spelled) for kind in kinds for spelled in _spellings(name)}
 
 
 def _spellings(name: str) -> set[str]:

@@ -10,9 +10,6 @@ block raises a refusal, its changes are rolled back and the refusal itself is re
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,17 +20,16 @@ from typing import Any, Protocol
 
 from django.db import models, transaction
 
-from portal.audit import refusals
-from portal.audit.models import AuditEvent, AuditHead
+from portal.audit import references, refusals
+from portal.audit.format import VERSION, canonical, chained, clean, leaf_of, new_salt
+from portal.audit.models import AuditEvent, AuditHead, AuditReference
 from portal.audit.refusals import Entry
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
-from portal.core import clock, refs
+from portal.core import clock
 from portal.core.errors import GatehouseError
 from portal.core.token_text import hide_complete_tokens, hide_tokens
 
-GENESIS = "0" * 64
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 SYSTEM = "gatehouse"  # the actor of what the portal does by itself
 
 
@@ -75,8 +71,8 @@ class Trail:
     ) -> Entry:
         """Add an event. `by=None` is the portal itself. `detail` holds str, int, bool, None, lists and dicts only.
 
-        about: references to what else the event is about (portal.core.refs). The first of each kind is the one that
-        the event changes; others are mentioned.
+        about: references to what the event is about besides its target (portal.core.refs). The first of each kind,
+        the target before all, is the one that the event changes; others are mentioned.
 
         What is returned may be completed until the transaction ends, by what only comes of it later.
         """
@@ -90,11 +86,13 @@ class Trail:
             "target": target,
         }
         # cleaned here, once: the columns must say what the hashed text says, and must fit
-        entry = _clean({**columns, "about": [*about], "detail": detail or {}})
+        entry = clean({**columns, "about": [*about], "detail": detail or {}})
         refused = outcome is AuditEvent.Outcome.REFUSED
         hide = hide_tokens if refused else hide_complete_tokens
         entry |= {name: _without_tokens(entry[name], hide) for name in ("target", "about", "detail")}
-        entry |= {name: _fit(entry[name], length) for name, length in PROJECTIONS.items() if name in entry}
+        entry |= {name: _fit(entry[name], length) for name, length in PROJECTIONS.items()}
+        named = references.about(entry["verb"], entry["target"], entry["about"])
+        entry["about"] = [_fit(one, references.LENGTH) for one in named]
         kept = self.refusals if refused else self.entries
         kept.append(entry)
         return entry
@@ -103,9 +101,9 @@ class Trail:
 PROJECTIONS: dict[str, int] = {
     column.name: column.max_length or 0
     for column in AuditEvent._meta.concrete_fields
-    if isinstance(column, models.CharField) and column.name not in ("prev", "hash")
+    if isinstance(column, models.CharField) and column.name not in ("prev", "leaf", "chain")
 }
-"""The columns that repeat what the canonical text says, with how much they hold."""
+"""The columns that repeat what the payload says, with how much they hold."""
 
 _open = threading.local()
 
@@ -188,53 +186,27 @@ def _append(entries: list[dict[str, Any]]) -> None:
     if not entries:
         return
     head = AuditHead.objects.select_for_update().get()
-    events = []
-    for entry in map(_columns_of, entries):
+    events, about = [], []
+    for entry in entries:
         head.seq += 1
         at = clock.now()
-        document = {**entry, "seq": head.seq, "at": stamp(at)}
-        text = canonical(document)
-        prev, head.hash = head.hash, chained(head.hash, text)
+        document = {**entry, "v": VERSION, "seq": head.seq, "at": stamp(at), "salt": new_salt()}
+        payload = canonical(document)
+        leaf = leaf_of(payload)
+        prev, head.chain = head.chain, chained(head.chain, leaf)
         columns = {**{name: entry[name] for name in PROJECTIONS}, "search_text": search_text(document)}
-        events.append(AuditEvent(seq=head.seq, at=at, payload=text, prev=prev, hash=head.hash, **columns))
+        events.append(
+            AuditEvent(seq=head.seq, at=at, payload=payload, prev=prev, leaf=leaf, chain=head.chain, **columns)
+        )
+        about += [AuditReference(seq=head.seq, reference=one) for one in dict.fromkeys(entry["about"])]
     AuditEvent.objects.bulk_create(events)
-    head.save(update_fields=["seq", "hash"])
-
-
-def _columns_of(entry: Entry) -> Entry:
-    """With a column for the first reference of each kind that has one."""
-    kinds = {"deployment": refs.DEPLOYMENT, "request": refs.REQUEST, "grant": refs.GRANT, "operation": refs.OPERATION}
-    about = entry.get("about", ())
-    first = {name: next((one for one in about if refs.kind_of(one) == kind), "") for name, kind in kinds.items()}
-    first["deployment"] = first["deployment"].partition(":")[2]
-    first = {name: _fit(text, PROJECTIONS[name]) for name, text in first.items()}
-    return {**(first if "about" in entry else {}), **{name: entry[name] for name in entry if name != "about"}}
+    AuditReference.objects.bulk_create(about)  # before the head moves: the database takes none for an older event
+    head.save(update_fields=["seq", "chain"])
 
 
 def stamp(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, so that text order is time order."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def canonical(document: Mapping[str, Any]) -> str:
-    """JSON with sorted keys, no spaces and no floats: the one text of an event, hashed and stored as it is.
-
-    Raises TypeError for a float or anything JSON has no word for. NUL and lone surrogates, which a database refuses,
-    become U+FFFD.
-    """
-    return json.dumps(_clean(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, Mapping):
-        return {_clean(str(key)): _clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
-    if value is None or isinstance(value, bool | int):
-        return value
-    raise TypeError(f"an audit event cannot hold a {type(value).__name__}: {value!r}")
 
 
 def _without_tokens(value: Any, hide: Callable[[str], str]) -> Any:
@@ -250,8 +222,3 @@ def _without_tokens(value: Any, hide: Callable[[str], str]) -> Any:
 
 def _fit(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def chained(prev: str, payload: str) -> str:
-    """SHA-256 over the previous event's hash and this event's canonical text, in hex."""
-    return hashlib.sha256(bytes.fromhex(prev) + payload.encode()).hexdigest()

@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from portal.audit.models import RepeatedRefusal
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.peers import network_of
 
 WINDOW = timedelta(minutes=1)
@@ -67,7 +67,7 @@ def _shared(entry: Entry, who: str, times: int) -> list[Entry]:
     shared = {
         **entry,
         "target": MANY,
-        "about": [],
+        "about": [refs.named(refs.UNNAMED, MANY)],
         "detail": {"reason": "many", "said": said},
     }
     return _open(key, who, shared, times)

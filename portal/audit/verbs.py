@@ -105,6 +105,7 @@ class Verb(StrEnum):
     VARIABLE_CHANGE_FAILED = "variable.change_failed"
     VARIABLE_CHANGE_LEFT_OUT = "variable.change_left_out"
 
+    AUDIT_FORMAT_CHANGED = "audit.format_changed"
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_VERIFIED = "audit.verified"
     AUDIT_VERIFY_FAILED = "audit.verify_failed"

@@ -1,12 +1,11 @@
 """Looking whether the trail is what was written, and whether requests, grants and runs are what their events made them.
 
-Of the trail: its guards, numbers without gaps, chain, projections, head.
+Of the trail: its guards, numbers without gaps, leaves and chain, projections, head.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
 from threading import Lock
@@ -15,9 +14,10 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import Max
 from django.utils.dateparse import parse_datetime
 
-from portal.audit import compare, guards
-from portal.audit.models import UNREADABLE, AuditEvent, AuditHead
-from portal.audit.record import GENESIS, PROJECTIONS, Actor, canonical, chained, recording
+from portal.audit import carried, compare, guards
+from portal.audit.format import GENESIS, SALT, VERSION, canonical, chained, leaf_of
+from portal.audit.models import UNREADABLE, AuditEvent, AuditHead, AuditReference
+from portal.audit.record import PROJECTIONS, Actor, recording
 from portal.audit.searching import search_text
 from portal.audit.verbs import Verb
 from portal.core.errors import Conflict
@@ -32,6 +32,7 @@ class Result:
     """What was found. `events` were looked at, up to `head_seq`; `first_bad` is the lowest number with a problem."""
 
     events: int = 0
+    first_seq: int = 1  # a trail that was carried over from an earlier format begins with event 0
     rows: int = 0  # requests, grants and whatever else was compared with its events
     problems: list[str] = field(default_factory=list)
     found: int = 0
@@ -42,6 +43,10 @@ class Result:
     @property
     def ok(self) -> bool:
         return self.found == 0
+
+    @property
+    def events_in_all(self) -> int:
+        return max(0, self.head_seq - self.first_seq + 1)
 
     def wrong(self, seq: int | None, words: str) -> None:
         """seq: the event that is wrong, or that tells what is; None where there is no such event."""
@@ -62,7 +67,7 @@ def verify() -> Result:
         result.wrong(0, "The head of the chain is missing, so the length of the trail cannot be checked.")
         upto = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
     else:
-        upto, result.head_seq, result.head_hash = head.seq, head.seq, head.hash
+        upto, result.head_seq, result.head_hash = head.seq, head.seq, head.chain
     _check_trail(result, head, upto)
     for ledger in compare.LEDGERS:
         _compare(result, ledger)
@@ -103,21 +108,41 @@ def _record(result: Result, by: Actor | None) -> Result:
 
 
 def _check_trail(result: Result, head: AuditHead | None, upto: int) -> None:
-    last_seq, last_hash = 0, GENESIS
+    last_seq, last_chain = 0, GENESIS
+    old: carried.OldChain | None = None
     try:
         for batch in _batches(upto):
+            if not result.events and carried.begins(batch[0]):
+                old = carried.OldChain(batch[0])
+                result.first_seq, last_seq = batch[0].seq, batch[0].seq - 1
+            about = _references(batch, after=last_seq if result.events else None)
             for event in batch:
-                _check_place(result, event, last_seq, last_hash)
-                _check_itself(result, event)
-                last_seq, last_hash = event.seq, event.hash
+                _check_place(result, event, last_seq, last_chain)
+                _check_itself(result, event, about.pop(event.seq, set()))
+                last_seq, last_chain = event.seq, event.chain
+                if old is not None and event.seq != result.first_seq:
+                    old.add(event)
                 result.events += 1
+            for seq in sorted(about):
+                result.wrong(seq, f"There are references of event {seq}, which does not exist.")
             for seq, words in compare.without_row(batch):
                 result.wrong(seq, words)
     except UNREADABLE:
         result.wrong(last_seq + 1, f"An event after event {last_seq} cannot be read; those after it are not checked.")
         return
+    for words in old.differences() if old is not None else ():
+        result.wrong(result.first_seq, words)
     if head is not None:
-        _check_head(result, head, last_seq, last_hash)
+        _check_head(result, head, last_seq, last_chain)
+
+
+def _references(batch: list[AuditEvent], *, after: int | None) -> dict[int, set[str]]:
+    """What the index says the events of a batch are about, by number, those of missing events before them included."""
+    rows = AuditReference.objects.filter(seq__lte=batch[-1].seq)
+    found: dict[int, set[str]] = {}
+    for seq, reference in (rows if after is None else rows.filter(seq__gt=after)).values_list("seq", "reference"):
+        found.setdefault(seq, set()).add(reference)
+    return found
 
 
 def _compare(result: Result, ledger: compare.Ledger) -> None:
@@ -138,36 +163,42 @@ def _batches(upto: int) -> Iterator[list[AuditEvent]]:
         left = rows.filter(seq__gt=batch[-1].seq)
 
 
-def _check_place(result: Result, event: AuditEvent, last_seq: int, last_hash: str) -> None:
+def _check_place(result: Result, event: AuditEvent, last_seq: int, last_chain: str) -> None:
     """Does it follow the one before?"""
-    if event.seq < 1:
+    if event.seq < 1 and event.seq != result.first_seq:
         result.wrong(event.seq, f"An event has the number {event.seq}, which Gatehouse never gives.")
     elif event.seq != last_seq + 1:
         result.wrong(last_seq + 1, f"The trail has a gap: {_events(last_seq + 1, event.seq - 1)} missing.")
-    elif event.prev != last_hash:
-        before = f"event {last_seq} as it is now" if last_seq else "the beginning of the trail"
+    elif event.prev != last_chain:
+        is_first = event.seq == result.first_seq
+        before = "the beginning of the trail" if is_first else f"event {last_seq} as it is now"
         result.wrong(event.seq, f"Event {event.seq} does not follow {before}: the chain is broken between them.")
 
 
-def _check_itself(result: Result, event: AuditEvent) -> None:
-    """Does its text give its hash, and do its columns say what its text says?"""
+def _check_itself(result: Result, event: AuditEvent, about: set[str]) -> None:
+    """Does its text give its leaf, its leaf the chain, and do its columns and references say what its text says?"""
     try:
-        right = chained(event.prev, event.payload)
+        chain = chained(event.prev, event.leaf)
     except ValueError:
-        result.wrong(event.seq, f"Event {event.seq} has no valid previous hash.")
+        result.wrong(event.seq, f"Event {event.seq} has no valid previous hash, or no valid leaf.")
         return
-    if event.hash != right:
-        result.wrong(event.seq, f"Event {event.seq} was changed: its hash does not match its text.")
+    if event.leaf != leaf_of(event.payload):
+        result.wrong(event.seq, f"Event {event.seq} was changed: its leaf does not match its text.")
+    if event.chain != chain:
+        result.wrong(event.seq, f"Event {event.seq} was changed: its hash does not match its leaf.")
+    document = event.document
     try:
-        document = json.loads(event.payload)
-        if not isinstance(document, dict) or canonical(document) != event.payload:
+        if not document or canonical(document) != event.payload:
             raise ValueError("not canonical")
         at, texts = parse_datetime(document["at"]), search_text(document)
     except UNREADABLE:
         result.wrong(event.seq, f"The text of event {event.seq} is not canonical JSON.")
         return
-    if not isinstance(document.get("detail"), dict):
-        result.wrong(event.seq, f"The text of event {event.seq} has no detail, which every event has.")
+    for name, is_right in FORMAT.items():
+        if not is_right(document.get(name)):
+            result.wrong(event.seq, f"The text of event {event.seq} has no proper {name}, which every event has.")
+    if not any(one == event.target or one.endswith(f":{event.target}") for one in event.about):
+        result.wrong(event.seq, f"The references of event {event.seq} lack its target.")
     said = {name: document.get(name) for name in (*PROJECTIONS, "seq")}
     shown = {name: getattr(event, name) for name in said}
     differing = [name for name in said if said[name] != shown[name]]
@@ -179,19 +210,37 @@ def _check_itself(result: Result, event: AuditEvent) -> None:
         columns = f"The column {differing[0]}" if len(differing) == 1 else f"The columns {', '.join(differing)}"
         verb = "does" if len(differing) == 1 else "do"
         result.wrong(event.seq, f"{columns} of event {event.seq} {verb} not match its text.")
+    if about != set(event.about):
+        result.wrong(event.seq, f"The references of event {event.seq} do not match its text.")
 
 
-def _check_head(result: Result, head: AuditHead, last_seq: int, last_hash: str) -> None:
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+FORMAT: dict[str, Callable[[object], bool]] = {
+    "v": lambda value: value == VERSION and not isinstance(value, bool),
+    "salt": lambda value: isinstance(value, str) and bool(SALT.fullmatch(value)),
+    "about": _is_texts,
+    "detail": lambda value: isinstance(value, dict),
+}
+"""What the payload of every event has besides its projections."""
+
+
+def _check_head(result: Result, head: AuditHead, last_seq: int, last_chain: str) -> None:
     """Does the head name the last event? What is beyond it was not written by Gatehouse."""
     if last_seq < head.seq:
         result.wrong(last_seq + 1, f"The end of the trail was cut off: {_events(last_seq + 1, head.seq)} missing.")
-    elif last_hash != head.hash:
+    elif last_chain != head.chain:
         result.wrong(head.seq, f"The head does not name event {head.seq} as it is now.")
     # in this order: an event appended in between moves the head with it
     newest = AuditEvent.objects.aggregate(last=Max("seq"))["last"] or 0
+    referring = AuditReference.objects.aggregate(last=Max("seq"))["last"] or 0
     now = AuditHead.objects.first()
     if now is not None and newest > now.seq:
         result.wrong(now.seq + 1, f"There are events beyond the head, which names {now.seq} as the last one.")
+    elif now is not None and referring > now.seq:
+        result.wrong(referring, f"There are references of event {referring}, which does not exist.")
 
 
 def _events(first: int, last: int) -> str:

@@ -11,33 +11,48 @@ import re
 from portal.core.errors import Missing
 
 REQUEST, GRANT, OPERATION, RUN = "REQ", "GR", "OP", "RUN"
-PERSON, DEPLOYMENT, DAG = "person", "deployment", "dag"
-PREFIX = re.compile(r"([A-Z]+)-")
+PERSON, DEPLOYMENT, DAG, ENTITLEMENT, VARIABLE = "person", "deployment", "dag", "entitlement", "variable"
+TOKEN, ADDRESS, COMMAND, FILE, TRAIL = "token", "address", "command", "file", "trail"
+UNNAMED = "unnamed"  # what cannot or must not be named: a name that nobody has, several targets at once
+NAMED = (
+    PERSON, DEPLOYMENT, DAG, ENTITLEMENT, VARIABLE, TOKEN, ADDRESS, COMMAND, FILE, TRAIL, UNNAMED,
+)  # fmt: skip
+NUMBERED = re.compile(r"[A-Z]+-[1-9][0-9]{0,18}", re.ASCII)
+_PREFIX = re.compile(r"([A-Z]+)-")
 
 
 def ref(prefix: str, pk: int) -> str:
     return f"{prefix}-{pk}"
 
 
+def named(kind: str, name: str) -> str:
+    return f"{kind}:{name}"
+
+
 def person(username: str) -> str:
-    return f"{PERSON}:{username}"
+    return named(PERSON, username)
 
 
 def deployment(name: str) -> str:
-    return f"{DEPLOYMENT}:{name}"
+    return named(DEPLOYMENT, name)
 
 
 def dag(name: str) -> str:
     """name: `demo/sales_report`."""
-    return f"{DAG}:{name}"
+    return named(DAG, name)
 
 
 def kind_of(reference: str) -> str:
     """`REQ` of `REQ-12`, `person` of `person:employee`; empty where it is no reference."""
-    if prefix := PREFIX.match(reference):
+    if prefix := _PREFIX.match(reference):
         return prefix[1]
     kind, colon, _ = reference.partition(":")
     return kind if colon else ""
+
+
+def name_of(reference: str) -> str:
+    """`employee` of `person:employee`; a numbered reference is its own name."""
+    return reference if _PREFIX.match(reference) else reference.partition(":")[2]
 
 
 def parse(prefix: str, text: str) -> int:

@@ -26,7 +26,6 @@ def _requested(told: Told) -> Columns:
 RUNS = Ledger(
     model=Run,
     rows=lambda: Run.objects.select_related("dag__deployment", "requested_by"),
-    named_by={"target": lambda row: row.ref},
     prefix=refs.RUN,
     shown={
         "dag": lambda row: row.dag.dag_id,

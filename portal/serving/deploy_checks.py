@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from portal.core import private
 
-AUDIT_TABLES = ("audit_auditevent", "audit_audithead")
+AUDIT_TABLES = ("audit_auditevent", "audit_auditreference", "audit_audithead")
 # What of the trail has an owner, who can switch its guards off, replace or drop them: tables, the functions that their
 # triggers call, and the schemas of both.
 OWNED = """

@@ -35,7 +35,7 @@ def test_an_event_that_cannot_be_read_is_told_all_the_same(auditor, strange) -> 
     trail.forge(event.seq, **trail.STRANGE[strange])
     answer = auditor.get("/audit")
     assert answer.status_code == 200
-    assert event.hash in [item["hash"] for item in answer.json()["items"]]
+    assert event.chain in [item["hash"] for item in answer.json()["items"]]
     verified = auditor.get("/audit/verify")
     assert (verified.status_code, verified.json()["ok"]) == (200, False)
 
@@ -61,7 +61,8 @@ def test_list(auditor) -> None:
         "verb": "request.denied", "outcome": "success", "target": row.target, "deployment": "demo",
         "request": row.target, "grant": None, "operation": None,
         "detail": {"entitlement": "demo/role/User", "comment": "not this week", "stage": 1},
-        "sentence": f"lead denied {row.target}: “not this week”", "hash": row.hash,
+        "sentence": f"lead denied {row.target}: “not this week”", "hash": row.chain,
+        "about": [row.target, "deployment:demo", "person:employee"],
     }  # fmt: skip
     assert told["next"] is None
 
@@ -73,6 +74,9 @@ def test_filters(auditor) -> None:
     assert found(verb="request.*") == {"request.submitted", "request.denied"}
     assert found(actor="employee", q="month-end") == {"request.submitted"}
     assert found(target="REQ-999") == set()
+    assert found(about="person:employee", verb="request.*") == {"request.submitted", "request.denied"}
+    assert found(about="person:EMPLOYEE", verb="request.*") == {"request.submitted", "request.denied"}
+    assert found(about="person:colleague") == set()
     assert found(since="2999-01-01") == set()
     assert found(until="2020-01-01") == set()
     assert found(outcome="refused") == set()
@@ -120,7 +124,9 @@ def test_export_jsonl_can_be_verified(auditor) -> None:
     prev = "0" * 64
     for seq, told in enumerate(lines, start=1):
         payload = json.dumps(told["event"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        assert told["hash"] == hashlib.sha256(bytes.fromhex(prev) + payload.encode()).hexdigest()
+        leaf = hashlib.sha256(b"\0" + payload.encode())
+        assert told["leaf"] == leaf.hexdigest()
+        assert told["hash"] == hashlib.sha256(bytes.fromhex(prev) + leaf.digest()).hexdigest()
         assert (told["prev"], told["event"]["seq"]) == (prev, seq)
         prev = told["hash"]
     assert len(lines) == AuditEvent.objects.count() - 1, "all but the record of this export"

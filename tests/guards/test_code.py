@@ -87,6 +87,7 @@ LIVES = {
     "accounts.Token": "states",
     "accounts.RateCount": "counter",
     "audit.AuditEvent": "never",
+    "audit.AuditReference": "never",
     "audit.AuditHead": "trail",
     "audit.RepeatedRefusal": "counter",
     "catalogue.CatalogueVersion": "never",

@@ -13,8 +13,8 @@ from tests.services import new_database
 from tests.serving.test_serve import REPOSITORY, manage
 
 OWNED = (
-    "is the owner of audit_auditevent, audit_audithead, audit_event_follows(), audit_head_forward(), audit_kept(), "
-    "the schema public:"
+    "is the owner of audit_auditevent, audit_audithead, audit_auditreference, audit_event_follows(), "
+    "audit_head_forward(), audit_kept(), audit_reference_together(), the schema public:"
 )
 
 

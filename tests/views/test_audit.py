@@ -64,7 +64,7 @@ def test_an_event_that_cannot_be_read_is_shown_all_the_same(client_as, strange):
     assert event.seq in seqs(page)
     assert client.post("/audit/verify").status_code == 302
     assert "The database was changed without Gatehouse." in Page(client.get("/audit")).text
-    assert event.hash in b"".join(client.get("/audit/export", {"format": "csv"}).streaming_content).decode()
+    assert event.chain in b"".join(client.get("/audit/export", {"format": "csv"}).streaming_content).decode()
 
 
 @pytest.mark.parametrize("name", ["actor", "target"])
@@ -82,7 +82,7 @@ def test_an_event_opens_to_all_it_holds(client_as):
     event = AuditEvent.objects.get(verb="request.denied")
     page = Page(client_as("auditor").get("/audit", {"target": made.ref, "verb": "request.denied"}))
     assert seqs(page) == [event.seq]
-    assert event.hash in page.text
+    assert event.chain in page.text
     assert event.prev in page.text
     assert '"comment": "not this week"' in page.text
     assert f"/requests/{made.ref}" in page.links
@@ -135,14 +135,14 @@ def test_verbs_are_offered_in_groups_by_their_words(client_as):
 
 def test_the_filters_narrow_and_come_back_as_they_were_typed(client_as):
     note(2)
-    note(3, by="security", target="REQ-2")
+    note(3, by="security", target="visitor")
     client = client_as("auditor")
-    page = Page(client.get("/audit", {"actor": "security", "target": "REQ-2", "verb": "session.*"}))
+    page = Page(client.get("/audit", {"actor": "security", "target": "visitor", "verb": "session.*"}))
     assert len(seqs(page)) == 3
     assert page.all("input", name="actor")[0]["value"] == "security"
     assert any(given.get("value") == "session.*" and "selected" in given for given in page.all("option"))
     assert "No matching events" in Page(client.get("/audit", {"actor": "nobody"})).text
-    assert len(seqs(Page(client.get("/audit", {"q": "REQ-2"})))) == 3
+    assert len(seqs(Page(client.get("/audit", {"q": "visitor"})))) == 3
     assert len(seqs(Page(client.get("/audit", {"outcome": "refused", "actor": "lead"})))) == 0
 
 
@@ -170,10 +170,10 @@ def test_a_moment_in_the_address_is_not_lost_in_a_date_field(client_as):
 
 def test_pages_lead_to_older_and_back_to_newer_with_the_filters(client_as, monkeypatch):
     monkeypatch.setattr("portal.web.audit.rows.SIZE", 2)
-    note(5, target="REQ-9")
+    note(5, target="visitor")
     newest = AuditEvent.objects.order_by("-seq").first().seq
     client = client_as("auditor")
-    first = client.get("/audit", {"target": "REQ-9"})
+    first = client.get("/audit", {"target": "visitor"})
     assert seqs(Page(first)) == [newest, newest - 1]
     assert first.context["page"].newer == ""
     second = client.get("/audit" + first.context["page"].older)
@@ -183,7 +183,7 @@ def test_pages_lead_to_older_and_back_to_newer_with_the_filters(client_as, monke
     assert third.context["page"].older == ""
     assert seqs(Page(client.get("/audit" + third.context["page"].newer))) == [newest - 2, newest - 3]
     assert seqs(Page(client.get("/audit" + second.context["page"].newer))) == [newest, newest - 1]
-    assert "target=REQ-9" in second.context["page"].newer
+    assert "target=visitor" in second.context["page"].newer
 
 
 @pytest.mark.parametrize("place", ["x", "1.5", "²", "9" * 30])
@@ -255,7 +255,7 @@ def test_one_verification_at_a_time(client_as):
 def test_a_changed_trail_is_found_and_told(client_as, monkeypatch):
     note(3)
     # what somebody with the database's own password could do is told in tests/unit/audit; here, that it is shown
-    monkeypatch.setattr("portal.audit.verify.chained", lambda prev, payload: "0" * 64)
+    monkeypatch.setattr("portal.audit.verify.chained", lambda prev, leaf: "0" * 64)
     response = client_as("auditor").post("/audit/verify", follow=True)
     page = Page(response)
     assert "The database was changed without Gatehouse. Event 1 was changed" in page.text

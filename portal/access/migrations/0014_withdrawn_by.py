@@ -7,7 +7,7 @@ def fill(apps, schema_editor):
     """The trail says who withdrew a request: one's own, or one for oneself that another person made."""
     AuditEvent = apps.get_model("audit", "AuditEvent")
     requests = apps.get_model("access", "AccessRequest").objects.filter(status="withdrawn")
-    names = dict(AuditEvent.objects.filter(verb="request.withdrawn").values_list("request", "actor"))
+    names = dict(AuditEvent.objects.filter(verb="request.withdrawn").values_list("target", "actor"))
     for request in requests.select_related("requester", "beneficiary").iterator():
         people = (request.requester, request.beneficiary)
         request.withdrawn_by = next((one for one in people if one.username == names.get(f"REQ-{request.pk}")), None)

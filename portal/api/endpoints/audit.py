@@ -28,6 +28,7 @@ class TrailParams(Params):
     actor: str = ""
     verb: str = Field("", examples=["request.approved", "request.*"])
     target: str = Field("", examples=["REQ-12"])
+    about: str = Field("", description="a reference, or a name of any kind", examples=["REQ-12", "person:employee"])
     deployment: str = ""
     outcome: str = Field("", examples=["success", "refused", "failed"])
     since: str = Field("", description="a date or a time", examples=["2026-11-21", "2026-11-21T09:00:00Z"])

@@ -40,6 +40,7 @@ class AuditFilter(forms.Form):
     actor = forms.CharField(label="Who", required=False, widget=_text())
     verb = forms.CharField(label="Did what", required=False, widget=forms.Select)
     target = forms.CharField(label="To what", required=False, widget=_text(placeholder="REQ-12"))
+    about = forms.CharField(label="About", required=False, widget=_text(placeholder="person:employee"))
     deployment = forms.CharField(label="Where", required=False, widget=forms.Select)
     outcome = forms.CharField(label="Outcome", required=False, widget=forms.Select)
     since = forms.CharField(label="From", required=False, widget=_text())

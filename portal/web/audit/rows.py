@@ -37,6 +37,11 @@ class Row:
         return facts(self.event)
 
     @property
+    def numbered(self) -> list[str]:
+        """Requests, grants, runs and operations that it is about."""
+        return [one for one in self.event.about if refs.NUMBERED.fullmatch(one)]
+
+    @property
     def pretty(self) -> str:
         """The whole text of the event, laid out; as it is stored where it is no JSON."""
         try:

@@ -28,7 +28,7 @@ def test_verify_prints_what_to_keep_elsewhere():
     last = AuditEvent.objects.get(seq=10)
     said = run("verify")
     assert said.startswith("10 of 10 events verified, no change found.")
-    assert said.endswith(f": 10 {last.hash}\n")
+    assert said.endswith(f": 10 {last.chain}\n")
     event = AuditEvent.objects.get(seq=11)
     assert (event.verb, event.actor) == (Verb.AUDIT_VERIFIED, f"os:{account()}")
 

@@ -35,7 +35,8 @@ def test_csv_has_every_event_in_sequence_order(ten_events: None) -> None:
         "seq": "3", "at": "", "actor": "lead", "on_behalf_of": "", "token": "", "source": "",
         "verb": "request.approved", "outcome": "success", "target": "REQ-3", "deployment": "demo",
         "request": "REQ-3", "grant": "", "operation": "", "sentence": "lead approved REQ-3: “number 3”",
-        "detail": '{"comment": "number 3"}', "prev": event.prev, "hash": event.hash,
+        "detail": '{"comment": "number 3"}', "prev": event.prev, "hash": event.chain, "leaf": event.leaf,
+        "about": "REQ-3\ndeployment:demo",
     }  # fmt: skip
     assert rows[2]["at"] == json.loads(event.payload)["at"]
 
@@ -123,10 +124,11 @@ def test_jsonl_can_be_verified_line_by_line_from_its_bytes() -> None:
     prev = "0" * 64
     for seq, line in enumerate(lines, start=1):
         told = json.loads(line)
-        tail = b',"hash":"%s","prev":"%s"}' % (told["hash"].encode(), told["prev"].encode())
+        tail = ',"hash":"{hash}","leaf":"{leaf}","prev":"{prev}"}}'.format_map(told).encode()
         payload = line.removeprefix(b'{"event":').removesuffix(tail)
         assert payload == AuditEvent.objects.get(seq=seq).payload.encode()
-        assert hashlib.sha256(bytes.fromhex(told["prev"]) + payload).hexdigest() == told["hash"]
+        assert hashlib.sha256(b"\0" + payload).hexdigest() == told["leaf"]
+        assert hashlib.sha256(bytes.fromhex(told["prev"]) + bytes.fromhex(told["leaf"])).hexdigest() == told["hash"]
         assert (told["prev"], told["event"]["seq"]) == (prev, seq)
         prev = told["hash"]
 

@@ -10,11 +10,12 @@ from portal.audit.verify import verify
 
 pytestmark = pytest.mark.django_db
 SQLITE = connection.vendor == "sqlite"
-GUARDS = [f"audit_{name}" for name in ("event_follows", "head_forward")]
+GUARDS = [f"audit_{name}" for name in ("event_follows", "reference_together", "head_forward")]
 GUARDS += (
-    [f"audit_{name}" for name in ("event_kept_update", "event_kept_delete", "head_kept_delete", "head_kept_insert")]
+    [f"audit_{one}_kept_{what}" for one in ("event", "reference") for what in ("update", "delete")]
+    + ["audit_head_kept_delete", "audit_head_kept_insert"]
     if SQLITE
-    else [f"audit_{name}" for name in ("event_kept", "event_kept_truncate", "head_kept", "head_kept_truncate")]
+    else [f"audit_{one}_kept{what}" for one in ("event", "reference", "head") for what in ("", "_truncate")]
 )
 
 
@@ -25,7 +26,7 @@ def run(*statements: str) -> None:
 
 
 def drop(name: str) -> str:
-    table = "audit_audithead" if "head" in name else "audit_auditevent"
+    table = f"audit_audit{name.split('_')[1]}"
     return f"DROP TRIGGER {name}" if SQLITE else f"DROP TRIGGER {name} ON {table}"
 
 

@@ -10,11 +10,13 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, connection, transaction
 
-from portal.audit.models import AuditEvent, AuditHead
-from portal.audit.record import GENESIS, Source, canonical, recording, source
+from portal.audit.format import GENESIS, canonical
+from portal.audit.models import AuditEvent, AuditHead, AuditReference
+from portal.audit.record import Source, recording, source
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.core.errors import Conflict, Refused
+from tests import trail as tampering
 from tests.unit.audit.conftest import Somebody, happen
 
 V = Verb
@@ -37,19 +39,80 @@ def no(reason: str = "own_request") -> Refused:
 @pytest.mark.django_db
 def test_events_are_chained_numbered_and_projected():
     first, second = happen("REQ-1"), happen("REQ-2", about=["REQ-2", "deployment:demo"], detail={"comment": "fine"})
-    assert (first.seq, first.prev, second.seq, second.prev) == (1, GENESIS, 2, first.hash)
+    assert (first.seq, first.prev, second.seq, second.prev) == (1, GENESIS, 2, first.chain)
     for event in (first, second):
-        assert event.hash == hashlib.sha256(bytes.fromhex(event.prev) + event.payload.encode()).hexdigest()
+        assert event.leaf == hashlib.sha256(b"\0" + event.payload.encode()).hexdigest()
+        assert event.chain == hashlib.sha256(bytes.fromhex(event.prev) + bytes.fromhex(event.leaf)).hexdigest()
     said = json.loads(second.payload)
     assert said["detail"] == {"comment": "fine"}
-    assert (said["actor"], said["verb"], said["target"], said["deployment"]) == (
+    assert (said["actor"], said["verb"], said["target"], said["about"]) == (
         "lead",
         V.REQUEST_APPROVED,
         "REQ-2",
-        "demo",
+        ["REQ-2", "deployment:demo"],
     )
     head = AuditHead.objects.get()
-    assert (head.seq, head.hash) == (2, second.hash)
+    assert (head.seq, head.chain) == (2, second.chain)
+
+
+@pytest.mark.django_db
+def test_every_payload_has_its_version_and_a_salt_of_its_own_which_is_not_searched():
+    first, second = (json.loads(happen().payload) for _ in range(2))
+    assert (first["v"], second["v"]) == (1, 1)
+    assert len(first["salt"]) == len(second["salt"]) == 32
+    assert first["salt"] != second["salt"]
+    event = AuditEvent.objects.get(seq=1)
+    assert first["salt"] not in event.search_text
+    assert "request.approved" in event.search_text
+
+
+@pytest.mark.django_db
+def test_a_payload_that_is_erased_breaks_no_chain():
+    for _ in range(3):
+        happen()
+    with tampering.triggers_off():
+        AuditEvent.objects.filter(seq=2).update(payload="")
+    chain = GENESIS
+    for event in AuditEvent.objects.order_by("seq"):
+        chain = hashlib.sha256(bytes.fromhex(chain) + bytes.fromhex(event.leaf)).hexdigest()
+        assert event.chain == chain
+    assert {words.split(" of ")[0] for words in verify().problems} == {
+        "Event 2 was changed: its leaf does not match its text.",
+        "The text",
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("verb", "target", "about", "said"),
+    [
+        (V.REQUEST_APPROVED, "REQ-1", ["REQ-1", "GR-2"], ["REQ-1", "GR-2"]),
+        (V.GRANT_REVOKED, "GR-2", ["REQ-1", "GR-2", "REQ-1", ""], ["GR-2", "REQ-1"]),
+        (V.SIGNED_IN, "demo", ["deployment:demo"], ["person:demo", "deployment:demo"]),
+        (V.SIGNED_IN, "REQ-1", [], ["person:REQ-1"]),
+        (V.REQUEST_SUBMIT_REFUSED, "demo/role/Op", [], ["entitlement:demo/role/Op"]),
+        (V.REQUEST_SUBMIT_REFUSED, "demo/sales_report", [], ["dag:demo/sales_report"]),
+        (V.RUN_REQUEST_REFUSED, "demo/sales_report", [], ["dag:demo/sales_report"]),
+        (V.CALL_REFUSED, "demo/sales_report", [], ["dag:demo/sales_report"]),
+        (V.CALL_REFUSED, "/api/v1/me", [], ["address:/api/v1/me"]),
+        (V.CALL_REFUSED, "REQ-7", [], ["REQ-7"]),
+        (V.PAGE_REFUSED, "GET /api/v1/me", [], ["address:GET /api/v1/me"]),
+        (V.VARIABLE_CHANGED, "demo/variable/x", ["OP-3"], ["variable:demo/variable/x", "OP-3"]),
+        (V.SIGN_IN_REFUSED, "unknown name", ["unnamed:unknown name"], ["unnamed:unknown name"]),
+        (V.AUDIT_EXPORTED, "audit", [], ["trail:audit"]),
+    ],
+)
+def test_what_an_event_is_about_includes_its_target_with_its_kind(verb, target, about, said):
+    event = happen(target, verb=verb, about=about)
+    assert event.about == said
+    assert set(AuditReference.objects.values_list("seq", "reference")) == {(1, one) for one in said}
+    assert verify().ok
+
+
+@pytest.mark.django_db
+def test_of_several_references_of_a_kind_the_first_is_the_one_that_the_event_changes():
+    event = happen("GR-2", verb=V.GRANT_SCHEDULED, about=["REQ-5", "REQ-1", "GR-1", "OP-3", "deployment:demo"])
+    assert (event.request, event.grant, event.operation, event.deployment) == ("REQ-5", "GR-2", "OP-3", "demo")
 
 
 @pytest.mark.django_db
@@ -182,8 +245,6 @@ def test_nothing_is_kept_when_the_event_cannot_be_written(broken_trail: None):
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_kept_when_the_head_is_gone():
-    from tests import trail as tampering
-
     with tampering.triggers_off():
         AuditHead.objects.all().delete()
     with pytest.raises(AuditHead.DoesNotExist), recording() as trail:
@@ -227,7 +288,7 @@ def test_texts_that_no_database_stores_are_replaced_in_the_text_and_in_the_colum
 def test_what_is_too_long_for_a_column_is_cut_alike_in_the_text():
     event = happen("t" * 1000, about=["deployment:" + "d" * 1000])
     assert event.target == "t" * 419 + "…"
-    assert json.loads(event.payload)["deployment"] == event.deployment == "d" * 39 + "…"
+    assert event.about[1] == "deployment:" + "d" * 428 + "…"
     assert verify().ok
 
 

@@ -5,18 +5,18 @@ import re
 import pytest
 
 from portal.approvals.lapsing import NOT_IN_TIME
+from portal.audit.format import canonical
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import CLAUSES, SENTENCES, SPECIAL, sentence
-from portal.audit.record import canonical
 from portal.audit.verbs import Verb
 from tests.unit.audit.conftest import happen
 
 
 def said(verb: str, **columns: object) -> str:
     """The sentence of an event that stands in no database."""
-    detail = columns.pop("detail", {})
-    values = {"actor": "lead", "target": "REQ-12", "deployment": "demo", "outcome": "success"} | columns
-    return sentence(AuditEvent(seq=1, verb=verb, payload=canonical({"detail": detail}), **values))
+    document = {"detail": columns.pop("detail", {}), "about": ["REQ-12", "deployment:demo"]}
+    values = {"actor": "lead", "target": "REQ-12", "outcome": "success"} | columns
+    return sentence(AuditEvent(seq=1, verb=verb, payload=canonical(document), **values))
 
 
 def test_every_event_has_a_sentence() -> None:
@@ -92,6 +92,16 @@ def test_no_piece_is_there_that_no_sentence_uses() -> None:
             Verb.AUDIT_EXPORTED,
             {"actor": "auditor", "detail": {"rows": 0, "format": "csv", "filter": {"actor": "lead", "q": "x"}}},
             "auditor exported 0 events of the trail as csv, filtered by actor lead, q x",
+        ),
+        (
+            Verb.AUDIT_FORMAT_CHANGED,
+            {"actor": "gatehouse", "detail": {"events": 7, "verified": True}},
+            "Gatehouse carried 7 events of the trail over into another format, verified",
+        ),
+        (
+            Verb.AUDIT_FORMAT_CHANGED,
+            {"actor": "gatehouse", "detail": {"events": 7, "verified": False, "problems": ["Event 3 was changed."]}},
+            "Gatehouse carried 7 events of the trail over into another format, and found changes: Event 3 was changed.",
         ),
     ],
 )  # fmt: skip

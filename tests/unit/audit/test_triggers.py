@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from django.db import Error, IntegrityError, connection, transaction
 
-from portal.audit.models import AuditEvent, AuditHead
+from portal.audit.models import AuditEvent, AuditHead, AuditReference
 from portal.audit.verify import verify
 from tests import trail
 from tests.unit.audit.conftest import happen
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ten_events")]
 
-LAST = "(SELECT hash FROM audit_auditevent WHERE seq = 10)"
+LAST = "(SELECT chain FROM audit_auditevent WHERE seq = 10)"
 
 
 def copy(of: int, how: str = "INSERT", then: str = "", **changes: str) -> str:
@@ -21,6 +21,11 @@ def copy(of: int, how: str = "INSERT", then: str = "", **changes: str) -> str:
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join(changes.get(name, f'"{name}"') for name in names)
     return f"{how} INTO audit_auditevent ({columns}) SELECT {values} FROM audit_auditevent WHERE seq = {of} {then}"
+
+
+def chain_over(leaf: str, prev: str = "chain") -> str:
+    """SQL of PostgreSQL for the chain after an event."""
+    return f"encode(sha256(decode({prev}, 'hex') || decode({leaf}, 'hex')), 'hex')"
 
 
 def run(sql: str) -> None:
@@ -35,35 +40,47 @@ ATTACKS = {
     "remove an event": "DELETE FROM audit_auditevent WHERE seq = 3",
     "remove the last event": "DELETE FROM audit_auditevent WHERE seq = 10",
     "remove every event": "DELETE FROM audit_auditevent",
-    "rewind the head": "UPDATE audit_audithead SET seq = 9, hash = (SELECT hash FROM audit_auditevent WHERE seq = 9)",
-    "another hash for the head": "UPDATE audit_audithead SET hash = 'f'",
+    "rewind the head": "UPDATE audit_audithead SET seq = 9, chain = (SELECT chain FROM audit_auditevent WHERE seq = 9)",
+    "another chain for the head": "UPDATE audit_audithead SET chain = 'f'",
     "a head beyond the last event": "UPDATE audit_audithead SET seq = 11",
     "remove the head": "DELETE FROM audit_audithead",
-    "a second head": "INSERT INTO audit_audithead (id, seq, hash) VALUES (2, 0, 'f')",
-    "an event after a gap": copy(10, seq="12", prev="hash", hash="'x'"),
-    "an event that follows another": copy(10, seq="11", hash="'x'"),
+    "a second head": "INSERT INTO audit_audithead (id, seq, chain) VALUES (2, 0, 'f')",
+    "an event after a gap": copy(10, seq="12", prev="chain", chain="'x'"),
+    "an event that follows another": copy(10, seq="11", chain="'x'"),
+    "change a reference": "UPDATE audit_auditreference SET reference = 'REQ-99' WHERE seq = 3 AND reference = 'REQ-3'",
+    "remove a reference": "DELETE FROM audit_auditreference WHERE seq = 3",
+    "another reference for an event": "INSERT INTO audit_auditreference (seq, reference) VALUES (3, 'REQ-99')",
+    "another reference for the last event": "INSERT INTO audit_auditreference (seq, reference) VALUES (10, 'REQ-99')",
+    "a reference without an event": "INSERT INTO audit_auditreference (seq, reference) VALUES (11, 'REQ-99')",
 }
 # each would take a row's place without any DELETE or UPDATE
 REPLACE = "INSERT OR REPLACE"
 SQLITE_ATTACKS = {
     "replace an event": copy(3, REPLACE, actor="'nobody'"),
     "replace the last event": copy(10, REPLACE, actor="'nobody'"),
-    "replace an event by its hash": copy(3, REPLACE, seq="11", prev=LAST),
-    "replace the head": f"{REPLACE} INTO audit_audithead (id, seq, hash) VALUES (1, 0, 'f')",
+    "replace an event by its chain": copy(3, REPLACE, seq="11", prev=LAST),
+    "replace the head": f"{REPLACE} INTO audit_audithead (id, seq, chain) VALUES (1, 0, 'f')",
     "update or replace": "UPDATE OR REPLACE audit_auditevent SET seq = 4 WHERE seq = 3",
 }
 POSTGRES_ATTACKS = {
     "truncate the events": "TRUNCATE audit_auditevent",
+    "truncate the references": "TRUNCATE audit_auditreference",
     "truncate the head": "TRUNCATE audit_audithead",
+    "an event whose leaf is another": copy(
+        10, seq="11", prev="chain", leaf="repeat('0', 64)", chain=chain_over("repeat('0', 64)")
+    ),
+    "an event whose chain is another": copy(10, seq="11", prev="chain", chain="repeat('0', 64)"),
+    "an event with the chain of another past": copy(10, seq="11", prev="chain", chain=chain_over("leaf", "prev")),
     "upsert an event": copy(10, then="ON CONFLICT (seq) DO UPDATE SET actor = 'nobody'"),
-    "upsert the head": """INSERT INTO audit_audithead (id, seq, hash) VALUES (1, 0, 'f')
+    "upsert the head": """INSERT INTO audit_audithead (id, seq, chain) VALUES (1, 0, 'f')
         ON CONFLICT (id) DO UPDATE SET seq = 0""",
 }
 HERE = ATTACKS | (SQLITE_ATTACKS if connection.vendor == "sqlite" else POSTGRES_ATTACKS)
 
 
 def rows() -> list[tuple]:
-    return [*AuditEvent.objects.order_by("seq").values_list(), *AuditHead.objects.values_list()]
+    references = AuditReference.objects.order_by("seq", "reference").values_list("seq", "reference")
+    return [*AuditEvent.objects.order_by("seq").values_list(), *references, *AuditHead.objects.values_list()]
 
 
 @pytest.mark.parametrize("attack", HERE)

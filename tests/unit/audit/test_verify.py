@@ -9,8 +9,8 @@ import pytest
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
 
-from portal.audit.models import AuditEvent, AuditHead
-from portal.audit.record import chained
+from portal.audit.format import canonical, chained, leaf_of
+from portal.audit.models import AuditEvent, AuditHead, AuditReference
 from portal.audit.verbs import Verb
 from portal.audit.verify import SHOWN, verify, verify_and_record
 from tests import trail
@@ -23,12 +23,13 @@ E = AuditEvent.objects
 
 def rechain(first: int) -> None:
     """What a careful forger does after a change: recompute every hash from event `first` on, and the head."""
-    last = E.get(seq=first - 1).hash
+    last = E.get(seq=first - 1).chain
     for event in E.filter(seq__gte=first).order_by("seq"):
-        digest = chained(last, event.payload)
-        E.filter(seq=event.seq).update(prev=last, hash=digest)
+        leaf = leaf_of(event.payload)
+        digest = chained(last, leaf)
+        E.filter(seq=event.seq).update(prev=last, leaf=leaf, chain=digest)
         last = digest
-    AuditHead.objects.update(seq=E.order_by("-seq")[0].seq, hash=last)
+    AuditHead.objects.update(seq=E.order_by("-seq")[0].seq, chain=last)
 
 
 def swap() -> None:
@@ -36,17 +37,37 @@ def swap() -> None:
     E.filter(seq=3).update(seq=30)
     E.filter(seq=4).update(seq=3)
     E.filter(seq=30).update(seq=4)
-    assert (third.hash, fourth.hash) == (E.get(seq=4).hash, E.get(seq=3).hash)
+    assert (third.chain, fourth.chain) == (E.get(seq=4).chain, E.get(seq=3).chain)
 
 
 def forge_payload(seq: int = 3) -> None:
     E.filter(seq=seq).update(payload=E.get(seq=seq).payload.replace("comment", "remark"))
 
 
-def forge_payload_and_hash() -> None:
+def forge_payload_and_leaf() -> None:
     forge_payload()
+    E.filter(seq=3).update(leaf=leaf_of(E.get(seq=3).payload))
+
+
+def forge_payload_leaf_and_chain(payload: str = "") -> None:
+    if payload:
+        E.filter(seq=3).update(payload=payload)
+    else:
+        forge_payload()
     event = E.get(seq=3)
-    E.filter(seq=3).update(hash=chained(event.prev, event.payload))
+    leaf = leaf_of(event.payload)
+    E.filter(seq=3).update(leaf=leaf, chain=chained(event.prev, leaf))
+
+
+def say(**changes: object) -> Callable[[], object]:
+    """Event 3 with another text, chained as it should be; None takes a name out."""
+
+    def act() -> None:
+        document = {name: value for name, value in {**E.get(seq=3).document, **changes}.items() if value is not None}
+        forge_payload_leaf_and_chain(canonical(document))
+        rechain(4)
+
+    return act
 
 
 def renumber_after_delete() -> None:
@@ -58,7 +79,8 @@ def renumber_after_delete() -> None:
 def append_beyond_head() -> None:
     last = E.get(seq=10)
     text = last.payload.replace('"seq":10', '"seq":11')
-    last.seq, last.payload, last.prev, last.hash = 11, text, last.hash, chained(last.hash, text)
+    last.seq, last.payload, last.prev, last.leaf = 11, text, last.chain, leaf_of(text)
+    last.chain = chained(last.prev, last.leaf)
     last.save(force_insert=True)
 
 
@@ -68,17 +90,22 @@ def set_projection(name: str, value: object) -> Callable[[], object]:
 
 # attack: (what is done, the first number that is wrong, words that must be said)
 FOUND = {
-    "text changed": (forge_payload, 3, "Event 3 was changed: its hash does not match its text."),
-    "text and hash changed": (forge_payload_and_hash, 4, "Event 4 does not follow event 3 as it is now"),
+    "text changed": (forge_payload, 3, "Event 3 was changed: its leaf does not match its text."),
+    "text and leaf changed": (forge_payload_and_leaf, 3, "Event 3 was changed: its hash does not match its leaf."),
+    "text, leaf and hash changed": (
+        forge_payload_leaf_and_chain, 4, "Event 4 does not follow event 3 as it is now",
+    ),
+    "leaf changed": (lambda: E.filter(seq=3).update(leaf="a" * 64), 3, "its hash does not match its leaf."),
+    "leaf is no hash": (lambda: E.filter(seq=3).update(leaf="a" * 62), 3, "Event 3 has no valid previous hash, or no"),
     "first event changed": (
         lambda: forge_payload(1), 1, "Event 1 was changed",
     ),
     "last event changed": (
         lambda: forge_payload(10), 10, "Event 10 was changed",
     ),
-    "hash changed": (lambda: E.filter(seq=3).update(hash="a" * 64), 3, "Event 3 was changed"),
+    "hash changed": (lambda: E.filter(seq=3).update(chain="a" * 64), 3, "Event 3 was changed"),
     "prev changed": (lambda: E.filter(seq=3).update(prev="a" * 64), 3, "does not follow event 2"),
-    "prev is no hash": (lambda: E.filter(seq=3).update(prev="none"), 3, "Event 3 has no valid previous hash."),
+    "prev is no hash": (lambda: E.filter(seq=3).update(prev="none"), 3, "Event 3 has no valid previous hash, or no"),
     "first prev changed": (lambda: E.filter(seq=1).update(prev="a" * 64), 1, "does not follow the beginning"),
     "removed from the middle": (lambda: E.filter(seq=3).delete(), 3, "event 3 is missing"),
     "several removed": (lambda: E.filter(seq__in=[3, 4, 5]).delete(), 3, "events 3 to 5 are missing"),
@@ -93,9 +120,9 @@ FOUND = {
     "tail cut, head left": (lambda: E.filter(seq__gt=7).delete(), 8, "cut off: events 8 to 10 are missing"),
     "everything removed, head left": (lambda: E.all().delete(), 1, "events 1 to 10 are missing"),
     "head rewound, tail left": (
-        lambda: AuditHead.objects.update(seq=7, hash=E.get(seq=7).hash), 8, "events beyond the head, which names 7",
+        lambda: AuditHead.objects.update(seq=7, chain=E.get(seq=7).chain), 8, "events beyond the head, which names 7",
     ),
-    "head with another hash": (lambda: AuditHead.objects.update(hash="a" * 64), 10, "The head does not name event 10"),
+    "head with another hash": (lambda: AuditHead.objects.update(chain="a" * 64), 10, "The head does not name event 10"),
     "head removed": (lambda: AuditHead.objects.all().delete(), 0, "The head of the chain is missing"),
     "appended beyond the head": (append_beyond_head, 11, "events beyond the head"),
     "text is no JSON": (lambda: E.filter(seq=3).update(payload="{"), 3, "is not canonical JSON"),
@@ -107,10 +134,23 @@ FOUND = {
     "token column": (set_projection("token", "gh_x"), 3, "The column token of event 3"),
     "source column": (set_projection("source", "203.0.113.9"), 3, "The column source of event 3"),
     "on_behalf_of column": (set_projection("on_behalf_of", "x"), 3, "The column on_behalf_of of event 3"),
-    "deployment column": (set_projection("deployment", "prod"), 3, "The column deployment of event 3"),
-    "request column": (set_projection("request", "REQ-99"), 3, "The column request of event 3"),
-    "grant column": (set_projection("grant", "GR-99"), 3, "The column grant of event 3"),
-    "operation column": (set_projection("operation", "OP-99"), 3, "The column operation of event 3"),
+    "another reference": (lambda: trail.refer(3, "REQ-3", "deployment:prod"), 3, "The references of event 3 do not"),
+    "no reference": (lambda: trail.refer(3), 3, "The references of event 3 do not match its text."),
+    "one more reference": (
+        lambda: trail.refer(3, "REQ-3", "deployment:demo", "GR-1"), 3, "The references of event 3 do not match",
+    ),
+    "references of no event": (lambda: trail.refer(99, "REQ-3"), 99, "There are references of event 99, which"),
+    "references before the first event": (lambda: trail.refer(-1, "REQ-3"), -1, "There are references of event -1"),
+    "references of a missing event": (lambda: E.filter(seq=3).delete(), 3, "There are references of event 3, which"),
+    "no version": (say(v=None), 3, "The text of event 3 has no proper v,"),
+    "another version": (say(v=2), 3, "The text of event 3 has no proper v,"),
+    "a version that is true": (say(v=True), 3, "The text of event 3 has no proper v,"),
+    "no salt": (say(salt=None), 3, "The text of event 3 has no proper salt,"),
+    "a short salt": (say(salt="ab"), 3, "The text of event 3 has no proper salt,"),
+    "about nothing": (say(about=[]), 3, "The text of event 3 has no proper about,"),
+    "about a number": (say(about=["REQ-3", 7]), 3, "The text of event 3 has no proper about,"),
+    "not about its target": (say(about=["REQ-4"]), 3, "The references of event 3 lack its target."),
+    "detail that is a list": (say(detail=[]), 3, "The text of event 3 has no proper detail,"),
     "time column": (set_projection("at", "2026-01-01T00:00:00Z"), 3, "The column at of event 3"),
     "two columns": (
         lambda: E.filter(seq=3).update(actor="x", target="y"), 3, "The columns actor, target of event 3 do not match",
@@ -135,7 +175,7 @@ def test_found(attack: str) -> None:
 def test_every_column_is_compared_with_the_text() -> None:
     compared = {attack.removesuffix(" column") for attack in FOUND if attack.endswith(" column")} - {"time"} | {"at"}
     columns = {f.name for f in AuditEvent._meta.concrete_fields}
-    assert compared == columns - {"seq", "payload", "prev", "hash"}
+    assert compared == columns - {"seq", "payload", "prev", "leaf", "chain"}
 
 
 @pytest.mark.usefixtures("ten_events")
@@ -149,7 +189,8 @@ def test_a_chain_alone_does_not_find(undone: str) -> None:
             rechain(3)
         else:
             E.filter(seq__gt=7).delete()
-            AuditHead.objects.update(seq=7, hash=E.get(seq=7).hash)
+            AuditReference.objects.filter(seq__gt=7).delete()
+            AuditHead.objects.update(seq=7, chain=E.get(seq=7).chain)
     after = verify()
     assert after.ok
     assert (after.head_seq, after.head_hash) != (before.head_seq, before.head_hash)
@@ -220,5 +261,5 @@ def test_a_result_is_told_though_the_connection_is_lost_before_it_is_recorded(er
 def test_verifying_reads_a_batch_at_a_time(django_assert_max_num_queries: Callable) -> None:
     for _ in range(5):
         happen()
-    with django_assert_max_num_queries(8):  # PostgreSQL asks for its guards in three queries, SQLite in one
+    with django_assert_max_num_queries(10):  # PostgreSQL asks for its guards in three queries, SQLite in one
         verify()

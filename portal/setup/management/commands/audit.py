@@ -50,7 +50,7 @@ class Command(SubcommandsCommand):
             return
         if not found.ok:
             raise Refusal("\n".join(["The database was changed without Gatehouse.", *found.problems]))
-        self.stdout.write(f"{found.events} of {head['seq']} events verified, no change found.")
+        self.stdout.write(f"{found.events} of {found.events_in_all} events verified, no change found.")
         self.stdout.write(
             f"The database still protects the trail; {found.rows} requests, grants and runs match the trail."
         )

@@ -1,0 +1,297 @@
+"""Databases of the release before format 1, with a story in them, brought up to date.
+
+data/before_format_1.*.sql.gz are whole databases of that release: requests in every status, grants, runs, variables,
+refused attempts (some counted and no event yet), exports and a verification.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from portal.audit.carried import text_before
+from portal.audit.format import GENESIS, chained, leaf_of
+from tests.services import new_database
+from tests.serving.test_serve import manage
+
+DATA = Path(__file__).parent / "data"
+OLD = ("seq", "at", "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target", "payload", "hash")
+
+
+@dataclass
+class Database:
+    """A database of the earlier release, and after `upgrade` one of this."""
+
+    folder: Path
+    url: str
+    events: list[dict[str, Any]] = field(default_factory=list)  # as they were before
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def vendor(self) -> str:
+        return "sqlite" if self.url.startswith("sqlite") else "postgresql"
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        if self.vendor == "sqlite":
+            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as file:
+                return file.execute(sql).fetchall()
+        with psycopg.connect(self.url, autocommit=True) as server:
+            found = server.execute(sql)
+            return found.fetchall() if found.description else []
+
+    def rows(self, table: str, *columns: str, order: str = "seq") -> list[dict[str, Any]]:
+        told = self.ask(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {order}")
+        return [dict(zip(columns, row, strict=True)) for row in told]
+
+    def manage(self, *command: str) -> str:
+        made = manage(self.folder, *command, GATEHOUSE_DATABASE_URL=self.url)
+        assert made.returncode in (0, 1), made.stderr
+        return made.stdout + made.stderr
+
+    def upgrade(self) -> Database:
+        self.events = self.rows("audit_auditevent", *OLD)
+        self.refusals = self.entries()
+        assert "Applying audit.0005_format_1... OK" in self.manage("migrate")
+        return self
+
+    def entries(self) -> list[dict[str, Any]]:
+        return [
+            json.loads(entry) if isinstance(entry, str) else entry
+            for (entry,) in self.ask("SELECT entry FROM audit_repeatedrefusal ORDER BY id")
+        ]
+
+    def new(self) -> list[dict[str, Any]]:
+        return self.rows("audit_auditevent", *OLD[:-1], "prev", "leaf", "chain")
+
+    def about(self, seq: int) -> set[str]:
+        return {one for (one,) in self.ask(f"SELECT reference FROM audit_auditreference WHERE seq = {seq}")}
+
+    def verified(self) -> dict[str, Any]:
+        return json.loads(self.manage("audit", "verify", "--json"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def load(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """load("name") makes such a database."""
+    dump = gzip.decompress((DATA / f"before_format_1.{request.param}.sql.gz").read_bytes()).decode()
+
+    def make(name: str) -> Database:
+        folder = tmp_path_factory.mktemp(name)
+        if request.param == "sqlite":
+            url = f"sqlite:///{folder}/old.sqlite3"
+            with sqlite3.connect(folder / "old.sqlite3") as file:
+                file.executescript(dump)
+        else:
+            url = new_database(request.getfixturevalue("postgres_url"), name)
+            with psycopg.connect(url, autocommit=True) as server:
+                server.execute(dump)
+        return Database(folder, url)
+
+    yield make
+
+
+@pytest.fixture(scope="module")
+def upgraded(load) -> Database:
+    return load("whole").upgrade()
+
+
+def test_the_trail_begins_with_an_event_that_names_the_head_of_the_old_one(upgraded: Database) -> None:
+    old, first = upgraded.events, upgraded.new()[0]
+    assert (first["seq"], first["verb"], first["actor"], first["outcome"], first["target"], first["prev"]) == (
+        0, "audit.format_changed", "gatehouse", "success", "audit", GENESIS,
+    )  # fmt: skip
+    count = len(old)
+    assert json.loads(first["payload"])["detail"] == {
+        "events": count, "first": 1, "last": count, "head": {"seq": count, "hash": old[-1]["hash"]},
+        "format": 1, "verified": True,
+    }  # fmt: skip
+
+
+def test_every_old_event_is_there_with_its_number_time_and_words(upgraded: Database) -> None:
+    old, new = upgraded.events, upgraded.new()[1:]
+    assert len(old) == len(new) > 50
+    for before, after in zip(old, new, strict=True):
+        columns = [name for name in OLD if name not in ("payload", "hash")]
+        assert [before[name] for name in columns] == [after[name] for name in columns]
+        document = json.loads(after["payload"])
+        assert {name: document[name] for name in json.loads(before["payload"])} == json.loads(before["payload"])
+        assert document["v"] == 1 and re.fullmatch("[0-9a-f]{32}", document["salt"])
+        assert document.keys() - json.loads(before["payload"]).keys() == {"v", "about", "salt"}
+    assert len({json.loads(event["payload"])["salt"] for event in new}) == len(new)
+
+
+def test_the_old_chain_can_be_computed_from_the_new_trail(upgraded: Database) -> None:
+    digest = GENESIS
+    for event in upgraded.new()[1:]:
+        text = text_before(json.loads(event["payload"]))
+        digest = hashlib.sha256(bytes.fromhex(digest) + text.encode()).hexdigest()
+    assert digest == upgraded.events[-1]["hash"]
+
+
+def test_the_new_chain_is_right(upgraded: Database) -> None:
+    chain = GENESIS
+    for event in upgraded.new():
+        assert (event["prev"], event["leaf"]) == (chain, leaf_of(event["payload"]))
+        chain = chained(event["prev"], event["leaf"])
+        assert event["chain"] == chain
+
+
+def test_references_are_those_of_the_old_columns_and_more(upgraded: Database) -> None:
+    old = [json.loads(event["payload"]) for event in upgraded.events]
+    for document in old:
+        about = upgraded.about(document["seq"])
+        named = {document[name] for name in ("request", "grant", "operation")} - {""}
+        assert named | ({f"deployment:{document['deployment']}"} if document["deployment"] else set()) <= about
+        assert any(one == document["target"] or one.endswith(f":{document['target']}") for one in about)
+    refused = next(one for one in old if one["verb"] == "request.approve_refused")
+    assert upgraded.about(refused["seq"]) == {refused["target"]}
+    asked = next(one for one in old if one["verb"] == "request.submitted")
+    assert f"person:{asked['detail']['beneficiary']}" in upgraded.about(asked["seq"])
+    run = next(one for one in old if one["verb"] == "run.requested")
+    assert {run["target"], "dag:demo/sales_report"} <= upgraded.about(run["seq"])
+    (unknown,) = [one for one in old if one["verb"] == "token.use_refused"]
+    assert upgraded.about(unknown["seq"]) == {"unnamed:unknown token"}
+
+
+def test_refusals_that_are_counted_and_no_event_yet_keep_their_words(upgraded: Database) -> None:
+    after = upgraded.entries()
+    assert len(after) == len(upgraded.refusals) > 3
+    for before, entry in zip(upgraded.refusals, after, strict=True):
+        kept = {name: value for name, value in before.items() if name in entry}
+        assert {name: entry[name] for name in kept} == kept
+        assert entry.keys() == {*OLD[2:-2], "about", "detail"}
+        assert entry["about"]
+
+
+def test_it_verifies_is_searched_and_exported_and_goes_on(load) -> None:
+    database = load("goes_on").upgrade()
+    count = len(database.events)
+    found = database.verified()
+    assert (found["problems"], found["ok"]) == ([], True)
+    assert (found["events"], found["head"]["seq"]) == (count + 1, count)
+    assert f"{count + 2} of {count + 2} events verified" in database.manage("audit", "verify")
+    lines = [json.loads(line) for line in database.manage("audit", "export").splitlines()]
+    assert [line["event"]["seq"] for line in lines] == list(range(count + 3))
+    assert lines[0]["event"]["about"] == lines[-1]["event"]["about"] == ["trail:audit"]
+    about = [
+        json.loads(line)["event"]["seq"] for line in database.manage("audit", "export", "--about", "GR-1").splitlines()
+    ]
+    assert about == [
+        one["seq"] for one in map(json.loads, (e["payload"] for e in database.events)) if one["grant"] == "GR-1"
+    ]
+    said = database.manage("audit", "export", "--q", "월말 denied")
+    assert "월말 마감" in said
+    _forge_the_fifth(database)
+    problems = database.verified()["problems"]
+    assert any("do not give the hash of its last event, which event 0 names." in words for words in problems), problems
+    assert not any("broken" in words or "leaf" in words for words in problems)
+
+
+def _forge_the_fifth(database: Database) -> None:
+    """Change a carried event, and compute leaf, chain and head anew from there on."""
+    forged = database.new()[5:]
+    forged[0]["payload"] = forged[0]["payload"].replace('"detail":{', '"detail":{"aside":1,', 1)
+    chain, statements = forged[0]["prev"], []
+    for event in forged:
+        leaf = leaf_of(event["payload"])
+        prev, chain = chain, chained(chain, leaf)
+        columns = {"payload": event["payload"], "prev": prev, "leaf": leaf, "chain": chain}
+        values = ", ".join(f"{name} = '{text.replace(chr(39), chr(39) * 2)}'" for name, text in columns.items())
+        statements.append(f"UPDATE audit_auditevent SET {values} WHERE seq = {event['seq']}")
+    statements.append(f"UPDATE audit_audithead SET chain = '{chain}'")
+    off = ["DROP TRIGGER audit_event_kept_update", "DROP TRIGGER audit_head_forward"]
+    if database.vendor == "postgresql":
+        off = [f"ALTER TABLE audit_{one} DISABLE TRIGGER USER" for one in ("auditevent", "audithead")]
+    for sql in [*off, *statements]:
+        database.ask(sql)
+
+
+TAMPERED = {
+    2: "UPDATE audit_auditevent SET payload = '{' WHERE seq = 2",
+    3: "UPDATE audit_auditevent SET payload = replace(payload, 'actor', 'Actor') WHERE seq = 3",
+    4: "UPDATE audit_auditevent SET actor = 'nobody' WHERE seq = 4",
+    5: "UPDATE audit_auditevent SET payload = '{\"seq\":5}', search_text = 'x' WHERE seq = 5",
+    6: "UPDATE audit_auditevent SET hash = 'none' WHERE seq = 6",
+    7: "UPDATE audit_auditevent SET at = '2001-01-01 00:00:00' WHERE seq = 7",
+    8: "DELETE FROM audit_auditevent WHERE seq = 8",
+}
+OFF = {
+    "sqlite": ["DROP TRIGGER audit_event_kept_update", "DROP TRIGGER audit_event_kept_delete"],
+    "postgresql": ["ALTER TABLE audit_auditevent DISABLE TRIGGER audit_event_kept"],
+}
+ON = {
+    "sqlite": [
+        "CREATE TRIGGER audit_event_kept_update BEFORE UPDATE ON audit_auditevent BEGIN SELECT 1; END",
+        "CREATE TRIGGER audit_event_kept_delete BEFORE DELETE ON audit_auditevent BEGIN SELECT 1; END",
+    ],
+    "postgresql": [],
+}
+
+
+def tamper(database: Database, *statements: str) -> Database:
+    for sql in [*OFF[database.vendor], *statements, *ON[database.vendor]]:
+        database.ask(sql)
+    return database
+
+
+def test_a_trail_that_did_not_verify_is_carried_over_and_says_so_for_good(load) -> None:
+    database = tamper(load("changed"), *TAMPERED.values()).upgrade()
+    first, *new = database.new()
+    assert (first["seq"], first["outcome"]) == (0, "failed")
+    said = json.loads(first["payload"])["detail"]
+    assert said["verified"] is False
+    assert said["events"] == len(database.events) == len(new)
+    for seq in TAMPERED:
+        assert any(re.search(rf"\b{seq}\b", words) for words in said["problems"]), said["problems"]
+    # nothing is lost: what the old row said is in the new text
+    before = {event["seq"]: event for event in database.events}
+    for event in new:
+        old, document = before[event["seq"]], json.loads(event["payload"])
+        if event["seq"] not in TAMPERED:
+            assert text_before(document) == old["payload"]
+            assert "carried" not in document
+            continue
+        kept = document["carried"]
+        assert text_before(document) == old["payload"]
+        assert (kept["hash"], kept["columns"]["actor"]) == (old["hash"], old["actor"])
+        assert kept["problems"]
+    assert (new[3 - 1]["actor"], new[4 - 1]["actor"]) == (before[3]["actor"], json.loads(before[4]["payload"])["actor"])
+    assert json.loads(new[7 - 1]["payload"])["carried"]["columns"]["at"].startswith("2001-01-01")
+    found = database.verified()
+    assert found["ok"] is False
+    assert found["first_bad"] == 0
+    assert [words for words in found["problems"] if "format (event 0)" in words] == [
+        f"Changes were found when the trail got a new format (event 0): {said['problems'][0]}"
+    ]
+    assert "The trail has a gap: event 8 is missing." in found["problems"]
+    own = [words for words in found["problems"] if "(event 0)" not in words]
+    assert not any("match" in words or "broken" in words for words in own), "the new trail is right in itself"
+
+
+@pytest.mark.parametrize("load", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "statements", "words"),
+    [
+        ("cut", ["DELETE FROM audit_auditevent WHERE seq > 10"], "The end of the trail was cut off: events 11 to"),
+        ("emptied", ["DELETE FROM audit_auditevent"], "The end of the trail was cut off: events 1 to"),
+    ],
+)
+def test_a_trail_that_was_cut_says_what_its_head_named(load, name: str, statements: list[str], words: str) -> None:
+    database = tamper(load(name), *statements)
+    ((seq, digest),) = database.ask("SELECT seq, hash FROM audit_audithead")
+    database.upgrade()
+    said = json.loads(database.new()[0]["payload"])["detail"]
+    assert said["head"] == {"seq": seq, "hash": digest}
+    assert said["problems"][0].startswith(words)
+    assert database.verified()["ok"] is False
+    assert database.ask("SELECT seq FROM audit_audithead") == [(len(database.events) + 1,)], "the result was recorded"
