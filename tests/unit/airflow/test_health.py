@@ -18,6 +18,8 @@ from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.dags import variables
 from portal.dags.models import Run
+from portal.operations import outbox
+from portal.worker import executor, polling
 from tests import factories
 
 
@@ -166,3 +168,30 @@ def test_several_different_calls_that_fail_are_down(airflow):
     airflow.fail_next("GET .*", "close", times=99)
     health.look_at(deployment())
     assert state().status == "down"
+
+
+@pytest.fixture
+def woken(monkeypatch):
+    """How often this process's worker was told to look for operations."""
+    found = []
+    monkeypatch.setattr(outbox, "wake_here", lambda: found.append(1))
+    return found
+
+
+@pytest.mark.parametrize(("status", "wakes"), [("down", True), ("needs_reauthentication", True), ("up", False)])
+def test_operations_continue_at_once_when_a_deployment_is_back(airflow, woken, status, wakes):
+    factories.observe(status=status, checked_at=None)
+    polling.Poller().look(deployment())
+    assert (state().status, bool(woken)) == ("up", wakes)
+
+
+@pytest.mark.parametrize(("status", "wakes"), [("down", True), ("up", False)])
+def test_a_refusal_of_one_account_lets_the_other_continue_where_the_deployment_was_down(airflow, woken, status, wakes):
+    factories.request_at_status("approved")
+    claimed = outbox.claim(factories.due()[0], worker="test")
+    refuse(airflow, "gatehouse-access")
+    factories.observe(status=status)
+    woken.clear()
+    executor.execute(claimed)
+    assert state().status == "needs_reauthentication"
+    assert (state().can_be_worked_on("runner"), bool(woken)) == (True, wakes)
