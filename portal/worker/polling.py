@@ -65,9 +65,8 @@ class Poller:
                 del self._asked[name]
         waiting = [*runs.where_due(), *looks.where_due()]
         busy = {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()} | {one.pk for one in waiting}
-        known = {
-            one.pk: one for one in [*waiting, *health.watched(with_work=queries.deployments_with_work())]
-        }  # also what left the catalogue meanwhile
+        with_work = {*queries.deployments_with_work(), *runs.deployments_with_runs()}
+        known = {one.pk: one for one in [*waiting, *health.watched(with_work=with_work)]}
         return [one for one in known.values() if one.pk in busy or health.is_due(one)]
 
     def _send(self, deployment: Deployment) -> None:

@@ -37,6 +37,11 @@ NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # nothing was le
 INSTANCES_A_SECOND = 50  # the tasks of a run with many are asked for less often
 
 
+def deployments_with_runs() -> QuerySet[Run, int]:
+    """The primary keys of the deployments whose runs are not over."""
+    return Run.objects.filter(status__in=FOLLOWED).values_list("dag__deployment", flat=True)
+
+
 def where_due() -> list[Deployment]:
     """The deployments through which to ask for runs now."""
     given = Deployment.objects.filter(pk__in=_due().values("dag__deployment"))

@@ -77,7 +77,7 @@ class RunView:
     @property
     def usual(self) -> timedelta | None:
         """The median time of the DAG's last successful runs."""
-        state = getattr(self.run.dag, "state", None)
+        state = getattr(self.dag or self.run.dag, "state", None)
         took = [seconds for run in (state.last_runs if state else []) if (seconds := _seconds(run)) is not None]
         return timedelta(seconds=median(took)) if len(took) >= 3 else None
 

@@ -139,6 +139,16 @@ def test_a_run_on_a_deployment_that_left_the_catalogue_is_followed_to_its_end(ai
     assert polling.Poller()._due() == [], "there is nothing more to ask for at this moment"
 
 
+def test_a_deployment_that_left_the_catalogue_is_checked_while_its_runs_go_on(airflow, run):
+    """It went down meanwhile: without a check it would stay so, and the run would never be asked for again."""
+    factories.work_off()
+    Deployment.objects.update(retired_at=timezone.now())
+    factories.observe(status="down", checked_at=timezone.now() - timedelta(hours=1))
+    assert [one.name for one in polling.Poller()._due()] == ["demo"]
+    Run.objects.update(status="success", next_look=None)
+    assert polling.Poller()._due() == []
+
+
 def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
     factories.work_off()
     airflow.set_run_states("failed")
