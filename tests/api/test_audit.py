@@ -44,7 +44,9 @@ def test_a_person_is_found_in_any_spelling(auditor) -> None:
     User.objects.filter(username="employee").update(username="Employee")
     with recording() as said:
         said.add(Verb.SIGNED_IN, by=User.objects.get(username="Employee"), target="Employee")
-    for name in ("actor", "target"):
+    (event,) = auditor.get("/audit", about="person:EMPLOYEE", verb=Verb.SIGNED_IN).json()["items"]
+    assert event["about"] == ["person:Employee"]
+    for name in ("actor", "target", "about"):
         (event,) = auditor.get("/audit", **{name: "EMPLOYEE", "verb": Verb.SIGNED_IN}).json()["items"]
         assert event["actor"] == "Employee"
         lines = text(auditor.get("/audit/export", **{name: "employee", "verb": Verb.SIGNED_IN, "format": "jsonl"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -18,12 +19,12 @@ OWNED = (
 )
 
 
-def statements() -> str:
-    """Those of the documentation, for a role called `portal`."""
+def statements(portal: str = "portal", keeper: str = "gatehouse_keeper") -> str:
+    """Those of the documentation, for roles of these names."""
     text = (REPOSITORY / "docs" / "audit.md").read_text()
     found = re.search(r"```sql\n(CREATE ROLE.*?)```", text, re.DOTALL)
     assert found
-    return re.sub(r"\bgatehouse\b", "portal", found[1])
+    return re.sub(r"\bgatehouse\b", portal, found[1]).replace("gatehouse_keeper", keeper)
 
 
 def test_a_role_that_can_switch_off_the_guards(tmp_path: Path, postgres_url: str) -> None:
@@ -64,3 +65,29 @@ def test_a_role_that_can_switch_off_the_guards(tmp_path: Path, postgres_url: str
         admin.execute("REVOKE gatehouse_keeper FROM portal")
         admin.execute("ALTER TABLE audit_auditevent DISABLE TRIGGER audit_event_kept")
         assert "Guards of the audit trail are switched off in PostgreSQL: audit_event_kept" in said()
+
+
+def test_what_the_migration_to_format_1_adds_belongs_to_the_owner_of_the_trail(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    url = new_database(postgres_url, "kept_apart")
+    parts = urlsplit(url)
+    as_portal = urlunsplit(parts._replace(netloc=f"upgrader@{parts.hostname}:{parts.port}"))
+    dump = REPOSITORY / "tests" / "unit" / "audit" / "data" / "before_format_1.postgresql.sql.gz"
+
+    def done(*command: str) -> str:
+        made = manage(tmp_path, *command, GATEHOUSE_DATABASE_URL=as_portal)
+        return made.stdout + made.stderr
+
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE upgrader LOGIN; ALTER DATABASE kept_apart OWNER TO upgrader")
+        with psycopg.connect(as_portal, autocommit=True) as portal:
+            portal.execute(gzip.decompress(dump.read_bytes()).decode())
+        before = statements("upgrader", "keeper").replace(", audit_auditreference", "")
+        admin.execute("\n".join(line for line in before.splitlines() if "reference" not in line))
+        assert "must be owner of" in done("migrate")
+        admin.execute("GRANT keeper TO upgrader")
+        assert "Applying audit.0005_format_1... OK" in done("migrate")
+        admin.execute("REVOKE keeper FROM upgrader")
+        assert "gatehouse.W005" not in done("check", "--deploy")
+        assert "no change found" in done("audit", "verify")

@@ -67,7 +67,7 @@ def test_an_event_that_cannot_be_read_is_shown_all_the_same(client_as, strange):
     assert event.chain in b"".join(client.get("/audit/export", {"format": "csv"}).streaming_content).decode()
 
 
-@pytest.mark.parametrize("name", ["actor", "target"])
+@pytest.mark.parametrize("name", ["actor", "target", "about"])
 def test_a_person_is_found_in_any_spelling(client_as, name):
     User.objects.filter(username="employee").update(username="Employee")
     with recording() as said:

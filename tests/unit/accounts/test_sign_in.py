@@ -91,7 +91,7 @@ def test_refused_attempts_are_recorded_but_not_what_may_be_a_password(cast, clie
         "gatehouse",
     )
     sign_in(client, "my secret typed into the wrong box", WRONG)
-    assert last_event().target == "unknown name"
+    assert (last_event().target, last_event().about) == ("unknown name", ["unnamed:unknown name"])
     assert not AuditEvent.objects.filter(payload__contains="my secret").exists()
 
 

@@ -181,6 +181,7 @@ def test_what_is_counted_with_others_names_no_token(employee, monkeypatch):
     monkeypatch.setattr(token_refusals, "MOST", 0)
     tokens.authenticate(plaintext)
     assert (last_event().target, last_event().detail["reason"]) == ("unknown token", "revoked")
+    assert last_event().about == ["unnamed:unknown token"]
 
 
 def test_a_right_key_with_another_secret_is_nobody(employee, colleague):

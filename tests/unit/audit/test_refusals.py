@@ -88,6 +88,7 @@ def test_one_person_with_many_targets_gets_one_window_for_the_rest() -> None:
     for number in range(3 * refusals.SEVERAL):
         refused(f"REQ-{number}")
     assert [target for target, _ in told()] == [*(f"REQ-{n}" for n in range(refusals.SEVERAL)), "several"]
+    assert AuditEvent.objects.latest("seq").about == ["unnamed:several"]
     refused(by=Somebody("lead2"))
     assert told()[-1] == ("REQ-1", None), "somebody else is not concerned"
     a_minute_passes()

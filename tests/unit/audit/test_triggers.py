@@ -70,7 +70,7 @@ POSTGRES_ATTACKS = {
         10, seq="11", prev="chain", leaf="repeat('0', 64)", chain=chain_over("repeat('0', 64)")
     ),
     "an event whose chain is another": copy(10, seq="11", prev="chain", chain="repeat('0', 64)"),
-    "an event with the chain of another past": copy(10, seq="11", prev="chain", chain=chain_over("leaf", "prev")),
+    "an event with the chain of another past": copy(10, seq="11", prev="chain", chain=chain_over("leaf", "leaf")),
     "upsert an event": copy(10, then="ON CONFLICT (seq) DO UPDATE SET actor = 'nobody'"),
     "upsert the head": """INSERT INTO audit_audithead (id, seq, chain) VALUES (1, 0, 'f')
         ON CONFLICT (id) DO UPDATE SET seq = 0""",
