@@ -294,15 +294,18 @@ def test_old_runs_are_asked_for_less_often(run, age, seconds):
 def test_the_usual_time_is_the_middle_of_the_successful_runs(run):
     now = timezone.now()
     times = [(10, "success"), (20, "success"), (90, "success"), (900, "failed")]
-    run.dag.state.last_runs = [
+    state = run.dag.state
+    state.last_runs = [
         {
             "id": "r",
-            "state": state,
+            "state": outcome,
             "started_at": now.isoformat(),
             "ended_at": (now + timedelta(seconds=took)).isoformat(),
         }
-        for took, state in times
+        for took, outcome in times
     ]
+    state.save(update_fields=["last_runs"])
     assert run_view.RunView(run).usual == timedelta(seconds=20)
-    run.dag.state.last_runs = run.dag.state.last_runs[:2]
+    state.last_runs = state.last_runs[:2]
+    state.save(update_fields=["last_runs"])
     assert run_view.RunView(run).usual is None
