@@ -7,6 +7,9 @@ import pytest
 
 from portal.catalogue.models import CatalogueVersion
 from tests import factories
+from tests.upgrade import load
+
+__all__ = ["load"]  # a fixture
 
 Change = Callable[..., CatalogueVersion]
 
