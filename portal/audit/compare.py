@@ -196,7 +196,7 @@ def _events(ledger: Ledger, rows: Sequence[Any]) -> dict[int, list[AuditEvent]]:
         own = references.first(event.about, ledger.prefix)
         named = {ledger.prefix: own} if own else {kind: references.first(event.about, kind) for kind in ledger.known_by}
         for kind, reference in named.items():
-            if reference and (pk := whose[kind].get(reference)) is not None:
+            if (pk := whose[kind].get(reference)) is not None:
                 found[pk].append(event)
     return found
 

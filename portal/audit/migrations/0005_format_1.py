@@ -25,6 +25,8 @@ KEPT = before.KEPT_COLUMNS
 REWRITE = f"""UPDATE {TABLE} SET at = %s, {", ".join(f"{name} = %s" for name in KEPT)},
     search_text = %s, payload = %s, prev = %s, leaf = %s, chain = %s WHERE seq = %s"""
 REFER = "INSERT INTO audit_auditreference (seq, reference) VALUES (%s, %s)"
+# of PostgreSQL, for which each row of `executemany` is a statement of its own
+REFER_BATCH = "INSERT INTO audit_auditreference (seq, reference) SELECT * FROM unnest(%s::bigint[], %s::text[])"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +51,7 @@ def carry_over(apps, schema_editor):
         for batch in before.read(connection, after=found.number_before):
             rows, named = [], []
             for event in batch:
-                document = before.told(event, last_at)
+                document = before.told(event, last_at, verified=not found.found)
                 last_at = before.moment(document["at"])
                 payload = canonical(document)
                 prev, leaf = chain, leaf_of(payload)
@@ -59,7 +61,10 @@ def carry_over(apps, schema_editor):
                 rows.append((at, *columns, search_text(document), payload, prev, leaf, chain, event.seq))
                 named += [(event.seq, reference) for reference in document["about"]]
             cursor.executemany(REWRITE, rows)
-            cursor.executemany(REFER, named)
+            if connection.vendor == "postgresql":
+                cursor.execute(REFER_BATCH, [list(column) for column in zip(*named, strict=True)])
+            else:
+                cursor.executemany(REFER, named)
     seq = found.last if found.events else found.number_before
     apps.get_model("audit", "AuditHead").objects.update_or_create(id=1, defaults={"seq": seq, "chain": chain})
 

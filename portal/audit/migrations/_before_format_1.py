@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from portal.audit import references
@@ -46,6 +47,11 @@ class Event:
     payload: str
     prev: str
     hash: str
+
+    @cached_property
+    def document(self) -> dict[str, Any] | None:
+        """The text, read, where it has all that every text had; else None."""
+        return proper(self)
 
 
 @dataclass
@@ -154,7 +160,7 @@ def problems(event: Event) -> Iterator[str]:
         right = ""
     if event.hash != right:
         yield f"Event {event.seq} was changed: its hash does not match its text."
-    if (document := proper(event)) is None:
+    if (document := event.document) is None:
         yield f"The text of event {event.seq} is not what Gatehouse writes."
         return
     names = list(differing(event, document))
@@ -193,11 +199,14 @@ def moment(text: object) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def told(event: Event, fallback: datetime) -> dict[str, Any]:
+def told(event: Event, fallback: datetime, *, verified: bool) -> dict[str, Any]:
     """The event in the new format: its old text with what the new one has more. What was changed behind the portal's
-    back is kept as it is, and marked: the old text where it was none of ours, and what its columns said."""
-    document = proper(event)
-    wrong = [*problems(event)]
+    back is kept as it is, and marked: the old text where it was none of ours, and what its columns said.
+
+    verified: the whole trail is as Gatehouse wrote it.
+    """
+    document = json.loads(event.payload) if verified else event.document
+    wrong = [] if verified else [*problems(event)]
     if document is None:
         at = moment(event.at) or fallback
         columns = {name: event.columns[name][:most] for name, most in COLUMNS.items()}

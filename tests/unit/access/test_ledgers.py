@@ -326,17 +326,6 @@ def test_an_event_that_names_no_row_is_told(active):
     assert problems() == [f"Event {seq} (grant.revoked) names no GR reference, which its kind always names."]
 
 
-def test_an_event_that_names_no_row_is_of_no_grant_without_a_request(active):
-    made = Grant.objects.get()
-    made.pk, made.request, made.origin = None, None, "adopted"
-    made.save(force_insert=True)
-    with recording() as said:
-        said.add(Verb.GRANT_REVOKED, by=None, target="some grant")
-    trail.refer(AuditHead.objects.get().seq, active.ref)
-    words = f"No event created {made.ref}: it was inserted directly into the database, or its events are missing."
-    assert words in problems()
-
-
 def test_a_second_beginning_of_a_run_is_told(cast, airflow):
     run = trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
     said = AuditEvent.objects.get(verb=Verb.RUN_REQUESTED)
