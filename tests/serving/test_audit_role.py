@@ -73,7 +73,7 @@ def test_what_the_migration_to_format_1_adds_belongs_to_the_owner_of_the_trail(
     url = new_database(postgres_url, "kept_apart")
     parts = urlsplit(url)
     as_portal = urlunsplit(parts._replace(netloc=f"upgrader@{parts.hostname}:{parts.port}"))
-    dump = REPOSITORY / "tests" / "unit" / "audit" / "data" / "before_format_1.postgresql.sql.gz"
+    dump = REPOSITORY / "tests" / "data" / "before_format_1.postgresql.sql.gz"
 
     def done(*command: str) -> str:
         made = manage(tmp_path, *command, GATEHOUSE_DATABASE_URL=as_portal)

@@ -31,7 +31,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def off(apps, schema_editor):
-    guards.off(schema_editor)
+    schema_editor.wrong_with_the_guards = guards.off(schema_editor)  # for carry_over, which tells it
     trigrams.drop(schema_editor, table=TABLE, column=COLUMN)
 
 
@@ -43,6 +43,8 @@ def on(apps, schema_editor):
 def carry_over(apps, schema_editor):
     connection = schema_editor.connection
     found = before.look(connection)
+    for words in schema_editor.wrong_with_the_guards:
+        found.wrong(words)
     if not found.events and not found.found and found.head == (0, GENESIS):
         return
     chain = name_the_old_head(apps, connection, found)

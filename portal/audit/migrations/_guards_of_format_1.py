@@ -6,6 +6,9 @@ only be added before the head moves onto its event, so in the same transaction.
 
 # ruff: noqa: S608 - constants of this file only
 
+from importlib import import_module
+
+BEFORE = import_module("portal.audit.migrations.0002_guards")
 KEPT = "the audit trail is append-only"
 FOLLOWS = "an audit event must follow the last one"
 FORWARD = "the head of the audit trail only moves forward, onto its last event"
@@ -105,24 +108,38 @@ NEW_TABLE, NEW_FUNCTION = "audit_auditreference", "audit_reference_together()"
 
 
 def off(schema_editor):
-    """The triggers of 0002; their functions stay."""
+    """Drop the triggers of 0002; their functions stay. Gives what was wrong with them, in words."""
     if schema_editor.connection.vendor == "sqlite":
-        for name in SQLITE_BEFORE:
-            schema_editor.execute(f"DROP TRIGGER {name}")
-        return
+        wanted = {sql.split()[2]: " ".join(sql.split()) for sql in BEFORE.SQLITE}
+        found = _found(schema_editor, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        for name in wanted:
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        return [*_missing(wanted, found)] + [
+            f"The guard {name} of the trail was changed."
+            for name in wanted
+            if name in found and " ".join(found[name].split()) != wanted[name]
+        ]
+    found = _found(schema_editor, "SELECT tgname, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal")
     for name in POSTGRES_BEFORE:
         table = "audit_audithead" if "_head_" in name else "audit_auditevent"
-        schema_editor.execute(f"DROP TRIGGER {name} ON {table}")
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+    return [*_missing(POSTGRES_BEFORE, found)] + [
+        f"The guard {name} of the trail is switched off."
+        for name in POSTGRES_BEFORE
+        if name in found and found[name] not in ("O", "A")
+    ]
 
 
-SQLITE_BEFORE = (
-    "audit_head_kept_insert",
-    "audit_head_kept_delete",
-    "audit_head_forward",
-    "audit_event_follows",
-    "audit_event_kept_delete",
-    "audit_event_kept_update",
-)
+def _found(schema_editor, sql):
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(sql)
+        return dict(cursor.fetchall())
+
+
+def _missing(wanted, found):
+    return (f"The guard {name} of the trail is missing." for name in wanted if name not in found)
+
+
 POSTGRES_BEFORE = (
     "audit_head_kept_truncate",
     "audit_head_kept",

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from portal.audit.carried import text_before
 from portal.audit.format import GENESIS, chained, leaf_of
+from portal.audit.migrations import _before_format_1 as before_format_1
 from tests.upgrade import OLD, Database
 
 
@@ -138,21 +143,19 @@ TAMPERED = {
     7: "UPDATE audit_auditevent SET at = '2001-01-01 00:00:00' WHERE seq = 7",
     8: "DELETE FROM audit_auditevent WHERE seq = 8",
 }
-OFF = {
-    "sqlite": ["DROP TRIGGER audit_event_kept_update", "DROP TRIGGER audit_event_kept_delete"],
-    "postgresql": ["ALTER TABLE audit_auditevent DISABLE TRIGGER audit_event_kept"],
-}
-ON = {
-    "sqlite": [
-        "CREATE TRIGGER audit_event_kept_update BEFORE UPDATE ON audit_auditevent BEGIN SELECT 1; END",
-        "CREATE TRIGGER audit_event_kept_delete BEFORE DELETE ON audit_auditevent BEGIN SELECT 1; END",
-    ],
-    "postgresql": [],
-}
 
 
 def tamper(database: Database, *statements: str) -> Database:
-    for sql in [*OFF[database.vendor], *statements, *ON[database.vendor]]:
+    """As whoever may switch the triggers off, and switches them on again."""
+    if database.vendor == "sqlite":
+        kept = database.ask("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        off, on = [f"DROP TRIGGER {name}" for name, _ in kept], [sql for _, sql in kept]
+    else:
+        off, on = (
+            [f"ALTER TABLE audit_{one} {how} TRIGGER USER" for one in ("auditevent", "audithead")]
+            for how in ("DISABLE", "ENABLE")
+        )
+    for sql in [*off, *statements, *on]:
         database.ask(sql)
     return database
 
@@ -195,16 +198,85 @@ def test_a_trail_that_did_not_verify_is_carried_over_and_says_so_for_good(load) 
 @pytest.mark.parametrize(
     ("name", "statements", "words"),
     [
-        ("cut", ["DELETE FROM audit_auditevent WHERE seq > 10"], "The end of the trail was cut off: events 11 to"),
         ("emptied", ["DELETE FROM audit_auditevent"], "The end of the trail was cut off: events 1 to"),
+        ("headless", ["DELETE FROM audit_audithead"], "The head of the chain is missing"),
+        ("numbered", ["UPDATE audit_auditevent SET seq = 0 WHERE seq = 10"], "An event has the number 0"),
     ],
 )
-def test_a_trail_that_was_cut_says_what_its_head_named(load, name: str, statements: list[str], words: str) -> None:
+def test_a_trail_with_another_end_says_what_its_head_named_and_goes_on(
+    load, name: str, statements: list[str], words: str
+) -> None:
     database = tamper(load(name), *statements)
-    ((seq, digest),) = database.ask("SELECT seq, hash FROM audit_audithead")
+    head = database.rows("audit_audithead", "seq", "hash")
     database.upgrade()
-    said = json.loads(database.new()[0]["payload"])["detail"]
-    assert said["head"] == {"seq": seq, "hash": digest}
-    assert said["problems"][0].startswith(words)
+    first = database.new()[0]
+    said = json.loads(first["payload"])["detail"]
+    assert first["seq"] == (-1 if name == "numbered" else 0)
+    assert said["head"] == (head[0] if head else None)
+    assert any(problem.startswith(words) for problem in said["problems"])
     assert database.verified()["ok"] is False
-    assert database.ask("SELECT seq FROM audit_audithead") == [(len(database.events) + 1,)], "the result was recorded"
+    last = max((event["seq"] for event in database.events), default=0)
+    assert database.ask("SELECT seq FROM audit_audithead") == [(last + 1,)], "the result was recorded"
+
+
+class Raw:
+    """The old trail in a file of SQLite, as the migration reads it."""
+
+    vendor = "sqlite"
+
+    def __init__(self, database: Database) -> None:
+        self.file = sqlite3.connect(database.url.removeprefix("sqlite:///"))
+
+    @contextmanager
+    def cursor(self) -> Iterator[Raw]:
+        yield self
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        self.answer = self.file.execute(sql.replace("%s", "?"), params)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.answer, name)
+
+
+@pytest.mark.parametrize("load", ["sqlite"], indirect=True)
+def test_what_is_found_of_an_old_trail(load) -> None:
+    database = tamper(load("looked_at"), "ALTER TABLE audit_auditevent RENAME COLUMN hash TO chain")
+    database = tamper(database, "ALTER TABLE audit_audithead RENAME COLUMN hash TO chain")
+    last = database.ask("SELECT seq FROM audit_audithead")[0][0]
+    for sql, words in (
+        ("SELECT 1", ""),
+        ("UPDATE audit_audithead SET chain = 'none'", f"The head does not name event {last} as it is now."),
+        ("UPDATE audit_audithead SET seq = 9", "There are events beyond the head, which names 9 as the last one."),
+        (
+            f"UPDATE audit_audithead SET seq = {last + 1}",
+            f"The end of the trail was cut off: event {last + 1} is missing.",
+        ),
+        (f"UPDATE audit_audithead SET seq = {last + 2}", f"cut off: events {last + 1} to {last + 2} are missing."),
+    ):
+        found = before_format_1.look(Raw(tamper(database, sql)))
+        assert "".join(found.problems).endswith(words)
+        assert (found.found, found.events) == (1 if words else 0, last)
+
+
+def test_a_trail_without_its_guards_is_carried_over_and_gets_them(load) -> None:
+    database = load("unguarded")
+    if database.vendor == "sqlite":
+        statements = [
+            "DROP TRIGGER audit_event_kept_update",
+            "DROP TRIGGER audit_event_follows",
+            "CREATE TRIGGER audit_event_follows BEFORE INSERT ON audit_auditevent BEGIN SELECT 1; END",
+        ]
+        words = ["audit_event_kept_update of the trail is missing.", "audit_event_follows of the trail was changed."]
+    else:
+        statements = [
+            "DROP TRIGGER audit_event_kept ON audit_auditevent",
+            "ALTER TABLE audit_auditevent DISABLE TRIGGER audit_event_follows",
+        ]
+        words = ["audit_event_kept of the trail is missing.", "audit_event_follows of the trail is switched off."]
+    for sql in statements:
+        database.ask(sql)
+    said = json.loads(database.upgrade().new()[0]["payload"])["detail"]
+    assert said["problems"] == [f"The guard {one}" for one in words]
+    assert database.verified()["problems"] == [
+        f"Changes were found when the trail got a new format (event 0): The guard {words[0]}"
+    ]
