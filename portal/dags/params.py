@@ -30,7 +30,7 @@ class Kept(TypedDict):
 class Known:
     """What is stored of a DAG's parameters, and as of when.
 
-    problem: why nothing is, in words. is_awaited: nothing is yet, and the worker is about to read it.
+    problem: why nothing is, in words. is_awaited: the worker reads it again every few seconds.
     """
 
     params: Mapping[str, Kept] = field(default_factory=dict)
@@ -55,6 +55,7 @@ def known(dag: Dag, state: DagState | None) -> Known:
     takes = secrets.places_of(dag)
     if state is not None and state.params is not None:
         return Known(params=state.params, as_of=state.seen_at, places=takes)
-    if why := (state.problem if state is not None else "") or why_unreadable(dag.deployment):
-        return Known(places=takes, problem=why)
-    return Known(places=takes, problem="Gatehouse has not read this DAG from Airflow yet.", is_awaited=True)
+    unreadable = why_unreadable(dag.deployment)
+    why = (state.problem if state is not None else "") or unreadable
+    not_yet = "Gatehouse has not read this DAG from Airflow yet."
+    return Known(places=takes, problem=why or not_yet, is_awaited=not unreadable)

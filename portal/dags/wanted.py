@@ -21,6 +21,7 @@ EVERY = 5.0  # seconds between two messages about the same thing, however many l
 AFTER_FAILURE = 30.0  # seconds without a message while the broker is away
 REMEMBERED = 1000  # things
 OVERDUE = timedelta(seconds=30)  # a DAG that was read less long ago is read in time anyway
+UNKNOWN_OVERDUE = timedelta(seconds=3)  # the same for one that Airflow did not have, or could not import
 
 _lock = threading.Lock()
 _next: dict[tuple[str, int], float] = {}
@@ -35,7 +36,7 @@ def tell_of_run(run: Run) -> None:
 
 def tell_of_dag(state: DagState | None) -> None:
     """The same for a DAG. One that was never read goes first without a message."""
-    if state is not None and state.seen_at < clock.now() - OVERDUE:
+    if state is not None and state.seen_at < clock.now() - (OVERDUE if state.known else UNKNOWN_OVERDUE):
         _tell(DAG, state.dag_id)
 
 

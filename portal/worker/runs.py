@@ -32,6 +32,7 @@ from portal.dags.tasks import counted
 
 S = DeploymentState.Status
 DAGS_EVERY = timedelta(seconds=30)
+WANTED_EVERY = timedelta(seconds=3)  # a DAG that somebody looks at, while it is not known or is overdue
 LAST_RUNS = 20
 NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # nothing was learnt of what was asked for
 INSTANCES_A_SECOND = 50  # the tasks of a run with many are asked for less often
@@ -102,7 +103,9 @@ def _tasks(airflow: Airflow, run: Run) -> list[AirflowTask] | None:
 def dags_to_look_at() -> QuerySet[Dag]:
     """The operable DAGs that are to be read now: those that somebody looks at, then those not read for longest."""
     rows = dags_in_force().filter(deployment__state__status=S.UP)
-    rows = rows.filter(Q(state=None) | Q(state__seen_at__lte=clock.now() - DAGS_EVERY))
+    now = clock.now()
+    due = Q(state__seen_at__lte=now - DAGS_EVERY) | Q(state__is_wanted=True, state__seen_at__lte=now - WANTED_EVERY)
+    rows = rows.filter(Q(state=None) | due)
     wanted = Case(When(Q(state=None) | Q(state__is_wanted=True), then=0), default=1)
     return rows.select_related("deployment", "state").order_by(wanted, F("state__seen_at").asc(nulls_first=True), "pk")
 

@@ -98,43 +98,6 @@ def test_the_form_comes_from_what_the_worker_keeps(client_as, airflow):
     assert len(airflow.requests) == before
 
 
-def test_what_the_worker_read_long_ago_is_shown_with_its_time(client_as, airflow):
-    DagState.objects.filter(dag=dag()).update(seen_at=timezone.now() - timedelta(minutes=3))
-    before = len(airflow.requests)
-    page = Page(client_as("colleague").get(SALES))
-    assert "one of KR, APAC, EU" in page.text
-    assert "Read from Airflow 3 minutes ago" in page.text
-    assert len(airflow.requests) == before
-
-
-def test_a_dag_that_is_not_read_yet_is_waited_for(client_as, airflow):
-    """The page asks Gatehouse again until the worker has read the DAG; Airflow is not asked by it."""
-    DagState.objects.all().delete()
-    client, before = client_as("colleague"), len(airflow.requests)
-    page = Page(client.get(SALES))
-    assert f"{SALES}/runs" in page.actions  # without JavaScript, the form is there at once
-    assert f"{SALES}?enter=1#run" in page.links
-    run = page.all("div", id="run")[0]
-    assert (run["hx-get"], run["hx-trigger"]) == (SALES, "every 2s")
-    part = {"headers": {**HTMX, "HX-Target": "run"}}
-    assert 'hx-trigger="every 2s"' in client.get(SALES, **part).content.decode()
-    assert len(airflow.requests) == before
-    runs.look_at_dag(dag())
-    shown = client.get(SALES, **part).content.decode()
-    assert (
-        "hx-trigger" not in shown and "one of KR, APAC, EU" in shown and "&quot;region&quot;: &quot;KR&quot;" in shown
-    )
-
-
-def test_nobody_has_to_wait_for_the_parameters(client_as):
-    DagState.objects.all().delete()
-    page = Page(client_as("colleague").get(SALES, {"enter": "1"}))
-    assert "hx-get" not in page.all("div", id="run")[0]
-    assert "has not read this DAG from Airflow yet. The parameters of this DAG cannot be shown now." in page.text
-    assert page.all("div", id="params")[0]["hx-get"] == SALES
-    assert f"{SALES}/runs" in page.actions
-
-
 @pytest.mark.parametrize(
     ("param", "told"),
     [

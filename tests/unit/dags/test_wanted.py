@@ -49,6 +49,14 @@ def test_a_dag_that_is_read_in_time_or_was_never_read_needs_no_message(airflow, 
     assert told == []
 
 
+@pytest.mark.parametrize(("known", "age", "count"), [(False, 2, 0), (False, 4, 1), (True, 4, 0), (True, 31, 1)])
+def test_a_dag_that_airflow_did_not_have_is_overdue_sooner(airflow, client_as, told, known, age, count):
+    read_ago(seconds=age)
+    DagState.objects.update(known=known)
+    client_as("colleague").get(PAGE)
+    assert told == [(wanted.DAG, [dag().pk])] * count
+
+
 def test_what_is_wanted_is_read_before_the_others_and_then_is_one_of_them(airflow):
     read_ago(minutes=2)
     last = list(runs.dags_to_look_at())[-1]
