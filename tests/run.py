@@ -23,8 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -175,7 +174,7 @@ class Result:
     output: str = ""
     skipped: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    files: Counter[str] = field(default_factory=Counter)
+    files: dict[str, float] = field(default_factory=dict)
     """Seconds by test file."""
 
 
@@ -213,12 +212,12 @@ def follow(name: str, command: list[str], env: dict[str, str]) -> tuple[int, str
     return process.returncode, "".join(lines)
 
 
-def seconds_by_file(report: Path) -> Counter[str]:
+def seconds_by_file(report: Path) -> dict[str, float]:
     """Of a JUnit report of pytest (xunit1)."""
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     if report.exists():
         for case in ElementTree.parse(report).iter("testcase"):
-            found[case.get("file", "?")] += float(case.get("time", 0))  # type: ignore[assignment]
+            found[case.get("file", "?")] += float(case.get("time", 0))
     return found
 
 
@@ -251,11 +250,13 @@ def main(words: list[str]) -> int:
     missing = install_packages()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gatehouse-tests-") as folder:
-        chosen: Callable[[Step], bool] = lambda step: (  # noqa: E731
-            any(word in step.name for word in words) if words else step.releases == releases
-        )
+        chosen = [
+            step
+            for step in steps(Path(folder))
+            if (any(word in step.name for word in words) if words else step.releases == releases)
+        ]
         results = []
-        for single, row in itertools.groupby(filter(chosen, steps(Path(folder))), key=lambda step: step.single):
+        for single, row in itertools.groupby(chosen, key=lambda step: step.single):
             with ThreadPoolExecutor(2 if single else 1) as pool:
                 for result in pool.map(lambda step: run(step, missing, Path(folder)), row):
                     results.append(result)
@@ -268,9 +269,11 @@ def main(words: list[str]) -> int:
         say(f"FAILED: {', '.join(failed)}")
     elif left_out and CI:
         say("FAILED: with CI=true everything must run")
-    slowest: Counter[str] = sum((result.files for result in results), Counter())
-    if slowest:
-        say("slowest files: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest.most_common(SLOWEST)))
+    seconds_of: defaultdict[str, float] = defaultdict(float)
+    for name, seconds in (entry for result in results for entry in result.files.items()):
+        seconds_of[name] += seconds
+    if slowest := sorted(seconds_of.items(), key=lambda entry: -entry[1])[:SLOWEST]:
+        say("slowest files: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
     say(closing_line(results, time.monotonic() - began))
     return 1 if failed or (left_out and CI) else 0
 

@@ -40,7 +40,7 @@ class AccessKind(Kind):
     related_terms = ("entitlement",)
     not_granting = {"grant": None}
 
-    def sentence(self, request: AccessRequest) -> str:
+    def what(self, request: AccessRequest) -> str:
         return f"“{request.entitlement.title}” on {request.deployment.name}"
 
     def names(self, request: AccessRequest) -> Mapping[str, Any]:

@@ -29,7 +29,7 @@ class Kind:
     not_granting: Mapping[str, Any] = {}
     """What the event of an approval says where another stage follows."""
 
-    def sentence(self, request: Any) -> str:
+    def what(self, request: Any) -> str:
         """`“Operator” on prod`: what is requested, in words."""
         raise NotImplementedError
 

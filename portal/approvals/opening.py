@@ -45,8 +45,9 @@ def open_request(request: Row, *, key: str | None, stages: Sequence[StageSpec], 
             request.submission = Submission.objects.create(by=request.requester, key=key)
             request.save(force_insert=True)
     except IntegrityError:
-        if (sent := sent_before(request.requester, key)) is not None:
-            return sent  # type: ignore[return-value]
+        sent = sent_before(request.requester, key)
+        if isinstance(sent, type(request)):
+            return sent
         twin = Request.objects.filter(
             beneficiary=request.beneficiary, kind=request.kind, about=request.about, closed_at=None
         ).first()

@@ -11,6 +11,7 @@ from portal.access import at_once, entry
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
+from portal.approvals import kinds
 from portal.approvals.checks import duration_problem
 from portal.approvals.lapsing import NOT_IN_TIME
 from portal.core import clock, durations
@@ -25,7 +26,7 @@ SOON = timedelta(minutes=5)
 def sentence(request: AccessRequest) -> str:
     """`employee asks for “Operator” on prod for 8 hours`; in the past once it is decided."""
     verb = "asks" if request.status == R.PENDING else "asked"
-    what = f"“{request.entitlement.title}” on {request.entitlement.deployment.name}"
+    what = kinds.of(request).what(request)
     whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
     return f"{request.requester.username} {verb} for {what} for {durations.words(request.span)}{whom}"
 

@@ -34,7 +34,7 @@ class LampKind(Kind):
         self.lit: list[str] = []
         self.broken = self.gone = ""
 
-    def sentence(self, request: Request) -> str:
+    def what(self, request: Request) -> str:
         return f"the lamp {request.about}"
 
     def check_again(self, request: Request, *, by: User) -> None:
