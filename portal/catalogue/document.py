@@ -11,44 +11,18 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     JsonValue,
-    PlainSerializer,
     StringConstraints,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from portal.catalogue import patterns, values
+from portal.catalogue.spec import Duration, Name, Spec, Subject, Text, Title
 from portal.core import durations
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(values.duration),
-    PlainSerializer(durations.iso, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["30m", "8h", "3d", "1d 12h"]}),
-]
-Subject = Annotated[
-    str,
-    AfterValidator(values.subject),
-    WithJsonSchema({"type": "string", "pattern": "^(group|user):.+$", "examples": ["group:data", "user:lead"]}),
-]
-Name = Annotated[str, AfterValidator(values.name)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-
-
-class Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON with every default filled in; `model_validate` reads it back to the same."""
-        return self.model_dump(mode="json", exclude_none=True)
 
 
 class SecretSpec(Spec):

@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from portal.catalogue import airflows, queries, staffing
-from portal.catalogue.document import AccountSpec, Document, SecretSpec, Spec, StageSpec
+from portal.catalogue.document import AccountSpec, Document, SecretSpec, StageSpec
 from portal.catalogue.loader import Loaded
 from portal.catalogue.models import CatalogueVersion
+from portal.catalogue.spec import Spec
 from portal.core import durations
 from portal.core.secrecy import mask
 
