@@ -71,6 +71,9 @@ def problem(ticket: str, policy: PolicySpec) -> dict[str, str]:
         return {}
     if not ticket:
         return {"ticket": f"Enter a ticket. {words(policy)}"}
+    if not patterns.is_known(policy.ticket):
+        said = f"The catalogue's pattern for tickets, {policy.ticket}, cannot be used. Tell a platform admin."
+        return {"ticket": said}
     if not patterns.matches(policy.ticket, ticket):
         return {"ticket": f"“{ticket}” is not a valid ticket. {words(policy)}"}
     return {}

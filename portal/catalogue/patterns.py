@@ -48,16 +48,25 @@ def checked(pattern: str) -> str:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the pattern matches the whole text."""
+    """Whether the pattern matches the whole text. A pattern that RE2 does not know matches none."""
     try:
         return re2.fullmatch(pattern, text, _quiet) is not None
-    except UnicodeEncodeError:  # half a character
+    except (UnicodeEncodeError, re2.error):  # half a character; a pattern of an earlier release
         return False
+
+
+def is_known(pattern: str) -> bool:
+    """Whether RE2 knows the pattern. One that an earlier release put in force may use more."""
+    try:
+        checked(pattern)
+    except ValueError:
+        return False
+    return True
 
 
 def _reason(pattern: str, error: Exception) -> str:
     for unknown, called, instead in _UNKNOWN:
         if unknown.search(pattern):
-            return f"{called} are not possible in patterns (they are matched by RE2); {instead}."
+            return f"{called} cannot be used in patterns, which are matched by RE2; {instead}."
     said = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else str(error)
     return f"it is not a regular expression that RE2 knows ({said}); see {SYNTAX}."

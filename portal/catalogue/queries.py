@@ -25,7 +25,7 @@ def document(version: CatalogueVersion) -> Document:
 @lru_cache(maxsize=16)
 def _document(number: int, sha256: str) -> Document:
     stored = CatalogueVersion.objects.only("document").get(number=number, sha256=sha256)
-    return Document.model_validate(stored.document)
+    return Document.model_validate(stored.document, context={"stored": True})
 
 
 def policy(name: str, version: int | None = None) -> PolicySpec:

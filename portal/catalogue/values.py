@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from pydantic import ValidationInfo
+
 from portal.catalogue import patterns
 from portal.core import durations, integers
 
@@ -195,9 +197,17 @@ def dag_id(value: str) -> str:
     return value
 
 
-def ticket_pattern(value: str) -> str:
-    """A regular expression that the whole ticket must match; empty when no ticket is asked for."""
-    return patterns.checked(value)
+def ticket_pattern(value: str, info: ValidationInfo) -> str:
+    """A regular expression that the whole ticket must match; empty when no ticket is asked for.
+
+    A stored version keeps a pattern that only an earlier release could use: no ticket matches it.
+    """
+    return value if is_stored(info) else patterns.checked(value)
+
+
+def is_stored(info: ValidationInfo) -> bool:
+    """Whether the document of a stored version is read, not a file."""
+    return bool(info.context and info.context.get("stored"))
 
 
 def ticket_address(value: str) -> str:

@@ -12,6 +12,7 @@ from accounts import people, roles
 from accounts.models import RoleAssignment
 from accounts.permissions import Role
 from portal.airflow.dag_roles import dag_role_name
+from portal.approvals import tickets
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue import actions, queries
@@ -227,3 +228,18 @@ def test_nothing_is_in_force_before_the_first(db):
     assert queries.version_in_force() is None
     with pytest.raises(Missing):
         queries.policy("one-lead")
+
+
+@pytest.mark.parametrize("pattern", ["OPS-(?!0)[0-9]+", r"[0-9]+\Z"])
+def test_a_version_in_force_whose_pattern_only_an_earlier_release_knew_can_be_read_and_replaced(staff, apply, pattern):
+    apply()
+    document = CatalogueVersion.objects.get().document
+    for policy in document["policies"].values():
+        policy |= {"ticket": pattern, "ticket_example": "OPS-1"}
+    CatalogueVersion.objects.update(document=document, sha256=hashlib.sha256(pattern.encode()).hexdigest())
+    (name, *_) = document["policies"]
+    found = queries.policy(name)
+    assert found.ticket == pattern
+    assert "cannot be used" in tickets.problem("OPS-7", found)["ticket"]
+    assert apply(with_change("quorum = 1", "quorum = 2")).version.number == 2
+    assert queries.policy(name).ticket != pattern

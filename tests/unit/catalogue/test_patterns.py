@@ -65,3 +65,9 @@ def test_no_pattern_takes_for_ever(pattern):
 )
 def test_the_whole_text_must_match(pattern, text, fits):
     assert patterns.matches(pattern, text) is fits
+
+
+def test_a_pattern_that_only_an_earlier_release_knew_matches_no_text():
+    assert not patterns.matches("OPS-(?!0)[0-9]+", "OPS-1")
+    assert not patterns.is_known("OPS-(?!0)[0-9]+")
+    assert patterns.is_known("OPS-[0-9]+")
