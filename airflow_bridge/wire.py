@@ -143,9 +143,16 @@ class Wire:
     def _pool_for(self, address: httpx.URL) -> httpcore.ConnectionPool:
         """What is meant for this machine never goes to a proxy, wherever the deployment is."""
         pool = self._pools.get(address.scheme)
-        if pool is None or is_loopback(str(address)) or proxy_bypass(address.netloc.decode()):
+        if pool is None or is_loopback(str(address)) or _goes_direct(address):
             return self._direct
         return pool
+
+
+def _goes_direct(address: httpx.URL) -> bool:
+    """Whether NO_PROXY names the host, with or without its port; a `*` among the names means every host."""
+    names = getproxies().get("no", "").split(",")
+    bypassed = proxy_bypass(address.netloc.decode()) or proxy_bypass(address.host)
+    return bool(bypassed) or "*" in (name.strip() for name in names)
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 import airflow_bridge.wire
@@ -208,6 +209,27 @@ def test_a_proxy_is_signed_in_to_and_no_proxy_is_honoured(monkeypatch: pytest.Mo
     assert asked.path == "http://airflow.example.com:8080/team/api/v2/version?limit=1&after=a%2Bb"
     assert asked.headers["host"] == "airflow.example.com:8080"
     assert asked.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'boss:s3cret').decode()}"
+
+
+@pytest.mark.parametrize(
+    ("names", "direct"),
+    [
+        ("fd00::1", True),
+        ("[fd00::1]", True),
+        ("[fd00::1]:8080", True),
+        ("localhost, *", True),
+        ("fd00::1,other.example.com", True),
+        ("fd00::2,[fd00::1]:9090,other.example.com", False),
+    ],
+)
+def test_no_proxy_names_hosts_in_any_spelling(monkeypatch: pytest.MonkeyPatch, names: str, direct: bool) -> None:
+    """Which way is taken is read from the wire: tests may not connect to another machine."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", names)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    wire = Wire(url="http://airflow.example.com", ca_bundle="", connections=1)
+    assert (wire._pool_for(httpx.URL("http://[fd00::1]:8080/api")) is wire._direct) is direct
+    wire.close()
 
 
 @pytest.mark.parametrize(("method", "length"), [("GET", None), ("POST", "0")])
