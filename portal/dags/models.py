@@ -102,6 +102,7 @@ class DagState(models.Model):
     end_date = models.DateTimeField(null=True)
     last_runs = models.JSONField(default=list, help_text="newest first: [{id, state, started_at, ended_at}]")
     secrets = models.JSONField(null=True, help_text="where its parameters take secrets; null: Airflow has not told")
+    runs_seen_at = models.DateTimeField(null=True, help_text="when `last_runs` were read")
     runs_problem = models.TextField(blank=True, default="", help_text="in words, why its runs could not be read")
     seen_at = models.DateTimeField()
     is_wanted = models.BooleanField(default=False, help_text="somebody looks at it: it is read before the others")

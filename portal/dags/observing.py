@@ -21,6 +21,21 @@ def want(dag_id: int) -> None:
     DagState.objects.filter(dag=dag_id, is_wanted=False).update(is_wanted=True)
 
 
+def unwant(dag: Dag) -> None:
+    """Airflow gave no answer: the DAG waits for its turn again."""
+    DagState.objects.filter(dag=dag).update(is_wanted=False)
+
+
+def dag_unread(dag: Dag, why: str) -> None:
+    """Airflow refused to tell of the DAG, for `why`. What was read before is kept, with its time."""
+    unwant(dag)
+    problem = f"Gatehouse cannot read this DAG from Airflow: {why}"
+    fresh = {"known": False, "problem": problem, "seen_at": clock.now()}
+    state, made = DagState.objects.get_or_create(dag=dag, defaults=fresh)
+    if not made and not state.known and state.params is None:
+        DagState.objects.filter(pk=state.pk).update(**fresh)
+
+
 def observe_dag(
     dag: Dag,
     seen: AirflowDag | None,
@@ -64,6 +79,7 @@ def observe_runs(dag: Dag, recent: Iterable[AirflowRun] | None, *, problem: str 
     """Write down a DAG's last runs, newest first; None: they could not be read, for `problem`, and stay."""
     values: dict[str, object] = {"runs_problem": problem}
     if recent is not None:
+        values["runs_seen_at"] = clock.now()
         values["last_runs"] = [
             {
                 "id": run.dag_run_id,

@@ -16,6 +16,7 @@ from functools import partial
 from django.db import connection
 
 from portal.airflow import health
+from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.core.threads import errors_logged
 from portal.operations import outbox, queries, turns
@@ -27,7 +28,7 @@ THREADS = 8  # for all deployments together
 SLICE = 5.0
 TURN = 60.0  # seconds after which another worker takes over from one that is not heard of
 AT_ONCE = 50  # runs, and DAGs, of one look
-AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0}
+AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0, "wanted dag": 3.0}
 """Seconds until the same thing is asked for again, where nothing came of it."""
 
 Question = tuple[str, Callable[[], None]]
@@ -66,7 +67,9 @@ class Poller:
         waiting = [*runs.where_due(), *looks.where_due()]
         busy = {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()} | {one.pk for one in waiting}
         with_work = {*queries.deployments_with_work(), *runs.deployments_with_runs()}
-        known = {one.pk: one for one in [*waiting, *health.watched(with_work=with_work)]}
+        # a deployment that was renamed is checked under its present name: the secrets of the old one may be gone
+        watched = airflows.each_through(health.watched(with_work=with_work))
+        known = {one.pk: one for one in [*waiting, *watched]}
         return [one for one in known.values() if one.pk in busy or health.is_due(one)]
 
     def _send(self, deployment: Deployment) -> None:
@@ -134,4 +137,5 @@ class Poller:
 
     def _of_dags(self, deployment: Deployment) -> Iterator[Question]:
         for dag in runs.dags_to_look_at().filter(deployment=deployment)[:AT_ONCE]:
-            yield f"dag/{dag.pk}", partial(runs.look_at_dag, dag)
+            kind = "wanted dag" if runs.is_wanted(dag) else "dag"
+            yield f"{kind}/{dag.pk}", partial(runs.look_at_dag, dag)

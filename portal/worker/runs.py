@@ -26,13 +26,12 @@ from portal.core import clock
 from portal.dags.causes import why_not
 from portal.dags.following import observe, tasks_unread, unread
 from portal.dags.models import Run, RunTasks
-from portal.dags.observing import observe_dag, observe_runs
+from portal.dags.observing import dag_unread, observe_dag, observe_runs, unwant
 from portal.dags.states import FOLLOWED
 from portal.dags.tasks import counted
+from portal.dags.wanted import OVERDUE, UNKNOWN_OVERDUE
 
 S = DeploymentState.Status
-DAGS_EVERY = timedelta(seconds=30)
-WANTED_EVERY = timedelta(seconds=3)  # a DAG that somebody looks at, while it is not known or is overdue
 LAST_RUNS = 20
 NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # nothing was learnt of what was asked for
 INSTANCES_A_SECOND = 50  # the tasks of a run with many are asked for less often
@@ -104,10 +103,16 @@ def dags_to_look_at() -> QuerySet[Dag]:
     """The operable DAGs that are to be read now: those that somebody looks at, then those not read for longest."""
     rows = dags_in_force().filter(deployment__state__status=S.UP)
     now = clock.now()
-    due = Q(state__seen_at__lte=now - DAGS_EVERY) | Q(state__is_wanted=True, state__seen_at__lte=now - WANTED_EVERY)
+    due = Q(state__seen_at__lte=now - OVERDUE) | Q(state__is_wanted=True, state__seen_at__lte=now - UNKNOWN_OVERDUE)
     rows = rows.filter(Q(state=None) | due)
     wanted = Case(When(Q(state=None) | Q(state__is_wanted=True), then=0), default=1)
     return rows.select_related("deployment", "state").order_by(wanted, F("state__seen_at").asc(nulls_first=True), "pk")
+
+
+def is_wanted(dag: Dag) -> bool:
+    """Whether somebody looks at the DAG, which the worker has read before."""
+    state = getattr(dag, "state", None)
+    return state is not None and state.is_wanted
 
 
 def look_at_dag(dag: Dag) -> None:
@@ -116,8 +121,10 @@ def look_at_dag(dag: Dag) -> None:
         airflow = clients.runner(dag.deployment)
         is_there = _look_at_itself(airflow, dag)
     except (*NO_ANSWER, secrets.SecretMissing):
+        unwant(dag)
         return
-    except BridgeError:  # of this DAG nothing can be said; its runs may be told all the same
+    except BridgeError as error:  # its runs may be told all the same
+        dag_unread(dag, str(error))
         is_there = True
     if not is_there:
         observe_runs(dag, [])

@@ -14,6 +14,7 @@ from portal.airflow import health
 from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
+from portal.dags.models import DagState
 from portal.operations import outbox
 from portal.worker import executor, looks, polling, runner, runs, timers
 from tests import factories
@@ -331,3 +332,35 @@ def test_only_what_is_due_is_polled(airflow):
     assert poller._due() == []
     health.suspect(Deployment.objects.get())
     assert poller._due() == [Deployment.objects.get()]
+
+
+def test_a_dag_that_somebody_looks_at_is_read_again_by_the_next_look(airflow, moment):
+    """Though it was read in vain seconds ago, as one of many."""
+    on, dag = Deployment.objects.get(), Dag.objects.get(dag_id="sales_report")
+    known = airflow.state.dags.pop("sales_report")
+    DagState.objects.filter(dag=dag).delete()
+    poller = polling.Poller()
+    poller.look(on)
+    assert not DagState.objects.get(dag=dag).known
+    airflow.state.dags["sales_report"] = known
+    DagState.objects.filter(dag=dag).update(seen_at=timezone.now() - timedelta(seconds=4), is_wanted=True)
+    moment[0] += 4
+    poller.look(on)
+    assert DagState.objects.get(dag=dag).known
+
+
+def test_a_dag_that_gatehouse_may_not_read_says_so_and_takes_no_turn_of_others(airflow):
+    DagState.objects.all().delete()
+    on, dag = Deployment.objects.get(), Dag.objects.get(dag_id="sales_report")
+    airflow.fail_next(r".*/dags/sales_report(/details)?$", "403", times=99)
+    polling.Poller().look(on)
+    state = DagState.objects.get(dag=dag)
+    assert state.problem.startswith("Gatehouse cannot read this DAG from Airflow: ")
+    assert dag not in runs.dags_to_look_at()
+    airflow.fail_next(r".*/dags/payroll_close(/details)?$", "403", times=99)
+    payroll = DagState.objects.get(dag__dag_id="payroll_close")
+    DagState.objects.filter(pk=payroll.pk).update(seen_at=timezone.now() - timedelta(minutes=2), is_wanted=True)
+    polling.Poller().look(on)
+    after = DagState.objects.get(pk=payroll.pk)
+    assert (after.known, after.params, after.problem, after.is_wanted) == (True, payroll.params, "", False)
+    assert after.runs_seen_at > payroll.runs_seen_at

@@ -198,3 +198,14 @@ def test_a_change_of_a_variable_asked_for_before_a_deployment_moved_does_not_und
     assert newer_first(old, ask) == ("superseded", "succeeded")
     assert member.state.variables["report_mode"].value == "new"
     assert factories.verbs().count(Verb.VARIABLE_CHANGE_LEFT_OUT) == 1
+
+
+def test_a_renamed_deployment_is_not_signed_in_to_under_its_old_name(member, cast, renamed, monkeypatch):
+    """Its run is followed under the present name. The old secrets may be gone, and refusals may lock the account."""
+    trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={})
+    renamed()
+    factories.work_on()
+    for name in factories.SECRETS:
+        monkeypatch.delenv(name)
+    factories.observe(checked_at=None)
+    assert {one.name for one in polling.Poller()._due()} == {"main"}
