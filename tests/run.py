@@ -1,4 +1,6 @@
-"""`make test`: every check and test there is, each with one line of result and time; fails if any failed.
+"""`make test`: the checks and tests, each step with one line of result and time; fails if any failed.
+
+What it leaves out (`make test-releases`), it says at the end.
 
 The Makefile has installed the development requirements by then. As root on Debian this installs the system packages
 that real servers and a real browser need; elsewhere it prints the one line that does, runs the rest and says what was
@@ -47,6 +49,9 @@ ON_POSTGRES = (
     "tests/unit/approvals",
     "tests/unit/access",
     "tests/unit/accounts",
+    "tests/unit/airflow",
+    "tests/unit/dags",
+    "tests/unit/worker/test_engine.py",
     "tests/unit/test_clock.py",
     "tests/api/test_idempotency.py",
     "tests/api/test_paging.py",
@@ -274,6 +279,9 @@ def main(words: list[str]) -> int:
         seconds_of[name] += seconds
     if slowest := sorted(seconds_of.items(), key=lambda entry: -entry[1])[:SLOWEST]:
         say("slowest files: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
+    if not releases and not words:
+        others = ", ".join(step.name for step in steps(Path()) if step.releases)
+        say(f"not part of make test, but of make test-releases: {others}")
     say(closing_line(results, time.monotonic() - began))
     return 1 if failed or (left_out and CI) else 0
 

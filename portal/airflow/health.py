@@ -12,7 +12,7 @@ from airflow_bridge import BridgeError, Forbidden, RateLimited, Unauthorised
 from portal.airflow import findings
 from portal.airflow.clients import client
 from portal.airflow.models import DeploymentState
-from portal.airflow.service_accounts import GRANTER, RUNNER
+from portal.airflow.service_accounts import ACCOUNTS
 from portal.airflow.states import state_of
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
@@ -23,7 +23,6 @@ from portal.core import clock, refs
 
 log = logging.getLogger(__name__)
 S = DeploymentState.Status
-ACCOUNTS = (GRANTER, RUNNER)
 
 EVERY = timedelta(seconds=30)  # while it is up
 EVERY_WHILE_AWAY = timedelta(seconds=4)
@@ -90,7 +89,7 @@ def _sign_in(deployment: Deployment) -> tuple[dict[str, str], dict[str, str]]:
     """
     refused: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for account in ("granter", "runner"):
+    for account in ACCOUNTS:
         try:
             client(deployment, account).check()
         except (Unauthorised, Forbidden, secrets.SecretMissing) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from airflow_bridge import Permission
 from portal.airflow import needs
 
-GRANTER, RUNNER = "granter", "runner"
+GRANTER, RUNNER = ACCOUNTS = ("granter", "runner")
 ROLES: Mapping[str, str] = {GRANTER: needs.GRANTER_ROLE, RUNNER: needs.RUNNER_ROLE}
 FIRST_NAME = "Gatehouse"
 ONLY_AIRFLOW_2: Permission = ("can_edit", "Task Instances")

@@ -17,6 +17,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import QuerySet
 
 from portal.airflow.models import DeploymentState
+from portal.airflow.service_accounts import ACCOUNTS
 from portal.audit.record import Actor
 from portal.catalogue.models import Deployment
 from portal.celery import app
@@ -217,7 +218,7 @@ def _due() -> QuerySet[Operation]:
     due = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now(), kind__in=kinds.names())
     due = due.exclude(deployment__in=states.filter(status=DeploymentState.Status.DOWN).values("pk"))
     refusing = states.filter(status=DeploymentState.Status.NEEDS_REAUTHENTICATION)
-    for account in ("granter", "runner"):
+    for account in ACCOUNTS:
         refused = refusing.filter(**{f"{account}_refused": True}).values("pk")
         due = due.exclude(deployment__in=refused, kind__in=_kinds_of(account))
     return due

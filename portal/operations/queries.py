@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 
 from portal.airflow.states import state_of
 from portal.catalogue.models import Deployment
+from portal.operations import kinds
 from portal.operations.models import Operation
 
 OPEN = (Operation.Status.QUEUED, Operation.Status.RUNNING)
@@ -41,6 +42,8 @@ def why_waiting(operation: Operation) -> str:
     """In words, why an operation is not done yet; empty when it is about to start."""
     if operation.is_settled:
         return ""
+    if kinds.find(operation.kind) is None:
+        return f"This release of Gatehouse does not know operations of the kind {operation.kind}."
     deployment = operation.deployment
     state = state_of(deployment)
     if state.status == state.Status.DOWN:

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from portal.airflow.service_accounts import ACCOUNTS
 from portal.catalogue import loader, secrets, values
 from portal.catalogue.mistakes import FileRefused
 from portal.celery import app
@@ -88,7 +89,7 @@ def config_file() -> list[Result]:
         return [Result("config file", False, refused.detail)]
     results = [Result("config file", True, f"{path} is well-formed")]
     for name, deployment in document.deployments.items():
-        for account in ("granter", "runner"):
+        for account in ACCOUNTS:
             for field, spec in getattr(deployment, account).secrets.items():
                 results.append(_secret(f"{field} of {name}'s {account}", spec.as_json()))
         if values.is_in_the_open(deployment.url):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from portal.airflow.bridge import connect
 from portal.airflow.clients import connection_of, credentials
+from portal.airflow.service_accounts import ACCOUNTS
 from portal.catalogue.document import DeploymentSpec
 from portal.catalogue.models import Deployment
 from portal.catalogue.values import OWN_PREFIX, is_own_role
@@ -32,8 +33,7 @@ def look(*, name: str, spec: DeploymentSpec) -> Found:
     """
     deployment = Deployment(name=name, **spec.columns())
     people, runs = (
-        connect(**connection_of(deployment), auth=credentials(deployment.accounts[account]))
-        for account in ("granter", "runner")
+        connect(**connection_of(deployment), auth=credentials(deployment.accounts[account])) for account in ACCOUNTS
     )
     try:
         usernames = [account["username"] for account in deployment.accounts.values() if account.get("username")]

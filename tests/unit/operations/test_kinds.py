@@ -10,7 +10,7 @@ from django.utils import timezone
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
-from portal.operations import kinds, outbox
+from portal.operations import kinds, outbox, queries
 from portal.operations.handling import PermanentFailure, RetryLater
 from portal.operations.models import Operation
 from portal.worker import alarms
@@ -122,3 +122,11 @@ def test_outbox_and_worker_name_no_kind():
     assert len(names) >= 8
     named = {path: literals(tree) & names for path, tree in modules("portal/operations", "portal/worker", "portal/api")}
     assert not {path: found for path, found in named.items() if found}
+
+
+def test_an_operation_of_a_kind_of_another_release_says_why_it_waits(deployment):
+    operation = Operation.objects.create(
+        kind="of_tomorrow", deployment=deployment, subject="x", ordering_key="x", not_before=timezone.now()
+    )
+    assert outbox.claim_next(deployment.pk, worker="test") is None
+    assert "does not know operations of the kind of_tomorrow" in queries.why_waiting(operation)

@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from portal.catalogue.models import Deployment
 from portal.operations.models import Operation
 
 BEFORE = [("operations", "0005_roles_again")]
@@ -46,3 +47,21 @@ def test_switches_and_variables_that_are_not_settled_are_ordered_with_new_ones(o
     }
     upgrade()
     assert dict(Operation.objects.values_list("pk", "ordering_key")) == expected
+
+
+def test_the_way_back_to_a_release_without_superseded_operations(transactional_db, deployment_row):
+    superseded = Operation.objects.create(
+        kind="pause_dag", deployment=deployment_row, subject="x", ordering_key="x", not_before=timezone.now(),
+        status="superseded", settled_at=timezone.now(),
+    )  # fmt: skip
+    executor = MigrationExecutor(connection)
+    executor.migrate([("operations", "0007_ordering_key")])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM operations_operation WHERE id = %s", [superseded.pk])
+        assert cursor.fetchone() == ("cancelled",)
+    upgrade()
+
+
+@pytest.fixture
+def deployment_row(transactional_db):
+    return Deployment.objects.create(name="demo", url="http://127.0.0.1:1", api="v2")
