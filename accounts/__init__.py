@@ -1,1 +1,1 @@
-"""People, groups, sign-in, API tokens, roles of the portal."""
+"""People and groups, sign-in, API tokens, and the portal's roles."""

@@ -1,12 +1,12 @@
-"""The actor of an action, read again and locked inside the action's transaction.
+"""Checks the actor of an action again, inside the action's transaction, with the actor's row locked.
 
-A request is checked when it arrives; the action runs later. If the person is deactivated in between, or loses a role, a
-group, a token or the session, the action is refused. So every action begins with
+A request is checked when it arrives. The action runs later. In between, the person may be deactivated or may lose a
+role, a group, a token or the session. Then the action is refused. Every action therefore begins with
 
     with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=ref) as (trail, by):
 
-and uses the `by` that this gives. Deactivation, password reset and changes of groups and tokens lock the row of the
-same person. They are committed either before the action, which is then refused, or after it.
+and uses the `by` that `acting` yields. Deactivating a person, resetting a password and changing groups or tokens lock
+the same person's row. Such a change is committed either before the action, which is then refused, or after the action.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ By = TypeVar("By", bound=Actor)
 
 
 class Credential(Protocol):
-    """By what somebody was let in: a session, a token."""
+    """What authenticates the current call: a session or a token."""
 
     def check(self, person: User) -> None:
-        """Raise Refused unless it still lets `person` in, and permits what they were let in for."""
+        """Raise Refused if the credential no longer authenticates `person` or no longer permits the call."""
 
 
 credential: ContextVar[Credential | None] = ContextVar("accounts_credential", default=None)
-"""Of the call at hand; set by the doors, read here."""
+"""The credential of the current call. The web and the API set it; this module reads it."""
 
 
 @contextmanager
 def acting(by: By, *, refusal: Verb, target: str, about: Collection[int] = ()) -> Iterator[tuple[Trail, By]]:
-    """`recording`, with its actor read again and locked. Gives the trail and the actor as they are now.
+    """`recording` with the actor read again and locked. Yields the trail and the actor as they are now.
 
-    about: keys of other people whose access the action changes; they are locked too.
+    about: primary keys of other people whose access the action changes. Their rows are locked too.
     Raises Refused: `inactive`, `session_ended`, `token_ended`, `not_permitted`, `scope`.
     """
     with recording(refusal=refusal, by=by, target=target) as trail:
         yield trail, _read_again(by, about)
 
 
-def still(by: By, *, refusal: Verb, target: str) -> By:
-    """The actor as they are now, for what changes nothing but is recorded. Raises what `acting` raises."""
+def check_actor(by: By, *, refusal: Verb, target: str) -> By:
+    """Check the actor again before a step that is recorded but changes no row. Raises what `acting` raises."""
     with acting(by, refusal=refusal, target=target) as (_, by):
         return by
 
 
 def locked(*keys: int) -> dict[int, User]:
-    """People by key, locked in the order of their keys, so that two transactions cannot wait for each other.
+    """Lock people's rows and return them by primary key. The rows are locked in key order, which prevents deadlocks.
 
-    Not against rows that refer to them (NO KEY UPDATE), which others may insert meanwhile.
+    The lock (NO KEY UPDATE) does not block transactions that insert rows with a foreign key to these people.
     """
     rows = User.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
     return {person.pk: person for person in rows}
@@ -73,7 +73,7 @@ def _read_again(by: By, about: Collection[int]) -> By:
         raise Refused(f"The account {now.username} is deactivated. Nothing was done.", reason="inactive")
     if isinstance(by, Operator):
         if not roles.has(now, by.needs):
-            said = f"{now.username} no longer has the role that this needs. Nothing was done."
+            said = f"{now.username} no longer has the role that this action needs. Nothing was done."
             raise Refused(said, reason="not_permitted")
         return by
     if (held := credential.get()) is not None:

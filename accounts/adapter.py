@@ -1,5 +1,7 @@
-"""How people sign in: django-allauth's rules with our words, our limits and the trail. The hooks run inside its login
-view, so signing in and its event are one transaction: no event, no session."""
+"""Sign-in: django-allauth with our messages, our rate limits and audit events.
+
+The hooks run inside allauth's login view. Signing in and its audit event are one transaction: if the event cannot be
+written, no session is opened."""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ LONGEST_NAME = User._meta.get_field("username").max_length or 150
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-in only: people come from the platform admin, the directory or the identity provider."""
+    """Sign-in only, no sign-up. Accounts are created by a platform admin, the directory or the identity provider."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -41,24 +43,24 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The address the trail records, so that limits and evidence speak of the same caller."""
+        """The address that the audit trail records. The rate limits use the same one."""
         return source.get().address or request.META.get("REMOTE_ADDR") or "unknown"
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Our own limits (`attempts`) instead of allauth's, which live in a process's cache."""
-        if len(credentials.get("username", "")) > LONGEST_NAME:  # nobody's; no need to ask the database
+        """Use our own limits (`attempts`). allauth's limits are kept in the cache of one process."""
+        if len(credentials.get("username", "")) > LONGEST_NAME:  # no account has so long a name: no query is needed
             raise self.validation_error("username_password_mismatch")
         if not attempts.allowed(request, self.get_client_ip(request), credentials.get("username", "")):
             _refused(credentials, "too_many_attempts")
             raise self.validation_error("too_many_login_attempts")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        if (person := _named(credentials)) is not None:  # allauth compares names as the database does
+        if (person := _named(credentials)) is not None:  # allauth's lookup does not fold names
             credentials["username"] = person.username
         user = super().authenticate(request, **credentials)
         if user is not None:
             attempts.succeeded(request, self.get_client_ip(request), credentials.get("username", ""))
-        if user is not None and not user.is_active:  # allauth hands these over too; the password was right
+        if user is not None and not user.is_active:  # the password was right; allauth returns inactive people too
             _refused(credentials, "inactive")
             raise ValidationError("This account is deactivated. If that is a mistake, ask a platform admin.")
         return user
@@ -89,7 +91,7 @@ class AccountAdapter(DefaultAccountAdapter):
         extra_tags: str = "",
         message: str | None = None,
     ) -> None:
-        """Only what the next page does not show by itself."""
+        """Show only messages whose content the next page does not show anyway."""
         if message_template == "account/messages/logged_out.txt":
             messages.info(request, "You have signed out.")
 
@@ -99,7 +101,7 @@ def _named(credentials: dict[str, Any]) -> User | None:
 
 
 def _refused(credentials: dict[str, Any], reason: str) -> None:
-    """Record a refused sign-in. The name is kept only if somebody has it: people type passwords into that box."""
+    """Record a refused sign-in. An unknown name is not stored: people sometimes type their password as the name."""
     person = _named(credentials)
     with recording() as trail:
         trail.add(

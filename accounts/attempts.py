@@ -1,7 +1,7 @@
-"""The limits of signing in: attempts from one address, and attempts with one name from one address.
+"""Rate limits for sign-in: attempts from one address, and attempts with one name from one address.
 
-An attempt is counted before its password is checked, so that attempts at the same moment are all counted. After a right
-password the count is reduced by one. Wrong passwords from one address lock nobody out at another address.
+An attempt is counted before its password is checked, so that simultaneous attempts are all counted. If the password is
+right, the count is reduced by one. Wrong passwords from one address do not lock out the same name at another address.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from portal.core.peers import network_of
 from portal.core.text import fold
 
 SHARED = "gatehouse.shared_address"
-"""Set by the web process's front where a proxy that is not trusted stands between (portal.serving.front)."""
+"""The front of the web process sets this if an untrusted proxy forwards the call (portal.serving.front)."""
 
 OF_NAME = Limit("sign-in-name", 5, 300)
 OF_ADDRESS = Limit("sign-in-address", 10, 60)
-# everybody comes from this address: it must not take one person's ten mistakes to keep all of them out
+# everybody has this address: the ten mistakes of one person must not lock out all others
 OF_SHARED_ADDRESS = Limit("sign-in-shared-address", 100, 60)
 
 
 def allowed(request: HttpRequest, address: str, name: str) -> bool:
-    """Count one attempt; whether it may be made."""
+    """Count one attempt. Returns whether the attempt is allowed."""
     network = network_of(address)
-    if _of_address(request).reached(network):  # first, so that no address makes more rows of names than it has attempts
+    if _of_address(request).reached(network):  # first: bounds the rows that one address can create
         return False
     if OF_NAME.reached(network, fold(name)):
-        _of_address(request).take_back(network)  # one program with an old password must not keep all others out
+        _of_address(request).take_back(network)  # a program with an old password must not lock all others out
         return False
     return True
 
 
 def succeeded(request: HttpRequest, address: str, name: str) -> None:
-    """That attempt was a right one: it is taken back from the limits in which `allowed` counted it."""
+    """The attempt had the right password: subtract it from the limits in which `allowed` counted it."""
     network = network_of(address)
     OF_NAME.take_back(network, fold(name))
     _of_address(request).take_back(network)
@@ -45,6 +45,6 @@ def _of_address(request: HttpRequest) -> Limit:
 
 
 def is_shared(request: HttpRequest) -> bool:
-    """Whether many people may have the caller's address, because the proxy in front is not configured."""
+    """Whether many people may share the caller's address because the proxy in front is not configured."""
     proxy_unknown = settings.PUBLIC_URL.startswith("https://") and not settings.TRUSTED_PROXIES
     return proxy_unknown or bool(request.META.get(SHARED))

@@ -1,4 +1,4 @@
-"""By what people are let in, checked again by each action: the session of a browser, the token of a program."""
+"""The two kinds of credential, which each action checks again: a browser's session and a program's token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from portal.core.errors import Refused
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A session, let in for `permission`."""
+    """A session that was checked for `permission`."""
 
     key: str
     permission: Permission
@@ -32,18 +32,19 @@ class SignedIn:
         if not theirs or not _of_this_password(session.get(HASH_SESSION_KEY, ""), person):
             raise Refused("Your session has ended. Nothing was done. Sign in again.", reason="session_ended")
         if not roles.has(person, self.permission):
-            raise Refused("You no longer have the role that this needs. Nothing was done.", reason="not_permitted")
+            said = "You no longer have the role that this action needs. Nothing was done."
+            raise Refused(said, reason="not_permitted")
 
 
 def _of_this_password(held: str, person: User) -> bool:
-    """Whether a session was opened with the password that the person has now; also under an earlier secret key."""
+    """Whether a session was opened with the person's present password. Earlier secret keys are accepted too."""
     valid = [person.get_session_auth_hash(), *person.get_session_auth_fallback_hash()]
     return any(constant_time_compare(held, one) for one in valid)
 
 
 @dataclass(frozen=True)
 class ByToken:
-    """A token, let in for one of `scopes` (for anything, where none is named). `holds`: what it may do at all."""
+    """A token that was checked for one of `scopes` (an empty `scopes`: for any scope). `holds`: all scopes it has."""
 
     token_id: int
     scopes: tuple[str, ...]
@@ -63,7 +64,8 @@ class ByToken:
 def sees_everybody(user: User | AnonymousUser) -> bool:
     """Whether `user` may see everybody's requests, grants, runs and operations.
 
-    The one rule: their role says so, and through a token its scope `audit` as well.
+    This is the only rule for that: the user's role permits it and, if the call uses a token, the token has the scope
+    `audit`.
     """
     held = credential.get()
     if isinstance(held, ByToken) and "audit" not in held.holds:

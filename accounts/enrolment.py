@@ -1,4 +1,4 @@
-"""Putting people into the portal: the one writer of their details and of group membership besides directory sign-in."""
+"""Adds people and changes their details and groups. Apart from directory sign-in, no other module writes these."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from portal.core.text import fold
 
 @dataclass(frozen=True)
 class Enrolled:
-    """What `enrol` did. `password` is the one it made up, to be shown once; empty when none was."""
+    """What `enrol` did. `password`: the generated password, to be shown once; empty if none was generated."""
 
     user: User
     created: bool
@@ -42,11 +42,11 @@ def enrol(
     groups: Collection[str] | None = None,
     password: str | None = None,
 ) -> Enrolled:
-    """Make sure that there is a person `username` with these details; None leaves a detail as it is.
+    """Create the person `username`, or update their details. None leaves a detail unchanged.
 
-    groups: the groups they are in afterwards, no others; groups that do not exist yet are made.
-    password: for a new person, None makes one up. A new password ends the person's sessions and tokens.
-    Raises Invalid by field, Conflict when the same person is added twice at the same moment.
+    groups: the person's groups after the call, all of them. Missing groups are created.
+    password: None generates one for a new person. A new password ends the person's sessions and tokens.
+    Raises Invalid by field, Conflict if the same person is added twice at the same moment.
     """
     username = username.strip()
     about = User.objects.filter(folded=fold(username)).values_list("pk", flat=True)
@@ -80,9 +80,9 @@ def enrol(
 def change_groups(
     *, by: User | Operator, username: str, add: Collection[str] = (), remove: Collection[str] = (), none: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Put a person into groups and take them out of others; `none`: out of all. Gives the names before and after.
+    """Add a person to groups and remove them from others. `none`: remove all. Returns the names before and after.
 
-    Raises Missing, Invalid (`groups`) for a group to be removed that they are not in.
+    Raises Missing, and Invalid (`groups`) if the person is not in a group that is to be removed.
     """
     about = User.objects.filter(folded=fold(username.strip())).values_list("pk", flat=True)
     with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=username[:150], about=about) as (trail, by):
@@ -98,7 +98,7 @@ def change_groups(
 
 
 def _set_details(user: User, *, email: str | None, name: str | None) -> list[str]:
-    """Raises Invalid. An e-mail address belongs to one person: accounts in Airflow are found by it."""
+    """Raises Invalid. An e-mail address belongs to one person, because it identifies their account in Airflow."""
     wrong, changed = {}, []
     if user._state.adding and (said := problem_of_person(user.username)):
         wrong["username"] = said
@@ -115,7 +115,7 @@ def _set_details(user: User, *, email: str | None, name: str | None) -> list[str
         first, _, last = name.strip().partition(" ")
         user.first_name, user.last_name = first, last.strip()
         if len(first) > 150 or len(last) > 150 or not name.isprintable():
-            wrong["name"] = "A name has at most 150 printable characters on either side of its first space."
+            wrong["name"] = "The parts before and after the first space have at most 150 printable characters each."
         changed.append("name")
     if wrong:
         raise Invalid(wrong)
@@ -127,14 +127,14 @@ def _insert(user: User) -> None:
         with transaction.atomic():
             user.save(force_insert=True)
     except IntegrityError:
-        raise Conflict(f"{user.username} was added by somebody else at the same moment.") from None
+        raise Conflict(f"{user.username} was added at the same moment by another admin.") from None
 
 
 def _set_groups(user: User, names: Collection[str], by: User | Operator, trail: Trail) -> bool:
     """Raises Invalid (`groups`), Conflict."""
     before, wanted = people.groups_of(user), named(names)
     after = sorted(group.name for group in wanted)
-    if set(after) == set(before):  # the database may sort names in another order
+    if set(after) == set(before):  # as sets: the database may sort names in another order
         return False
     user.groups.set(wanted)
     trail.add(Verb.GROUPS_CHANGED, by=by, target=user.username, detail={"before": before, "after": after})

@@ -1,4 +1,4 @@
-"""Whether a call comes from somebody at all, from its headers alone: asked before its body is read."""
+"""Whether a call is authenticated, decided from its headers alone. The front asks this before it reads the body."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from accounts import tokens
 
 
 def is_known(*, authorization: str, session: str) -> bool:
-    """Whether the call has a valid bearer token, or the session of somebody who is signed in. Records no event.
+    """Whether the call has a valid bearer token or a valid session. Records no event.
 
-    Django deletes a session that the password no longer matches, and renews one that an earlier secret key signed.
+    Django deletes a session if the password was changed since, and renews one that an earlier secret key signed.
     """
     kind, _, text = authorization.partition(" ")
     if kind.lower() == "bearer" and tokens.is_live(text.strip()):

@@ -1,4 +1,4 @@
-"""A column that follows from another one of its row."""
+"""A column whose value is computed from another column."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db import models
 
 
 class DerivedField(models.CharField):
-    """Holds `by(<column of>)`, worked out whenever the row is saved, also by bulk_create; never set by hand.
+    """Holds `by(<column of>)`. Computed whenever the row is saved, also by bulk_create; never set by hand.
 
-    of: a column of this row, or of one that it refers to (`group.name`). An UPDATE of it must name this column too.
+    of: a column of this row or of a related row (`group.name`). An UPDATE of that column must name this one too.
     """
 
     def __init__(self, *args: Any, of: str, by: Callable[[str], str], **options: Any) -> None:

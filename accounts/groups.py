@@ -1,4 +1,4 @@
-"""Groups of people: the one place where a group is made."""
+"""Creates groups of people. No other module does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.core.text import fold
 
 
 def named(names: Collection[str]) -> list[Group]:
-    """The groups of these names, however they are written; those that are not there yet are made.
+    """The groups of these names, compared folded. Missing groups are created.
 
     Raises Invalid (`groups`), Conflict.
     """
@@ -33,5 +33,5 @@ def _make(name: str) -> Group:
             group = Group.objects.create(name=name)
             GroupName.objects.create(group=group)
     except IntegrityError:
-        raise Conflict(f"The group {name} was added by somebody else at the same moment.") from None
+        raise Conflict(f"The group {name} was added at the same moment by another admin.") from None
     return group

@@ -1,4 +1,4 @@
-"""The lock on every door: a view says which permission it takes, or that it is public. A test walks all URLs for it."""
+"""Decorators for views: a view names the permission it needs, or is public. A test checks this for all URLs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AnyView = TypeVar("AnyView", bound=Callable[..., Any])
 
 
 def requires(permission: Permission) -> Callable[[View], View]:
-    """Let only people with `permission` in. Others are asked to sign in, or refused, which is recorded.
+    """Let in only people who have `permission`. Others are sent to sign-in, or refused; a refusal is recorded.
 
     Raises Refused (`not_permitted`).
     """
@@ -59,13 +59,13 @@ def _session_of(request: HttpRequest) -> str:
 
 
 def public(view: AnyView) -> AnyView:
-    """Anybody may come in, signed in or not."""
+    """No sign-in is needed."""
     view.public = True  # type: ignore[attr-defined]
     return view
 
 
 def _words(permission: Permission, user: User) -> str:
-    """Whom it is for, and the way to it: an admin is not sent to an admin."""
+    """Who has the permission and how to get it. A platform admin is not told to ask a platform admin."""
     holders = [f"{role.value}s" for role, held in MATRIX.items() if permission in held]
     way = "If your work needs it, ask a platform admin."
     if Role.ADMIN in roles.roles_of(user):
@@ -74,7 +74,7 @@ def _words(permission: Permission, user: User) -> str:
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the login page and back. A part of a page (htmx) cannot show it, so the whole page goes there."""
+    """Redirect to the login page and back. htmx replaces only part of a page; then the browser itself is redirected."""
     htmx = getattr(request, "htmx", None)
     if htmx:
         response = HttpResponse(status=401)

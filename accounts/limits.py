@@ -1,6 +1,6 @@
-"""How often something may happen in a while, counted in the database: for all processes and hosts together.
+"""Rate limits, counted in the database: one count for all processes and hosts.
 
-One row for each key. Those whose time is over are removed by whoever begins to count.
+There is one row per key. Rows whose window is over are deleted when a new window is opened.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from portal.core import clock
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
-SWEPT = 100  # old rows removed with each new window
-SHORT_WAIT = 250  # milliseconds that a write nobody depends on waits for its turn
+SWEPT = 100  # rows of closed windows that are deleted with each new window
+SHORT_WAIT = 250  # milliseconds that a best-effort write waits for a lock
 
 _COUNT_ONE = """
 INSERT INTO accounts_ratecount (key, ends, count) VALUES (%(key)s, %(ends)s, 1)
@@ -35,16 +35,16 @@ RETURNING count, ends
 
 @dataclass(frozen=True)
 class Limit:
-    """`most` times within `seconds` from the first time on."""
+    """At most `most` times within `seconds`, counted from the first time."""
 
     name: str
     most: int
     seconds: int
 
     def count(self, *about: object) -> tuple[int, int]:
-        """Count one more for `about`: how many there were, and in how many seconds counting begins anew.
+        """Count one more for `about`. Returns the count, and the seconds until the window ends.
 
-        Allowed are those up to `most`.
+        The call is allowed if the count is at most `most`.
         """
         now = int(clock.now().timestamp())
         with connection.cursor() as cursor:
@@ -55,28 +55,28 @@ class Limit:
         return found, ends - now
 
     def reached(self, *about: object) -> bool:
-        """Count one more for `about`; whether that is one too many."""
+        """Count one more for `about`. Returns whether the limit is exceeded."""
         return self.count(*about)[0] > self.most
 
     def take_back(self, *about: object) -> None:
-        """What was counted last for `about` shall not count."""
+        """Subtract the last count for `about`."""
         RateCount.objects.filter(pk=self._key(*about), count__gt=0).update(count=F("count") - 1)
 
     def _key(self, *about: object) -> str:
-        """Keyed and hashed: of a fixed length, and what people type by mistake cannot be read from it."""
+        """A keyed hash: it has a fixed length, and what people typed cannot be read from it."""
         return salted_hmac(f"accounts.limits.{self.name}", repr(about), algorithm="sha256").hexdigest()
 
 
 def _sweep(now: int) -> None:
-    """Remove rows whose time is over, without waiting for one that somebody counts in or sweeps at this moment."""
+    """Delete rows whose window is over. Rows that another transaction has locked are skipped."""
     over = RateCount.objects.filter(ends__lte=now)
     with transaction.atomic():
         keys = over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT]
-        over.filter(pk__in=list(keys)).delete()  # `over` again: what is counted anew since is not removed
+        over.filter(pk__in=list(keys)).delete()  # `over` again: a row whose window was reopened meanwhile stays
 
 
 def best_effort(what: str, write: Callable[[], Answer]) -> Answer | None:
-    """Call `write` in a transaction and give its result; None where the database refuses, which is logged.
+    """Call `write` in a transaction and return its result; None if the database refuses, which is logged.
 
     For writes that may be lost. It waits only briefly for a lock. Opening the transaction can fail as well.
     """
@@ -90,7 +90,7 @@ def best_effort(what: str, write: Callable[[], Answer]) -> Answer | None:
 
 @contextmanager
 def _short_wait() -> Iterator[None]:
-    """SQLite has one writer at a time. PostgreSQL waits for rows alone, and those of this module are held briefly."""
+    """SQLite has one writer at a time. PostgreSQL locks only rows, and this module holds its row locks briefly."""
     if connection.vendor != "sqlite":
         yield
         return

@@ -1,4 +1,4 @@
-"""The permission matrix for people to read; docs/permissions.md is its output (`manage.py reference`)."""
+"""The permission matrix for people to read: the source of docs/permissions.md (`manage.py reference`)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from accounts.tokens import SCOPES
 MEANING: dict[Permission, str] = {
     Permission.HOME: "see one's own access, requests and profile; by the API, the status of each deployment",
     Permission.REQUEST: "ask for access, withdraw a request, hand access back",
-    Permission.OPERATE: "see and operate the DAGs that the catalogue offers to one",
-    Permission.DECIDE: "see the queue; approve, deny and revoke what one is named for",
+    Permission.OPERATE: "see and operate the DAGs that the catalogue offers to the person",
+    Permission.DECIDE: "see the queue; approve, deny and revoke where a policy names the person as an approver",
     Permission.AUDIT: "read, export and verify the trail",
     Permission.SEE_ALL_ACCESS: "read everybody's requests, grants and runs",
     Permission.REVOKE_ANY: "end anybody's grant",
@@ -18,14 +18,14 @@ MEANING: dict[Permission, str] = {
 }
 HOLDERS: dict[Role, str] = {
     Role.EMPLOYEE: "everybody who can sign in",
-    Role.APPROVER: "whoever a policy of the catalogue names as an approver",
+    Role.APPROVER: "everybody whom a policy of the catalogue names as an approver",
     Role.AUDITOR: '`[groups.<name>] role = "auditor"`',
     Role.ADMIN: '`[groups.<name>] role = "admin"`',
 }
 
 
 def markdown() -> str:
-    """The whole page."""
+    """The text of docs/permissions.md."""
     lines = [
         "# Who may do what",
         "",
@@ -42,8 +42,8 @@ def markdown() -> str:
     lines += [f"| {role} | {HOLDERS[role]} |" for role in Role]
     lines += [
         "",
-        "A person may have several roles and may do what any of them allows. Being an approver or an admin never lets",
-        "anybody decide a request of their own or for their own benefit. An account that is deactivated has no role.",
+        "A person may have several roles and may do what any of them allows. The roles approver and admin never allow",
+        "a person to decide their own request or one that benefits them. A deactivated account has no role.",
         "",
     ]
     return "\n".join(lines)

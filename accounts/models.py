@@ -1,4 +1,4 @@
-"""People, what they may do in the portal, and the tokens their programs use."""
+"""People, their roles in the portal, and the API tokens of their programs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from portal.core.text import fold
 
 class UserManager(DjangoUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
-        """Whom `username` names, however it is written."""
+        """The person of this user name, compared folded."""
         return self.get(folded=fold(username or ""))
 
 
 class User(AbstractUser):
-    """A person. Group membership lives in Django's groups, so LDAP and OIDC can mirror theirs into it.
+    """A person. Groups are Django's groups, so that LDAP and OIDC can copy theirs into the same table.
 
-    `folded` decides who is who; `username` is how the name is written.
+    Two people are the same if `folded` is equal. `username` keeps the spelling.
     """
 
     folded = DerivedField(of="username", by=fold, max_length=150, unique=True)
@@ -44,25 +44,25 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Only columns that are named: a whole row, read earlier, would bring back what others changed meanwhile.
+        """Save only the named columns. Saving all columns would undo what others changed since this row was read.
 
-        Raises TypeError for a person who is there already, without `update_fields`.
+        Raises TypeError for an existing person without `update_fields`.
         """
         columns = options.get("update_fields")
         if columns is None and not self._state.adding:
-            raise TypeError("A person is never saved whole: name the columns in update_fields.")
+            raise TypeError("Never save all columns of a person: name the changed ones in update_fields.")
         if columns is not None:
             derived = [field for field in self._meta.concrete_fields if isinstance(field, DerivedField)]
             options["update_fields"] = {*columns, *(field.name for field in derived if field.of in columns)}
         super().save(*args, **options)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """What each session of theirs holds: another password ends it, and so does another `sessions_ended`."""
+        """The value that each session of the person holds. A new password or `sessions_ended` ends the sessions."""
         return f"{super()._get_session_auth_hash(secret)}.{self.sessions_ended}"  # type: ignore[misc]
 
 
 class GroupName(models.Model):
-    """What decides which group is which: Django's own table compares names byte by byte."""
+    """The folded names of groups. Django's table compares names byte by byte, so it would allow duplicates."""
 
     group = models.OneToOneField(Group, on_delete=models.CASCADE, primary_key=True, related_name="identity")
     folded = DerivedField(of="group.name", by=fold, max_length=150, unique=True)
@@ -77,9 +77,9 @@ class GroupName(models.Model):
 
 
 class RoleAssignment(models.Model):
-    """Who holds which role of the portal: one table, written by `catalogue apply` from the file in force.
+    """Who holds which role of the portal. Only `catalogue apply` writes this table, from the catalogue file.
 
-    `subject` is `group:<name>` or `user:<name>`, folded. Everybody who can sign in is an employee; that needs no row.
+    `subject` is `group:<name>` or `user:<name>`, folded. Everybody who can sign in is an employee, without a row here.
     """
 
     role = models.CharField(max_length=16)
@@ -93,7 +93,7 @@ class RoleAssignment(models.Model):
 
 
 class Token(models.Model):
-    """A bearer token `gh_<key>_<secret>`; only the SHA-256 of the whole token is kept."""
+    """A bearer token `gh_<key>_<secret>`. Only the SHA-256 of the complete token is stored."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="tokens")
     name = models.CharField(max_length=80)
@@ -115,7 +115,7 @@ class Token(models.Model):
 
 
 class RateCount(models.Model):
-    """How often something happened; counted anew from `ends` on, in seconds since 1970 (`accounts.limits`)."""
+    """How often something happened within a window. `ends`: end of the window, in seconds since 1970."""
 
     key = models.CharField(max_length=64, primary_key=True)
     ends = models.BigIntegerField(db_index=True)

@@ -1,6 +1,6 @@
-"""What the name of a new person or group may be. Names that are there already stay as they are.
+"""Rules for the names of new people and groups. Existing names are not checked again.
 
-Two names are the same when their folds are equal (portal.core.text.fold). A new name must not look like another one.
+Two names are the same if their folded forms are equal (portal.core.text.fold). A new name must not look like another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST = 150
 
 
 def problem_of_person(name: str) -> str:
-    """Why a new person cannot be called so; empty when they can."""
+    """Why this name is not allowed for a new person; empty if it is allowed."""
     if looks(name) == SYSTEM:
         return f"“{name[:60]}” is, or looks like, the portal's own name in the audit trail. Choose another name."
     try:
@@ -32,7 +32,7 @@ def problem_of_person(name: str) -> str:
 
 
 def problem_of_group(name: str) -> str:
-    """Why a new group cannot be called so; empty when it can."""
+    """Why this name is not allowed for a new group; empty if it is allowed."""
     if not name or len(name) > LONGEST or not name.isprintable():
         return f"“{name[:60]}” cannot be a group's name: it takes 1 to {LONGEST} printable characters."
     if said := _unusable(name):
@@ -45,9 +45,9 @@ def _unusable(name: str) -> str:
     if without_unseen(name) != name:
         return f"“{name[:60]}” contains an invisible character. Remove it."
     if COMPLETE.search(name):
-        return "The name contains an API token. Take it out."
+        return "The name contains an API token. Remove it."
     if max(len(fold(name)), len(looks(name))) > LONGEST:
-        return f"“{name[:60]}” is too long: written out, it has more than {LONGEST} characters."
+        return f"“{name[:60]}” is too long: in its normalised form it has more than {LONGEST} characters."
     return ""
 
 

@@ -1,6 +1,6 @@
-"""Whoever runs a management command: an account of the operating system, and the person whom `--as` names.
+"""The operator: who runs a management command. An operating-system account, or the person whom `--as` names.
 
-The first person is added by an account alone, because nobody is there yet to be named.
+The first person is added without `--as`, because there is nobody yet to name.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from portal.core.errors import Invalid, Missing, Refused
 from portal.core.text import fold
 
 OS_ACCOUNT = "os:"
-"""What the name of an actor begins with that is an account of the operating system. No user name has a colon."""
+"""Prefix of an actor's name in the trail if the actor is an operating-system account. No user name has a colon."""
 
 
 @dataclass(frozen=True)
 class Operator:
     """An actor of the trail. Without a person its name is `os:<account>`, which cannot be a person's user name.
 
-    needs: the permission that the person must have; each action checks it again (accounts.acting).
+    needs: the permission that the person must have. Each action checks it again (accounts.acting).
     """
 
     account: str
@@ -40,16 +40,16 @@ class Operator:
 
     @classmethod
     def current(cls, name: str = "", *, needs: Permission = Permission.HOME) -> Operator:
-        """The owner of this process, as the person called `name` where one is given.
+        """The owner of this process, acting as the person `name` if one is given.
 
-        needs: the permission that the portal asks of people for the same.
-        Raises Invalid (`as`) unless `name` is an active person, Refused (`not_permitted`) without the permission.
+        needs: the permission that the same action needs in the portal.
+        Raises Invalid (`as`) if `name` is not an active person, Refused (`not_permitted`) without the permission.
         """
         return cls(account(), _person(name, needs) if name.strip() else None, needs)
 
 
 def person_of(by: Actor | None) -> User | None:
-    """The person who acts; None for the portal itself and for an account of the operating system."""
+    """The person who acts; None for the portal itself and for an operating-system account."""
     return by if isinstance(by, User) else by.person if isinstance(by, Operator) else None
 
 
@@ -59,17 +59,17 @@ def _person(name: str, needs: Permission) -> User:
     try:
         person = people.by_username(name)
     except Missing as error:
-        raise Invalid({"as": f"--as: {error.detail} Leave it out to be recorded as os:{account()}."}) from None
+        raise Invalid({"as": f"--as: {error.detail} Without --as you are recorded as os:{account()}."}) from None
     if not person.is_active:
         raise Invalid({"as": f"--as: {person.username} is deactivated; name somebody who may sign in."})
     if not roles.has(person, needs):
-        raise Refused(f"--as: {person.username} may not do this in the portal either.", reason="not_permitted")
+        raise Refused(f"--as: {person.username} may not do this in the portal.", reason="not_permitted")
     return person
 
 
 def account() -> str:
-    """The owner of this process, as the operating system knows them."""
-    uid = os.getuid()  # not from the environment, which whoever runs the command sets
+    """The name of the operating-system account that owns this process."""
+    uid = os.getuid()  # not from the environment, which the caller can set
     try:
         return pwd.getpwuid(uid).pw_name[:40]
     except KeyError:  # a container without a passwd entry for its user
@@ -88,7 +88,7 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def at_the_command_line() -> Iterator[None]:
-    """Events recorded within say that they came from the command line, of which account on which host."""
+    """Events recorded in this block say: from the command line, with the operating-system account and the host."""
     where = f"command line ({account()}@{socket.gethostname().partition('.')[0]})"
     reset = source.set(replace(source.get(), address=where))
     try:

@@ -1,7 +1,7 @@
-"""Passwords: asked for again, changed by their owner, reset by an operator. A new one ends sessions and tokens.
+"""Passwords: confirmed again, changed by their owner, reset by an operator. A new password ends sessions and tokens.
 
-Hashing takes a good part of a second, so a password that somebody types is checked before the transaction; what was
-found then must still be so inside it.
+Hashing takes a good part of a second, so a typed password is checked before the transaction. Inside the transaction,
+`check_still` verifies that the stored password is still the same.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ GUESSES = Limit("password-again", 5, 300)
 
 
 def confirm(person: User, password: str, *, field: str = "password", refusal: Verb, target: str) -> str:
-    """Proof that the person who is signed in knows their password, for `check_still`.
+    """Check that the signed-in person knows their password. Returns a proof for `check_still`.
 
-    Raises Invalid (`field`), Refused (`too_many_attempts`), which are recorded as `refusal`.
+    Raises Invalid (`field`), Refused (`too_many_attempts`). Both are recorded as `refusal`.
     """
     known = User.objects.get(pk=person.pk)
     with recording(refusal=refusal, by=person, target=target):
@@ -44,16 +44,16 @@ def confirm(person: User, password: str, *, field: str = "password", refusal: Ve
 
 
 def check_still(person: User, proof: str) -> None:
-    """Raise Conflict where the password was changed since `confirm`. Inside the action's transaction."""
+    """Raise Conflict if the password was changed since `confirm`. Call this inside the action's transaction."""
     if person.password != proof:
         raise Conflict("The password was changed at the same moment. Nothing was done.", reason="stale")
 
 
 def change(*, by: User, current: str, new: str) -> tuple[User, list[Token]]:
-    """One's own password. The present session goes on (the view sees to it), all others end, and so do all tokens.
+    """Change one's own password. The present session stays (the view renews it). All other sessions and all tokens end.
 
-    Gives the person as this change left them, and the tokens that ended. The view must open the session for exactly
-    this person: read later, they may have a password that somebody else gave them meanwhile.
+    Returns the person as saved here, and the tokens that ended. The view must renew the session for exactly this
+    object: if it read the person again, somebody else could have changed the password in between.
     Raises Invalid (`current`, `new`), Conflict.
     """
     proof = confirm(by, current, field="current", refusal=Verb.PASSWORD_CHANGE_REFUSED, target=by.username)
@@ -66,9 +66,9 @@ def change(*, by: User, current: str, new: str) -> tuple[User, list[Token]]:
 
 
 def reset(*, by: Operator, username: str, password: str | None = None) -> tuple[User, str, list[Token]]:
-    """Give a person another password: the one given, or one made up. Their sessions and tokens end.
+    """Set a person's password to the given one, or to a generated one. Their sessions and tokens end.
 
-    Gives the person, the password if it was made up, and the tokens that ended. Raises Missing, Invalid (`password`).
+    Returns the person, the generated password (or ""), and the tokens that ended. Raises Missing, Invalid (`password`).
     """
     made_up = "" if password is not None else secrets.token_urlsafe(15)
     about = User.objects.filter(folded=fold(username.strip())).values_list("pk", flat=True)
@@ -80,7 +80,7 @@ def reset(*, by: Operator, username: str, password: str | None = None) -> tuple[
 
 
 def give(person: User, password: str, *, field: str = "password") -> None:
-    """Set it on the object; nothing is saved. Raises Invalid (`field`) for one that is too weak."""
+    """Set the password on the object without saving. Raises Invalid (`field`) if it is too weak."""
     try:
         validate_password(password, person)
     except ValidationError as error:
@@ -89,7 +89,7 @@ def give(person: User, password: str, *, field: str = "password") -> None:
 
 
 def keep(person: User, *, by: Actor, trail: Trail) -> list[Token]:
-    """Save the new password, and end all sessions and tokens of before. Inside the action's transaction."""
+    """Save the new password and end all sessions and tokens. Call this inside the action's transaction."""
     person.save(update_fields=["password"])
     ended = end_sessions_and_tokens(person, by=by, trail=trail)
     detail = {"tokens_ended": [str(token) for token in ended]}
@@ -98,7 +98,7 @@ def keep(person: User, *, by: Actor, trail: Trail) -> list[Token]:
 
 
 def end_sessions_and_tokens(person: User, *, by: Actor, trail: Trail) -> list[Token]:
-    """From now on neither lets anybody in. Gives the tokens that were valid. Inside the action's transaction."""
+    """End all sessions and tokens. Returns the tokens that were valid. Call this inside the action's transaction."""
     now = clock.now()
     User.objects.filter(pk=person.pk).update(sessions_ended=F("sessions_ended") + 1)
     person.refresh_from_db(fields=["sessions_ended"])

@@ -1,7 +1,7 @@
-"""People as everybody else looks them up: subjects, members, names. Nobody outside this room reads Django's groups.
+"""Look-up of people for other packages: subjects, members, names. Only this package reads Django's groups.
 
-A subject is `group:<name>` or `user:<name>`; names are compared folded (portal.core.text). Membership is read from the
-database each time it is asked for, so a change counts at once; a page that only reads may ask once for all its rows
+A subject is `group:<name>` or `user:<name>`. Names are compared folded (portal.core.text). Membership is read from the
+database on every call, so a change counts at once. A page that only reads may read it once for all its rows
 (`read_once`).
 """
 
@@ -23,7 +23,7 @@ _MEMORY = "_gatehouse_read_once"
 
 
 def subjects_of(user: User | AnonymousUser) -> frozenset[str]:
-    """Every subject that names `user`, folded: `{"user:lead", "group:data", ...}`. Nothing names who cannot sign in."""
+    """Every subject that names `user`, folded: `{"user:lead", "group:data", ...}`. Empty if they cannot sign in."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
     return remembered(user, "subjects", lambda: _read_subjects(user))
@@ -34,17 +34,17 @@ def _read_subjects(user: User) -> frozenset[str]:
 
 
 def groups_of(user: User) -> list[str]:
-    """The names of `user`'s groups as they are written."""
+    """The names of `user`'s groups as they are spelled."""
     return list(user.groups.order_by("name").values_list("name", flat=True))
 
 
 def members(subjects: Iterable[str]) -> list[User]:
-    """The active people whom `subjects` name, each once, by username."""
+    """The active people named by `subjects`, without duplicates, ordered by user name."""
     return list(named_by(subjects).order_by("username"))
 
 
 def named_by(subjects: Iterable[str]) -> QuerySet[User]:
-    """The same as rows to ask further."""
+    """Like `members`, as a query that can be filtered further."""
     groups: set[str] = set()
     names: set[str] = set()
     for subject in subjects:
@@ -57,7 +57,7 @@ def named_by(subjects: Iterable[str]) -> QuerySet[User]:
 
 
 def in_group(name: str) -> Q:
-    """Those in the group of that name, to filter people by."""
+    """A filter for the people in the group of that name."""
     return _in_groups({fold(name.strip())})
 
 
@@ -71,7 +71,7 @@ def is_one_of(user: User | AnonymousUser, subjects: Iterable[str]) -> bool:
 
 
 def by_username(name: str) -> User:
-    """The person of that name, however it is written. Raises Missing."""
+    """The person of that name, compared folded. Raises Missing."""
     name = name.strip()
     known = bool(name) and len(name) <= 150 and bounds.is_storable(name)
     person = User.objects.filter(folded=fold(name)).first() if known else None
@@ -81,7 +81,7 @@ def by_username(name: str) -> User:
 
 
 def as_stored(name: str) -> str:
-    """A user name as its person has it; the text itself where nobody is called so."""
+    """The stored spelling of a user name; the text itself if nobody has that name."""
     try:
         return by_username(name).username
     except Missing:
@@ -89,13 +89,13 @@ def as_stored(name: str) -> str:
 
 
 def read_once(user: User) -> None:
-    """From now on, read `user`'s subjects and roles once for this object: for a request that changes nothing."""
+    """From now on, read the subjects and roles of this object only once. For a call that changes nothing."""
     if not hasattr(user, _MEMORY):
         setattr(user, _MEMORY, {})
 
 
 def remembered(user: User, name: str, read: Callable[[], Answer]) -> Answer:
-    """What `read` says; read only the first time where `read_once` was asked for."""
+    """The result of `read`; cached on `user` if `read_once` was called."""
     memory = getattr(user, _MEMORY, None)
     if memory is None:
         return read()

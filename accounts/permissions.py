@@ -1,4 +1,4 @@
-"""What can be done in the portal, by whom: the whole permission matrix is the one table at the end of this file."""
+"""Who may do what in the portal. The permission matrix is the table at the end of this file."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """One thing a person may do. Whether the state of a request allows it is each action's own question."""
+    """One thing a person may do. Each action also checks whether the state of the request allows it."""
 
     HOME = "home"  # see one's own home, access, requests and profile
-    REQUEST = "request"  # ask for access, withdraw, hand back
-    OPERATE = "operate"  # see and operate the DAGs one may operate
-    DECIDE = "decide"  # see the queue and decide what one is named for
+    REQUEST = "request"  # ask for access, withdraw a request, hand access back
+    OPERATE = "operate"  # see and operate the DAGs that the catalogue offers to the person
+    DECIDE = "decide"  # see the queue and decide where a policy names the person
     AUDIT = "audit"  # read, export and verify the trail
     SEE_ALL_ACCESS = "see_all_access"  # read everybody's requests and grants
     REVOKE_ANY = "revoke_any"  # end anybody's grant
@@ -20,7 +20,7 @@ class Permission(StrEnum):
 
 
 class Role(StrEnum):
-    """A role of the portal (never to be confused with an Airflow role)."""
+    """A role of the portal. Not an Airflow role."""
 
     EMPLOYEE = "employee"
     APPROVER = "approver"

@@ -1,4 +1,4 @@
-"""How the portal looks to a person."""
+"""Display preferences of a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from portal.audit.verbs import Verb
 
 
 def set_preferences(*, by: User, timezone: str, theme: str, shortcuts: bool) -> User:
-    """Keep them. No event: nothing depends on them but the person's own pages."""
+    """Save the preferences. No audit event, because they change only the person's own pages."""
     with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=by.username) as (_, by):
         by.timezone, by.theme, by.shortcuts = timezone, theme, shortcuts
         by.save(update_fields=["timezone", "theme", "shortcuts"])

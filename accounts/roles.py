@@ -1,4 +1,4 @@
-"""Which roles of the portal a person has. Read from RoleAssignment in one query; superuser flags play no part."""
+"""Which roles of the portal a person has: one query of RoleAssignment. Django's superuser flag has no effect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.core.text import fold
 
 
 def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
-    """Everybody who can sign in is an employee; who cannot has no role at all."""
+    """Everybody who can sign in is an employee. A person who cannot sign in has no role."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
     return people.remembered(user, "roles", lambda: _read_roles(user))
@@ -29,17 +29,17 @@ def _read_roles(user: User) -> frozenset[Role]:
 
 
 def has(user: User | AnonymousUser, permission: Permission) -> bool:
-    """Whether one of the person's roles carries `permission`."""
+    """Whether one of the person's roles includes `permission`."""
     return permission in permissions_of(user)
 
 
 def permissions_of(user: User | AnonymousUser) -> frozenset[Permission]:
-    """All that the person's roles carry."""
+    """All permissions of the person's roles."""
     return frozenset().union(*(MATRIX[role] for role in roles_of(user)))
 
 
 def assign(rows: set[tuple[Role, str]]) -> None:
-    """Make the table hold exactly `rows` of (role, subject), inside the caller's transaction, which records why."""
+    """Replace the table's content by `rows` of (role, subject). The caller has the transaction and records why."""
     rows = {(role, fold(subject)) for role, subject in rows}
     with transaction.atomic():
         there = {(Role(row.role), row.subject): row.pk for row in RoleAssignment.objects.all()}

@@ -1,7 +1,7 @@
-"""Sessions in the database, under a digest of their key: who reads the database cannot walk in with one.
+"""Sessions in the database under a digest of their key. A reader of the database cannot use them to sign in.
 
-Django's own store keeps the key as the browser has it. SESSION_ENGINE names this module. Sessions of a release that
-kept the key itself are not found any more: their people sign in again.
+Django's own store keeps the key itself. SESSION_ENGINE names this module. Sessions of an earlier release, which kept
+the key itself, are not found: these people sign in again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from portal.core import clock
 
 
 def stored(key: str) -> str:
-    """As the row has it: 160 bits, which fit its column. A key is random; nobody finds it by trying."""
+    """The value of the column: 160 bits, which fit in it. Keys are random, so the digest cannot be reversed."""
     return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 

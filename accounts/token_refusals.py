@@ -1,7 +1,7 @@
-"""Refused tokens in the trail. The first refusal of a kind is an event at once; its repeats are counted in memory.
+"""Audit events for refused tokens. The first refusal of a kind is an event at once; repeats are counted in memory.
 
-So a program that goes on sending a token of yesterday makes no transaction with each call. A thread of the web process
-writes the counts (portal.serving.web); a process that dies loses those of its last seconds.
+So a program that keeps sending an expired token does not cause a transaction per call. A thread of the web process
+writes the counts (portal.serving.web). If the process dies, the counts of its last seconds are lost.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from portal.core.peers import network_of
 WHY_NOT = {
     "malformed": "it is not a token",
     "unknown": "there is no token with this key",
-    "forged": "the key exists, but the rest is wrong",
+    "forged": "the key exists, but the secret is wrong",
     "revoked": "it was revoked",
     "expired": "it has expired",
     "inactive": "its owner can no longer sign in",
 }
 UNKNOWN = "unknown token"
-MOST = 100  # kinds that are kept apart in one process
+MOST = 100  # kinds that one process counts separately
 
 Kind = tuple[str, int | None, str]
 
 
 @dataclass
 class Kept:
-    """A kind of refusal, last written at once at `since`, and how often it happened that is not written yet."""
+    """One kind of refusal. `since`: when it was last written. `times`: how many are not written yet."""
 
     entry: Entry
     since: datetime
@@ -46,15 +46,15 @@ _lock = threading.Lock()
 
 
 def record(token: Token | None, why_not: str) -> None:
-    """Count a refused token, by its key; what names no token of ours is not kept, it may be anybody's secret.
+    """Count a refused token by its key. A text that is no token of ours is not stored: it may be somebody's secret.
 
-    why_not: a word of WHY_NOT. Raises DatabaseError where the first refusal of a kind cannot be written.
+    why_not: a key of WHY_NOT. Raises DatabaseError if the first refusal of a kind cannot be written.
     """
     kind: Kind = (why_not, token.pk if token else None, network_of(source.get().address))
     now = clock.now()
     with _lock:
         if kind not in _kept and len(_kept) >= MOST:
-            token, kind = None, (why_not, None, "")  # counted with the others that are too many to be kept apart
+            token, kind = None, (why_not, None, "")  # too many kinds: counted together with others
         kept = _kept.get(kind)
         if kept is None:
             entry = _entry(token, why_not)
@@ -68,7 +68,7 @@ def record(token: Token | None, why_not: str) -> None:
 
 
 def write() -> None:
-    """Write what was counted since the last time, and forget the kinds that are over. Raises DatabaseError."""
+    """Write the counts since the last call, and forget kinds whose window is over. Raises DatabaseError."""
     for kind, kept in list(_kept.items()):
         _write(kept)
         with _lock:

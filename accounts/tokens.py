@@ -1,7 +1,7 @@
-"""Tokens for programs: `gh_<key>_<secret><checksum>`. The key finds the row; only the digest of the whole is kept.
+"""API tokens for programs: `gh_<key>_<secret><checksum>`. The row is found by its key and holds only a digest.
 
-The checksum lets a secret scanner (and us, without asking the database) tell a token from something that looks like
-one: the last six characters are the CRC-32 of what stands before them, in base 62.
+The checksum tells a token from a text that only looks like one: for secret scanners, and for us without a query. It is
+the CRC-32 of the characters before it, in base 62, and fills the last six characters.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ SCOPES: dict[str, Permission] = {
     "operate": Permission.OPERATE,
     "audit": Permission.AUDIT,
 }
-"""Every scope with the permission its owner must have, at creation and at every use."""
+"""Every scope, with the permission that the owner must have when the token is created and at every use."""
 
 MAX_DAYS = 365
-MAX_LIVE = 50  # tokens of one person at once
+MAX_LIVE = 50  # valid tokens of one person
 KEY = re.compile(BEGINNING, re.ASCII)
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _WRITE_USE_EVERY = timedelta(minutes=1)
@@ -46,13 +46,13 @@ _uses: dict[int, datetime] = {}
 
 
 def allowed_scopes(user: User) -> list[str]:
-    """The scopes that `user`'s roles allow now, in the order of SCOPES."""
+    """The scopes that the present roles of `user` allow, in the order of SCOPES."""
     held = roles.permissions_of(user)
     return [scope for scope, permission in SCOPES.items() if permission in held]
 
 
 def scopes_in_force(token: Token) -> frozenset[str]:
-    """What the token may do now: its scopes, less those its owner has lost the role for."""
+    """The scopes that the token has now: its own, minus those that its owner's roles no longer allow."""
     return frozenset(token.scopes) & frozenset(allowed_scopes(token.user))
 
 
@@ -65,15 +65,15 @@ def create(
     password: str = "",
     owner: User | None = None,
 ) -> tuple[Token, str]:
-    """A new token for `owner` (default: `by`) and its plaintext, which is never to be had again.
+    """Create a token for `owner` (default: `by`). Returns it and its plaintext, which is not stored.
 
-    password: of the person who acts, asked for again: a token outlives the session it is made in. Not of an operator.
-    Raises Invalid (`name`, `scopes`, `days`, `password`), Refused (`scope`) for a scope the owner's roles do not allow.
+    password: of the person who acts, confirmed again because a token outlives the session. Not needed for an operator.
+    Raises Invalid (`name`, `scopes`, `days`, `password`), Refused (`scope`) if the owner's roles do not allow a scope.
     """
     person = owner or by
-    assert isinstance(person, User), "an operator makes tokens for a person"
+    assert isinstance(person, User), "an operator must name the owner"
     if isinstance(by, User) and by.pk != person.pk:
-        raise AssertionError("people make tokens for themselves only")
+        raise AssertionError("people create tokens for themselves only")
     refusal, proof = Verb.TOKEN_CREATE_REFUSED, ""
     if isinstance(by, User):
         proof = passwords.confirm(by, password, refusal=refusal, target=by.username)
@@ -106,7 +106,7 @@ def create(
 
 
 def revoke(*, by: User | Operator, token_id: int) -> Token:
-    """End a token now: people their own, an operator anybody's. Raises Missing, Conflict when it was revoked before."""
+    """Revoke a token: people their own, an operator any. Raises Missing, Conflict if it was already revoked."""
     owner = Token.objects.filter(pk=token_id).values_list("user", flat=True)
     with acting(by, refusal=Verb.TOKEN_REVOKE_REFUSED, target=f"token {token_id}", about=owner) as (trail, by):
         mine = Token.objects.select_related("user")
@@ -114,7 +114,7 @@ def revoke(*, by: User | Operator, token_id: int) -> Token:
             mine = mine.filter(user=by)
         token = mine.filter(pk=token_id).first()
         if token is None:
-            raise Missing("There is no such token of yours." if isinstance(by, User) else "There is no such token.")
+            raise Missing("You have no such token." if isinstance(by, User) else "There is no such token.")
         now = clock.now()
         if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now) != 1:
             token.refresh_from_db(fields=["revoked_at"])
@@ -133,9 +133,9 @@ def revoke(*, by: User | Operator, token_id: int) -> Token:
 
 
 def authenticate(plaintext: str) -> Token | None:
-    """The live token of an active person that `plaintext` is, else None, which is recorded.
+    """The valid token with this plaintext, of an active person. Otherwise None, and the refusal is recorded.
 
-    Its use is noted, to be written later.
+    The time of use is kept in memory and written later.
     """
     token, why_not = _look_up(plaintext)
     if why_not:
@@ -147,17 +147,17 @@ def authenticate(plaintext: str) -> Token | None:
 
 
 def is_live(plaintext: str) -> bool:
-    """Whether `authenticate` would take it. Notes and records nothing; a slip costs no question to the database."""
+    """Whether `authenticate` would accept it. Records nothing. A text with a wrong checksum costs no query."""
     return has_form(plaintext) and not _look_up(plaintext)[1]
 
 
 def has_form(plaintext: str) -> bool:
-    """Whether it could be one of our tokens, by its characters and its checksum."""
+    """Whether the text could be one of our tokens, judged by its characters and its checksum."""
     return COMPLETE.fullmatch(plaintext) is not None and _checksum(plaintext[:-6]) == plaintext[-6:]
 
 
 def _look_up(plaintext: str) -> tuple[Token | None, str]:
-    """The token whose key `plaintext` begins with, and the word of token_refusals.WHY_NOT for why it opens nothing."""
+    """The token with the key in `plaintext`, and why it is refused (a key of token_refusals.WHY_NOT; "" if valid)."""
     key = KEY.match(plaintext)
     if key is None:
         return None, "malformed"
@@ -174,14 +174,14 @@ def _look_up(plaintext: str) -> tuple[Token | None, str]:
 
 
 def _note_use(token: Token) -> None:
-    """In memory: a call that only reads must not wait for a database that cannot be written to."""
+    """Kept in memory: a call that only reads must not wait for a database that cannot be written."""
     now = clock.now()
     if token.last_used_at is None or token.last_used_at <= now - _WRITE_USE_EVERY:
         _uses[token.pk] = now
 
 
 def write_uses() -> None:
-    """Write down what was noted since the last time; of each token, at most once a minute. Raises DatabaseError."""
+    """Write the times of use since the last call; at most one per token and minute. Raises DatabaseError."""
     for token_id, at in list(_uses.items()):
         earlier = Q(last_used_at=None) | Q(last_used_at__lt=at)
         Token.objects.filter(earlier, pk=token_id).update(last_used_at=at)
@@ -196,7 +196,7 @@ def _check_entry(name: str, scopes: list[str], days: int) -> None:
     elif not without_unseen(name).strip():
         wrong["name"] = "The name consists of invisible characters. Enter a name of 1 to 80 characters."
     elif COMPLETE.search(name):
-        wrong["name"] = "The name contains an API token. Take it out."
+        wrong["name"] = "The name contains an API token. Remove it."
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         said = f"There is no scope {', '.join(f'“{scope[:20]}”' for scope in unknown)}. " if unknown else ""
@@ -221,7 +221,7 @@ def _check_allowed(by: User | Operator, person: User, scopes: list[str]) -> None
 
 
 def _check_number(person: User) -> None:
-    """`acting` has locked the person's row, so that two at once are not one too many."""
+    """Simultaneous calls cannot exceed the maximum, because `acting` has locked the person's row."""
     if person.tokens.filter(revoked_at=None, expires_at__gt=clock.now()).count() >= MAX_LIVE:
         raise Refused(
             f"{person.username} has {MAX_LIVE} valid tokens, the maximum. Revoke one that is not needed.",

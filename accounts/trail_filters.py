@@ -1,4 +1,4 @@
-"""Filters of the trail as people and programs write them: a person's name in any spelling finds their events."""
+"""Filters of the audit trail as people and programs write them. A person's name may have any spelling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.core import refs
 
 
 def parse(params: Mapping[str, str]) -> Filters:
-    """`Filters.parse`, with the names of people as they are stored, which is how events name them. Raises Invalid."""
+    """`Filters.parse`, with people's names in their stored spelling, which the events use. Raises Invalid."""
     found = Filters.parse(params)
     return replace(
         found,
@@ -22,7 +22,7 @@ def parse(params: Mapping[str, str]) -> Filters:
 
 
 def _as_stored(about: str) -> str:
-    """The same for `person:employee`, and for a name of which nobody says that it is a person's."""
+    """The stored spelling for `person:employee`, and for a bare name, which may be a person's."""
     kind, colon, name = about.partition(":")
     if colon and kind.lower() == refs.PERSON:
         return refs.person(people.as_stored(name))

@@ -10,11 +10,11 @@ from portal.core.text import fold
 
 
 def fill(apps, schema_editor):
-    """Names by which people and groups are told apart. Refuses where two that are there are one name."""
+    """Fill in the folded names of people and groups. Raises if two existing names have the same folded name."""
     User, Group = apps.get_model("accounts", "User"), apps.get_model("auth", "Group")
     people, groups = list(User.objects.order_by("pk")), list(Group.objects.order_by("pk"))
-    refuse_twins("people", "accounts_user", "username", [person.username for person in people])
-    refuse_twins("groups", "auth_group", "name", [group.name for group in groups])
+    refuse_duplicates("people", "accounts_user", "username", [person.username for person in people])
+    refuse_duplicates("groups", "auth_group", "name", [group.name for group in groups])
     for person in people:
         person.folded, person.email_folded = fold(person.username), fold(person.email)
         person.looks = portal.core.lookalikes.looks(person.username)
@@ -29,16 +29,17 @@ def fill(apps, schema_editor):
     RoleAssignment.objects.bulk_create(RoleAssignment(role=role, subject=subject) for role, subject in sorted(rows))
 
 
-def refuse_twins(kind, table, column, names):
+def refuse_duplicates(kind, table, column, names):
     first, twins = {}, []
     for name in names:
         if (other := first.setdefault(fold(name), name)) is not name:
             twins.append(f"“{other}” and “{name}”")
     if twins:
         raise CommandError(
-            f"From this release on, {kind} whose names differ only in case or in the form of their letters are the same. "
-            f"There are such {kind}: {'; '.join(twins)}. Decide which one of each is to keep the name, rename the other "
-            f"(column {column} of table {table}), and migrate again. Nothing was changed."
+            f"From this release on, names of {kind} that differ only in case or in the Unicode form of their letters "
+            f"are the same name. These {kind} have such names: {'; '.join(twins)}. Of each pair, decide which one "
+            f"keeps the name, rename the other (column {column} of table {table}), and migrate again. "
+            "Nothing was changed."
         )
 
 

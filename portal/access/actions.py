@@ -42,7 +42,7 @@ def submit(
     with acting(by, refusal=Verb.REQUEST_SUBMIT_REFUSED, target=entitlement.key, about=about) as (trail, by):
         beneficiary = User.objects.get(pk=beneficiary.pk) if beneficiary else by
         entitlement = Entitlement.objects.select_related("deployment").get(pk=entitlement.pk)
-        key = once.bound(
+        key = once.bind(
             key,
             entitlement=entitlement.key,
             beneficiary=beneficiary.pk,

@@ -21,7 +21,7 @@ from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Deployment, Entitlement
 from portal.core import refs
 from portal.core.errors import Missing, Refused
-from portal.core.text import says, search_words
+from portal.core.text import contains_words, search_words
 
 NEARER = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Grant.Status.ACTIVE)
 
@@ -119,7 +119,7 @@ def options_for(user: User, *, q: str = "", deployment: str = "") -> list[Option
     if deployment:
         rows = [row for row in rows if row.deployment.name == deployment]
     words = search_words(q)
-    rows = [row for row in rows if says(_searchable(row), words)]
+    rows = [row for row in rows if contains_words(_searchable(row), words)]
     held = nearest(held_by(user))
     asked = {
         request.entitlement_id: request for request in AccessRequest.objects.filter(beneficiary=user, closed_at=None)

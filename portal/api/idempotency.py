@@ -19,7 +19,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from pydantic import BaseModel
 
-from accounts.acting import still
+from accounts.acting import check_actor
 from portal.api.auth import ApiRequest
 from portal.api.models import IdempotencyKey
 from portal.audit.record import recording
@@ -48,7 +48,7 @@ def once(operation: Callable[..., BaseModel]) -> Callable[..., BaseModel | dict[
         with recording():
             row = _claim(request, key)
             if row.answer is not None:
-                still(request.auth.user, refusal=Verb.PAGE_REFUSED, target=f"POST {request.path}")
+                check_actor(request.auth.user, refusal=Verb.PAGE_REFUSED, target=f"POST {request.path}")
                 request.api_replayed = True  # type: ignore[attr-defined]
                 return row.answer
             result = operation(request, *args, **kwargs)

@@ -33,7 +33,7 @@ class StrictParser(Parser):
                 request.body.decode("utf-8"),
                 parse_constant=_refuse_number,
                 parse_float=_finite,
-                object_pairs_hook=_no_twins,
+                object_pairs_hook=_no_duplicates,
             )
         except RecursionError:
             raise Invalid({"body": f"It is nested deeper than {MAX_DEPTH} levels."}) from None
@@ -56,8 +56,8 @@ def _finite(text: str) -> float:
     return number if math.isfinite(number) else _refuse_number(text)
 
 
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if (twin := bounds.first_twin(name for name, _ in pairs)) is not None:
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if (twin := bounds.first_duplicate(name for name, _ in pairs)) is not None:
         raise Invalid({bounds.shown(twin): "It is given twice."})
     return dict(pairs)
 

@@ -1,1 +1,1 @@
-"""Shared by all rooms: state machine, references, durations, text checks, paging, errors, clock, secrets in texts."""
+"""Shared by all packages: state machine, references, durations, text checks, paging, errors, clock, secret masking."""

@@ -1,6 +1,6 @@
-"""How much may be entered, for every door: lengths, numbers of fields, moments, names given twice.
+"""Limits for input from web and API: lengths, numbers of fields, times, duplicate names.
 
-What is searched for has its bounds in `portal.core.text`. Every check costs time in proportion to what is checked.
+The limits for search texts are in `portal.core.text`. Every check takes time proportional to the input.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 
 from portal.core.errors import Invalid
 
-NAME = 100  # characters of a parameter's or field's name
-QUERY = 4000  # characters of one parameter of an address; a reason that is previewed has up to 2,000
+NAME = 100  # characters in the name of a parameter or field
+QUERY = 4000  # characters of one query parameter; the reason in a preview has up to 2,000
 FORM = 200_000  # characters of one field of a form; the parameters of a run have up to 64 KiB
-FIELDS = 200  # parameters of an address, or fields of a form
+FIELDS = 200  # query parameters, or fields of a form
 EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 LATEST = datetime(9999, 12, 29, tzinfo=UTC)
-"""Between these, a moment can be told in every time zone."""
+"""A time between EARLIEST and LATEST exists in every time zone."""
 
 
-def first_twin(names: Iterable[str]) -> str | None:
-    """The first name that was there before; None when all differ."""
+def first_duplicate(names: Iterable[str]) -> str | None:
+    """The first name that occurs a second time; None if all differ."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -30,7 +30,7 @@ def first_twin(names: Iterable[str]) -> str | None:
 
 
 def moment(found: datetime) -> datetime:
-    """An aware moment in UTC; one that some time zone has no day for becomes the first or the last that all have."""
+    """An aware time in UTC. A time that does not exist in some time zone is moved to EARLIEST or LATEST."""
     try:
         return min(max(found.astimezone(UTC), EARLIEST), LATEST)
     except OverflowError:
@@ -38,7 +38,7 @@ def moment(found: datetime) -> datetime:
 
 
 def check_fields(given: Mapping[str, Iterable[str]], *, longest: int) -> None:
-    """Every name and value of an address or a form. Raises Invalid with the first one that cannot be taken."""
+    """Check every name and value of a query string or form. Raises Invalid for the first one that is not accepted."""
     if len(given) > FIELDS:
         raise Invalid({"fields": f"{len(given)} fields are too many; at most {FIELDS} can be sent."})
     for name, values in given.items():
@@ -50,7 +50,7 @@ def check_fields(given: Mapping[str, Iterable[str]], *, longest: int) -> None:
 
 
 def is_storable(text: str) -> bool:
-    """Whether a database takes it: NUL and unpaired surrogates cannot be stored."""
+    """Whether a database accepts the text: NUL and unpaired surrogates cannot be stored."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -59,5 +59,5 @@ def is_storable(text: str) -> bool:
 
 
 def shown(name: str) -> str:
-    """A name that somebody else chose, as it can be told in an answer."""
+    """A name chosen by somebody else, shortened and made printable for an answer."""
     return "".join(character if character.isprintable() else "?" for character in name[:40])

@@ -1,8 +1,8 @@
-"""The portal's "now": the clock of the database, which every host of the portal shares.
+"""The portal's "now": the clock of the database, which all hosts of the portal share.
 
-A host whose clock is wrong, or is set while the portal runs, must not end or start anything at the wrong moment. On
-PostgreSQL the database is asked once in EVERY seconds; in between, the host's monotonic clock counts on from there. An
-SQLite file has no clock, and only processes of one host use it: there the host's clock is taken.
+A host whose clock is wrong, or is changed while the portal runs, must not start or end anything at the wrong time. On
+PostgreSQL the database is asked once in EVERY seconds; in between, the host's monotonic clock is added. SQLite has no
+clock of its own, and only processes of one host use it. With SQLite the host's clock is used.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from django.utils import timezone
 
 EVERY = 30.0
 STEP = 0.5
-"""Seconds by which the host's clock and its monotonic clock may come apart before the database is asked again: the
-host's clock was set, or the machine slept, which a monotonic clock does not count."""
+"""Seconds by which the host's clock and its monotonic clock may drift apart before the database is asked again. They
+drift when somebody sets the host's clock, and when the machine sleeps, which a monotonic clock does not count."""
 NOTABLE = timedelta(seconds=2)
-"""From here on a difference between two clocks is said to people."""
+"""From this difference on, people are told that two clocks differ."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the database's clock showed, at which moment of the host's monotonic clock and of its clock."""
+    """The database's time, with the host's monotonic clock and the host's clock at the same moment."""
 
     database: datetime
     monotonic: float
@@ -37,7 +37,7 @@ _asking = threading.Lock()
 
 
 def now() -> datetime:
-    """The moment by the database's clock. While the database does not answer, counted on from its last answer."""
+    """The time by the database's clock. If the database does not answer, its last answer is extrapolated."""
     if not has_own_clock():
         return timezone.now()
     reading = _reading
@@ -49,25 +49,25 @@ def now() -> datetime:
 
 
 def ahead() -> timedelta:
-    """By how much this host's clock is ahead of `now()`; negative when it is behind."""
+    """How far this host's clock is ahead of `now()`; negative if it is behind."""
     moment = now()
     return timezone.now() - moment
 
 
 def has_own_clock() -> bool:
-    """Whether the database has a clock of its own."""
+    """Whether the database has its own clock."""
     return connection.vendor == "postgresql"
 
 
 def measure() -> Reading | None:
-    """Ask the database for the time; None when it does not answer, or another thread is asking it already."""
+    """Ask the database for the time. None if it does not answer, or if another thread is already asking."""
     global _reading
     if not _asking.acquire(blocking=False):
         return None
     try:
         began = time.monotonic()
         with connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp()")  # now() would be the beginning of the transaction
+            cursor.execute("SELECT clock_timestamp()")  # now() would give the start of the transaction
             (moment,) = cursor.fetchone()
         ended = time.monotonic()
     except (DatabaseError, InterfaceError):

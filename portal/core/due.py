@@ -1,4 +1,4 @@
-"""Do something for each row that is due, each in a transaction of its own."""
+"""Call a function for each due row, each in a separate transaction."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ log = logging.getLogger(__name__)
 
 
 def each(ids: Iterable[int], do: Callable[[int], object]) -> int:
-    """Call `do` with each, every one a transaction of its own; for how many it was done.
+    """Call `do` with each id, each in a separate transaction. Returns how many calls succeeded.
 
-    One that cannot be done is logged and keeps none of the others waiting. Raises OperationalError and InterfaceError,
-    which are of the database: all the others would fail in the same way.
+    A call that fails is logged, and the next one follows. Raises OperationalError and InterfaceError: the database
+    itself failed, so all further calls would fail as well.
     """
     done = 0
     for number in ids:
         try:
             do(number)
-        except Conflict:  # a person, or another worker, was first
+        except Conflict:  # a person or another worker was faster
             continue
         except (OperationalError, InterfaceError):
             raise
         except Exception:
-            log.exception("%s of number %s failed in an unforeseen way", do.__name__, number)
+            log.exception("%s of number %s failed unexpectedly", do.__name__, number)
         else:
             done += 1
     return done

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them, as the API writes them, and in words."""
+"""Durations as people write them, as the API writes them, and in words."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _NAMES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 def parse(text: str) -> timedelta:
     """`8h`, `1d 12h`, `90 minutes`, `1 day 12 hours`, `3 min 5 s`, or ISO 8601 (`PT8H`, `P1DT12H`).
 
-    Reads back whatever `iso`, `short`, `words` and `ui.words.clock` write (from one second on).
-    Raises ValueError, in words for whoever wrote it, for anything else, for nothing and for more than 3650 days.
+    Reads everything that `iso`, `short`, `words` and `ui.words.clock` write, from one second on.
+    Raises ValueError with a message for the author: for other texts, for an empty text and for more than 3650 days.
     """
     given = " ".join(text[:200].split())
     seconds = _iso(given) if given[:1].upper() == "P" else _spoken(given.lower())
@@ -35,7 +35,7 @@ def parse(text: str) -> timedelta:
 
 
 def _spoken(text: str) -> int | None:
-    """Each unit at most once and the larger first, so that a slip like `8h 3d` or `1h1h` is not taken for something."""
+    """Each unit at most once, larger units first. So typing errors like `8h 3d` or `1h1h` are refused."""
     total, at, order = 0, 0, ""
     while at < len(text):
         part = _PART.match(text, at)
@@ -50,7 +50,7 @@ def _spoken(text: str) -> int | None:
 
 
 def _iso(text: str) -> int | None:
-    """Months and years are refused with everything else: they are no fixed length."""
+    """Months and years are refused, because their length varies."""
     match = _ISO.fullmatch(text.upper())
     if match is None or text[-1].upper() in "PT":
         return None
@@ -58,7 +58,7 @@ def _iso(text: str) -> int | None:
 
 
 def iso(length: timedelta) -> str:
-    """ISO 8601 in days, hours, minutes and whole seconds: `PT8H`, `P3D`, `P1DT12H`."""
+    """ISO 8601 in days, hours, minutes and seconds, without fractions: `PT8H`, `P3D`, `P1DT12H`."""
     date, time = "", ""
     for name, count in _parts(length):
         if name == "day":
@@ -69,7 +69,7 @@ def iso(length: timedelta) -> str:
 
 
 def short(length: timedelta) -> str:
-    """As one writes it in the file: `8h`, `1d 12h`."""
+    """As written in gatehouse.toml: `8h`, `1d 12h`."""
     return " ".join(f"{count}{name[0]}" for name, count in _parts(length)) or "0s"
 
 
@@ -79,7 +79,7 @@ def words(length: timedelta) -> str:
 
 
 def ago(moment: datetime) -> str:
-    """How long ago `moment` was: `12 s ago`, `5 minutes ago`, `2 hours ago`. A moment to come is `just now`."""
+    """How long ago `moment` was: `12 s ago`, `5 minutes ago`, `2 hours ago`. A future moment is `just now`."""
     gone = clock.now() - moment
     seconds = int(gone.total_seconds())
     if seconds < 1:
@@ -88,7 +88,7 @@ def ago(moment: datetime) -> str:
 
 
 def until(moment: datetime) -> str:
-    """How far away `moment` is: `in 3 days`, `in 1 hour 20 minutes`, `in 40 s`. A moment that has passed is `now`."""
+    """How far away `moment` is: `in 3 days`, `in 1 hour 20 minutes`, `in 40 s`. A past moment is `now`."""
     left = moment - clock.now()
     seconds = int(left.total_seconds())
     if seconds < 1:
@@ -96,13 +96,13 @@ def until(moment: datetime) -> str:
     if seconds < 60:
         return f"in {seconds} s"
     parts = _parts(left)
-    # one unit is enough, unless the rest of it matters: "1 hour" for 1 h 59 min would mislead
+    # one unit is enough, except where it would mislead: "1 hour" for 1 h 59 min
     close = len(parts) > 1 and parts[0][1] < 3 and parts[1][0] != "second"
     return f"in {_said(parts[: 2 if close else 1])}"
 
 
 def _parts(length: timedelta) -> list[tuple[str, int]]:
-    """The units that are not zero, largest first, in whole seconds."""
+    """The units that are not zero, largest first, down to seconds."""
     left, found = int(length.total_seconds()), []
     for name, size in _NAMES:
         count, left = divmod(left, size)

@@ -1,8 +1,8 @@
-"""The few ways in which Gatehouse says no.
+"""The errors with which Gatehouse refuses something.
 
-Actions raise these; the doors (web, API) turn them into an answer. `reason` is a stable word for programs, `detail` one
-or two sentences for people: what was refused, why, and the way out. They repeat what was typed, so the secret of a
-token is hidden in them.
+Actions raise them; web and API turn them into an answer. `reason` is a stable word for programs. `detail` is one or two
+sentences for people: what was refused, why, and what to do instead. `detail` may repeat what was typed, so token
+secrets are hidden in it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Arguments = ParamSpec("Arguments")
 
 
 class GatehouseError(Exception):
-    """Base of everything the doors translate. `status` is the HTTP status it answers with."""
+    """Base of all errors that web and API turn into an answer. `status` is the HTTP status."""
 
     status = 400
     title = "Not possible"
-    recorded = False  # whether the trail has an event of this refusal
+    recorded = False  # whether the audit trail already has an event of this refusal
 
     def __init__(self, detail: str, *, reason: str) -> None:
         self.detail = hide_tokens(detail)
@@ -36,7 +36,7 @@ class Refused(GatehouseError):
 
 
 class Missing(GatehouseError):
-    """There is no such thing, or the person may not know of it (404)."""
+    """The object does not exist, or the person may not know that it exists (404)."""
 
     status = 404
     title = "Not found"
@@ -46,7 +46,7 @@ class Missing(GatehouseError):
 
 
 class Conflict(GatehouseError):
-    """Somebody or something else was first (409); `detail` says who and when."""
+    """Another person or process was faster (409). `detail` says who and when."""
 
     status = 409
     title = "Already settled"
@@ -56,7 +56,7 @@ class Conflict(GatehouseError):
 
 
 class Invalid(GatehouseError):
-    """What was entered cannot be used (422). `fields` maps a field's name to what is wrong with it, in words."""
+    """The input is not valid (422). `fields` maps a field's name to a description of the error."""
 
     status = 422
     title = "Check what you entered"
@@ -67,7 +67,7 @@ class Invalid(GatehouseError):
 
 
 def why_not(check: Callable[Arguments, object], *args: Arguments.args, **kwargs: Arguments.kwargs) -> str:
-    """The reason why `check` refuses, in words; empty when it does not."""
+    """The reason why `check` refuses, in words; empty if it does not refuse."""
     try:
         check(*args, **kwargs)
     except Refused as refusal:

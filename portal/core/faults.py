@@ -1,22 +1,22 @@
-"""A database that cannot be used now, in words: it is locked, its disk is full, or it does not answer."""
+"""Messages for a database that cannot be used now: it is locked, its disk is full, or it does not answer."""
 
 from __future__ import annotations
 
 from django.db import InterfaceError, OperationalError
 
 RETRY_AFTER = 10
-"""Seconds after which it is worth trying again."""
+"""Seconds after which a retry is worthwhile."""
 FULL = ("disk is full", "no space left", "disk full")
 BUSY = ("locked", "lock timeout", "deadlock")
 
 
 def is_of_the_database(error: BaseException | None) -> bool:
-    """Whether the database failed, and not what was asked of it."""
+    """Whether the database itself failed, rather than the statement sent to it."""
     return isinstance(error, OperationalError | InterfaceError)
 
 
 def words(error: BaseException) -> str:
-    """What is wrong, and what to do. Nothing of the database's own words, which name files and addresses."""
+    """What is wrong, and what to do. The database's own message is left out, because it names files and addresses."""
     said = str(error).casefold()
     if any(sign in said for sign in FULL):
         return "The disk of Gatehouse's database is full. Nothing was changed. Tell a platform admin."

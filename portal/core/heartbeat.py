@@ -1,9 +1,9 @@
 """The heartbeat of one process of the portal: a file that is touched, and a row in the database.
 
-The file needs no database: the supervisor restarts a child whose file is touched no longer. The process holds a lock on
-it, which the kernel frees with the process, however that ends: what a dead process had claimed is free at once. The row
-says the same to other hosts and to people (portal/operations/processes.py reads it). Plain SQL, because beat runs
-without the rooms of the portal.
+The file works without a database: the supervisor restarts a child that no longer touches its file. The process holds a
+lock on the file. The kernel releases the lock when the process ends for any reason, and then others may take over the
+operations that the process had claimed. The row tells the same to other hosts and to people
+(portal/operations/processes.py reads it). Plain SQL, because beat runs without the portal's Django apps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from portal.core.threads import errors_logged
 log = logging.getLogger(__name__)
 
 ID = "PROCESS_ID"
-"""The environment variable in which the supervisor gives a child its id: the name of its file."""
+"""The environment variable with which the supervisor gives a child its id, which is the name of its file."""
 TOUCH_EVERY = 2.0
 WRITE_EVERY = 10.0
 
@@ -37,7 +37,7 @@ _written = False
 
 
 def process_id() -> str:
-    """Of this start of this process: no other process ever has the same, as process numbers and host names may."""
+    """The id of this start of this process. It is never reused, unlike process numbers and host names."""
     global _own
     if not _own:
         _own = os.environ.pop(ID, "") or uuid.uuid4().hex
@@ -45,7 +45,7 @@ def process_id() -> str:
 
 
 def _forget() -> None:
-    """A forked process is another one."""
+    """A forked process needs a new id."""
     global _own, _file, _written
     _own, _file, _written = "", None, False
 
@@ -54,25 +54,25 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def folder() -> Path:
-    """Where the files of this host's processes are."""
+    """The folder with the heartbeat files of this host's processes."""
     return Path(settings.DATA_DIR) / "processes"
 
 
 def begin(name: str, *, alive: Callable[[], bool] = lambda: True, writes: bool = True) -> None:
-    """Send heartbeats from now on, in threads of their own.
+    """Start sending heartbeats, in background threads.
 
-    alive: asked before each; the file is not touched where it says no. writes: also keep the row (else the caller does
-    that with `write`).
+    alive: asked before each heartbeat; while it returns false, the file is not touched. writes: also update the row;
+    if false, the caller does that with `write`.
     """
     _take_file()
-    every(TOUCH_EVERY, lambda: touch() if alive() else None, name="pulse")
+    run_every(TOUCH_EVERY, lambda: touch() if alive() else None, name="pulse")
     if writes:
         atexit.register(end)
-        every(WRITE_EVERY, lambda: write(name), name="heartbeat")
+        run_every(WRITE_EVERY, lambda: write(name), name="heartbeat")
 
 
-def every(seconds: float, work: Callable[[], object], *, name: str) -> threading.Event:
-    """Do `work` in a thread of its own, at once and after each pause, until the event is set. An error is logged."""
+def run_every(seconds: float, work: Callable[[], object], *, name: str) -> threading.Event:
+    """Call `work` in a background thread, at once and after each pause, until the event is set. Errors are logged."""
     stop = threading.Event()
 
     def go_on() -> None:
@@ -88,7 +88,7 @@ def every(seconds: float, work: Callable[[], object], *, name: str) -> threading
 
 
 def _take_file() -> None:
-    """Made and locked under another name first: a file without a lock would be taken for a dead process's."""
+    """Created and locked under another name first: others would take an unlocked file for that of a dead process."""
     global _file
     try:
         folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def _take_file() -> None:
         _file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(_file, fcntl.LOCK_EX)
         draft.rename(folder() / process_id())
-    except OSError as error:  # a full disk: what we claim is free when its lease is over
+    except OSError as error:  # a full disk: our claims become free when their lease ends
         log.warning("the heartbeat file cannot be written in %s: %s", folder(), error.strerror)
 
 
@@ -106,7 +106,7 @@ def touch() -> None:
 
 
 def write(name: str) -> None:
-    """Keep this process's row, with how far the host's clock is ahead of the database's. Raises DatabaseError."""
+    """Update this process's row, with the difference of the host's clock. Raises DatabaseError."""
     global _written
     clock.measure()
     now = connection.ops.adapt_datetimefield_value(clock.now())
@@ -125,7 +125,7 @@ def write(name: str) -> None:
 
 
 def end() -> None:
-    """This process ends as it should: say so, where the database answers."""
+    """Record that this process ends normally, if the database answers."""
     if not _written:
         return
     try:
@@ -133,4 +133,4 @@ def end() -> None:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE operations_process SET ended_at = %s WHERE id = %s", [now, process_id()])
     except (DatabaseError, InterfaceError) as error:
-        log.warning("the end of this process could not be written down: %s", error)
+        log.warning("the end of this process could not be recorded: %s", error)

@@ -1,7 +1,7 @@
-"""Which whole numbers Airflow can hand to a task.
+"""Which integers Airflow can pass to a task.
 
-Airflow sends a task's values to its process as MessagePack, whose integers have 64 bits. A larger one ends the task
-without a line in its log (tried on Airflow 3.3.2: 2**64 - 1 and -2**63 pass, the next ones fail).
+Airflow sends a task's values to its process as MessagePack, whose integers have 64 bits. With a larger one the task
+ends without a line in its log. Tried on Airflow 3.3.2: 2**64 - 1 and -2**63 pass, the next ones fail.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 SMALLEST, LARGEST = -(2**63), 2**64 - 1
 LONGEST = len(str(SMALLEST))  # characters
 TOO_LARGE = (
-    "a whole number of more than 64 bits, which Airflow cannot pass to a task. Write it as a text, in quotes, if the "
-    "DAG takes one."
+    "a whole number of more than 64 bits, which Airflow cannot pass to a task. If the DAG takes a text, write it as a "
+    "text, in quotes."
 )
 
 

@@ -1,4 +1,4 @@
-"""Log lines that what is logged cannot forge: one record is one line, and a traceback is marked line by line."""
+"""Log format that logged text cannot forge: one record is one line, and each line of a traceback is marked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.core.token_text import hide_tokens
 
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
-# control characters, line and paragraph separators, changes of direction, unpaired surrogates
+# control characters, line and paragraph separators, direction marks, unpaired surrogates
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -21,7 +21,7 @@ def escaped(text: str) -> str:
 
 
 class Line(logging.Formatter):
-    """Every line that does not begin with two spaces and a bar is the beginning of a record."""
+    """Lines of a traceback begin with two spaces and a bar. Every other line is a new record."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return hide_tokens(escaped(super().formatMessage(record)))

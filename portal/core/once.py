@@ -1,4 +1,4 @@
-"""A form's one-time key: a form that is sent twice is one thing, and a form that was changed is another."""
+"""A form's one-time key: sending the same form twice acts once; sending it with changed values acts again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from portal.core import sealing
 
 
-def bound(key: str | None, **content: Any) -> str | None:
-    """`key` bound to what was sent with it, as 64 hexadecimal digits; None without a key.
+def bind(key: str | None, **content: Any) -> str | None:
+    """`key` bound to the values sent with it, as 64 hexadecimal digits; None without a key.
 
-    A browser that goes back shows a form with its old key. Sent unchanged, it means what it meant before; sent with
-    other values, it is meant anew. What was sent, secrets included, cannot be guessed from the result.
-    `content` holds what JSON has words for, and moments and lengths of time.
+    A browser that goes back shows a form with its old key. If it is sent unchanged, it is the same submission; with
+    other values it is a new one. The values, secrets included, cannot be guessed from the result.
+    `content` holds JSON values, times and durations.
     """
     if not key:
         return None

@@ -1,7 +1,7 @@
-"""Keyset paging: a page begins after the last row of the page before it, so page 10,000 costs what page 1 does.
+"""Keyset paging: a page begins after the last row of the page before, so every page costs the same.
 
-A cursor names its list and that row. It is compared as one row value, `(created_at, id) > (...)`, which an index on
-both columns answers.
+A cursor names its list and that row. The row is compared as one row value, `(created_at, id) > (...)`, for which
+an index on both columns can be used.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from django.utils.dateparse import parse_datetime
 
 from portal.core import bounds
 
-LONGEST = 1000  # characters of a cursor; one names a row by its name at most
+LONGEST = 1000  # characters of a cursor, which holds at most one name
 HIGHEST = 2**62
 Row = TypeVar("Row", bound=Model)
 
 
 class BadCursor(ValueError):
-    """This is not a cursor of this list."""
+    """The text is not a cursor of this list."""
 
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """Rows, and the cursor of the page after them; empty on the last page."""
+    """Rows, and the cursor of the next page; empty on the last page."""
 
     items: Sequence[Row]
     next: str = ""
 
 
 class RowValue(Func):
-    """`(a, b)`, to compare with another one."""
+    """The SQL row value `(a, b)`."""
 
     template = "(%(expressions)s)"
     output_field = DateTimeField()
@@ -47,8 +47,8 @@ class RowValue(Func):
 def by_creation(rows: QuerySet[Row], *, after: str, size: int, name: str, oldest_first: bool = False) -> Page[Row]:
     """One page of `rows` by `created_at` and `id`.
 
-    after: the cursor of the page before; empty for the first page. name: of the list; a cursor fits no other one.
-    Raises BadCursor.
+    after: the cursor of the page before; empty for the first page. name: the list's name; a cursor is valid only for
+    its own list. Raises BadCursor.
     """
     sign, beyond = ("", GreaterThan) if oldest_first else ("-", LessThan)
     name = f"{name}{sign}"
@@ -68,7 +68,7 @@ def write_cursor(name: str, *place: str | int) -> str:
 
 
 def read_cursor(cursor: str, name: str, *types: type) -> list[Any]:
-    """The place that a cursor of the list `name` says, of these types. Raises BadCursor."""
+    """The values in a cursor of the list `name`, of these types. Raises BadCursor."""
     if len(cursor) > LONGEST:
         raise BadCursor
     try:

@@ -1,7 +1,7 @@
-"""Whose address a call comes from. What a proxy writes down counts only where its own address is trusted.
+"""The address of the caller. A proxy's headers count only if the proxy's own address is trusted.
 
-The headers are those that were sent: `X_Forwarded_For` is another name than `X-Forwarded-For` here. In a WSGI
-environment both are `HTTP_X_FORWARDED_FOR`, so this is decided before there is one.
+The headers are read as they were sent: `X_Forwarded_For` and `X-Forwarded-For` are different names. In a WSGI
+environment both become `HTTP_X_FORWARDED_FOR`, so this module runs before the environment is built.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 FORWARDING = re.compile(rb"forwarded|x-forwarded-.*|x-real-ip|via")
 WITH_PORT = re.compile(r"\[(?P<six>[^\]]*)\](?::\d{1,5})?|(?P<four>[\d.]+):\d{1,5}", re.ASCII)
-LONGEST_CHAIN = 50  # addresses; nobody has more proxies
+LONGEST_CHAIN = 50  # addresses; more proxies than anybody has
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, as far as it can be known.
+    """The caller, as far as it can be known.
 
-    claims: whoever is not trusted said for whom it calls: a proxy that is not configured, or a caller who pretends.
-    shared: many people may have this address. Taken for true only where no proxy at all is configured: else whoever
-    adds a header would choose the wider limits of a shared address.
+    claims: an untrusted peer sent forwarding headers: a proxy that is not configured, or a caller who pretends.
+    shared: many people may have this address. Set only if no proxy at all is configured. Otherwise any caller could add
+    a header to get the wider limits of a shared address.
     """
 
     address: str
@@ -37,9 +37,9 @@ class Caller:
 
 @dataclass(frozen=True)
 class Proxies:
-    """The proxies that are believed: by address, or the nearest `count` of them.
+    """The trusted proxies: by address, or the nearest `count` of them.
 
-    A count says nothing of who they are; it is believed only of a peer on this machine or in a private network.
+    A count does not say who they are, so it is trusted only if the peer is on this machine or in a private network.
     """
 
     networks: Sequence[Network] = ()
@@ -49,7 +49,7 @@ class Proxies:
         return bool(self.networks or self.count)
 
     def caller(self, peer: str, scheme: str, headers: Headers) -> Caller:
-        """Who calls, from the address of the connection, its scheme and the headers as they were sent (lower case)."""
+        """The caller, from the connection's address, its scheme and the headers as sent (lower case)."""
         headers = list(headers)
         address = parse(peer)
         if address is None or not self._trusts(address, 0):
@@ -59,7 +59,7 @@ class Proxies:
         hops = 0
         while chain and self._trusts(address, hops):
             before = parse(chain.pop())
-            if before is None:  # whoever wrote that is the last who is known
+            if before is None:  # the proxy that wrote this is the last known address
                 break
             address, hops = before, hops + 1
         told = _values(headers, b"x-forwarded-proto")[-1:]
@@ -72,7 +72,7 @@ class Proxies:
 
 
 def parse(text: str) -> Address | None:
-    """An address, with or without a port; None for anything else. IPv4 within IPv6 is IPv4."""
+    """An address, with or without a port; None for other texts. IPv4 mapped into IPv6 is returned as IPv4."""
     match = WITH_PORT.fullmatch(text.strip())
     try:
         found = ipaddress.ip_address((match["six"] or match["four"]) if match else text.strip())
@@ -87,7 +87,7 @@ def parse(text: str) -> Address | None:
 
 
 def network_of(address: str) -> str:
-    """What one caller can be expected to have: an IPv4 address, or the /64 of an IPv6 one. Other text stays."""
+    """The address range of one caller: an IPv4 address, or the /64 of an IPv6 address. Other text is unchanged."""
     found = parse(address)
     if found is None:
         return address[:64]

@@ -1,4 +1,4 @@
-"""Who may read the portal's files: the account it runs as, and nobody else on the machine."""
+"""File permissions: only the portal's own account may read its files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from django.conf import settings
 
-OTHERS = 0o077  # what group and others may do
-STAY_DOWN = 78  # EX_CONFIG: the supervisor does not start such a process again
+OTHERS = 0o077  # permission bits of group and others
+NO_RESTART = 78  # EX_CONFIG: the supervisor does not restart a process with this exit code
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Loose:
-    """A file or folder that others may read or change."""
+class Exposed:
+    """A file or folder that other accounts may read or change."""
 
     path: Path
     mode: int
@@ -26,29 +26,29 @@ class Loose:
     def __str__(self) -> str:
         wanted = "700" if self.path.is_dir() else "600"
         return (
-            f"{self.path} is open to other accounts of this machine (mode {self.mode:04o}), and holds what lets them "
+            f"Other accounts of this machine can open {self.path} (mode {self.mode:04o}). It holds what lets them sign "
             f"in: password hashes, sessions, keys. Run: chmod {wanted} {self.path}"
         )
 
 
-def loose() -> list[Loose]:
-    """The data folder, the database and what lies beside it, where others may read or change them."""
+def exposed() -> list[Exposed]:
+    """The data folder, the database and the database's side files, if others may read or change them."""
     found = []
     for path in dict.fromkeys([settings.DATA_DIR, *_database(), *_inside()]):
         try:
             mode = stat.S_IMODE(path.lstat().st_mode)
-        except OSError:  # not there, or gone meanwhile
+        except OSError:  # missing, or deleted meanwhile
             continue
         if mode & OTHERS and not path.is_symlink():
-            found.append(Loose(path, mode))
+            found.append(Exposed(path, mode))
     return found
 
 
-def tighten() -> list[Loose]:
-    """Close what the portal made itself; what is left open is somebody's own and told."""
+def restrict() -> list[Exposed]:
+    """Restrict the files that the portal created. Returns the others, which somebody else must restrict."""
     left = []
-    for one in loose():
-        if one.path not in _made():
+    for one in exposed():
+        if one.path not in _created():
             left.append(one)
             continue
         try:
@@ -56,15 +56,15 @@ def tighten() -> list[Loose]:
         except OSError:
             left.append(one)
         else:
-            log.warning("%s was open to other accounts (mode %04o) and is closed now", one.path, one.mode)
+            log.warning("%s could be opened by other accounts (mode %04o); this is corrected now", one.path, one.mode)
     return left
 
 
-def stay_down_where_loose() -> None:
-    """End the process with words where its files are open to others (see `tighten`)."""
-    if left := tighten():
+def exit_if_exposed() -> None:
+    """End the process with a message if others may open its files (see `restrict`)."""
+    if left := restrict():
         sys.stderr.write("".join(f"{one}\n" for one in left))
-        sys.exit(STAY_DOWN)
+        sys.exit(NO_RESTART)
 
 
 def _database() -> list[Path]:
@@ -75,7 +75,7 @@ def _database() -> list[Path]:
 
 
 def _inside() -> list[Path]:
-    """What the portal keeps in its data folder; static files are for everybody."""
+    """The portal's files in its data folder, without static files, which everybody may read."""
     folder: Path = settings.DATA_DIR
     try:
         entries = [path for path in folder.iterdir() if path != settings.STATIC_ROOT]
@@ -88,7 +88,7 @@ def _below(folder: Path) -> list[Path]:
     return [Path(where) / name for where, folders, files in os.walk(folder) for name in (*folders, *files)]
 
 
-def _made() -> set[Path]:
-    """What is the portal's own: everything in the data folder, and that folder where nobody named another."""
+def _created() -> set[Path]:
+    """The files that the portal created: all in the data folder, and the folder itself if it is the default one."""
     made = {path for path in [*_inside(), *_database()] if settings.DATA_DIR in path.parents}
     return made | ({settings.DATA_DIR} if settings.DATA_DIR == settings.BASE_DIR / ".data" else set())

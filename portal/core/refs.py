@@ -1,6 +1,6 @@
 """References as people and programs see them.
 
-Numbered: `REQ-12`, `GR-7`, `OP-31`, `RUN-5`. Named, where a name alone could be of anything: `person:employee`,
+Numbered: `REQ-12`, `GR-7`, `OP-31`, `RUN-5`. Named, with a kind because a bare name is ambiguous: `person:employee`,
 `deployment:demo`, `dag:demo/sales_report`.
 """
 
@@ -13,7 +13,7 @@ from portal.core.errors import Missing
 REQUEST, GRANT, OPERATION, RUN = "REQ", "GR", "OP", "RUN"
 PERSON, DEPLOYMENT, DAG, ENTITLEMENT, VARIABLE = "person", "deployment", "dag", "entitlement", "variable"
 TOKEN, ADDRESS, COMMAND, FILE, TRAIL = "token", "address", "command", "file", "trail"
-UNNAMED = "unnamed"  # what cannot or must not be named: a name that nobody has, several targets at once
+UNNAMED = "unnamed"  # for a target without a name: a user name that does not exist, several targets
 NAMED = (
     PERSON, DEPLOYMENT, DAG, ENTITLEMENT, VARIABLE, TOKEN, ADDRESS, COMMAND, FILE, TRAIL, UNNAMED,
 )  # fmt: skip
@@ -43,7 +43,7 @@ def dag(name: str) -> str:
 
 
 def kind_of(reference: str) -> str:
-    """`REQ` of `REQ-12`, `person` of `person:employee`; empty where it is no reference."""
+    """`REQ` of `REQ-12`, `person` of `person:employee`; empty if the text is not a reference."""
     if prefix := _PREFIX.match(reference):
         return prefix[1]
     kind, colon, _ = reference.partition(":")

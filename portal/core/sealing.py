@@ -1,6 +1,6 @@
-"""Keeping what must not be read in the database: encrypted for a while, or as a digest that only this portal can make.
+"""Protects values in the database: encrypted for a while, or as a digest that only this portal can compute.
 
-Both go by keys derived from SECRET_KEY (HKDF, RFC 5869), one for each purpose.
+Both use keys derived from SECRET_KEY (HKDF, RFC 5869), one for each purpose.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.conf import settings
 
 
 class Unreadable(Exception):
-    """What was sealed cannot be opened: GATEHOUSE_SECRET_KEY is another one now, or the text was changed."""
+    """A sealed text cannot be decrypted: GATEHOUSE_SECRET_KEY has changed, or the text was altered."""
 
 
 @functools.lru_cache(8)
@@ -42,5 +42,5 @@ def unseal(sealed: str) -> str:
 
 
 def digest(text: str) -> str:
-    """The same for the same text, as 64 hexadecimal digits; without SECRET_KEY nobody can try out what it was."""
+    """A keyed digest, 64 hexadecimal digits. Without SECRET_KEY nobody can test guesses of the text."""
     return hmac.new(_key(settings.SECRET_KEY, "digest"), text.encode(), hashlib.sha256).hexdigest()

@@ -1,8 +1,8 @@
-"""What is secret in parameters and variables, and how it is hidden: one rule for pages, API, trail, notes and logs.
+"""Finds secrets in parameters and variables and hides them: one rule for pages, API, trail, notes and logs.
 
-A value is secret by the name it stands under or beside (`{"name": "DB_PASSWORD", "value": ...}`), by the JSON Schema
-that declares it, by what stands above it, or by what it holds (an address with a password in it). `mask` hides every
-such value; nothing else decides.
+A value is secret because of its own name, the name beside it (`{"name": "DB_PASSWORD", "value": ...}`), the name of an
+object that contains it, the JSON Schema that declares it, or its content (an address with a password in it). `mask`
+hides every such value. No other code decides this.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from portal.core.token_text import COMPLETE
 
 HIDDEN = "***"  # as Airflow writes it
 ANY = "*"  # in a path: every element of an array, every property of an object
-DEEPEST = 64  # levels that are looked through; what is deeper is hidden
+DEEPEST = 64  # levels that are searched; deeper values are hidden
 
 Path = tuple[str, ...]
 
-# DEFAULT_SENSITIVE_FIELDS of Airflow's secrets masker (3.3), and what else such values are called. Compared with the
-# name in lower case, words apart ("db_api_key"); LONG with the words joined as well ("dbapikey").
+# DEFAULT_SENSITIVE_FIELDS of Airflow's secrets masker (3.3), and other common names of secrets. Compared with the name
+# in lower case, words separated ("db_api_key"). LONG is also compared with the words joined ("dbapikey").
 LONG = re.compile(
     r"passw|passphrase|kennwort|contrase[nñ]a|mot_?de_?passe|парол|비밀번호|パスワード|密码|secret(?!ar)|token(?!i[sz])|credential|authori[sz]ation|bearer"
     r"|(?:access|account|api|auth|client|consumer|encryption|fernet|hmac|master|pass|private|service|session|shared|signing"
@@ -37,13 +37,13 @@ SHORT = re.compile(
     r"dsn|(?:^|_)(?:pwd|psw|pw|jwt|otp|totp|creds?|cookies?|senhas?)\d*(?:_|$)|(?:^|_)auth\d*$"
     r"|(?:^|_)pass\d*(?:_(?:prod|production|live|stag|stage|staging|dev|development|test|qa|uat|old|new))?\d*$"
 )
-# "max_tokens" counts tokens of a language model; it holds none
+# "max_tokens" is a number of language-model tokens, not a secret
 COUNTED = re.compile(r"(?:^|_)(?:max|min|num|number|count|limit|total|budget|length)(?:_|$)")
 TOKENS = re.compile(r"tokens?")
 
 # An address with a password, or with something longer than a user name, before its host.
 USERINFO = re.compile(r"://(?:[^\s/@:]{0,256}:(?!\d{1,5}(?:[/?#]|$))[^\s@]{1,256}|[^\s/@:]{20,256})@")
-NAMED_BY = ("name", "key")  # what says what a "value" beside it is
+NAMED_BY = ("name", "key")  # the properties that name the "value" beside them
 PAIR = re.compile(r"""(?:^|[\s?&;,{("'])([^\W\d_][\w.-]{0,60}(?: [Kk]ey)?)["']?\s{0,4}[=:]\s{0,4}["']?[^\s"'&;,]""")
 LOOKS = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|\b(?:Bearer|Basic)\s+[\w+/=.~-]{8,}|\beyJ[\w-]{8,}\.eyJ[\w-]+\."
@@ -54,8 +54,8 @@ LOOKS = re.compile(
 
 @functools.lru_cache(4096)
 def sounds_secret(name: str) -> bool:
-    """Whether what is called so is secret: in any case, with words joined, apart, or in camel case, in letters that
-    look like those of ASCII too.
+    """Whether a value of this name is secret. Case does not matter; words may be joined, separated or in camel case;
+    letters that look like ASCII letters count as those.
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", unicodedata.normalize("NFKC", name))
     return any(_is_secret(spelling) for spelling in {fold(words), looks(words)})
@@ -69,7 +69,7 @@ def _is_secret(words: str) -> bool:
 
 
 def holds_secret(text: str) -> bool:
-    """Whether a text shows a credential, whatever it is called: an address with a password, a header, a private key."""
+    """Whether a text contains a credential, independent of its name: a URL with a password, a header, a private key."""
     if (
         ("@" in text and USERINFO.search(text))
         or LOOKS.search(text)
@@ -84,22 +84,22 @@ def holds_secret(text: str) -> bool:
         return mask(value) != value
     except ValueError:
         return False
-    except RecursionError:  # too deep to be looked through
+    except RecursionError:  # nested too deeply to be searched
         return True
 
 
 def mask(value: Any, *, name: str = "", declared: Collection[Path] = ()) -> Any:
-    """`value` with every secret in it replaced by HIDDEN; equal to `value` where there is none.
+    """`value` with every secret in it replaced by HIDDEN; equal to `value` if there is none.
 
-    name: what the whole is called. declared: the paths that a schema declares secret, as `declared_in` gives them.
-    Empty texts, null, true and false are shown: they tell nothing. An object with a secret in one of its keys is hidden
-    as a whole.
+    name: the name of the value. declared: the paths that a schema declares secret, from `declared_in`.
+    Empty texts, null, true and false are shown, because they reveal nothing. An object with a secret in one of its keys
+    is replaced completely.
     """
     return _mask(value, sounds_secret(name) or () in declared, declared, 0)
 
 
 def mask_all(value: Any) -> Any:
-    """`value` with everything hidden that may be a secret: for parameters of which no schema is known."""
+    """`value` with every possible secret hidden, for parameters without a known schema."""
     return _mask(value, True, (), 0)
 
 
@@ -125,7 +125,7 @@ def _mask(value: Any, hidden: bool, declared: Collection[Path], depth: int) -> A
 
 
 def _is_named_secret(value: Mapping[str, Any]) -> bool:
-    """Whether an object says of its "value" that it is secret, as lists of environment variables do."""
+    """Whether an object names its "value" as a secret, as lists of environment variables do."""
     names = (item for key, item in value.items() if fold(key) in NAMED_BY and isinstance(item, str))
     return any(sounds_secret(name) for name in names)
 
@@ -135,7 +135,7 @@ def _below(declared: Collection[Path], key: str) -> list[Path]:
 
 
 def hidden_in(value: Any, masked: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """What of `value` is hidden in `masked`, which `mask` made of it, with where it stands."""
+    """The values that `mask` hid in `masked`, each with its path."""
     if isinstance(value, Mapping) and isinstance(masked, Mapping):
         for key in value:
             yield from hidden_in(value[key], masked[key], (*at, key))
@@ -147,7 +147,7 @@ def hidden_in(value: Any, masked: Any, at: Path = ()) -> Iterator[tuple[Path, An
 
 
 def marks(value: Any, at: Path = ()) -> Iterator[Path]:
-    """Where HIDDEN itself stands in `value`: somebody sent back what was shown to them."""
+    """The paths at which `value` contains HIDDEN: somebody sent back a masked value."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from marks(item, (*at, key))

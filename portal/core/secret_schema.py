@@ -1,4 +1,4 @@
-"""What the JSON Schema of a DAG's parameter declares secret, and the schema without the values it gives for secrets."""
+"""Which parts of a DAG parameter the JSON Schema declares secret, and the schema without values for secret parts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from portal.core.secrecy import ANY, DEEPEST, Path, mask, sounds_secret
 from portal.core.text import fold
 
-PARTS_AT_MOST = 2000  # of one schema
+PARTS_AT_MOST = 2000  # subschemas that are read of one schema
 ALTERNATIVES = ("allOf", "anyOf", "oneOf", "prefixItems")
 AGAIN: Mapping[str, Any] = {}
 PARTS = ("if", "then", "else", "not")
 NAMED = ("properties", "patternProperties", "$defs", "definitions")
-TOLD = ("default", "const", "enum", "examples", "example")  # the keywords of a schema that hold values
+VALUE_KEYWORDS = ("default", "const", "enum", "examples", "example")  # schema keywords that hold values
 
 
 @dataclass(frozen=True)
 class Place:
-    """A secret parameter or a secret part of one. `text`: it takes a text as it is, else a JSON value."""
+    """A secret parameter or a secret part of one. `text`: it takes plain text, otherwise a JSON value."""
 
     path: Path
     text: bool
@@ -32,7 +32,7 @@ def declared_in(name: str, schema: Any) -> list[Path]:
 
 
 def _declared(at: Path, schema: Any, root: Any) -> list[Path]:
-    """Where a schema that refers to itself declares a secret, the whole is one: it may be at any depth."""
+    """If a recursive schema declares a secret, the complete value is secret, because the secret may be at any depth."""
     parts = list(itertools.islice(_walk(at, schema, root), PARTS_AT_MOST))
     found = list(dict.fromkeys(path for path, part in parts if _is_declared(part)))
     endless = len(parts) == PARTS_AT_MOST or any(part is AGAIN for _, part in parts)
@@ -40,7 +40,7 @@ def _declared(at: Path, schema: Any, root: Any) -> list[Path]:
 
 
 def places(name: str, value: Any, schema: Any) -> list[Place]:
-    """Where the parameter `name` with this default and schema takes secrets, outermost first."""
+    """The paths at which the parameter `name` takes secrets, outermost first; from its default and its schema."""
     declared = declared_in(name, schema)
     parts: dict[Path, Any] = {}
     for path, part in itertools.islice(_walk((name,), schema, schema), PARTS_AT_MOST):
@@ -56,19 +56,19 @@ def places(name: str, value: Any, schema: Any) -> list[Place]:
 
 
 def mask_default(name: str, value: Any, schema: Any) -> Any:
-    """The default of the parameter `name` with what is secret in it hidden."""
+    """The default of the parameter `name`, with secrets hidden."""
     return mask({name: value}, declared=declared_in(name, schema))[name]
 
 
 def mask_schema(name: str, schema: Any) -> Any:
-    """The schema of the parameter `name` without the values that it gives for secrets."""
+    """The schema of the parameter `name`, without its values for secrets."""
     return _mask_schema(schema, _secret_parts(schema, sounds_secret(name)), schema, 0)
 
 
 def _walk(
     at: Path, schema: Any, root: Any, refs: tuple[str, ...] = (), depth: int = 0
 ) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every part of a schema with the path of the values it is for; AGAIN where it refers to what it stands in."""
+    """Every subschema with the path of its values; AGAIN if it refers to one that contains it."""
     if not isinstance(schema, Mapping) or depth > DEEPEST:
         return
     yield at, schema
@@ -99,7 +99,7 @@ def _parts(at: Path, schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 
 def _reference(schema: Mapping[str, Any]) -> str | None:
-    """The `$ref` of a part to another one of the same schema, if it has one."""
+    """The `$ref` of a subschema to another one in the same schema, or None."""
     found = schema.get("$ref")
     return found if isinstance(found, str) and found.startswith("#") else None
 
@@ -116,7 +116,7 @@ def _is_declared(schema: Mapping[str, Any]) -> bool:
 
 
 def _named(name: str, value: Any, at: Path = ()) -> Iterator[Path]:
-    """The paths of a default; of what stands in arrays only that it is in one."""
+    """The secret paths of a default, by name. For values in arrays, the path says only that they are in an array."""
     path = (*at, name)
     yield path
     if isinstance(value, Mapping):
@@ -130,7 +130,7 @@ def _takes_text(schema: Mapping[str, Any]) -> bool:
 
 
 def _secret_parts(root: Any, named: bool) -> set[int]:
-    """The ids of the parts that are for a secret: by a name, by what declares it, or as what such a part refers to.
+    """The ids of the subschemas for secret values: named as a secret, declared secret, or referred to by such a one.
 
     named: whether the parameter's own name makes all of it secret.
     """
@@ -144,7 +144,7 @@ def _secret_parts(root: Any, named: bool) -> set[int]:
 
 
 def _mark(schema: Any, secret: bool, declared: set[int], found: set[int], depth: int) -> Iterator[str]:
-    """Add the secret parts of `schema` to `found`; gives the references of those that were not there yet."""
+    """Add the secret subschemas of `schema` to `found`. Yields the references of those that are new."""
     if isinstance(schema, list):
         for part in schema:
             yield from _mark(part, secret, declared, found, depth)
@@ -159,16 +159,16 @@ def _mark(schema: Any, secret: bool, declared: set[int], found: set[int], depth:
         if word in NAMED and isinstance(part, Mapping):
             for key, one in part.items():
                 yield from _mark(one, secret or sounds_secret(key), declared, found, depth + 1)
-        elif word not in TOLD:
+        elif word not in VALUE_KEYWORDS:
             yield from _mark(part, secret, declared, found, depth + 1)
 
 
 def _declared_parts(root: Any) -> set[int]:
-    """The ids of the parts that are declared secret, or beside which another part for the same value is.
+    """The ids of the subschemas that are declared secret, or contain or refer to a declared one for the same value.
 
-    Each part is looked at once: a schema of many parts that refer to each other takes no longer than others.
+    Each subschema is visited once, so schemas with many cross-references take no longer than others.
     """
-    speak_of: dict[int, list[int]] = {}  # part: those for the same value that refer to it or hold it
+    same_value: dict[int, list[int]] = {}  # subschema: those for the same value that refer to it or contain it
     found: set[int] = set()
     seen: set[int] = set()
     pending = [root]
@@ -185,23 +185,23 @@ def _declared_parts(root: Any) -> set[int]:
         if (reference := _reference(part)) is not None:
             same.append(_resolve(root, reference))
         for inner in same:
-            speak_of.setdefault(id(inner), []).append(id(part))
+            same_value.setdefault(id(inner), []).append(id(part))
         pending += same
         for word, inner in part.items():
             if word in NAMED and isinstance(inner, Mapping):
                 pending += inner.values()
-            elif word not in TOLD:
+            elif word not in VALUE_KEYWORDS:
                 pending.append(inner)
     spreading = list(found)
     while spreading:
-        further = set(speak_of.get(spreading.pop(), ())) - found
+        further = set(same_value.get(spreading.pop(), ())) - found
         found |= further
         spreading += further
     return found
 
 
 def _mask_schema(schema: Any, secret: set[int], root: Any, depth: int) -> Any:
-    """secret: as `_secret_parts` gives it."""
+    """secret: the result of `_secret_parts`."""
     if isinstance(schema, list):
         return [_mask_schema(part, secret, root, depth) for part in schema]
     if not isinstance(schema, Mapping):
@@ -210,7 +210,7 @@ def _mask_schema(schema: Any, secret: set[int], root: Any, depth: int) -> Any:
         return {}
     shown: dict[str, Any] = {}
     for word, part in schema.items():
-        if word in TOLD:
+        if word in VALUE_KEYWORDS:
             below = _declared((), schema, root)
             values = part if word in ("enum", "examples") and isinstance(part, list) else [part]
             if id(schema) not in secret and all(mask(value, declared=below) == value for value in values):

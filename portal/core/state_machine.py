@@ -1,4 +1,4 @@
-"""State machines: a table of legal moves and the one way to make them, a conditional UPDATE."""
+"""State machines: a table of legal transitions, and one way to make a transition: a conditional UPDATE."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class StateMachine(Generic[Row]):
-    """The legal moves of one model's `status`. Nothing else in the project writes a status."""
+    """The legal transitions of one model's `status`. No other code writes a status."""
 
     def __init__(self, model: type[Row], moves: Mapping[str, frozenset[str]]) -> None:
         self.model = model
         self.moves = moves
 
     def move(self, row: Row, *, to: str, where: Mapping[str, Any] | None = None, **changes: Any) -> None:
-        """Set `row`'s status to `to` and the other columns in `changes`, if the row is still as it was read.
+        """Set `row`'s status to `to` and the columns in `changes`, if the row was not changed since it was read.
 
-        where: further conditions the row in the database must meet (a lease, for example).
-        Raises Conflict when the move is not legal or somebody else moved the row first; nothing is changed then.
+        where: further conditions on the row in the database, for example a lease.
+        Raises Conflict if the transition is not legal or the row was changed meanwhile. Then nothing is changed.
         """
         status: str = row.status  # type: ignore[attr-defined]
         if to not in self.moves[status]:
@@ -35,7 +35,7 @@ class StateMachine(Generic[Row]):
             setattr(row, name, value)
 
     def diagram(self) -> str:
-        """The table as a Mermaid state diagram, for docs/states.md."""
+        """The transitions as a Mermaid state diagram, for docs/states.md."""
         lines = ["stateDiagram-v2"]
         for status, targets in self.moves.items():
             lines += [f"    {status} --> {target}" for target in sorted(targets)]

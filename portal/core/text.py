@@ -1,4 +1,4 @@
-"""Text as it is compared: one folding for identity and search, the same on every database."""
+"""Comparing texts: one folding for names and for search, the same on every database."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 from portal.core.errors import Invalid
 
-LONGEST_SEARCH = 420  # characters; as long as the longest thing an event can be about
+LONGEST_SEARCH = 420  # characters; the longest target of an audit event
 MOST_WORDS = 20
 
 
 def fold(text: str) -> str:
-    """`text` for comparison: compatibility forms, composition and case do not count.
+    """`text` in its form for comparison: case, composition and compatibility forms are ignored.
 
-    NFKC, casefold, NFKC again: casefold may undo the composition (Unicode 15, section 3.13, NFKC_Casefold).
-    Two texts are the same name exactly if their folds are equal.
+    NFKC, casefold, NFKC again, because casefold may undo the composition (Unicode 15, section 3.13, NFKC_Casefold).
+    Two texts are the same name exactly if their folded forms are equal.
     """
     if text.isascii():
         return text.lower()
@@ -23,10 +23,10 @@ def fold(text: str) -> str:
 
 
 def search_words(text: str, *, field: str = "q") -> list[str]:
-    """The words of `text` to search for, folded, each once: what is searched holds every one of them somewhere.
+    """The search words of `text`, folded, without duplicates. A result contains all of them, in any place.
 
-    Raises Invalid (`field`) for what no database can search for, and for more than anybody types: every word costs a
-    look at every row.
+    Raises Invalid (`field`) for characters that a database cannot search for, and for too many words: each word costs a
+    scan of all rows.
     """
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise Invalid({field: "The text holds a character that cannot be searched for."})
@@ -39,7 +39,7 @@ def search_words(text: str, *, field: str = "q") -> list[str]:
     return words
 
 
-def says(text: str, words: Iterable[str]) -> bool:
-    """Whether `text` holds every one of the folded `words`."""
+def contains_words(text: str, words: Iterable[str]) -> bool:
+    """Whether `text` contains all of the folded `words`."""
     folded = fold(text)
     return all(word in folded for word in words)

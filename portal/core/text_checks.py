@@ -12,22 +12,22 @@ MAX_TEXT = 2000
 
 
 def clean_text(field: str, text: str, *, required: str = "") -> str:
-    """`text` without surrounding space; empty when all its characters are invisible.
+    """`text` without surrounding space; empty if all its characters are invisible.
 
-    required: what to say when nothing is left; empty when the field may be empty.
-    Raises Invalid (`field`) for control, direction or unpaired characters, for a text that is too long, and for one
-    that contains an API token: others would read it.
+    required: the message if nothing is left; empty if the field may be empty.
+    Raises Invalid (`field`) for control characters, direction marks and unpaired surrogates, for a text that is too
+    long, and for one that contains an API token, because others would read it.
     """
     text = text.replace("\r\n", "\n").strip()
     if len(text) > MAX_TEXT:
-        raise Invalid({field: f"The text has {len(text)} characters; at most {MAX_TEXT} are possible."})
+        raise Invalid({field: f"The text has {len(text)} characters; at most {MAX_TEXT} are allowed."})
     for character in text:
         category = unicodedata.category(character)
         if category == "Cs" or (category in ("Cc", "Cf") and character not in "\n\t\u200d\u200c\u00ad"):
             code = f"U+{ord(character):04X}"
             raise Invalid({field: f"The text contains an invisible character ({code}). Remove it."})
     if COMPLETE.search(text):
-        raise Invalid({field: f"The {field} contains an API token. Take it out."})
+        raise Invalid({field: f"The {field} contains an API token. Remove it."})
     if not without_unseen(text).strip():
         text = ""
     if required and not text:

@@ -1,4 +1,4 @@
-"""What the loops of all processes' threads have in common."""
+"""Error handling that all background threads share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def errors_logged(name: str) -> Iterator[None]:
-    """Log an error of the block instead of raising it, so that the thread goes on.
+    """Log an error of the block instead of raising it, so that the thread continues.
 
-    name: the thread or its task, for the log. A connection on which the database failed is closed; Django opens
-    another one.
+    name: the thread or its task, for the log. If the database failed, the connection is closed; Django opens a new one.
     """
     try:
         yield
@@ -25,4 +24,4 @@ def errors_logged(name: str) -> Iterator[None]:
         with suppress(Exception):  # a broken connection may fail to close
             connection.close()
     except Exception:
-        log.exception("%s failed in an unforeseen way", name)
+        log.exception("%s failed unexpectedly", name)

@@ -1,7 +1,7 @@
-"""An index for text that is searched by any part of it: PostgreSQL's pg_trgm. SQLite looks through the rows itself.
+"""A PostgreSQL index (pg_trgm) for searching any part of a text. On SQLite a search reads all rows.
 
-pg_trgm is a trusted extension: who may create objects in the database may create it. Where even that is not permitted
-the search stays right and reads the rows one after another; docs/audit.md names the two statements that mend it.
+pg_trgm is a trusted extension: a role that may create objects in the database may create it. If the role may not, the
+search still works but reads all rows; docs/audit.md has the two statements that create the index.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def index(schema_editor: BaseDatabaseSchemaEditor, *, table: str, column: str) -> None:
-    """Make the index `<table>_<column>_trgm` where it can be made; for migrations."""
+    """Create the index `<table>_<column>_trgm`, if that is possible. For migrations."""
     connection = schema_editor.connection
     if connection.vendor != "postgresql":
         return

@@ -52,9 +52,9 @@ def trigger(
         check_can_operate(by, dag, "trigger")
         note = clean_text("note", note)
         if len(note) > MAX_NOTE:
-            raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are possible."})
+            raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are allowed."})
         values = parameters.with_locked(parameters.checked(conf), dag)
-        key = once.bound(key, dag=dag.pk, conf=values, note=note)
+        key = once.bind(key, dag=dag.pk, conf=values, note=note)
         hidden = secrets.hide(dag, values, entered=entered_secrets)
         note = hidden.without(note)
         if key and (run := _sent(by, key)):

@@ -25,7 +25,9 @@ def parse(text: str) -> dict[str, Any]:
     if len(text.encode("utf-8", "replace")) > MAX_TYPED:
         raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
     try:
-        value = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins)
+        value = json.loads(
+            text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
+        )
     except json.JSONDecodeError as error:
         raise Invalid({"conf": f"Not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."}) from error
     except RecursionError:
@@ -43,8 +45,8 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if (twin := bounds.first_twin(name for name, _ in pairs)) is not None:
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if (twin := bounds.first_duplicate(name for name, _ in pairs)) is not None:
         raise Invalid({"conf": f"“{twin[:80]}” is given twice."})
     return dict(pairs)
 

@@ -15,7 +15,7 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag
 from portal.core import refs
 from portal.core.errors import Missing, Refused
-from portal.core.text import says, search_words
+from portal.core.text import contains_words, search_words
 from portal.dags.models import DagState, Run
 from portal.dags.operation_names import PAUSE_DAG, SWITCHES
 from portal.dags.permissions import Policies, check_can_operate, may_see
@@ -42,7 +42,9 @@ def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOpt
         rows = rows.filter(deployment__name=deployment)
     words, policies = search_words(q), catalogue.policies_in_force()
     return [
-        _option(user, dag, policies) for dag in rows if says(_searched(dag), words) and may_see(user, dag, policies)
+        _option(user, dag, policies)
+        for dag in rows
+        if contains_words(_searched(dag), words) and may_see(user, dag, policies)
     ]
 
 

@@ -85,7 +85,7 @@ def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -
             }
         )
     if any(holds_secret(name) for name in conf):
-        raise Invalid({"conf": "The name of a parameter contains a credential. Take it out."})
+        raise Invalid({"conf": "The name of a parameter contains a credential. Remove it."})
     shown = mask_for(dag, conf, entered=entered)
     if shown == conf:
         return Hidden(shown, "", "", ())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from portal.demo import deployments, place
 from portal.demo.waiting import Waiting, sizes
-from portal.serving.supervisor import STAY_DOWN
+from portal.serving.supervisor import NO_RESTART
 
 if TYPE_CHECKING:  # Django's settings are not read yet where this module is loaded
     from portal.airflow.models import DeploymentState
@@ -53,7 +53,7 @@ def run_airflow(ports: Mapping[str, int]) -> int:
             return 1
     except (airflow.NotInstalled, airflow.AirflowNotUp, BridgeError) as error:
         sys.stderr.write(f"\n{error}\n")
-        return STAY_DOWN
+        return NO_RESTART
 
 
 def _until_answered(act: Callable[[], None], *, waiting: Waiting, what: str) -> None:

@@ -30,6 +30,6 @@ class Scheduler(celery.beat.Scheduler):
 
 @beat_init.connect
 def begin(**_: Any) -> None:
-    private.stay_down_where_loose()
+    private.exit_if_exposed()
     apps.populate([])  # the database is asked without any room of the portal
     heartbeat.begin("beat")

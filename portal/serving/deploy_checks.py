@@ -76,7 +76,7 @@ def _settings() -> Iterator[checks.CheckMessage]:
 
 
 def _files() -> Iterator[checks.CheckMessage]:
-    for one in private.loose():
+    for one in private.exposed():
         yield checks.Error(str(one), id="gatehouse.E001")
 
 

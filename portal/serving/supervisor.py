@@ -2,7 +2,7 @@
 
 Standard library only and one thread: it weighs little, sleeps until something happens, and the kernel's "your parent
 died" signal, which is tied to a thread, means what it says. A child that ends is started again, each time a little
-later; one that ends with STAY_DOWN, or a job that fails, ends the whole. Nothing is left behind: every process of the
+later; one that ends with NO_RESTART, or a job that fails, ends the whole. Nothing is left behind: every process of the
 family carries a mark in its environment, so those that left their parent's process group are found as well, and a
 guard process clears up when the supervisor itself is killed. A child that says it lives by touching a file, and then
 stands still, is killed and started again.
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = "SUPERVISED_BY"
-STAY_DOWN = 78  # EX_CONFIG: starting it again would not help
+NO_RESTART = 78  # EX_CONFIG: starting it again would not help
 PR_SET_PDEATHSIG = 1
 PROCESS_ID = "PROCESS_ID"  # portal.core.heartbeat reads it
 LOOK_EVERY = 3.0  # seconds between two looks at the files that children touch
@@ -182,7 +182,7 @@ class Supervisor:
         signal_all(f"{self.id}/{child.name}", signal.SIGKILL)  # what it left behind would be in its successor's way
         if child.job and code == 0:
             child.done = True
-        elif child.job or code == STAY_DOWN:
+        elif child.job or code == NO_RESTART:
             say(f"{child.name} failed ({how}); stopping everything")
             self.exit_code = 1
         else:

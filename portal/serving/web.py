@@ -9,8 +9,8 @@ from portal.core import heartbeat, private
 
 __all__ = ["application"]
 
-private.stay_down_where_loose()
+private.exit_if_exposed()
 WRITE_EVERY = 5.0
 heartbeat.begin("web")
-heartbeat.every(WRITE_EVERY, tokens.write_uses, name="uses of tokens")
-heartbeat.every(WRITE_EVERY, token_refusals.write, name="refused tokens")
+heartbeat.run_every(WRITE_EVERY, tokens.write_uses, name="uses of tokens")
+heartbeat.run_every(WRITE_EVERY, token_refusals.write, name="refused tokens")

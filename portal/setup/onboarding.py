@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from accounts.acting import still
+from accounts.acting import check_actor
 from accounts.operator import Operator
 from portal.airflow.bridge import Airflow, BridgeError, PasswordAuth, connect
 from portal.airflow.clients import connection_of
@@ -85,7 +85,7 @@ def have_made(
     if not accounts:
         return
     client = _client(plan, username, password)
-    still(by, refusal=Verb.COMMAND_REFUSED, target=f"deployment bootstrap {plan.name}")
+    check_actor(by, refusal=Verb.COMMAND_REFUSED, target=f"deployment bootstrap {plan.name}")
     _record(plan, Verb.DEPLOYMENT_BOOTSTRAP_BEGUN, by=by, admin=username)  # what cannot be recorded is not done
     try:
         bootstrap.ensure(

@@ -43,7 +43,7 @@ def keep_up() -> None:
 @worker_init.connect
 def begin(**_: Any) -> None:
     """Before the worker has its broker, which may be away for as long as it likes."""
-    private.stay_down_where_loose()
+    private.exit_if_exposed()
     engine.start()
 
 

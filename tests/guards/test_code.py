@@ -159,7 +159,7 @@ def test_actions_take_their_arguments_by_name_and_their_actor_as_by():
 
 
 def test_nothing_hides_in_signals_or_overridden_saves():
-    """What happens when a row is saved stands in the action that saves it. A person refuses to be saved whole."""
+    """What happens when a row is saved stands in the action that saves it. `User.save` refuses to save all columns."""
     wrong = []
     for path, tree in modules():
         for node in ast.walk(tree):
@@ -171,7 +171,7 @@ def test_nothing_hides_in_signals_or_overridden_saves():
                 ]
             if isinstance(node, ast.ImportFrom) and node.module == "django.db.models.signals":
                 wrong.append(f"{path}:{node.lineno} {node.module}")
-    # the guard of people that are saved whole; Django's own interface of a session store
+    # the check in `User.save`; Django's own interface of a session store
     known = r"accounts/models\.py:\d+ save|accounts/sessions\.py:\d+ delete"
     assert [line for line in wrong if not re.fullmatch(known, line)] == []
 

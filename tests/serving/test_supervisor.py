@@ -167,7 +167,7 @@ def test_jobs_come_first_and_what_follows_waits_for_them(start: Start, tmp_path:
     until(lambda: "True" in (tmp_path / "follower.pid").read_text(), what="it wrote down what it found")
 
 
-@pytest.mark.parametrize(("what", "code"), [({"job": True}, 3), ({}, supervisor.STAY_DOWN)])
+@pytest.mark.parametrize(("what", "code"), [({"job": True}, 3), ({}, supervisor.NO_RESTART)])
 def test_a_failure_that_cannot_heal_ends_everything(
     start: Start, tmp_path: Path, what: dict[str, Any], code: int
 ) -> None:

@@ -77,7 +77,7 @@ def test_twice_as_much_costs_twice_as_many_steps(name: str) -> None:
 
 @pytest.mark.parametrize(("names", "twin"), [("", None), ("a b c", None), ("a b a b", "a"), ("a b c b", "b")])
 def test_the_first_twin(names: str, twin: str | None) -> None:
-    assert bounds.first_twin(names.split()) == twin
+    assert bounds.first_duplicate(names.split()) == twin
 
 
 class Name(str):
@@ -94,7 +94,7 @@ class Name(str):
         return str.__hash__(self)
 
 
-@pytest.mark.parametrize("read", [conf._refuse_twins, parsing._no_twins])
+@pytest.mark.parametrize("read", [conf._refuse_duplicates, parsing._no_duplicates])
 def test_each_name_is_looked_at_a_few_times_however_many_there_are(read: Callable[[Any], Any]) -> None:
     Name.looks = 0
     read([(Name(f"n{number}"), 1) for number in range(1000)])

@@ -9,7 +9,7 @@ from ninja import Query, Router
 from pydantic import Field
 
 from accounts import trail_filters
-from accounts.acting import still
+from accounts.acting import check_actor
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, valid_cursor
@@ -69,7 +69,7 @@ FILES = {form: {"schema": {"type": "string"}} for form in ("text/csv", "applicat
 )
 def export_events(request: ApiRequest, params: Query[ExportParams]) -> StreamingHttpResponse:
     """The oldest first. That it was exported is itself an event."""
-    by = still(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    by = check_actor(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     made = export.export(by=by, filters=params.filters(), form=params.format, bom=params.bom)
     headers = {"Content-Disposition": f'attachment; filename="{made.filename}"'}
     return StreamingHttpResponse(made.chunks, content_type=made.content_type, headers=headers)
@@ -78,7 +78,7 @@ def export_events(request: ApiRequest, params: Query[ExportParams]) -> Streaming
 @router.get("/audit/verify", auth=Bearer("audit"), response=Verification, summary="Whether the trail is unchanged")
 def verify_trail(request: ApiRequest) -> Verification:
     """Recomputes everything; what was found is itself an event."""
-    by = still(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    by = check_actor(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     found = verify.verify_and_record(by=by)
     return Verification(
         ok=found.ok,

@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts import trail_filters
-from accounts.acting import still
+from accounts.acting import check_actor
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.audit.export import export
@@ -49,7 +49,7 @@ def audit_export(request: Request) -> HttpResponseBase:
     """The same events as a file, streamed; that somebody exported them is an event itself."""
     given = request.GET
     bom = given.get("bom", "true") != "false"
-    by = still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    by = check_actor(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     made = export(by=by, filters=trail_filters.parse(given), form=given.get("format", "csv"), bom=bom)
     response = StreamingHttpResponse(made.chunks, content_type=made.content_type)
     response["Content-Disposition"] = f'attachment; filename="{made.filename}"'
@@ -61,7 +61,7 @@ def audit_export(request: Request) -> HttpResponseBase:
 @acts_from(lambda request: reverse("audit"))
 def audit_verify(request: Request) -> HttpResponse:
     """Recalculate the whole chain; what was found is an event, and shown on the trail's page."""
-    by = still(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
+    by = check_actor(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     try:
         result = verify_and_record(by=by)
     except Conflict as error:

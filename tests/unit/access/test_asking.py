@@ -131,7 +131,7 @@ TOKEN = f"gh_abcdefghijkl_{'A1' * 19}"
 def test_a_text_with_a_token_is_refused_without_repeating_it(field):
     with pytest.raises(Invalid) as refusal:
         clean_text(field, f"called with {TOKEN}, twice")
-    assert refusal.value.fields == {field: f"The {field} contains an API token. Take it out."}
+    assert refusal.value.fields == {field: f"The {field} contains an API token. Remove it."}
     assert clean_text(field, "in gh_dataplatform_daily, by gh_abcdefghijkl_***")
 
 

@@ -74,7 +74,7 @@ def test_as_names_somebody_who_is_there(cast, name, said):
 
 @pytest.mark.parametrize("verb", ["verify", "export"])
 def test_what_the_portal_lets_only_some_do_needs_one_of_them(catalogue, verb):
-    with pytest.raises(CommandError, match="lead may not do this in the portal either"):
+    with pytest.raises(CommandError, match="lead may not do this in the portal"):
         run("audit", verb, "--as", "lead")
     run("audit", verb, "--as", "auditor")
     assert last().actor == "auditor"
@@ -101,11 +101,11 @@ def test_a_token_is_revoked_by_its_id_or_name_never_by_its_secret(two):
     token, plaintext = two
     listed = json.loads(run("token", "list", "--json"))
     assert str(token) in [line["token"] for line in listed]
-    with pytest.raises(CommandError, match=f"This is a whole token.* by its id, {token}") as refused:
+    with pytest.raises(CommandError, match=f"This is a complete token.* by its id, {token}") as refused:
         run("token", "revoke", plaintext)
     assert plaintext not in str(refused.value)
     for pasted in (f"{plaintext},", f"Bearer {plaintext}", plaintext[:30], f"{plaintext[:30]} {plaintext[30:]}"):
-        with pytest.raises(CommandError, match=f"This is a whole token.* by its id, {token}") as refused:
+        with pytest.raises(CommandError, match=f"This is a complete token.* by its id, {token}") as refused:
             run("token", "revoke", pasted)
         assert plaintext[16:30] not in str(refused.value)
     with pytest.raises(CommandError, match="is the name of several"):

@@ -63,15 +63,15 @@ def test_what_lies_open_is_said_with_the_way_out(data, name):
     assert (found.id, found.is_serious()) == ("gatehouse.E001", True)
     assert f"chmod 600 {file}" in found.msg and "mode 0640" in found.msg
     assert not config_checks.production()[0].ok
-    assert private.tighten() == []  # it is ours
+    assert private.restrict() == []  # it is ours
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_somebody_opened_ends_the_start(data, capsys):
     data.chmod(0o755)
     with pytest.raises(SystemExit) as caught:
-        private.stay_down_where_loose()
-    assert caught.value.code == private.STAY_DOWN
+        private.exit_if_exposed()
+    assert caught.value.code == private.NO_RESTART
     said = capsys.readouterr().err
     assert f"chmod 700 {data}" in said and "mode 0755" in said
 
@@ -80,7 +80,7 @@ def test_the_folder_of_our_own_choice_is_closed(data, settings):
     settings.BASE_DIR = data.parent
     settings.DATA_DIR = data.rename(data.parent / ".data")
     settings.DATA_DIR.chmod(0o755)
-    private.stay_down_where_loose()
+    private.exit_if_exposed()
     assert settings.DATA_DIR.stat().st_mode & 0o777 == 0o700
 
 
@@ -90,7 +90,7 @@ def test_a_database_elsewhere_is_its_owners(data, settings, monkeypatch, tmp_pat
     elsewhere.chmod(0o644)
     monkeypatch.setitem(settings.DATABASES["default"], "NAME", elsewhere)
     with pytest.raises(SystemExit):
-        private.stay_down_where_loose()
+        private.exit_if_exposed()
     assert f"chmod 600 {elsewhere}" in capsys.readouterr().err
 
 
@@ -98,4 +98,4 @@ def test_static_files_are_for_everybody(data, settings):
     (settings.STATIC_ROOT / "css").mkdir(parents=True)
     (settings.STATIC_ROOT / "css").chmod(0o755)
     settings.STATIC_ROOT.chmod(0o755)
-    assert private.loose() == []
+    assert private.exposed() == []

@@ -107,7 +107,7 @@ def test_a_sign_of_life_goes_on_when_the_database_is_back(caplog, error):
             raise error
         went_on.set()
 
-    stop = heartbeat.every(0.01, work, name="pulse")
+    stop = heartbeat.run_every(0.01, work, name="pulse")
     assert went_on.wait(TIMEOUT)
     stop.set()
     assert "pulse: the database does not answer" in caplog.text

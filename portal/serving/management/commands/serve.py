@@ -23,7 +23,7 @@ class Command(BaseCommand):
             family.check_free(host, port)
         except family.PortBusy as error:
             raise CommandError(f"{error} Choose another port with --port, or stop that program.") from error
-        private.stay_down_where_loose()
+        private.exit_if_exposed()
         call_command("check", databases=["default"])
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from accounts import trail_filters
-from accounts.acting import still
+from accounts.acting import check_actor
 from accounts.operator import Operator
 from accounts.permissions import Permission
 from portal.audit import export, verify
@@ -39,7 +39,7 @@ class Command(SubcommandsCommand):
             giving.add_argument(f"--{field.name}", dest=f"only_{field.name}", default="", metavar=field.name.upper())
 
     def do_verify(self, *, by: Operator, options: dict[str, Any]) -> None:
-        by = still(by, refusal=Verb.COMMAND_REFUSED, target="audit verify")
+        by = check_actor(by, refusal=Verb.COMMAND_REFUSED, target="audit verify")
         found = verify.verify_and_record(by=by)
         head = {"seq": found.head_seq, "hash": found.head_hash}
         if options["json"]:
@@ -62,7 +62,7 @@ class Command(SubcommandsCommand):
         except Invalid as error:
             wrong = [f"--{name}: {words}" for name, words in error.fields.items()]
             raise CommandError("\n".join(wrong), returncode=2) from error
-        by = still(by, refusal=Verb.COMMAND_REFUSED, target="audit export")
+        by = check_actor(by, refusal=Verb.COMMAND_REFUSED, target="audit export")
         target: Path | None = options["output"]
         try:
             # opened before anything is recorded: an export that cannot be written is none

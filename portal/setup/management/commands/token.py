@@ -62,7 +62,7 @@ def _found(options: dict[str, Any]) -> Token:
     """Raises Missing, Invalid (`token`) for a secret or for a name that several have."""
     given, rows = options["token"].strip(), Token.objects.select_related("user")
     if whole := tokens.KEY.search(given):
-        said = "This is a whole token. Anybody who sees this command can use it."
+        said = "This is a complete token. Anybody who sees this command can use it."
         raise Invalid({"token": f"{said} Name it by its id, gh_{whole[1]}."})
     if options["user"]:
         rows = rows.filter(user=people.by_username(options["user"]))
