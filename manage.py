@@ -14,13 +14,13 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:  # it says which setting, what it is and what it takes: no traceback helps
+    except ImproperlyConfigured as error:  # the message is complete without a traceback
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
 
 
 def _enter_the_demo() -> None:
-    """The demo has its own data folder; that has to be settled before any setting is read."""
+    """Select the demo's data folder. Must run before Django's settings are read."""
     from portal.demo import place
 
     try:

@@ -15,8 +15,8 @@ from accounts.acting import credential
 from accounts.credentials import SignedIn
 from accounts.models import User
 from accounts.permissions import MATRIX, Permission, Role
-from portal.audit.doors import SAFE
 from portal.audit.record import recording
+from portal.audit.refused_calls import SAFE
 from portal.audit.verbs import Verb
 from portal.core.errors import Refused
 

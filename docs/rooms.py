@@ -1,4 +1,4 @@
-"""Draws the rooms into README.md: the layers of pyproject.toml, what each room is for, and which rooms it imports.
+"""Writes the table of packages (rooms) in README.md: layers from pyproject.toml, purpose and imports of each.
 
 python docs/rooms.py --write
 """
@@ -18,7 +18,7 @@ BEGIN, END = "<!-- rooms: drawn by docs/rooms.py -->", "<!-- end of rooms -->"
 
 
 def layers() -> list[list[str]]:
-    """The rooms by layer, the highest first; those of one layer do not import each other."""
+    """The rooms by layer, highest layer first. Rooms of one layer do not import each other."""
     contracts = tomllib.loads((HOME / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     found = next(one["layers"] for one in contracts if one["type"] == "layers")
     return [layer.replace(":", "|").replace(" ", "").split("|") for layer in found]
@@ -31,7 +31,7 @@ def purpose(room: str) -> str:
 
 
 def picture() -> str:
-    """A table, a row for each room."""
+    """The Markdown table, one row per room."""
     graph = grimp.build_graph("portal", "accounts", "airflow_bridge", cache_dir=None)
     rooms = [room for layer in layers() for room in layer]
     imported = {
@@ -55,7 +55,7 @@ def _short(room: str) -> str:
 
 
 def readme() -> str:
-    """README.md with the picture as the code is now."""
+    """README.md with the present table."""
     before, _, rest = README.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{picture()}\n\n{END}{after}"

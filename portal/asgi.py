@@ -1,4 +1,4 @@
-"""What the web server runs (granian --interface asginl): the portal behind its front."""
+"""The ASGI application of the web server (granian --interface asginl): the portal behind its front."""
 
 from portal.wsgi import application as _portal  # first: it sets Django up
 

@@ -1,4 +1,4 @@
-"""The Celery application. A message is only a hint; the operations table is the truth (see portal/operations)."""
+"""The Celery application. A message is only a hint; the table of operations is authoritative (portal/operations)."""
 
 import os
 

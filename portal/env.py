@@ -1,4 +1,4 @@
-"""Typed reading of environment variables. Each reading is remembered for `manage.py check_config`."""
+"""Typed reading of environment variables. Each value is kept for `manage.py check_config`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from portal.core.peers import Proxies
 
 @dataclass(frozen=True)
 class Reading:
-    """One setting as it was found: `source` is "environment", "file" or "default"; `shown` hides secrets."""
+    """One setting as read. `source`: "environment", "file" or "default". `shown`: the value, with secrets hidden."""
 
     name: str
     source: str
@@ -72,7 +72,7 @@ def number(name: str, *, default: int) -> int:
 
 
 def proxies(name: str) -> Proxies:
-    """The proxies in front: addresses and networks, or (as in earlier releases) how many there are; none by default."""
+    """The proxies in front: addresses and networks, or (as in earlier releases) their number; none by default."""
     given = _read(name, "0")
     if given.strip().isdecimal():
         return Proxies(count=int(given))
@@ -111,7 +111,7 @@ def zone(name: str, *, default: str) -> str:
 
 
 def secret(name: str, *, generated_in: Path) -> str:
-    """A secret of at least 32 characters; where none is given, one is made once and kept in `generated_in` (0600)."""
+    """A secret of at least 32 characters. If none is set, one is generated and stored in `generated_in` (0600)."""
     value = _read(name, "", secret=True)
     if value:
         if len(value) < 32:
@@ -124,7 +124,7 @@ def secret(name: str, *, generated_in: Path) -> str:
             draft = generated_in.with_name(f".{generated_in.name}.{os.getpid()}")
             draft.touch(mode=0o600)
             draft.write_text(secrets.token_urlsafe(48))
-            # link, not rename: of two processes starting at once the first one's secret stays
+            # link, not rename: if two processes start at once, the secret of the first one stays
             with contextlib.suppress(FileExistsError):
                 generated_in.hardlink_to(draft)
             draft.unlink()
@@ -144,8 +144,8 @@ NOTICE_A_DEAD_SERVER: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds
 }
-"""libpq's own defaults wait for hours for a server that is gone without a word: a host that lost its power, a firewall
-that dropped the connection. Options in the address (`?connect_timeout=20`) win."""
+"""libpq's defaults wait for hours if a server disappears without closing its connections: a host that lost its power, a
+firewall that dropped the connection. Options in the address (`?connect_timeout=20`) override these."""
 
 
 def database(name: str, *, default: str) -> dict[str, Any]:
@@ -155,13 +155,13 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     engine = config.get("ENGINE", "")
     readings[name] = Reading(name, readings[name].source, f"{engine.rpartition('.')[2]} {config.get('NAME', '')}")
     if engine == "django.db.backends.sqlite3":
-        # a reader never waits for a writer (WAL); a transaction that will write says so at once (IMMEDIATE), so it
-        # waits its turn instead of failing half-way with "database is locked"; and what was answered as done survives
-        # a power cut (FULL)
+        # WAL: a reader never waits for a writer. IMMEDIATE: a transaction that will write takes the lock at its start,
+        # so it waits instead of failing half-way with "database is locked". FULL: what was answered as done survives a
+        # power cut.
         config["OPTIONS"] = {
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
             "transaction_mode": "IMMEDIATE",
-            "timeout": 10,  # seconds; then the caller is told in words to try again (portal.core.faults)
+            "timeout": 10,  # seconds; then the caller is told to try again (portal.core.faults)
         }
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     elif engine == "django.db.backends.postgresql":
@@ -176,7 +176,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
 
 
 def broker_options(url: str, *, folder: Path) -> dict[str, Any]:
-    """kombu's options for a broker's address: where the embedded one keeps its files, how long others may keep us."""
+    """kombu's options for a broker: the folder of the embedded broker, timeouts for the others."""
     scheme = url.partition("://")[0]
     if scheme == "embedded":
         return {"folder": str(folder), "polling_interval": 0.1}
@@ -191,7 +191,7 @@ def broker_options(url: str, *, folder: Path) -> dict[str, Any]:
 
 
 def refuse_unknown(*, prefix: str, but: Iterable[str], error: Callable[[str], Exception]) -> None:
-    """A mistyped variable must not be ignored: raise for names with our prefix that nobody read."""
+    """Raise for variables with our prefix that no setting reads, because a mistyped variable must not be ignored."""
     known = {*readings, *(f"{name}_FILE" for name in readings), *but}
     unknown = sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
     if unknown:

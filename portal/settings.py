@@ -1,4 +1,4 @@
-"""All settings, from the environment alone; a wrong one stops the start with its name, its value and the way out.
+"""All settings, read from the environment. A wrong one stops the start with its name, its value and what to do.
 
 `manage.py check_config` prints every variable with its source. Secrets may be given as NAME or as NAME_FILE (a path).
 """
@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal import env
 
-# what the portal writes (database, broker, logs, exports) is for the account it runs as, and for nobody else
+# files that the portal writes (database, broker, logs, exports) are readable only by its own account
 os.umask(0o077)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -132,11 +132,11 @@ SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 
 # --- background work -------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.text("GATEHOUSE_BROKER_URL", default="embedded://", secret=True)
-# telling a worker must never hold up a person's request: a broker that does not answer is given up within a second
+# notifying a worker must not delay a person's request: a broker that does not answer times out within a second
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_TRANSPORT_OPTIONS = env.broker_options(CELERY_BROKER_URL, folder=DATA_DIR / "broker")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker without a limit
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -145,7 +145,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "portal.serving.beat:Scheduler"
-# what time brings is done by timers in the workers (portal/worker/timers.py): upkeep alone comes through the broker
+# due work is started by timers in the workers (portal/worker/timers.py); only upkeep comes through the broker
 CELERY_BEAT_SCHEDULE = {
     "keep_up": {"task": "portal.worker.tasks.keep_up", "schedule": 3600.0, "options": {"expires": 3600}}
 }
@@ -154,7 +154,7 @@ CELERY_BEAT_SCHEDULE = {
 _HTTPS = PUBLIC_URL.startswith("https://")
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
-# the proxy in front sends http to https; whether HSTS holds for subdomains and browsers' lists is the domain owner's
+# the proxy redirects http to https; HSTS for subdomains and preload lists is a decision of the domain's owner
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
@@ -163,7 +163,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if _HTTPS else "gatehouse_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
-# the name and the shape of Django 6's own setting, so that the move there is a deletion
+# same name and form as the setting of Django 6, so that this can simply be deleted there
 SECURE_CSP = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
@@ -200,7 +200,7 @@ LOGGING = {
         "line": {"()": "portal.core.logs.Line", "format": "{asctime} {levelname} {name}: {message}", "style": "{"}
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # a tick every second and every call to Airflow would drown what is worth reading
+    # a line per second and per call to Airflow would hide the important ones
     "loggers": {
         name: {"level": "WARNING"}
         for name in ("celery.worker.strategy", "celery.worker.request", "celery.app.trace", "httpx")

@@ -1,4 +1,4 @@
-"""Every address of the portal. Each page's own module in portal/web lists its addresses."""
+"""All addresses of the portal. Each page's module in portal/web lists its own."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

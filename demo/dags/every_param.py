@@ -1,4 +1,4 @@
-"""Every parameter type that Airflow's own form knows, to see that each can be filled in and arrives as it was entered."""
+"""One parameter of every type that Airflow's own form knows, to test that each can be entered and arrives unchanged."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ with DAG(
         ),
         "object": Param({"key": "value"}, type=["object", "null"], title="Object"),
         "fixed": Param("cannot be changed", const="cannot be changed", title="Fixed"),
-        "in_a_section": Param("here", type="string", section="Rarely needed", title="In a section of its own"),
+        "in_a_section": Param("here", type="string", section="Rarely needed", title="In a separate section"),
     },
 ) as dag:
 

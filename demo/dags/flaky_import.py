@@ -1,4 +1,4 @@
-"""A DAG that fails the first time and succeeds when tried again, as imports from other people's systems do."""
+"""A DAG that fails at the first try and succeeds at the second, like an import from another company's system."""
 
 from __future__ import annotations
 

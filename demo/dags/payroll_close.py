@@ -1,4 +1,4 @@
-"""The DAG that is never started without approval: it closes the month's payroll."""
+"""A DAG that is never started without approval: it closes the payroll of one month."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The DAG most people start: a report per region. The region EU fails in its last task, to have a failure to look at."""
+"""The DAG that most people start: a report per region. For the region EU its last task fails, as an example."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ with DAG(
     default_args={"owner": "sales"},
     params={
         "region": Param("KR", type="string", enum=["KR", "APAC", "EU"], title="Region"),
-        "dry_run": Param(True, type="boolean", title="Dry run", description="Do everything but publish."),
+        "dry_run": Param(True, type="boolean", title="Dry run", description="Do everything except publishing."),
         "date": Param(date.today().isoformat(), type="string", format="date", title="Day of the figures"),
     },
 ) as dag:

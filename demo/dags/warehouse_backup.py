@@ -1,4 +1,4 @@
-"""A DAG that takes its time: several tasks, about a minute, so that a run can be watched."""
+"""A slow DAG: several tasks, about one minute, so that you can watch a run."""
 
 from __future__ import annotations
 

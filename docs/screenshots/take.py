@@ -3,7 +3,7 @@
     make install-dev        # once: brings Playwright; Chromium comes from the system (apt install chromium)
     .venv/bin/python docs/screenshots/take.py
 
-Asks for three things as employee and colleague, takes queue.png as lead, approves one, and takes request.png of it.
+Makes three requests as employee and colleague, takes queue.png as lead, approves one, and takes request.png of it.
 """
 
 import json

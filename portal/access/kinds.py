@@ -14,7 +14,7 @@ from portal.access.models import AccessRequest
 from portal.access.permissions import check_can_receive
 from portal.approvals.kinds import Kind
 from portal.approvals.ledgers import moment
-from portal.audit.compare import UNSAID, Columns, Told
+from portal.audit.compare import NOT_RECORDED, Columns, LedgerEvent
 from portal.audit.record import Trail
 from portal.audit.refusals import Entry
 from portal.catalogue import queries as catalogue
@@ -22,10 +22,10 @@ from portal.catalogue.document import PolicySpec
 from portal.core import durations
 
 
-def said_start(told: Told) -> Any:
+def said_start(told: LedgerEvent) -> Any:
     """The start that an event says, in UTC. Earlier releases wrote it in the zone of the person who asked."""
     said = told.said("starts_at")
-    return said if said is UNSAID else moment(datetime.fromisoformat(said) if said else None)
+    return said if said is NOT_RECORDED else moment(datetime.fromisoformat(said) if said else None)
 
 
 class AccessKind(Kind):
@@ -46,7 +46,7 @@ class AccessKind(Kind):
     def names(self, request: AccessRequest) -> Mapping[str, Any]:
         return {"entitlement": request.entitlement.key}
 
-    def said(self, told: Told) -> Columns:
+    def said(self, told: LedgerEvent) -> Columns:
         detail = told.detail
         return {
             "about": detail["entitlement"],

@@ -9,7 +9,7 @@ from portal.access import grants
 from portal.access.kinds import said_start
 from portal.access.models import Grant
 from portal.approvals.ledgers import moment
-from portal.audit.compare import UNKNOWN, UNSAID, Columns, Ledger, Makes, OutOfPlace, Told, nothing
+from portal.audit.compare import NOT_RECORDED, UNKNOWN, Columns, Ledger, LedgerEvent, Makes, OutOfPlace, nothing
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
 from portal.core import durations, refs
@@ -26,7 +26,7 @@ def _person(actor: str) -> str:
     return "" if actor == SYSTEM or actor.startswith(OS_ACCOUNT) else actor
 
 
-def _made(told: Told) -> Columns:
+def _made(told: LedgerEvent) -> Columns:
     """The approval from which the grant came; one that only closes a step names none.
 
     Approvals of earlier releases name no grant: there, every approval of a request may be the last one.
@@ -52,25 +52,25 @@ def _made(told: Told) -> Columns:
     }
 
 
-def _scheduled(told: Told) -> Columns:
+def _scheduled(told: LedgerEvent) -> Columns:
     said = {"starts_at": said_start(told), "beneficiary": told.detail["beneficiary"]}
-    if not told.so_far["may_wait"] or any(told.so_far[name] not in (UNSAID, said[name]) for name in said):
+    if not told.so_far["may_wait"] or any(told.so_far[name] not in (NOT_RECORDED, said[name]) for name in said):
         raise OutOfPlace("its approval set another start or person.")
     return {"status": G.SCHEDULED.value, **said, "may_wait": False}
 
 
-def _started(told: Told) -> Columns:
+def _started(told: LedgerEvent) -> Columns:
     """What it gives is read from the entitlement again when it starts."""
     return {"status": G.APPLYING.value, **{name: told.said(name) for name in GIVEN}}
 
 
-def _active(told: Told) -> Columns:
+def _active(told: LedgerEvent) -> Columns:
     """Its time runs from the moment when Airflow showed the role."""
     verified, ends, duration = told.changed("verified_at"), told.detail["ends_at"], told.so_far["duration"]
     latest = told.event.at + SLACK
     if verified is not UNKNOWN and datetime.fromisoformat(verified) > latest:
         raise OutOfPlace(f"it says that Airflow showed the role at {verified}, which is later than the event.")
-    if duration is not UNSAID:
+    if duration is not NOT_RECORDED:
         begin = latest if verified is UNKNOWN else datetime.fromisoformat(verified)
         right, said = begin + durations.parse(duration), datetime.fromisoformat(ends)
         if said > right or (verified is not UNKNOWN and said != right):
@@ -82,7 +82,7 @@ def _failed(status: Grant.Status, **more: str) -> Makes:
     return lambda told: {"status": status.value, "failure": told.detail["why"], **more}
 
 
-def _tried_again(told: Told) -> Columns:
+def _tried_again(told: LedgerEvent) -> Columns:
     """One that is live is given again while it stays so."""
     live = told.so_far["status"] == G.ACTIVE.value
     return {"status": (G.ACTIVE if live else G.APPLYING).value, "failure": "", "may_wait": False}
@@ -91,7 +91,7 @@ def _tried_again(told: Told) -> Columns:
 def _ending(reason: str) -> Makes:
     """A grant that had not begun has ended with that; of any other Airflow is told first."""
 
-    def makes(told: Told) -> Columns:
+    def makes(told: LedgerEvent) -> Columns:
         over = told.so_far["status"] == G.SCHEDULED.value
         return {
             "status": G.ENDED.value if over else G.ENDING.value,
@@ -103,9 +103,9 @@ def _ending(reason: str) -> Makes:
     return makes
 
 
-def _ended(told: Told) -> Columns:
+def _ended(told: LedgerEvent) -> Columns:
     given = told.said("given")
-    sent = given if given is UNSAID else SENT if given else ""
+    sent = given if given is NOT_RECORDED else SENT if given else ""
     return {"status": G.ENDED.value, "kept_for": told.detail.get("kept_for", ""), "sent_at": sent}
 
 

@@ -14,7 +14,7 @@ from portal.api import described, idempotency, problems
 from portal.api.auth import Caller
 from portal.api.endpoints import audit, catalogue, dags, grants, me, operations, requests
 from portal.api.parsing import StrictParser
-from portal.audit.doors import note_refused
+from portal.audit.refused_calls import note_refused
 from portal.core.errors import GatehouseError, Missing
 
 DESCRIPTION = """Request access to Airflow, decide requests, see access and run DAGs, with the same rules as the pages.

@@ -13,8 +13,8 @@ from accounts.credentials import ByToken
 from accounts.models import Token, User
 from portal.api import limits
 from portal.api.problems import TooMany, Unauthenticated
-from portal.audit.doors import SAFE, note_refused
 from portal.audit.record import recording, source
+from portal.audit.refused_calls import SAFE, note_refused
 from portal.audit.verbs import Verb
 from portal.core.errors import Refused
 

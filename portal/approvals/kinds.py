@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.models import User
 from portal.approvals.models import Request
-from portal.audit.compare import Columns, Told
+from portal.audit.compare import Columns, LedgerEvent
 from portal.audit.record import Trail
 from portal.audit.refusals import Entry
 from portal.catalogue import queries as catalogue
@@ -37,7 +37,7 @@ class Kind:
         """What each event of the request says of what it is about."""
         return {"about": request.about}
 
-    def said(self, told: Told) -> Columns:
+    def said(self, told: LedgerEvent) -> Columns:
         """`about` and the terms, as the event that made the request says them."""
         return {"about": told.detail["about"], **{name: told.detail[name] for name in self.terms}}
 

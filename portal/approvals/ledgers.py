@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.approvals.kinds import Kind
 from portal.approvals.models import Request, Stage
-from portal.audit.compare import AnyOf, Columns, Ledger, Makes, OutOfPlace, Told
+from portal.audit.compare import AnyOf, Columns, Ledger, LedgerEvent, Makes, OutOfPlace
 from portal.audit.verbs import Verb
 from portal.core import durations, refs
 
@@ -38,7 +38,7 @@ def _rows() -> Any:
     return rows.prefetch_related("decisions__by", "decisions__stage", "stages")
 
 
-def _submitted(told: Told) -> Columns:
+def _submitted(told: LedgerEvent) -> Columns:
     kind = _kinds[told.detail.get("kind", FIRST_KIND)]
     names = ("beneficiary", "reason", "duration", "ticket", "policy", "policy_version")
     return {
@@ -55,7 +55,7 @@ def _submitted(told: Told) -> Columns:
     }
 
 
-def _decided(told: Told, outcome: str) -> tuple[str, ...]:
+def _decided(told: LedgerEvent, outcome: str) -> tuple[str, ...]:
     by, said = told.event.actor, told.detail
     length = f" for {said['duration']}" if outcome == "approve" else ""
     if said["stage"] != told.so_far["step"]:
@@ -64,7 +64,7 @@ def _decided(told: Told, outcome: str) -> tuple[str, ...]:
     return (*told.so_far.get("decisions", ()), words)
 
 
-def _approved(told: Told) -> Columns:
+def _approved(told: LedgerEvent) -> Columns:
     """Which approval was the last one, an event says since it names the grant that came of it."""
     decisions = _decided(told, "approve")
     if "grant" not in told.detail:
@@ -80,7 +80,7 @@ def _at_step(number: int) -> Columns:
     return {"status": R.PENDING.value, "step": number, "open_step": number}
 
 
-def _denied(told: Told) -> Columns:
+def _denied(told: LedgerEvent) -> Columns:
     return {"status": R.DENIED.value, "decisions": _decided(told, "deny"), "open_step": ""}
 
 

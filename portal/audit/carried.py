@@ -1,8 +1,8 @@
-"""Events of an earlier format, carried over by a migration (audit/migrations/0005).
+"""Events of an earlier format, converted by a migration (audit/migrations/0005).
 
-The trail then begins with event 0, which names the head of the old chain. A carried event keeps its number, time and
-words, and its payload has what the old text had, so the old chain can still be computed. Where the old trail did not
-verify, event 0 says so, and verifying goes on saying it.
+Such a trail begins with event 0, which names the head of the old chain. A converted event keeps its number, time and
+text, and its payload contains everything of the old text. So the old chain can still be computed. If the old trail had
+errors, event 0 says so, and every later verification repeats it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from portal.audit.models import UNREADABLE, AuditEvent
 from portal.audit.verbs import Verb
 
 NEW = ("v", "about", "salt", "carried")
-"""What the payload of a carried event has more than its old text; the whole old text where that was no proper one."""
+"""Keys of a converted event's payload that the old text did not have. `carried`: a text that was not Gatehouse's."""
 
 
 def begins(event: AuditEvent) -> bool:
-    """Whether this, the first event of a trail, tells of a trail that was carried over. Others begin with event 1."""
+    """Whether this event is the event 0 of a converted trail. Other trails begin with event 1."""
     return event.seq < 1 and event.verb == Verb.AUDIT_FORMAT_CHANGED
 
 
 def text_before(document: dict[str, Any]) -> str:
-    """The text that the event had in the old format. Raises TypeError for what is no such event."""
+    """The text that the event had in the old format. Raises TypeError if it was not a converted event."""
     before = document.get("carried") or {}
     if "text" in before:
         return str(before["text"])
@@ -33,7 +33,7 @@ def text_before(document: dict[str, Any]) -> str:
 
 
 class OldChain:
-    """Computes the chain of the old trail again while the events that came from it are read."""
+    """Computes the chain of the old trail again while the converted events are read."""
 
     def __init__(self, event: AuditEvent) -> None:
         said = event.detail
@@ -55,12 +55,12 @@ class OldChain:
             self.chain = GENESIS
 
     def differences(self) -> Iterator[str]:
-        """What is wrong with the events carried over, in words."""
+        """Errors in the converted events, in words."""
         if self.verified is not True:
             first = self.problems[0] if isinstance(self.problems, list) and self.problems else ""
-            yield f"Changes were found when the trail got a new format (event {self.named_by}): {first}"
+            yield f"Changes were found when the trail was converted to a new format (event {self.named_by}): {first}"
         elif self.seen != self.events or self.chain != self.head.get("hash"):
             yield (
-                f"The events carried over from the old format do not give the hash of its last event, "
+                f"The events converted from the old format do not give the hash of its last event, "
                 f"which event {self.named_by} names."
             )

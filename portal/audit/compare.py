@@ -1,8 +1,8 @@
-"""Comparing rows with the events that made them, so that a row changed behind the portal's back is found.
+"""Compares rows with the audit events that made them, to find rows that were changed without Gatehouse.
 
-A room says in a Ledger how each of its rows follows from events: a small table, verb by verb, of the columns that the
-event makes. Verifying replays the events of every row and compares. Found are rows that no event began, columns that no
-event made so, and events of rows that are not there. Rows are read in batches, their events by index.
+A package describes in a Ledger how its rows follow from events: a table with the columns that each verb sets. Verifying
+replays the events of every row and compares the result. It finds rows without an event that creates them, columns
+with a value that no event set, and events of rows that do not exist. Rows are read in batches, events by index.
 """
 
 from __future__ import annotations
@@ -21,48 +21,48 @@ from portal.core import refs
 
 BATCH = 500
 NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-HIGHEST = 2**63 - 1  # of a key in the database
-TRIES = 3  # a row may change while it is looked at
+HIGHEST = 2**63 - 1  # the highest primary key of the database
+TRIES = 3  # a row may change while it is compared
 Columns = Mapping[str, Any]
 
 
-UNSAID = object()  # of a column of which an event says nothing: what an event before it said stays
-UNKNOWN = object()  # what an event of an earlier release made of a column, without saying what; it is not compared
+NOT_RECORDED = object()  # the event says nothing of the column: the value of an earlier event stays
+UNKNOWN = object()  # an event of an earlier release changed the column without saying to what; it is not compared
 
 
 @dataclass(frozen=True)
 class AnyOf:
-    """One of several values, where no event tells them apart."""
+    """One of several values, if no event says which."""
 
     values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Told:
-    """An event as a ledger reads it; `so_far` is what the events before it made of the row."""
+class LedgerEvent:
+    """An event as a ledger reads it. `so_far`: the columns of the row after the events before it."""
 
     event: AuditEvent
     detail: Columns
     so_far: Columns
 
     def said(self, name: str) -> Any:
-        """What the event says of `name`, which its kind did not say in earlier releases; else UNSAID."""
-        return self.detail.get(name, UNSAID)
+        """The event's value of `name`. NOT_RECORDED if its release did not record it."""
+        return self.detail.get(name, NOT_RECORDED)
 
     def changed(self, name: str) -> Any:
-        """The same for a column that the event changes in any case; else UNKNOWN."""
+        """The same for a column that the event always changes: UNKNOWN if its release did not record the value."""
         return self.detail.get(name, UNKNOWN)
 
 
 class OutOfPlace(Exception):
-    """An event cannot come after those before it; `str()` says why, after the event and the row."""
+    """An event that cannot follow those before it. `str()` is the end of a sentence about the event and the row."""
 
 
-Makes = Callable[[Told], Columns]
+Makes = Callable[[LedgerEvent], Columns]
 
 
-def nothing(told: Told) -> Columns:
-    """For a verb that changes no column that is compared."""
+def nothing(told: LedgerEvent) -> Columns:
+    """For a verb that sets no compared column."""
     return {}
 
 
@@ -70,13 +70,13 @@ def nothing(told: Told) -> Columns:
 class Ledger:
     """How the rows of one model follow from events.
 
-    prefix: the kind of reference by which events name a row: of those in an event, the first one is the row's.
-    known_by: other kinds by which an event that names none of that kind can mean a row, each with what gives a row's
-    reference of the kind, empty where it has none.
-    shown: by column, the value of a row in the form in which events say it.
-    makes: by verb, the values of the columns after such an event.
-    begins: the verbs of the event that creates a row. A row without such an event was not made by Gatehouse.
-    next: by status, the verbs that may come in it; "" is before the row began.
+    prefix: the kind of reference with which events name a row. The first reference of this kind in an event counts.
+    known_by: other kinds that identify a row if an event has no reference of that kind. Each kind has a function that
+    returns a row's reference of this kind, or "".
+    shown: by column, the row's value in the form that events use.
+    makes: by verb, the values of the columns after the event.
+    begins: the verbs of the events that create a row. A row without such an event was not made by Gatehouse.
+    next: by status, the verbs that may follow; "" is the status before the row exists.
     """
 
     model: type[Model]
@@ -87,7 +87,7 @@ class Ledger:
     begins: frozenset[Verb]
     next: Mapping[str, frozenset[Verb]]
     not_compared: Mapping[str, str] = field(default_factory=dict)
-    """Every other field of the model, with why it is left out; a test looks that none is forgotten."""
+    """All other fields of the model, with the reason why they are not compared. A test checks that none is missing."""
     known_by: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
 
     def name(self, row: Any) -> str:
@@ -98,12 +98,12 @@ LEDGERS: list[Ledger] = []
 
 
 def register(*ledgers: Ledger) -> None:
-    """For a room's AppConfig.ready."""
+    """Call this in the AppConfig.ready of a package."""
     LEDGERS.extend(ledger for ledger in ledgers if ledger not in LEDGERS)
 
 
 def differing(ledger: Ledger) -> Iterator[tuple[int | None, str] | None]:
-    """One entry for every row that was compared: None where it is as its events made it, else (event, words)."""
+    """One entry per compared row: None if it matches its events, otherwise (event, message)."""
     left = keys = ledger.model._base_manager.order_by("pk").values_list("pk", flat=True)
     full = True
     while full and (batch := list(left[:BATCH])):
@@ -116,7 +116,7 @@ def differing(ledger: Ledger) -> Iterator[tuple[int | None, str] | None]:
 
 
 def _rows(ledger: Ledger, keys: Sequence[int]) -> dict[int, Any]:
-    """The rows with these keys that can be read whole, each by its key."""
+    """The rows with these primary keys that can be read completely, by primary key."""
     try:
         return {row.pk: row for row in ledger.rows().filter(pk__in=keys)}
     except UNREADABLE:
@@ -126,7 +126,7 @@ def _rows(ledger: Ledger, keys: Sequence[int]) -> dict[int, Any]:
 
 
 def _not_read(ledger: Ledger, pk: int) -> str:
-    """Why a row cannot be compared. Foreign keys are read as they stand: one that leads nowhere hides its row."""
+    """Why a row cannot be compared. The raw foreign keys are read, because a dangling one hides the row in a join."""
     name = refs.ref(ledger.prefix, pk)
     for column in ledger.model._meta.concrete_fields:
         related = column.related_model
@@ -143,7 +143,7 @@ def _not_read(ledger: Ledger, pk: int) -> str:
 
 
 def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
-    """The events among these that speak of a row that is not there."""
+    """The events among these whose row does not exist."""
     for ledger in LEDGERS:
         named: dict[str, int] = {}
         numbers: dict[int, str] = {}
@@ -161,7 +161,7 @@ def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
             elif reference:
                 yield event.seq, f"Event {event.seq} refers to {_short(reference)}, a reference that cannot exist."
             else:
-                words = f"names no {ledger.prefix} reference, which its kind always names."
+                words = f"names no {ledger.prefix} reference, which this kind of event always has."
                 yield event.seq, f"Event {event.seq} ({event.verb}) {words}"
         existing = ledger.model._base_manager.filter(pk__in=numbers)
         there = set(existing.values_list("pk", flat=True)) if numbers else set()
@@ -171,7 +171,7 @@ def without_row(events: Sequence[AuditEvent]) -> Iterator[tuple[int, str]]:
 
 
 def _again(ledger: Ledger, pk: int) -> tuple[int | None, str] | None:
-    """Judge a row once more, by events that were the same before and after it was read: it may be changing now."""
+    """Compare a row again, with events that were the same before and after it was read: it may be changing now."""
     found = None
     for _ in range(TRIES):
         row = _rows(ledger, [pk]).get(pk)
@@ -187,7 +187,7 @@ def _again(ledger: Ledger, pk: int) -> tuple[int | None, str] | None:
 
 
 def _events(ledger: Ledger, rows: Sequence[Any]) -> dict[int, list[AuditEvent]]:
-    """The events that make something of each row, the oldest first."""
+    """The events that set columns of each row, oldest first."""
     by = {ledger.prefix: ledger.name, **ledger.known_by}
     whose = {kind: {name(row): row.pk for row in rows} for kind, name in by.items()}
     about = AuditReference.objects.filter(reference__in=[name for names in whose.values() for name in names])
@@ -211,7 +211,7 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
         try:
             verb = Verb(event.verb)
             _check_place(ledger, verb, state)
-            made = _known(ledger.makes[verb](Told(event, event.detail, state)), state)
+            made = _known(ledger.makes[verb](LedgerEvent(event, event.detail, state)), state)
         except OutOfPlace as error:
             return event.seq, f"{told} cannot come here: {error}"
         except UNREADABLE:
@@ -223,10 +223,14 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
         return None, f"No event created {name}: it was inserted directly into the database, or its events are missing."
     for column, show in ledger.shown.items():
         try:
-            wanted, shown = state.get(column, UNSAID), show(row)
+            wanted, shown = state.get(column, NOT_RECORDED), show(row)
         except UNREADABLE:
             return None, f"{name} was changed: its {column} cannot be read."
-        if wanted in (UNSAID, UNKNOWN) or wanted == shown or (isinstance(wanted, AnyOf) and shown in wanted.values):
+        if (
+            wanted in (NOT_RECORDED, UNKNOWN)
+            or wanted == shown
+            or (isinstance(wanted, AnyOf) and shown in wanted.values)
+        ):
             continue
         told = " or ".join(map(_short, wanted.values)) if isinstance(wanted, AnyOf) else _short(wanted)
         seq = made_by[column]
@@ -235,7 +239,7 @@ def _judge(ledger: Ledger, row: Any, events: Sequence[AuditEvent]) -> tuple[int 
 
 
 def _check_place(ledger: Ledger, verb: Verb, state: Columns) -> None:
-    """Raises OutOfPlace where the events before leave the row in no status in which this one may come."""
+    """Raises OutOfPlace if this verb may not follow in the status that the earlier events give."""
     status = state.get("status", "")
     possible = status.values if isinstance(status, AnyOf) else (status,)
     if not any(verb in ledger.next[one] for one in possible):
@@ -243,8 +247,8 @@ def _check_place(ledger: Ledger, verb: Verb, state: Columns) -> None:
 
 
 def _known(made: Columns, state: Columns) -> Columns:
-    """Without what the event does not say of a column of which an earlier one said something."""
-    return {name: value for name, value in made.items() if not (value is UNSAID and name in state)}
+    """Without columns that this event does not record, if an earlier event recorded them."""
+    return {name: value for name, value in made.items() if not (value is NOT_RECORDED and name in state)}
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Handing the trail on, in sequence order: CSV for reading, JSONL for verifying.
+"""Exports the trail in sequence order: CSV for reading, JSONL for verifying.
 
-Rows are fetched in batches by their number, so memory stays flat, no cursor is held open while a slow reader downloads
-(on SQLite it would keep the write-ahead log from being cut), and rows appended meanwhile cannot shift anything.
+Rows are read in batches by number. So memory use is constant, no cursor stays open for a slow reader (on SQLite it
+would block the truncation of the write-ahead log), and events appended meanwhile change nothing.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from portal.core.token_text import hide_tokens
 BATCH = 1000
 COLUMNS = ("seq", "at", "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target")
 FIRST = {"deployment": refs.DEPLOYMENT, "request": refs.REQUEST, "grant": refs.GRANT, "operation": refs.OPERATION}
-"""Columns of their own for the reference of a kind that an event changes; `about` has all."""
+"""Columns for the first reference of a kind, which is the one that the event changes. `about` has all references."""
 HEADER = (*COLUMNS, *FIRST, "sentence", "detail", "prev", "hash", "leaf", "about")
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads a CSV file in the machine's old code page
-LONGEST_CELL = 32_767  # UTF-16 units; what a cell of Excel holds, the rest of it spills into other rows
-# What a spreadsheet takes for the beginning of a formula (ASVS 1.2.10), full-width forms included: at the beginning of
-# a cell, and after what separates cells where the reader's separator is not a comma (our quotes do not protect there).
+LONGEST_CELL = 32_767  # UTF-16 units; the limit of a cell in Excel, which moves the rest to other rows
+# What a spreadsheet takes for the beginning of a formula (ASVS 1.2.10), including full-width characters: at the
+# beginning of a cell, and after a character that the reader may use as separator instead of a comma.
 FORMULA = re.compile(r"""^(?=[\t\r\n\0]|["\s]*[=+\-@＝＋－＠])|(?<=[;|\t\r\n])(?=["\s]*[=+\-@＝＋－＠])""")
 
 
 @dataclass(frozen=True)
 class Export:
-    """One export, ready to be sent: `chunks` may be read once."""
+    """One export. `chunks` can be read once."""
 
     filename: str
     content_type: str
@@ -51,7 +51,7 @@ class Export:
 
 
 def export(*, by: Actor, filters: Filters, form: str, bom: bool = True) -> Export:
-    """Record that `by` exports the events that meet `filters`, then give them. The record itself is not among them.
+    """Record that `by` exports the events that match `filters`, then return them. The new event is not among them.
 
     form: "csv" or "jsonl". bom: whether CSV begins with a byte-order mark. Raises Invalid (`format`).
     """
@@ -71,7 +71,7 @@ def export(*, by: Actor, filters: Filters, form: str, bom: bool = True) -> Expor
 
 
 def csv_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
-    """RFC 4180 with a header, a batch of lines at a time; every text is in quotes, and no cell begins a formula."""
+    """RFC 4180 with a header, one batch of lines at a time. Every text is quoted, and no cell begins a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(HEADER)
@@ -88,14 +88,14 @@ def csv_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
-    yield buffer.getvalue()  # the header alone, where there are no rows
+    yield buffer.getvalue()  # the header, if there are no rows
 
 
 def jsonl_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
-    """One object a line: `{"event":<the canonical text, byte for byte>,"hash":"...","leaf":"...","prev":"..."}`.
+    """One object per line: `{"event":<the canonical text, byte for byte>,"hash":"...","leaf":"...","prev":"..."}`.
 
     Each line can be verified by itself (portal.audit.format): leaf = SHA-256(a zero byte + the UTF-8 of the text),
-    hash = SHA-256(the bytes that prev names + those that leaf names).
+    hash = SHA-256(the bytes of prev + the bytes of leaf).
     """
     for batch in _batches(rows, "payload", "chain", "leaf", "prev"):
         yield "".join(
@@ -105,15 +105,15 @@ def jsonl_lines(rows: QuerySet[AuditEvent]) -> Iterator[str]:
 
 
 def inert(text: str) -> str:
-    """`text` so that no spreadsheet runs a part of it: an apostrophe stands before what could begin a formula."""
+    """`text` with an apostrophe before everything that a spreadsheet could run as a formula."""
     return FORMULA.sub("'", text)
 
 
 def fitting(text: str, seq: int) -> str:
-    """`text` as a cell holds it: what is too long is cut, and the cell says so and where the whole is."""
+    """`text` shortened to the limit of a cell. A shortened cell says so, and where the complete text is."""
     if len(text) <= LONGEST_CELL // 2 or len(text.encode("utf-16-le")) // 2 <= LONGEST_CELL:
         return text
-    mark = f"… [cut: {len(text)} characters in all; the JSONL export has the whole event {seq}]"
+    mark = f"… [cut: {len(text)} characters in all; the JSONL export has the complete event {seq}]"
     kept = text.encode("utf-16-le")[: 2 * (LONGEST_CELL - len(mark))]
     return kept.decode("utf-16-le", "ignore") + mark
 

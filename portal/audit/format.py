@@ -1,9 +1,9 @@
-"""The format of the trail. It is fixed: events are verified by it years later, also by scripts of others.
+"""The format of the trail. It is fixed, because events are verified years later, also by other people's scripts.
 
-An event is its payload, one canonical JSON text. Its leaf is SHA-256 over a zero byte and the payload; the chain is
-SHA-256 over the chain of the event before and the leaf (32 bytes each; the columns hold hex). The chain is computed
-from leaves, so a payload can be erased without breaking it; the random salt in the payload keeps an erased one from
-being guessed.
+An event is its payload, one canonical JSON text. Its leaf is SHA-256 of a zero byte and the payload. The chain is
+SHA-256 of the previous event's chain and the leaf (32 bytes each; the columns contain hex). The chain is computed
+from leaves, so a payload can be erased without breaking it. The random salt in the payload prevents guessing an erased
+payload.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def canonical(document: Mapping[str, Any]) -> str:
-    """JSON with sorted keys, no spaces and no floats: the one text of an event, hashed and stored as it is.
+    """JSON with sorted keys, without spaces and floats: the canonical text of an event, which is hashed and stored.
 
-    Raises TypeError for a float or anything JSON has no word for. NUL and lone surrogates, which a database refuses,
-    become U+FFFD.
+    Raises TypeError for a float and for any value that JSON cannot express. NUL and lone surrogates, which a database
+    refuses, become U+FFFD.
     """
     return json.dumps(clean(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -52,7 +52,7 @@ def leaf_of(payload: str) -> str:
 
 
 def chained(prev: str, leaf: str) -> str:
-    """The chain after an event, in hex. Raises ValueError where `prev` or `leaf` is no hash."""
+    """The chain after an event, in hex. Raises ValueError if `prev` or `leaf` is not a hash."""
     before, own = bytes.fromhex(prev), bytes.fromhex(leaf)
     if len(before) != 32 or len(own) != 32:
         raise ValueError("not 32 bytes")

@@ -1,4 +1,4 @@
-"""Whether the database still guards the trail: its triggers are there, switched on, and as the migrations made them."""
+"""Checks that the database still protects the trail: the migrations' triggers exist, enabled and unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Shape = tuple[object, ...]
 
 
 def problems() -> list[str]:
-    """What is wrong with the guards, in words; nothing where all of them stand."""
+    """What is wrong with the guards, in words; empty if all are in place."""
     return list(_on_sqlite() if connection.vendor == "sqlite" else _on_postgresql())
 
 
@@ -55,7 +55,7 @@ def _on_postgresql() -> Iterator[str]:
         if name in wanted and enabled not in ("O", "A"):
             yield f"The guard {name} of the trail is switched off."
         if name in wanted and (_even(body) != bodies.get(function) or not plain):
-            yield f"The guard {name} of the trail was changed: its function {function}() is another one."
+            yield f"The guard {name} of the trail was changed: it calls a different function, {function}()."
     for name in rules:
         yield f"The rule {name} on the trail's tables is not Gatehouse's."
     if role == "replica":
@@ -73,7 +73,7 @@ def _differences(wanted: Mapping[str, object], found: Mapping[str, object]) -> I
 
 
 def _shape(sql: str) -> Shape:
-    """What a trigger of PostgreSQL is, however it is written; the text itself where it is none of our kind."""
+    """The parts of a PostgreSQL trigger, independent of spelling; the text itself if it does not match the pattern."""
     found = _TRIGGER.fullmatch(sql)
     if found is None:
         return (sql,)

@@ -1,4 +1,4 @@
-"""Events as people call them: for choosing one, and for finding them by words."""
+"""Names of the kinds of events, for choosing one and for finding events by words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GROUPS = {
     "variable": "Variables",
     "audit": "Audit trail",
 }
-"""What the nouns of the verbs are called, in the order in which they are offered."""
+"""The names of the verbs' nouns, in the order in which they are offered."""
 
 LABELS = {
     Verb.SIGNED_IN: "Signed in",
@@ -38,12 +38,12 @@ LABELS = {
     Verb.DEPLOYMENT_DOWN: "Deployment unreachable",
     Verb.DEPLOYMENT_LOCKED_OUT: "Deployment refuses Gatehouse’s account",
     Verb.GRANT_ACTIVATED: "Grant verified in Airflow",
-    Verb.AUDIT_FORMAT_CHANGED: "Audit trail carried over into another format",
+    Verb.AUDIT_FORMAT_CHANGED: "Audit trail converted to another format",
     Verb.AUDIT_EXPORTED: "Audit trail exported",
     Verb.AUDIT_VERIFIED: "Audit trail verified",
     Verb.AUDIT_VERIFY_FAILED: "Audit trail verified: changes found",
 }
-"""Where the words of the verb itself are not how people say it."""
+"""Names for verbs whose own words are not natural English."""
 
 
 def label(verb: Verb) -> str:
@@ -57,7 +57,7 @@ def label(verb: Verb) -> str:
 
 
 def grouped() -> dict[str, list[Verb]]:
-    """Every verb under the noun it begins with, in the order of GROUPS, then of the verbs."""
+    """Every verb by its noun, in the order of GROUPS and of the verbs."""
     found: dict[str, list[Verb]] = {noun: [] for noun in GROUPS}
     for verb in Verb:
         found.setdefault(verb.value.partition(".")[0], []).append(verb)
@@ -65,13 +65,13 @@ def grouped() -> dict[str, list[Verb]]:
 
 
 def saying(word: str) -> list[Verb]:
-    """The verbs whose label, group or sentence holds the folded `word`: what is read on the page is found."""
+    """The verbs whose label, group or sentence contains the folded `word`: a search finds what the page shows."""
     return [verb for verb, words in _sayings().items() if word in words]
 
 
 @cache
 def _sayings() -> dict[Verb, str]:
-    """What is said of every event of a verb; the pieces of the single event are in its own text."""
+    """The fixed text of each verb's events. The variable parts are in the text of the single event."""
     sayings = {}
     for verb, template in SENTENCES.items():
         group = GROUPS.get(verb.value.partition(".")[0], "")

@@ -1,4 +1,4 @@
-"""The trail: one append-only table, what its events are about, and the head of its chain."""
+"""The trail: one append-only table, the references of its events, and the head of its chain."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from portal.audit import references
 from portal.core import refs
 
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError, DataError)
-"""What reading a row or an event may raise that Gatehouse did not write."""
+"""Exceptions that reading a row or an event may raise if Gatehouse did not write it."""
 
 
 class AuditEvent(models.Model):
-    """One entry (portal.audit.format). `payload` is the canonical JSON that is hashed; the columns before it are
-    projections of it for searching, and so are its rows of AuditReference. Verifying compares them.
+    """One event (portal.audit.format). `payload` is the canonical JSON text that is hashed. The columns before it and
+    the rows of AuditReference are copies of its values for searching. Verifying compares them.
 
-    No foreign keys: an event must outlive what it speaks of, so it keeps references and names as text.
+    No foreign keys: an event outlives the rows that it names, so it keeps references and names as text.
     """
 
     class Outcome(models.TextChoices):
@@ -56,17 +56,17 @@ class AuditEvent(models.Model):
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The payload, read; empty where it cannot be read, which verifying reports."""
+        """The parsed payload; empty if it cannot be parsed, which verifying reports."""
         return document_of(self.payload)
 
     @property
     def detail(self) -> dict[str, Any]:
-        """What the event says beyond its columns."""
+        """The event's further data, which no column has."""
         return detail_of(self.document)
 
     @property
     def about(self) -> list[str]:
-        """References to all that the event is about, its target included."""
+        """References to everything that the event is about, including its target."""
         return about_of(self.document)
 
     @property
@@ -87,7 +87,7 @@ class AuditEvent(models.Model):
 
 
 class AuditReference(models.Model):
-    """One thing that one event is about: a projection of the payload, for finding the events about it."""
+    """One thing that one event is about: a copy from the payload, for finding events."""
 
     pk = models.CompositePrimaryKey("seq", "reference")
     seq = models.BigIntegerField()
@@ -101,7 +101,7 @@ class AuditReference(models.Model):
 
 
 def document_of(payload: str) -> dict[str, Any]:
-    """The text of an event, read; empty where it is none that can be read."""
+    """The parsed text of an event; empty if it cannot be parsed."""
     try:
         found = json.loads(payload)
     except UNREADABLE:
@@ -120,7 +120,7 @@ def about_of(document: dict[str, Any]) -> list[str]:
 
 
 class AuditHead(models.Model):
-    """The last event's number and chain. Its row lock is what puts writers in a line, held only over the commit."""
+    """The last event's number and chain. Writers queue for this row's lock, and hold it only during the commit."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     seq = models.BigIntegerField()
@@ -134,7 +134,7 @@ class AuditHead(models.Model):
 
 
 class RepeatedRefusal(models.Model):
-    """Refusals of one kind within a short time: the first one is an event already, the others are counted here."""
+    """Refusals of one kind within a short time. The first is already an event; the others are counted here."""
 
     key = models.CharField(max_length=64, unique=True, help_text="digest of who, verb, target and reason")
     who = models.CharField(max_length=220, help_text="by a person, or from a network address")

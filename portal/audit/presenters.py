@@ -1,4 +1,4 @@
-"""Every event as a sentence for people: who did what to what, and where it was refused or failed, why."""
+"""Every event as a sentence for people: who did what; and why it was refused or failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
 from portal.core import durations
 
-# {actor}, {target} and the other columns are always there; what stands in the event's detail may be missing
+# {actor}, {target} and the other columns always exist; a key of the event's detail may be missing
 SENTENCES: dict[Verb, str] = {
     Verb.SIGNED_IN: "{actor} signed in",
     Verb.SIGN_IN_REFUSED: "Somebody failed to sign in as {target}{said}",
@@ -115,13 +115,13 @@ SENTENCES: dict[Verb, str] = {
     Verb.VARIABLE_CHANGED: "The variable {variable} is changed: Airflow confirms it{asked_by}",
     Verb.VARIABLE_CHANGE_FAILED: "The variable {variable} could not be changed in Airflow{why}",
     Verb.VARIABLE_CHANGE_LEFT_OUT: "A change of {variable} was skipped ({operation}): {later} is newer",
-    Verb.AUDIT_FORMAT_CHANGED: "{actor} carried {events} events of the trail over into another format{carried}",
+    Verb.AUDIT_FORMAT_CHANGED: "{actor} converted {events} events of the trail to another format{carried}",
     Verb.AUDIT_EXPORTED: "{actor} exported {rows} events of the trail as {format}{filter}",
     Verb.AUDIT_VERIFIED: "{actor} verified the trail: {events} events, no change found",
     Verb.AUDIT_VERIFY_FAILED: "{actor} verified the trail and found changes: {first_problem}",
 }
 
-# how a piece of the detail is said, with what joins it to the sentence; nothing where the event does not have it
+# how a key of the detail is written, with the text that joins it to the sentence; nothing if the key is missing
 CLAUSES: dict[str, tuple[str, str]] = {
     "said": ("said", ": {}"),
     "why": ("why", ": {}"),
@@ -146,7 +146,7 @@ CLAUSES: dict[str, tuple[str, str]] = {
 
 
 class Columns(Protocol):
-    """What a sentence reads of an event besides its detail; further columns where a template names them."""
+    """The columns that a sentence uses besides the detail; templates may name further columns."""
 
     @property
     def verb(self) -> str: ...
@@ -161,12 +161,12 @@ class Columns(Protocol):
 
 
 def sentence(event: AuditEvent) -> str:
-    """What happened, in plain words and one line. Plain text: whoever shows it escapes it."""
+    """What happened, in one line of plain text. The caller escapes it."""
     return in_words(event, event.detail)
 
 
 def in_words(event: Columns, said: Mapping[str, Any]) -> str:
-    """`sentence` of an event of which there are only its columns and its detail."""
+    """`sentence`, for an event of which only the columns and the detail exist."""
     try:
         template = SENTENCES[Verb(event.verb)]
     except ValueError:  # written by a later version
@@ -183,7 +183,7 @@ def _bare(event: Columns) -> str:
 
 
 class _Words(dict[str, str]):
-    """Looks a word of a template up when it is needed: a clause, a column, or a piece of the detail."""
+    """Resolves a name in a template when it is needed: a clause, a column, or a key of the detail."""
 
     def __init__(self, event: Columns, said: Mapping[str, Any]) -> None:
         super().__init__()
@@ -243,13 +243,13 @@ def _roles_before_after(event: Columns, said: Mapping[str, Any]) -> str:
 
 
 def _variable(event: Columns, said: Mapping[str, Any]) -> str:
-    """`demo/variable/report_mode` as people say it."""
+    """`demo/variable/report_mode` in words."""
     deployment, _, key = event.target.partition("/variable/")
     return f"{key} on {deployment}" if key else event.target
 
 
 def _lapsed_because(event: Columns, said: Mapping[str, Any]) -> str:
-    """Early events have no reason: at that time a request lapsed only when nobody decided it."""
+    """Events of early releases have no reason: at that time a request lapsed only because nobody decided it."""
     return _plain(said.get("why")) or "it was not decided in time"
 
 

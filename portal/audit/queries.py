@@ -1,4 +1,4 @@
-"""Reading the trail: filters as people and programs write them, and one page at a time."""
+"""Reading the trail: filters of people and programs, and pages."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from portal.core import bounds, refs
 from portal.core.errors import Invalid
 from portal.core.text import LONGEST_SEARCH, fold, search_words
 
-LOST_PLUS = re.compile(r"(:[\d.:]+) (\d\d:?\d\d)$")  # a plus sign that nobody escaped arrives as a space
+LOST_PLUS = re.compile(r"(:[\d.:]+) (\d\d:?\d\d)$")  # an unescaped plus sign arrives as a space
 VERB_PATTERN = re.compile(r"[a-z_]+\.([a-z_]+|\*)")
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What to show of the trail; an empty field does not filter.
+    """Which events to show. An empty field does not filter.
 
-    actor: a username as it is stored (accounts.trail_filters); also finds what was done on that person's behalf.
+    actor: a user name as stored (accounts.trail_filters); also finds what was done on that person's behalf.
     verb: `request.approved`, or `request.*`.
-    target: what it was done to (`REQ-12`, a username, `demo/sales_report`); a numbered reference means `about`.
-    about: a reference (`REQ-12`, `person:employee`, `deployment:demo`), or a name that may be of anything.
-    since, until: the first moment that counts, and the first that does not.
-    q: words, each of which is found somewhere in the event, or in what is always said of such events.
+    target: `REQ-12`, a user name, `demo/sales_report`. A numbered reference works like `about`.
+    about: a reference (`REQ-12`, `person:employee`, `deployment:demo`), or a name of any kind.
+    since, until: the first time that is included, and the first that is no longer included.
+    q: words, each of which is contained in the event's texts or in the fixed text of its kind.
     """
 
     actor: str = ""
@@ -48,7 +48,7 @@ class Filters:
 
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> Filters:
-        """Filters from the parameters of an address; others are ignored. Raises Invalid with every wrong field."""
+        """Filters from query parameters; other parameters are ignored. Raises Invalid with every wrong field."""
         wrong: dict[str, str] = {}
         found: dict[str, Any] = {}
         for name in (field.name for field in fields(cls)):
@@ -65,7 +65,7 @@ class Filters:
         return cls(**found)
 
     def as_params(self) -> dict[str, str]:
-        """The filters that are set, as text: for links, and for the record of an export."""
+        """The filters that are set, as text: for links, and for the event of an export."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items() if value
@@ -73,7 +73,7 @@ class Filters:
 
 
 def events(filters: Filters) -> QuerySet[AuditEvent]:
-    """The events that meet `filters`, the newest first."""
+    """The events that match `filters`, newest first."""
     rows = AuditEvent.objects.order_by("-seq")
     if filters.actor:
         names = _spellings(filters.actor)
@@ -102,7 +102,7 @@ def events(filters: Filters) -> QuerySet[AuditEvent]:
 
 
 def page(filters: Filters, *, before: int | None = None, size: int = 50) -> tuple[list[AuditEvent], int | None]:
-    """One page, the newest first, and the `before` of the next one (None at the end). Costs the same at any depth."""
+    """One page, newest first, and the `before` of the next one (None at the end). Every page costs the same."""
     rows = events(filters)
     if before is not None:
         rows = rows.filter(seq__lt=before)
@@ -119,7 +119,7 @@ def _about(rows: QuerySet[AuditEvent], references: set[str]) -> QuerySet[AuditEv
 
 
 def _references(text: str) -> set[str]:
-    """The references that `text` may mean. A name alone may be a person's, a deployment's, anything's."""
+    """The references that `text` may mean. A name without a kind may be that of a person, a deployment or anything."""
     if refs.NUMBERED.fullmatch(text.upper()):
         return {text.upper()}
     kind, _, name = text.partition(":")
@@ -128,7 +128,7 @@ def _references(text: str) -> set[str]:
 
 
 def _spellings(name: str) -> set[str]:
-    """How a name or reference may be kept: as it was typed, composed, folded (user names), in capitals (`REQ-12`)."""
+    """How a name or reference may be stored: as typed, composed, folded (user names), in capitals (`REQ-12`)."""
     return {name, unicodedata.normalize("NFC", name), fold(name), name.upper()}
 
 
@@ -164,9 +164,9 @@ def _outcome(text: str) -> str:
 
 
 def _moment(text: str, *, end_of_day: bool) -> datetime | None:
-    """A date or a time; what names no time zone is meant in the reader's own.
+    """A date or a time. Without a time zone, the reader's own is meant.
 
-    The first and the last days there are mean “without end”, as many systems write it.
+    The first and the last possible day mean "no limit", as many programs write it.
     """
     if not text:
         return None
@@ -175,7 +175,7 @@ def _moment(text: str, *, end_of_day: bool) -> datetime | None:
         found = None if day else parse_datetime(LOST_PLUS.sub(r"\1+\2", text))
         if day is not None:
             found = _midnight(day + timedelta(days=1) if end_of_day and day < date.max else day)
-    except ValueError:  # well formed, but there is no such day
+    except ValueError:  # well formed, but not a real date
         found = None
     if found is None:
         raise ValueError(f"“{text[:40]}” is not a date or time. Examples: 2026-11-21, 2026-11-21T09:00:00Z")

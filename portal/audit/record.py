@@ -1,11 +1,11 @@
-"""Writing the trail: events go into the same transaction as what they record, and are appended as its last statement.
+"""Writing the trail: an event is part of the transaction that it records, and is its last statement.
 
     with audit.recording(refusal=Verb.REQUEST_APPROVE_REFUSED, by=by, target=ref) as trail:
         ...                                       # check, lock, change rows
         trail.add(Verb.REQUEST_APPROVED, by=by, target=ref)
 
-No event, no action: where the trail cannot be written, the transaction is rolled back with everything in it. When the
-block raises a refusal, its changes are rolled back and the refusal itself is recorded in a transaction of its own.
+No event, no action: if the trail cannot be written, the complete transaction is rolled back. If the block raises a
+refusal, its changes are rolled back, and the refusal is recorded in a separate transaction.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from portal.core import clock
 from portal.core.errors import GatehouseError
 from portal.core.token_text import hide_complete_tokens, hide_tokens
 
-SYSTEM = "gatehouse"  # the actor of what the portal does by itself
+SYSTEM = "gatehouse"  # the actor of the portal's own actions
 
 
 class Actor(Protocol):
-    """Whoever acts; accounts.User fits."""
+    """Anything that acts, for example accounts.User."""
 
     def get_username(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the call at hand came from; set by the doors, read here."""
+    """Where the current call came from. Web, API and commands set it; this module reads it."""
 
     address: str = ""
     token: str = ""
@@ -52,10 +52,10 @@ source: ContextVar[Source] = ContextVar("audit_source", default=Source())  # noq
 
 @dataclass
 class Trail:
-    """Events of the transaction at hand, in the order in which they will be appended."""
+    """The events of the current transaction, in the order in which they will be appended."""
 
     entries: list[Entry] = field(default_factory=list)
-    # those of joined blocks are kept although these are undone; repeated ones become one event
+    # refusals of joined blocks are kept although the blocks are undone; repeated ones become one event
     refusals: list[Entry] = field(default_factory=list)
 
     def add(
@@ -69,12 +69,12 @@ class Trail:
         about: Iterable[str] = (),
         detail: Mapping[str, Any] | None = None,
     ) -> Entry:
-        """Add an event. `by=None` is the portal itself. `detail` holds str, int, bool, None, lists and dicts only.
+        """Add an event. `by=None` is the portal itself. `detail` contains str, int, bool, None, lists and dicts only.
 
-        about: references to what the event is about besides its target (portal.core.refs). The first of each kind,
-        the target before all, is the one that the event changes; others are mentioned.
+        about: references to what the event is about besides its target (portal.core.refs). Of each kind the first one
+        (the target comes first of all) is the one that the event changes. Others are only mentioned.
 
-        What is returned may be completed until the transaction ends, by what only comes of it later.
+        The caller may complete the returned entry with later results until the transaction ends.
         """
         columns = {
             "actor": by.get_username() if by else SYSTEM,
@@ -85,7 +85,7 @@ class Trail:
             "outcome": outcome.value,
             "target": target,
         }
-        # cleaned here, once: the columns must say what the hashed text says, and must fit
+        # cleaned once, here: the columns must equal the hashed text, and must fit
         entry = clean({**columns, "about": [*about], "detail": detail or {}})
         refused = outcome is AuditEvent.Outcome.REFUSED
         hide = hide_tokens if refused else hide_complete_tokens
@@ -103,7 +103,7 @@ PROJECTIONS: dict[str, int] = {
     for column in AuditEvent._meta.concrete_fields
     if isinstance(column, models.CharField) and column.name not in ("prev", "leaf", "chain")
 }
-"""The columns that repeat what the payload says, with how much they hold."""
+"""The columns that repeat values of the payload, with their lengths."""
 
 _open = threading.local()
 
@@ -112,10 +112,10 @@ _open = threading.local()
 def recording(*, refusal: Verb | None = None, by: Actor | None = None, target: str = "") -> Iterator[Trail]:
     """One transaction with its events. Inside another `recording` it joins that one.
 
-    refusal: the event to write when a GatehouseError leaves the block; repeats are counted (portal.audit.refusals).
-    Where a joined block and the outermost one both name one, the outermost one's is written: it is what was attempted.
-    Raises what the block raises; nothing of the block is kept then, except the record of the refusal. Must not stand
-    inside a bare `transaction.atomic` (RuntimeError): what is recorded there could be undone by others.
+    refusal: the event to write if a GatehouseError leaves the block; repeats are counted (portal.audit.refusals). If a
+    joined block and the outermost block both name one, the outermost is written, because it names what was attempted.
+    Raises what the block raises. Then nothing of the block is kept except the record of the refusal. Must not be used
+    inside a bare `transaction.atomic` (RuntimeError): other code could undo the recorded events there.
     """
     outer: Trail | None = getattr(_open, "trail", None)
     if outer is None:
@@ -168,13 +168,13 @@ def _refused(verb: Verb, by: Actor | None, target: str, error: GatehouseError) -
 
 
 def write_refusal(entry: Entry, *, times: int) -> None:
-    """Record a refusal that happened `times` times, in a transaction of its own. Raises DatabaseError."""
+    """Record a refusal that happened `times` times, in a separate transaction. Raises DatabaseError."""
     with transaction.atomic(durable=True):
         _append(refusals.collapse([entry], nobody=SYSTEM, times=times))
 
 
 def close_refusals() -> int:
-    """Write the events of repeated refusals whose window is over; how many. For a timer."""
+    """Write the events of repeated refusals whose window is over. Returns their number. A timer calls this."""
     with transaction.atomic(durable=True):
         events = refusals.take_closed()
         _append(events)
@@ -182,7 +182,7 @@ def close_refusals() -> int:
 
 
 def _append(entries: list[dict[str, Any]]) -> None:
-    """Chain and insert `entries`. The head's lock is taken here, last, so that writers queue only for the commit."""
+    """Chain and insert `entries`. The lock on the head is taken last, so that writers queue only for the commit."""
     if not entries:
         return
     head = AuditHead.objects.select_for_update().get()
@@ -200,7 +200,7 @@ def _append(entries: list[dict[str, Any]]) -> None:
         )
         about += [AuditReference(seq=head.seq, reference=one) for one in dict.fromkeys(entry["about"])]
     AuditEvent.objects.bulk_create(events)
-    AuditReference.objects.bulk_create(about)  # before the head moves: the database takes none for an older event
+    AuditReference.objects.bulk_create(about)  # before the head moves: later the database refuses them
     head.save(update_fields=["seq", "chain"])
 
 
@@ -210,7 +210,7 @@ def stamp(at: datetime) -> str:
 
 
 def _without_tokens(value: Any, hide: Callable[[str], str]) -> Any:
-    """An event repeats what was typed. In a refusal that may be a cut token; elsewhere a name may begin like one."""
+    """Hide tokens in an event. A refusal may contain an incomplete token; in other events a name may look like one."""
     if isinstance(value, str):
         return hide(value)
     if isinstance(value, dict):

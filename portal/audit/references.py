@@ -1,4 +1,4 @@
-"""What an event is about, as references: `REQ-12`, `person:employee`, `deployment:demo`."""
+"""The references of an event to what it is about: `REQ-12`, `person:employee`, `deployment:demo`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from portal.core import refs
 
-LENGTH = 440  # the longest target, and what kind of thing it names
+LENGTH = 440  # the longest target with its kind
 
-# what the target of an event is, by the noun of its verb; where it may also be numbered (REQ-12), see `of_target`
+# the kind of an event's target, by the noun of its verb; for numbered targets (REQ-12) see `of_target`
 KINDS = {
     "session": refs.PERSON,
     "person": refs.PERSON,
@@ -25,7 +25,7 @@ KINDS = {
 
 
 def of_target(verb: str, target: str) -> str:
-    """The reference to the target of an event, always with its kind: a person may be called like a deployment."""
+    """The reference to the target of an event, with its kind: a person and a deployment may have the same name."""
     noun = verb.partition(".")[0]
     if noun in KINDS:
         return refs.named(KINDS[noun], target)
@@ -37,12 +37,12 @@ def of_target(verb: str, target: str) -> str:
 
 
 def about(verb: str, target: str, others: Iterable[str]) -> list[str]:
-    """The target, then the others, each once. What has no name (`unnamed:several`) stands for the target itself."""
+    """The target, then the others, without duplicates. A target without a name is replaced by `unnamed:several`."""
     given = list(others)
     first = [] if refs.named(refs.UNNAMED, target) in given else [of_target(verb, target)]
     return list(dict.fromkeys(one for one in (*first, *given) if one))
 
 
 def first(references: Iterable[str], kind: str) -> str:
-    """The one of this kind that an event changes; others of the kind are only mentioned. Empty where there is none."""
+    """The reference of this kind that the event changes; others of the kind are only mentioned. "" if there is none."""
     return next((one for one in references if refs.kind_of(one) == kind), "")

@@ -1,9 +1,9 @@
-"""Refusals that repeat: the first one is an event at once, what follows within a minute is counted and is one event.
+"""Repeated refusals: the first one is an event at once. Those within the next minute are counted and become one event.
 
-The count is a row of the database, so it holds across processes and survives a crash. It becomes an event when its
-window closes: by the worker's timer (`record.close_refusals`), or with the next refusal of its kind. However many
-refusals somebody causes, few events come of it: SEVERAL kinds of refusal of one actor have a window of their own at a
-time, and STRANGERS kinds of all who did not sign in; the others share one window for each verb.
+The count is a database row, so it is shared by all processes and survives a crash. It becomes an event when its window
+closes: by the worker's timer (`record.close_refusals`), or with the next refusal of its kind. So many refusals cause
+only few events. SEVERAL kinds of refusal of one actor have separate windows at a time, and STRANGERS kinds of all
+callers who did not sign in. All others share one window per verb.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ WINDOW = timedelta(minutes=1)
 SEVERAL = 20
 STRANGERS = 20
 BATCH = 200
-MANY = "several"  # in the place of a target, where they are too many to be told one by one
+MANY = "several"  # the target of an event that counts several targets
 
 Entry = dict[str, Any]
 
 
 def collapse(entries: Iterable[Entry], *, nobody: str, times: int = 1) -> list[Entry]:
-    """The events to write for these refusals now, inside the caller's transaction; repeats are counted instead.
+    """The events to write now for these refusals, inside the caller's transaction. Repeats are counted instead.
 
-    nobody: the actor of an entry for which nobody is known to have signed in. times: how often each of them happened.
+    nobody: the actor of an entry whose caller did not sign in. times: how often each refusal happened.
     """
     return [event for entry in entries for event in _one(entry, entry["actor"] == nobody, times)]
 
 
 def take_closed() -> list[Entry]:
-    """The events of the windows that are over, inside the caller's transaction. Each is taken once, whoever asks."""
+    """The events of the windows that are over, inside the caller's transaction. Each event is returned only once."""
     over = RepeatedRefusal.objects.filter(opened_at__lte=clock.now() - WINDOW).order_by("pk")
     events = []
     for row in over[:BATCH]:
@@ -59,7 +59,7 @@ def _one(entry: Entry, stranger: bool, times: int) -> list[Entry]:
 
 
 def _shared(entry: Entry, who: str, times: int) -> list[Entry]:
-    """The one window of a verb for all that has none of its own."""
+    """The shared window of a verb, for refusals without a separate one."""
     key = _key(who, entry["verb"], MANY, None)
     if _count(key, times):
         return []
@@ -74,14 +74,14 @@ def _shared(entry: Entry, who: str, times: int) -> list[Entry]:
 
 
 def _count(key: str, times: int) -> bool:
-    """Whether a window of this key is open; if so, so many more refusals are counted in it."""
+    """Whether a window with this key is open. If so, the refusals are counted in it."""
     now = clock.now()
     rows = RepeatedRefusal.objects.filter(key=key, opened_at__gt=now - WINDOW)
     return bool(rows.update(repeats=F("repeats") + times, last_at=now))
 
 
 def _open(key: str, who: str, entry: Entry, times: int) -> list[Entry]:
-    """Open the window of `key`, or open it again; where another process was first, count the refusal in its window."""
+    """Open the window of `key`, also again. If another process was faster, count the refusal in its window."""
     now = clock.now()
     old = RepeatedRefusal.objects.select_for_update().filter(key=key).first()
     if old is None:

@@ -1,4 +1,4 @@
-"""What is searched of an event: all its texts, folded, in one column."""
+"""The searchable text of an event: all its texts, folded, in one column."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from portal.core.text import fold
 
-# parameters of runs were once kept as JSON of ASCII only; what stands behind such escapes is to be found, too
+# early releases stored parameters of runs as ASCII-only JSON; the escaped characters must be found too
 ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")
 
 
 def search_text(document: Any) -> str:
-    """Every text that the payload of an event holds, one a line, folded; the names of its fields are none of them.
+    """Every text in the payload of an event, one per line, folded, without the names of the keys.
 
-    The salt is no text: its letters would be found by accident.
+    The salt is left out, because a search would match its letters by accident.
     """
     said = {name: item for name, item in document.items() if name != "salt"} if isinstance(document, dict) else document
     return fold("\n".join(map(_readable, _texts(said))))
@@ -26,7 +26,7 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for name in sorted(value):  # whoever verifies reads the payload, where the names stand in order
+        for name in sorted(value):  # sorted as in the payload, for verifying
             yield from _texts(value[name])
     elif isinstance(value, list):
         for item in value:
@@ -39,4 +39,4 @@ def _readable(text: str) -> str:
 
 def _unescaped(found: re.Match[str]) -> str:
     letters: str = json.loads(f'"{found[0]}"')
-    return letters if letters.isprintable() else found[0]  # half a pair is no letter, and NUL cannot be stored
+    return letters if letters.isprintable() else found[0]  # half a surrogate pair is not a letter; NUL cannot be stored

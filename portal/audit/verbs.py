@@ -1,6 +1,6 @@
-"""Every event there is: `noun.past_tense`, with the form it takes when it was refused or failed.
+"""Every kind of event: `noun.past_tense`, also for refusals and failures.
 
-`sentences.SENTENCES` says each in plain words for people; a test checks that none is missing.
+`presenters.SENTENCES` has a sentence for each; a test checks that none is missing.
 """
 
 from __future__ import annotations

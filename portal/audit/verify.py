@@ -1,6 +1,6 @@
-"""Looking whether the trail is what was written, and whether requests, grants and runs are what their events made them.
+"""Verifies the trail, and verifies that requests, grants and runs match their events.
 
-Of the trail: its guards, numbers without gaps, leaves and chain, projections, head.
+Of the trail it checks: guards, numbers without gaps, leaves and chain, copies in columns and references, head.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from portal.core.errors import Conflict
 
 BATCH = 1000
 _verifying = Lock()
-SHOWN = 20  # problems told one by one; the rest is counted
+SHOWN = 20  # problems that are listed; the rest is only counted
 
 
 @dataclass
 class Result:
-    """What was found. `events` were looked at, up to `head_seq`; `first_bad` is the lowest number with a problem."""
+    """The result. `events`: events checked, up to `head_seq`. `first_bad`: the lowest number with a problem."""
 
     events: int = 0
-    first_seq: int = 1  # a trail that was carried over from an earlier format begins with event 0
-    rows: int = 0  # requests, grants and whatever else was compared with its events
+    first_seq: int = 1  # a trail converted from an earlier format begins with event 0
+    rows: int = 0  # requests, grants and other rows that were compared with their events
     problems: list[str] = field(default_factory=list)
     found: int = 0
     first_bad: int | None = None
@@ -49,7 +49,7 @@ class Result:
         return max(0, self.head_seq - self.first_seq + 1)
 
     def wrong(self, seq: int | None, words: str) -> None:
-        """seq: the event that is wrong, or that tells what is; None where there is no such event."""
+        """seq: the event that is wrong or that reports the problem; None if there is none."""
         self.found += 1
         if seq is not None:
             self.first_bad = seq if self.first_bad is None else min(seq, self.first_bad)
@@ -58,7 +58,7 @@ class Result:
 
 
 def verify() -> Result:
-    """Recompute everything and compare it. Reads only; memory stays flat; what is appended meanwhile waits its turn."""
+    """Recompute and compare everything. Only reads, in constant memory. Events appended meanwhile are not checked."""
     result = Result()
     for words in guards.problems():
         result.wrong(None, words)
@@ -77,10 +77,9 @@ def verify() -> Result:
 
 
 def verify_and_record(*, by: Actor | None) -> Result:
-    """`verify`, and an event with what it found. Where not even that can be written, that is one more problem.
+    """`verify`, and an event with the result. If that event cannot be written, this is one more problem.
 
-    Raises Conflict while this process verifies already: a long verification that is asked for again and again would
-    take every thread.
+    Raises Conflict while this process is already verifying: repeated calls would otherwise occupy every thread.
     """
     if not _verifying.acquire(blocking=False):
         raise Conflict("The trail is being verified already. Its result appears on the audit page.")
@@ -101,7 +100,7 @@ def _record(result: Result, by: Actor | None) -> Result:
                 outcome = AuditEvent.Outcome.FAILED
                 trail.add(Verb.AUDIT_VERIFY_FAILED, by=by, target="audit", outcome=outcome, detail=detail)
     except (DatabaseError, InterfaceError, AuditHead.DoesNotExist, ValueError) as error:
-        # ValueError: the head names no hash
+        # ValueError: the head has no valid hash
         result.found += 1
         result.problems.append(f"This result could not be recorded in the trail: {error}")
     return result
@@ -137,7 +136,7 @@ def _check_trail(result: Result, head: AuditHead | None, upto: int) -> None:
 
 
 def _references(batch: list[AuditEvent], *, after: int | None) -> dict[int, set[str]]:
-    """What the index says the events of a batch are about, by number, those of missing events before them included."""
+    """References in the index, by event number. Includes references of missing events before the batch."""
     rows = AuditReference.objects.filter(seq__lte=batch[-1].seq)
     found: dict[int, set[str]] = {}
     for seq, reference in (rows if after is None else rows.filter(seq__gt=after)).values_list("seq", "reference"):
@@ -164,7 +163,7 @@ def _batches(upto: int) -> Iterator[list[AuditEvent]]:
 
 
 def _check_place(result: Result, event: AuditEvent, last_seq: int, last_chain: str) -> None:
-    """Does it follow the one before?"""
+    """Does the event follow the one before?"""
     if event.seq < 1 and event.seq != result.first_seq:
         result.wrong(event.seq, f"An event has the number {event.seq}, which Gatehouse never gives.")
     elif event.seq != last_seq + 1:
@@ -176,7 +175,7 @@ def _check_place(result: Result, event: AuditEvent, last_seq: int, last_chain: s
 
 
 def _check_itself(result: Result, event: AuditEvent, about: set[str]) -> None:
-    """Does its text give its leaf, its leaf the chain, and do its columns and references say what its text says?"""
+    """Does the leaf match the text, the chain the leaf, and do columns and references match the text?"""
     try:
         chain = chained(event.prev, event.leaf)
     except ValueError:
@@ -202,7 +201,7 @@ def _check_itself(result: Result, event: AuditEvent, about: set[str]) -> None:
     said = {name: document.get(name) for name in (*PROJECTIONS, "seq")}
     shown = {name: getattr(event, name) for name in said}
     differing = [name for name in said if said[name] != shown[name]]
-    if event.at is None or at != event.at.astimezone(UTC):  # None: SQLite keeps any text, also what is no moment
+    if event.at is None or at != event.at.astimezone(UTC):  # None: SQLite accepts any text as a time
         differing.append("at")
     if event.search_text != texts:
         differing.append("search_text")
@@ -224,11 +223,11 @@ FORMAT: dict[str, Callable[[object], bool]] = {
     "about": _is_texts,
     "detail": lambda value: isinstance(value, dict),
 }
-"""What the payload of every event has besides its projections."""
+"""Keys that every payload has besides the copied columns."""
 
 
 def _check_head(result: Result, head: AuditHead, last_seq: int, last_chain: str) -> None:
-    """Does the head name the last event? What is beyond it was not written by Gatehouse."""
+    """Does the head name the last event? Gatehouse did not write events beyond it."""
     if last_seq < head.seq:
         result.wrong(last_seq + 1, f"The end of the trail was cut off: {_events(last_seq + 1, head.seq)} missing.")
     elif last_chain != head.chain:

@@ -1,1 +1,1 @@
-"""What is offered: deployments, entitlements, DAGs and policies of the `gatehouse.toml` in force."""
+"""The catalogue: deployments, entitlements, DAGs and policies of the `gatehouse.toml` in force."""

@@ -1,4 +1,4 @@
-"""Putting a file in force: the only writer of the catalogue's tables and of who has which role of the portal."""
+"""Applies a catalogue file. No other code writes the catalogue's tables or assigns roles of the portal."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from portal.core.errors import Conflict
 Row = TypeVar("Row", Deployment, Entitlement, Dag)
 
 AFTER_APPLY: list[Callable[[Trail], None]] = []
-"""What other rooms do in the transaction that puts a catalogue in force; each room adds its own when it is loaded."""
+"""What other packages do in the transaction that applies a catalogue. Each adds its function when it is loaded."""
 DEPLOYMENTS_CHANGED: list[Callable[[Sequence[Deployment]], None]] = []
-"""The same for the deployments that are new or described differently."""
+"""Like AFTER_APPLY, with the deployments that are new or changed."""
 
 
 def _no_name(dag_id: str, level: str) -> str:
@@ -35,23 +35,23 @@ def _no_name(dag_id: str, level: str) -> str:
 
 
 dag_role_name: Callable[[str, str], str] = _no_name
-"""The name of the Airflow role for access to one DAG (DAG id, level). portal.airflow sets it when Django is ready."""
+"""Returns the name of the Airflow role for one DAG (DAG id, level). portal.airflow sets it when Django is ready."""
 ONLY_SPELLING = "no rule changes; only comments, order or spelling differ"
 
 
 @dataclass(frozen=True)
 class Applied:
-    """`version` is in force now; `plan` is what it changed. Nothing was done when `plan.same`."""
+    """`version` is in force now. `plan`: what it changed. If `plan.same`, nothing was done."""
 
     version: CatalogueVersion
     plan: Plan
 
 
 def apply(*, by: Actor, path: Path) -> Applied:
-    """Put the file at `path` in force as the next version; the very same text is in force already does nothing.
+    """Put the file at `path` in force as the next version. If exactly this text is in force, nothing is done.
 
-    What the file no longer names is retired, never deleted: requests and grants still speak of it.
-    Raises FileRefused with every mistake, Conflict when another file was put in force at the same moment.
+    Objects that the file no longer names are retired, not deleted, because requests and grants refer to them.
+    Raises FileRefused with every mistake, Conflict if another file was applied at the same moment.
     """
     with acting(by, refusal=Verb.CATALOGUE_REFUSED, target=path.name) as (trail, by):
         loaded = loader.load(path)
@@ -79,7 +79,7 @@ def apply(*, by: Actor, path: Path) -> Applied:
 
 
 def _insert(loaded: loader.Loaded, *, number: int, by: Actor) -> CatalogueVersion:
-    """First of all writes: of two files at once, the second one's number is taken and it ends here."""
+    """The first write. Of two simultaneous calls, the second one finds its number taken and ends here."""
     try:
         with transaction.atomic():
             return CatalogueVersion.objects.create(
@@ -91,7 +91,7 @@ def _insert(loaded: loader.Loaded, *, number: int, by: Actor) -> CatalogueVersio
             )
     except IntegrityError:
         raise Conflict(
-            f"Version {number} was put in force by somebody else at the same moment. "
+            f"Version {number} was applied by somebody else at the same moment. "
             "Look at the difference (catalogue plan) and apply again."
         ) from None
 
@@ -146,7 +146,7 @@ def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any
 def _bring_in_line(
     model: type[Row], wanted: Mapping[tuple[Any, ...], dict[str, Any]], *, key: tuple[str, ...], now: datetime
 ) -> tuple[dict[tuple[Any, ...], Row], list[Row]]:
-    """Make, change, bring back or retire rows so that those in force are exactly `wanted`.
+    """Create, change, restore or retire rows so that exactly `wanted` is in force.
 
     Returns all rows of `wanted` by `key`, and those of them that are new or changed.
     """
@@ -173,10 +173,10 @@ def _bring_in_line(
 
 
 def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role, str]]:
-    """Who has which role: the groups the file gives one, and every approver.
+    """Who has which role: the groups to which the file gives one, and every approver.
 
-    Approvers of an earlier version stay approvers for as long as a request made under it can still be waiting: it keeps
-    that version's policy, and somebody must be able to decide it.
+    Approvers of an earlier version keep the role while a request made under that version may be pending, because such a
+    request keeps that version's policy and needs its approvers.
     """
     rows = {(Role(spec.role), f"group:{name}") for name, spec in document.groups.items() if spec.role}
     rows |= {(Role.APPROVER, subject) for subject in _approvers(document)}

@@ -1,7 +1,7 @@
-"""Which deployments are one Airflow: those at the same address, whatever the catalogue calls them.
+"""Which deployments are the same Airflow: those with the same address, independent of their names in the catalogue.
 
-A deployment that got another name is retired and added anew; the grants of the old name go on, on the same Airflow.
-Airflow's API tells no id of an installation, so that the address is all there is to go by.
+A renamed deployment is a retired one and a new one. Grants under the old name continue on the same Airflow.
+Airflow's API has no id of an installation, so only the address can identify it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ HERE = ("127.0.0.1", "::1", "0:0:0:0:0:0:0:1")
 
 
 def identity(url: str) -> str:
-    """An Airflow's address in one spelling: `airflow.example.com/prod` of `https://Airflow.example.com.:443/prod/`.
+    """The normalised address of an Airflow: `airflow.example.com/prod` for `https://Airflow.example.com.:443/prod/`.
 
-    The scheme is left out: an address that answers with and without TLS is one Airflow.
+    The scheme is left out, because the same address with and without TLS is one Airflow.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
@@ -31,36 +31,36 @@ def identity(url: str) -> str:
 
 
 def key(deployment: Deployment) -> str:
-    """The identity in at most LONGEST_KEY characters, for columns."""
+    """The normalised address in at most LONGEST_KEY characters, for columns."""
     where = identity(deployment.url)
     return where if len(where) <= LONGEST_KEY else hashlib.sha256(where.encode()).hexdigest()
 
 
 def same_as(deployment: Deployment) -> list[Deployment]:
-    """All deployments that are this Airflow, those that left the catalogue too; itself among them."""
+    """All deployments with this Airflow's address, including retired ones and the given one."""
     one = identity(deployment.url)
     return [other for other in Deployment.objects.all() if identity(other.url) == one]
 
 
 def through(deployment: Deployment) -> Deployment:
-    """The deployment by which to speak to this Airflow: itself, or, where it left the catalogue, one that is in it."""
+    """The deployment with whose accounts to call this Airflow: itself, or, if it is retired, one in force."""
     if deployment.retired_at is None:
         return deployment
     return next((other for other in same_as(deployment) if other.retired_at is None), deployment)
 
 
 def each_through(deployments: Iterable[Deployment]) -> list[Deployment]:
-    """The deployments by which to speak to these, each once."""
+    """The deployments with whose accounts to call these, without duplicates."""
     return list({one.pk: one for one in map(through, deployments)}.values())
 
 
 def reached_through(deployment: Deployment) -> list[Deployment]:
-    """The deployments that are spoken to by this one: itself, and those at its address that left the catalogue."""
+    """The deployments that are called through this one: itself, and retired ones with its address."""
     return [one for one in same_as(deployment) if through(one) == deployment]
 
 
 def spelling() -> Callable[[str], str]:
-    """A function that gives an entitlement's key one spelling, whichever of its Airflow's names it begins with."""
+    """A function that normalises an entitlement's key if its Airflow has several names."""
     named = {row.name: key(row) for row in Deployment.objects.only("name", "url")}
 
     def spelled(entitlement: str) -> str:
@@ -71,15 +71,15 @@ def spelling() -> Callable[[str], str]:
 
 
 def warnings(described: Mapping[str, str]) -> Iterator[str]:
-    """What a file's deployments (name to address) mean where several names are one Airflow, those of earlier versions
-    too, and where one name gets another address."""
+    """Warnings about a file's deployments (name to address): several names of one Airflow, also in earlier versions,
+    and names whose address changes."""
     known = {row.name: row for row in Deployment.objects.all()}
     for name, url in sorted(described.items()):
         if name in known and known[name].retired_at is None and identity(known[name].url) != identity(url):
             yield (
-                f"deployment {name} gets another address. Gatehouse takes it for the same Airflow: what was granted at "
-                f"{identity(known[name].url)} is looked for and taken away at {identity(url)}. If that is another "
-                "Airflow, end the access first, or give the new Airflow a new name."
+                f"deployment {name} gets another address. Gatehouse treats it as the same Airflow: access granted at "
+                f"{identity(known[name].url)} will be searched for and removed at {identity(url)}. If that is another "
+                "Airflow, first end the access, or give the new Airflow a new name."
             )
     earlier = {name: row.url for name, row in known.items() if name not in described}
     names: dict[str, list[str]] = {}
@@ -90,11 +90,11 @@ def warnings(described: Mapping[str, str]) -> Iterator[str]:
         gone = sorted(name for name in same if name in earlier)
         if len(now) > 1:
             yield (
-                f"deployments {' and '.join(now)} are one Airflow: they have the same address. Access granted on one "
-                "counts on the others."
+                f"deployments {' and '.join(now)} are the same Airflow: they have the same address. Access granted on "
+                "one counts on the others."
             )
         if now and gone:
             yield (
                 f"deployment {now[0]} is the Airflow that was called {', '.join(gone)}: it has the same address. "
-                f"Access granted on {', '.join(gone)} stays until its end."
+                f"Access granted on {', '.join(gone)} stays until it ends."
             )

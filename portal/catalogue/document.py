@@ -1,4 +1,4 @@
-"""The shape of gatehouse.toml. What a value must be stands here; what it may refer to stands in `references.py`.
+"""The structure of gatehouse.toml. Rules for values are here; rules for references are in `references.py`.
 
 The same models read the file and the stored document of a version, so durations may be `8h` or `PT8H`.
 """
@@ -26,7 +26,7 @@ from portal.core import durations
 
 
 class SecretSpec(Spec):
-    """Where a secret is to be found; never the secret itself."""
+    """Where to find a secret; never the secret itself."""
 
     env: Annotated[str, AfterValidator(values.variable)] | None = None
     file: Annotated[str, AfterValidator(values.absolute_path)] | None = None
@@ -41,13 +41,13 @@ class SecretSpec(Spec):
     @model_validator(mode="after")
     def _one_place(self) -> SecretSpec:
         if (self.env is None) == (self.file is None):
-            raise ValueError('write one place to find it: { env = "NAME" } or { file = "/path" }.')
+            raise ValueError('write exactly one place of the secret: { env = "NAME" } or { file = "/path" }.')
         return self
 
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(values.word)]
 Username = Annotated[Word, AfterValidator(values.argument)]
-# what each way to sign in takes: (must be there, may be there); the user name may always be said
+# for each way to sign in: (required fields, optional fields); username is always optional
 SIGNING_IN: dict[str, tuple[set[str], set[str]]] = {
     "password": ({"username", "password"}, set()),
     "token": ({"token"}, {"username"}),
@@ -61,7 +61,7 @@ class AccountSpec(Spec):
     """One of Gatehouse's own accounts on a deployment, and how it signs in."""
 
     kind: Literal["password", "token", "oauth2", "google", "mwaa"] = "password"
-    username: Username | None = Field(default=None, description="its user name in Airflow; give it if you know it")
+    username: Username | None = Field(default=None, description="the user name in Airflow; give it if you know it")
     password: SecretSpec | None = None
     token: SecretSpec | None = None
     token_url: Annotated[str, AfterValidator(values.https)] | None = None
@@ -69,7 +69,7 @@ class AccountSpec(Spec):
     client_secret: SecretSpec | None = None
     scope: Word | None = None
     audience: Word | None = None
-    environment: Word | None = Field(default=None, description="of Amazon MWAA")
+    environment: Word | None = Field(default=None, description="name of the Amazon MWAA environment")
     region: Word | None = None
 
     @model_validator(mode="after")
@@ -85,7 +85,7 @@ class AccountSpec(Spec):
 
     @property
     def secrets(self) -> dict[str, SecretSpec]:
-        """By the name of the field."""
+        """The secrets by field name."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in found.items() if isinstance(value, SecretSpec)}
 
@@ -93,7 +93,7 @@ class AccountSpec(Spec):
 class DeploymentSpec(Spec):
     """One Airflow installation."""
 
-    # before the address, which is looked at in its light
+    # before the address, whose check depends on it
     allow_plain_http: bool = Field(
         default=False, description="accept http to another machine: passwords are sent unencrypted"
     )
@@ -103,9 +103,9 @@ class DeploymentSpec(Spec):
     runner: AccountSpec = Field(description="the account that reads, runs and pauses DAGs")
     create_users: Literal["never", "local"] = "never"
     ca_bundle: Annotated[str, AfterValidator(values.absolute_path)] | None = Field(
-        default=None, description="the certificate authorities to trust instead of the system's (a PEM file)"
+        default=None, description="a PEM file of certificate authorities to trust instead of the system's"
     )
-    max_concurrent: Annotated[int, Field(ge=1, le=64)] = Field(default=8, description="calls to it at once")
+    max_concurrent: Annotated[int, Field(ge=1, le=64)] = Field(default=8, description="simultaneous calls to it")
     variables: list[Annotated[str, AfterValidator(values.variable_key)]] = Field(
         default=[], description="the Airflow variables that may be read and changed through Gatehouse"
     )
@@ -121,7 +121,7 @@ class DeploymentSpec(Spec):
         return url
 
     def columns(self) -> dict[str, Any]:
-        """The deployment's row, but for its name."""
+        """The columns of the deployment's row, without its name."""
         accounts = {"granter": self.granter.as_json(), "runner": self.runner.as_json()}
         options = {
             "ca_bundle": self.ca_bundle or "",
@@ -139,13 +139,13 @@ class DeploymentSpec(Spec):
 
 
 class GroupSpec(Spec):
-    """A group of people that the file speaks of, and the role of the portal that its members have."""
+    """A group that the file names, and the role of the portal that its members have."""
 
     role: Literal["auditor", "admin"] | None = None
 
 
 class StageSpec(Spec):
-    """One step of a decision: `quorum` of `approvers` must approve."""
+    """One step of the decision: `quorum` of `approvers` must approve."""
 
     approvers: Annotated[list[Subject], Field(min_length=1)]
     quorum: Annotated[int, Field(ge=1, le=20)] = 1
@@ -162,22 +162,22 @@ class StageSpec(Spec):
 
 
 class PolicySpec(Spec):
-    """Who may ask, who decides and for how long a request may wait."""
+    """Who may request access, who decides, and how long a request may wait."""
 
     may_request: Annotated[list[Subject], Field(min_length=1)]
     stages: list[StageSpec] = Field(description="the steps of the decision, in order; [] grants at once")
     pending_for: Annotated[Duration, AfterValidator(values.pending_time)] = timedelta(days=7)
     apply_within: Annotated[Duration, AfterValidator(values.apply_time)] = Field(
-        default=timedelta(hours=1), description="access that could not be given in this time is given up"
+        default=timedelta(hours=1), description="if access cannot be given in this time, Gatehouse stops trying"
     )
     grace: Annotated[Duration, AfterValidator(values.grace_time)] | None = Field(
-        default=None, description="for how long access stays when its holder is no longer in may_request"
+        default=None, description="how long access stays after its holder has left may_request"
     )
     ticket: Annotated[str, AfterValidator(values.ticket_pattern)] = ""
     ticket_example: Text = Field(default="", description="a ticket that matches, shown on the request form")
     ticket_url: Annotated[str, AfterValidator(values.ticket_address)] = Field(
         default="",
-        description="where a ticket is read, with {ticket} in its place",
+        description="the address of a ticket, with {ticket} in the place of its number",
         examples=["https://tickets.example.com/browse/{ticket}"],
     )
     conflicts_with: list[Annotated[str, AfterValidator(values.entitlement_key)]] = []
@@ -202,7 +202,7 @@ class PolicySpec(Spec):
 
 
 class EntitlementSpec(Spec):
-    """Something that can be requested: an Airflow role, or one DAG at a level."""
+    """Something that can be requested: an Airflow role, or access to one DAG at a level."""
 
     deployment: Name
     role: Annotated[str, AfterValidator(values.airflow_role)] | None = None
@@ -213,7 +213,7 @@ class EntitlementSpec(Spec):
     risk: Literal["low", "medium", "high"]
     max_duration: Annotated[Duration, AfterValidator(values.grant_time)]
     default_duration: Annotated[Duration, AfterValidator(values.grant_time)] | None = Field(
-        default=None, description="the duration chosen on the form at first"
+        default=None, description="the duration that the form preselects"
     )
     policy: Name
 
@@ -248,8 +248,8 @@ class DagSpec(Spec):
     deployment: Name
     dag: Annotated[str, AfterValidator(values.dag_id)]
     actions: Annotated[list[Literal["trigger", "pause", "retry", "cancel"]], Field(min_length=1)]
-    who: list[Subject] = Field(default=[], description="may act at once")
-    policy: Name | None = Field(default=None, description="whose may_request see the DAG, but may not act at once")
+    who: list[Subject] = Field(default=[], description="the people who may act without approval")
+    policy: Name | None = Field(default=None, description="people in its may_request see the DAG, but may not act")
     locked: Annotated[dict[str, JsonValue], BeforeValidator(values.parameters)] = Field(
         default={}, description="parameters nobody may change"
     )
@@ -269,7 +269,7 @@ class DagSpec(Spec):
 
 
 class Document(Spec):
-    """A whole gatehouse.toml."""
+    """A complete gatehouse.toml."""
 
     deployments: dict[Name, DeploymentSpec] = {}
     groups: dict[Annotated[str, AfterValidator(values.group_name)], GroupSpec] = {}

@@ -1,4 +1,4 @@
-"""From what pydantic says about a document to what helps whoever wrote it: line, key, reason, way out."""
+"""Translates pydantic's errors into messages for the author of the file: line, key, reason, and what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TYPES = {
 
 
 def in_words(detail: ErrorDetails, lines: Mapping[Path, int]) -> Mistake:
-    """One of pydantic's errors; `lines` are those of the file (positions.lines)."""
+    """The message for one of pydantic's errors. `lines`: the positions in the file (positions.lines)."""
     path, kind, context = detail["loc"], detail["type"], detail.get("ctx", {})
     path = path[:-1] if path[-1:] == ("[key]",) else path
     if kind == "value_error":
@@ -106,7 +106,7 @@ def _plural(annotation: Any) -> bool:
 
 
 def line(path: Sequence[str | int], lines: Mapping[Path, int]) -> int:
-    """The line of the longest part of `path` that stands in the file."""
+    """The line of the longest part of `path` that exists in the file."""
     for length in range(len(path), 0, -1):
         if (found := lines.get(tuple(path[:length]))) is not None:
             return found
@@ -114,7 +114,7 @@ def line(path: Sequence[str | int], lines: Mapping[Path, int]) -> int:
 
 
 def key(path: Sequence[str | int]) -> str:
-    """`entitlements[1].risk`; arrays are counted from 1, as people count."""
+    """`entitlements[1].risk`. Array items are counted from 1."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -1,5 +1,5 @@
-"""The first gatehouse.toml, written from what an Airflow has. It is in order as it stands, and careful: nothing is
-offered at once, and one group of approvers decides everything until somebody who knows the place changes it."""
+"""Writes the first gatehouse.toml from the roles and DAGs of an Airflow. The file is valid and restrictive: nothing is
+granted without a decision, and one group of approvers decides everything."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from portal.catalogue import values
 from portal.catalogue.document import DeploymentSpec
 
 RISKS = {"Viewer": ("low", "30d"), "User": ("medium", "7d"), "Op": ("high", "8h"), "Admin": ("high", "1h")}
-NOT_OFFERED = {"Public"}  # what everybody has who is not signed in
+NOT_OFFERED = {"Public"}  # the role of people who are not signed in
 
 _HEAD = """\
-# What Gatehouse offers on {name} ({version}), as it was found. Read it, change it, then:
+# What Airflow {name} ({version}) had when this file was written. Read it, change it, then:
 #   manage.py catalogue plan     shows what would change
 #   manage.py catalogue apply    puts it in force
 
 [deployments.{name}]
 url = {url}
 api = {api}
-# two accounts, because an account that may edit users can make itself Admin: one for access, one for running DAGs
+# two accounts, because an account that may edit users can make itself Admin: granter for access, runner for DAGs
 granter = {granter}
 runner = {runner}
 create_users = "never"           # or "local": a local Airflow account with a password nobody knows
 
 [groups]
-employees = {{}}                   # may ask
-approvers = {{}}                   # decide
+employees = {{}}                   # may request access
+approvers = {{}}                   # decide requests
 auditors = {{ role = "auditor" }}
 admins = {{ role = "admin" }}
 
@@ -48,7 +48,7 @@ policy = "one-approver"
 """
 
 _DAGS = """
-# DAGs for people without an Airflow account. Add `who` (may run and pause at once); those of `policy` only see it.
+# DAGs for people without an Airflow account. Add `who` (may run and pause them); people of `policy` only see them.
 """
 
 _DAG = """
@@ -63,7 +63,7 @@ policy = "one-approver"
 def written(
     *, name: str, spec: DeploymentSpec, version: str, roles: Iterable[str], dags: Iterable[tuple[str, str]]
 ) -> str:
-    """The file's text. What the catalogue cannot hold by its name is left out and said so."""
+    """The text of the file. Names that the catalogue cannot hold are left out, with a comment that says so."""
     text = _HEAD.format(
         name=name,
         version=f"Airflow {version}",
@@ -105,7 +105,7 @@ def _comment(text: str) -> str:
 
 
 def _text(value: str) -> str:
-    """A TOML string: JSON's escapes are among TOML's, which wants the delete character escaped too."""
+    """A TOML string. TOML has all of JSON's escapes; in addition, the delete character must be escaped."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -1,4 +1,4 @@
-"""Reading gatehouse.toml. It comes out as a document that can be put in force, or is refused with all its mistakes."""
+"""Reads gatehouse.toml. Returns a valid document, or refuses the file with all its mistakes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SYNTAX = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end o
 
 @dataclass(frozen=True)
 class Loaded:
-    """A file that is in order. `source` is its text, byte for byte."""
+    """A valid file. `source` is its text, byte for byte."""
 
     name: str
     source: str
@@ -30,7 +30,7 @@ class Loaded:
 
 
 def load(path: Path) -> Loaded:
-    """Read and check a file. Raises FileRefused with everything that is wrong with it."""
+    """Read and check a file. Raises FileRefused with every mistake."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -40,7 +40,7 @@ def load(path: Path) -> Loaded:
 
 
 def loads(raw: bytes, *, name: str) -> Loaded:
-    """The same for the bytes of a file that is called `name`."""
+    """`load`, for the bytes of a file called `name`."""
     if len(raw) > LARGEST:
         raise _refused(name, f"it has {len(raw)} bytes; at most {LARGEST} are read.")
     try:

@@ -1,4 +1,4 @@
-"""What is wrong with a file, each with its line, its key, the reason and the way out."""
+"""Mistakes in a file, each with line, key, reason, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.core.errors import GatehouseError
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """One thing wrong. `line` is 0 where the whole file is meant; `key` is its place, as in `policies.fast.stages`."""
+    """One mistake. `line` is 0 if it concerns the complete file. `key`: its place, as in `policies.fast.stages`."""
 
     line: int
     key: str
@@ -22,10 +22,10 @@ class Mistake:
 
 
 class FileRefused(GatehouseError):
-    """The file is refused whole (422): nothing of it is put in force."""
+    """The file is refused (422): no part of it is put in force."""
 
     status = 422
-    title = "The catalogue's file is refused"
+    title = "The catalogue file is refused"
 
     def __init__(self, file: str, mistakes: Iterable[Mistake]) -> None:
         self.file = file

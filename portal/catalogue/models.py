@@ -1,4 +1,4 @@
-"""What is offered, as the file in force describes it. Written by `catalogue apply` alone."""
+"""The catalogue in force as tables. Only `catalogue apply` writes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class CatalogueVersion(models.Model):
-    """One applied state of gatehouse.toml; requests keep the number of the version they were made under."""
+    """One applied gatehouse.toml. A request keeps the number of the version under which it was made."""
 
     number = models.PositiveIntegerField(primary_key=True)
     sha256 = models.CharField(max_length=64)
@@ -20,7 +20,7 @@ class CatalogueVersion(models.Model):
 
 
 class Deployment(models.Model):
-    """One Airflow installation. `accounts` holds how to sign in (names of secrets, never secrets)."""
+    """One Airflow installation. `accounts`: how to sign in (names of secrets, never secrets)."""
 
     class Api(models.TextChoices):
         V1 = "v1", "Airflow 2"
@@ -47,7 +47,7 @@ class Deployment(models.Model):
 
 
 class Entitlement(models.Model):
-    """Something that can be requested: an Airflow role, or access to one DAG through a role of Gatehouse's own."""
+    """Something that can be requested: an Airflow role, or access to one DAG through a role that Gatehouse creates."""
 
     class Kind(models.TextChoices):
         ROLE = "role", "Airflow role"

@@ -1,7 +1,7 @@
-"""Regular expressions from the file, for tickets.
+"""Regular expressions for tickets, from gatehouse.toml.
 
-RE2 matches them, in time that grows in step with the text, so no pattern can hold up the portal. It has no look-around,
-no back-references and no possessive repeats; a pattern that needs one of these is refused.
+RE2 matches them in time proportional to the text, so no pattern can block the portal. RE2 has no look-around, no
+back-references and no possessive repeats; patterns with these are refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SYNTAX = "https://github.com/google/re2/wiki/Syntax"
 _quiet = re2.Options()
 _quiet.log_errors = False
 
-# what Python's `re` knows and RE2 does not: how it is recognised, what it is called, what to write instead
+# features of Python's `re` that RE2 does not have: how to recognise them, their names, what to write instead
 _UNKNOWN = (
     (re.compile(r"\(\?<?[=!]"), "look-ahead and look-behind", "describe the whole ticket from left to right"),
     (re.compile(r"\\[1-9]|\(\?P=|\(\?\("), "back-references and conditions", "write the text out"),
@@ -32,31 +32,31 @@ _BRACE = re.compile(r"\{(?![0-9]{1,4}(?:,[0-9]{0,4})?\})")
 
 
 def checked(pattern: str) -> str:
-    """The pattern, if RE2 knows all of it. Raises ValueError with the reason and the way out."""
+    """The pattern, if RE2 supports it. Raises ValueError with the reason and what to do."""
     if len(pattern) > LONGEST:
-        raise ValueError(f"the pattern has {len(pattern)} characters; at most {LONGEST} are possible.")
+        raise ValueError(f"the pattern has {len(pattern)} characters; at most {LONGEST} are allowed.")
     try:
         re2.compile(pattern, _quiet)
     except UnicodeEncodeError:
-        raise ValueError("it is not a regular expression: it has half a character.") from None
+        raise ValueError("it is not a regular expression: it contains an unpaired surrogate.") from None
     except re2.error as error:
         raise ValueError(_reason(pattern, error)) from None
     if _BRACE.search(_LITERAL.sub("", pattern)):
-        # RE2 takes such a brace for itself, where Python repeats
+        # RE2 reads such a brace as a character, Python's `re` as a repeat
         raise ValueError("a repeat is written {2}, {2,} or {2,5}, up to 1000; for the brace itself write \\{.")
     return pattern
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the pattern matches the whole text. A pattern that RE2 does not know matches none."""
+    """Whether the pattern matches the complete text. A pattern that RE2 does not support matches no text."""
     try:
         return re2.fullmatch(pattern, text, _quiet) is not None
-    except (UnicodeEncodeError, re2.error):  # half a character; a pattern of an earlier release
+    except (UnicodeEncodeError, re2.error):  # an unpaired surrogate; a pattern of an earlier release
         return False
 
 
 def is_known(pattern: str) -> bool:
-    """Whether RE2 knows the pattern. One that an earlier release put in force may use more."""
+    """Whether RE2 supports the pattern. An earlier release may have accepted other patterns."""
     try:
         checked(pattern)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The difference between a file and what is in force, in lines for people and as JSON for programs."""
+"""The difference between a file and the catalogue in force, as lines for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNS: dict[Action, str] = {"add": "+", "change": "~", "remove": "-"}
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is added, changed or removed; `before` and `after` hold what differs, in words."""
+    """One object that is added, changed or removed. `before` and `after`: the values that differ, in words."""
 
     action: Action
     kind: str
@@ -48,7 +48,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What applying the file would do. `same` when its very text is in force already."""
+    """What applying the file would do. `same`: exactly this text is in force."""
 
     file: str
     sha256: str
@@ -66,7 +66,7 @@ class Plan:
 
 
 class Field(NamedTuple):
-    """A field in words, and as JSON: the words of two values may be the same."""
+    """A field in words and as JSON, because two different values may have the same words."""
 
     words: str
     exact: str
@@ -76,7 +76,7 @@ Fields = dict[str, Field]
 
 
 def plan(loaded: Loaded, in_force: CatalogueVersion | None) -> Plan:
-    """Compare a file that is in order with a version (None: nothing is in force yet)."""
+    """Compare a valid file with a version (None: no version is in force yet)."""
     before = _things(queries.document(in_force)) if in_force else {}
     after = _things(loaded.document)
     changes = [_change(key, before.get(key), after.get(key)) for key in sorted({*before, *after})]
@@ -111,7 +111,7 @@ def _set(fields: Fields) -> Words:
 
 
 def _things(document: Document) -> dict[tuple[int, str, str], Fields]:
-    """Everything in the document by (order, kind, name), each with its fields."""
+    """All objects of the document with their fields, by (order, kind, name)."""
     things: dict[tuple[int, str, str], Fields] = {}
     kinds: list[tuple[str, Mapping[str, Spec]]] = [
         ("deployment", document.deployments),
@@ -131,7 +131,7 @@ def _things(document: Document) -> dict[tuple[int, str, str], Fields]:
 
 
 def _fields(spec: Spec) -> Iterator[tuple[str, Field]]:
-    """Those of an account one by one: where its secret is sent must not be lost among the rest."""
+    """The fields of an account are separate, so that a change of the address that gets its secret is visible."""
     exact = spec.model_dump(mode="json")
     for name in type(spec).model_fields:
         value = getattr(spec, name)
@@ -145,7 +145,7 @@ def _said(field: str, value: Any) -> str:
     if field == "stages":
         return _stages(value)
     if field == "locked":
-        value = mask(value)  # the words go to the terminal and into the trail
+        value = mask(value)  # the text is printed and recorded in the trail
     if isinstance(value, SecretSpec):
         return " ".join(part for place in value.as_json().items() for part in place)
     if isinstance(value, timedelta):

@@ -1,7 +1,7 @@
-"""On which line of a TOML text each value begins. tomllib does not say, and a mistake without a line is hard to find.
+"""Finds the line of each value in a TOML text, for error messages. tomllib does not report lines.
 
-The text is known to be valid TOML when this reads it, so it only has to follow the structure: tables, arrays of tables,
-dotted and quoted keys, inline tables and arrays over several lines, and every kind of string.
+The text is already known to be valid TOML. So this reader only follows the structure: tables, arrays of tables, dotted
+and quoted keys, inline tables, arrays over several lines, and every kind of string.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
 _STRING = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}|'  # the end may follow one or two quotes of the text itself
+    r'"""(?:\\.|[^\\])*?"{3,5}|'  # one or two quotes of the text may precede the end
     r"'''.*?'{3,5}|"
     r'"(?:\\.|[^"\\])*"|'
     r"'[^']*'",
@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"[^,\]}#\n]+")
 
 
 def lines(text: str) -> dict[Path, int]:
-    """The line (from 1) of every table, key and array item by its path, as in `("entitlements", 0, "risk")`."""
+    """The line (from 1) of every table, key and array item, by path, for example `("entitlements", 0, "risk")`."""
     return _Reader(text).read()
 
 
@@ -64,7 +64,7 @@ class _Reader:
             last = index == len(names) - 1
             if many and last:
                 self.lengths[path] = self.lengths.get(path, 0) + 1
-            if path in self.lengths:  # a name of an array of tables means its latest table
+            if path in self.lengths:  # the name of an array of tables means its last table
                 path = (*path, self.lengths[path] - 1)
         return path
 
@@ -110,7 +110,7 @@ class _Reader:
             self.at = match.end()
 
     def _items(self, end: str) -> Iterator[int]:
-        """Step from item to item of an array or inline table; whoever iterates reads the item."""
+        """Step from item to item of an array or inline table. The caller reads each item."""
         self.at += 1
         index = 0
         while True:

@@ -1,4 +1,4 @@
-"""The catalogue as everybody else reads it: what is in force, and the policies of earlier versions."""
+"""Read access to the catalogue for other packages: what is in force, and policies of earlier versions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from portal.core.errors import Missing
 
 
 def version_in_force() -> CatalogueVersion | None:
-    """The latest version, without its long texts; None before the first `catalogue apply`."""
+    """The latest version, without its long columns; None before the first `catalogue apply`."""
     return CatalogueVersion.objects.defer("source", "document").order_by("-number").first()
 
 
 def document(version: CatalogueVersion) -> Document:
-    """A version's document. Kept in memory by what it says, because versions never change."""
+    """A version's document. Cached, because versions never change."""
     return _document(version.number, version.sha256)
 
 
@@ -29,7 +29,7 @@ def _document(number: int, sha256: str) -> Document:
 
 
 def policy(name: str, version: int | None = None) -> PolicySpec:
-    """The policy of that name, in version number `version` or in the one in force. Raises Missing."""
+    """The policy of that name in version number `version`, by default the one in force. Raises Missing."""
     rows = CatalogueVersion.objects.only("number", "sha256")
     row = rows.filter(number=version).first() if version is not None else rows.order_by("-number").first()
     found = document(row).policies.get(name) if row else None
@@ -39,13 +39,13 @@ def policy(name: str, version: int | None = None) -> PolicySpec:
 
 
 def policies_in_force() -> dict[str, PolicySpec]:
-    """All policies of the version in force by name, for lists; nothing before the first version."""
+    """All policies of the version in force, by name; empty before the first version."""
     row = CatalogueVersion.objects.only("number", "sha256").order_by("-number").first()
     return document(row).policies if row else {}
 
 
 def default_durations() -> dict[str, timedelta]:
-    """What the form for an entitlement begins with, by its key, where the file in force says so."""
+    """The preselected duration of each entitlement's form, by key, if the file in force names one."""
     row = CatalogueVersion.objects.only("number", "sha256").order_by("-number").first()
     specs = document(row).entitlements if row else []
     return {spec.key: spec.default_duration for spec in specs if spec.default_duration is not None}
@@ -64,7 +64,7 @@ def dags_in_force() -> QuerySet[Dag]:
 
 
 def entitlement(key: str) -> Entitlement:
-    """The entitlement of that key, with its deployment. Raises Missing for what is not offered (any more)."""
+    """The entitlement with that key, with its deployment. Raises Missing if it is not offered."""
     found = entitlements_in_force().select_related("deployment").filter(key=key).first()
     if found is None:
         raise Missing(f"There is no access “{key[:200]}” in the catalogue.", reason="unknown_entitlement")

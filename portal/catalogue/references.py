@@ -1,6 +1,6 @@
-"""What the file refers to must be in the file, once: policies, deployments, groups, entitlements.
+"""Checks references within the file: each policy, deployment, group and entitlement must exist, once.
 
-Two groups are one where their names are compared (portal.core.text.fold), and must not look like each other either.
+Two groups are the same if their folded names are equal (portal.core.text.fold). Groups must not look alike either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Problem = tuple[Path, str]
 
 
 def problems(document: Document) -> Iterator[Problem]:
-    """Every (place, reason) that keeps the document from being put in force."""
+    """Every (place, reason) for which the document cannot be put in force."""
     yield from _groups(document)
     yield from _entitlements(document)
     yield from _dags(document)

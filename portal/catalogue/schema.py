@@ -8,7 +8,7 @@ from portal.catalogue.document import Document
 
 
 def text() -> str:
-    """The schema as a file. It knows shapes; `catalogue plan` also checks what one thing says of another."""
+    """The schema as a text. It describes the structure. `catalogue plan` also checks references."""
     schema = Document.model_json_schema()
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gatehouse.toml"}
     return json.dumps({**schema, **head}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""Secrets are read where they are used, from where the catalogue says they are: a variable or a file."""
+"""Reads a secret at the moment of use, from the environment variable or the file that the catalogue names."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class SecretMissing(Exception):
-    """A secret is not where it should be; `str()` names the variable or the file and never a value."""
+    """A secret cannot be read. `str()` names the variable or the file, never a value."""
 
 
 def resolve(spec: Mapping[str, str]) -> str:
-    """The secret that `{"env": NAME}` or `{"file": PATH}` points to. Raises SecretMissing; it is never empty."""
+    """The secret from `{"env": NAME}` or `{"file": PATH}`. Raises SecretMissing; the result is never empty."""
     if name := spec.get("env"):
         value = os.environ.get(name, "")
         if not value:

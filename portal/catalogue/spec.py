@@ -1,4 +1,4 @@
-"""What all parts of gatehouse.toml are made of: the base model and the types of common values."""
+"""The base model and the common value types of gatehouse.toml."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON with every default filled in; `model_validate` reads it back to the same."""
+        """Plain JSON with every default filled in; `model_validate` restores an equal object."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -1,4 +1,4 @@
-"""Whether the people whom a catalogue names are there. They come and go without it, so these are no mistakes."""
+"""Warnings about the people whom a catalogue names. People change independently, so these are not mistakes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.core.text import fold
 
 
 def warnings(document: Document) -> Iterator[str]:
-    """What would leave people waiting, or is less safe than it could be, in words with the way out."""
+    """Situations in which requests would wait, or that are less safe than possible, with what to do."""
     yield from _steps_without_people(document)
     yield from _unknown_people(document)
     yield from _shared_accounts(document)
@@ -45,13 +45,13 @@ def _shared_accounts(document: Document) -> Iterator[str]:
     for name, spec in document.deployments.items():
         if _same_account(spec.granter, spec.runner):
             yield (
-                f"deployment {name}: granter and runner are the same account. Whoever may change people's roles can "
-                "make themselves Admin; give running DAGs an account of its own."
+                f"deployment {name}: granter and runner are the same account. An account that may change people's "
+                "roles can make itself Admin. Use a separate account to run DAGs."
             )
 
 
 def _same_account(one: AccountSpec, other: AccountSpec) -> bool:
-    """Airflow does not tell upper from lower case when somebody signs in."""
+    """Airflow ignores case in user names when somebody signs in."""
     if one.username is None or other.username is None:
         return one == other
     return one.username.casefold() == other.username.casefold()

@@ -1,5 +1,5 @@
-"""Single values of gatehouse.toml: each function returns the value as it is kept, or raises ValueError with the reason
-and the way out, in words for whoever wrote the file."""
+"""Values of gatehouse.toml. Each function returns the normalised value, or raises ValueError with the reason and what
+to do, as a message for the author of the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.catalogue import patterns
 from portal.core import durations, integers
 
 OWN_PREFIX = "gatehouse_"
-OWN_ROLES = ("Gatehouse granter", "Gatehouse runner")  # the roles of Gatehouse's own two accounts
+OWN_ROLES = ("Gatehouse granter", "Gatehouse runner")  # the roles of Gatehouse's two accounts
 SHORTEST_GRANT, LONGEST_GRANT = timedelta(minutes=1), timedelta(days=365)
 LONGEST_GRACE = timedelta(days=30)
 LONGEST_APPLYING = timedelta(days=7)
@@ -52,7 +52,7 @@ def word(value: str) -> str:
 
 
 def argument(value: str) -> str:
-    """What may stand in a command, or in a comment beside one."""
+    """A value that is safe as an argument of a command, or in a comment in a script."""
     if word(value).startswith("-"):
         raise ValueError(f"“{value[:60]}” begins with “-”, which looks like an option of a command; use another name.")
     return value
@@ -108,12 +108,12 @@ def variable(value: str) -> str:
 
 def absolute_path(value: str) -> str:
     if not value.startswith("/") or "\x00" in value:
-        raise ValueError("write the whole path: it begins with “/”.")
+        raise ValueError("write the absolute path: it begins with “/”.")
     return value
 
 
 def address(value: str) -> str:
-    """An Airflow's address, without its trailing slash."""
+    """The address of an Airflow, without its trailing slash."""
     parts = _parsed(value)
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or "?" in value or "#" in value:
@@ -127,7 +127,7 @@ def address(value: str) -> str:
 
 
 def https(value: str) -> str:
-    """An address that secrets are sent to; http only on this machine."""
+    """An address to which secrets are sent: https; http only on this machine."""
     _parsed(value)
     if is_in_the_open(value):
         raise ValueError("the client's secret is sent there; the address must be https.")
@@ -135,7 +135,7 @@ def https(value: str) -> str:
 
 
 def _parsed(value: str) -> SplitResult:
-    """It is not repeated in a refusal: it may hold a password."""
+    """The value is not repeated in the message, because it may contain a password."""
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
@@ -149,7 +149,7 @@ def _parsed(value: str) -> SplitResult:
 
 
 def is_in_the_open(value: str) -> bool:
-    """Whether what is sent to this address can be read on its way."""
+    """Whether traffic to this address is unencrypted and leaves this machine."""
     parts = urlsplit(value)
     return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
@@ -178,14 +178,14 @@ def airflow_role(value: str) -> str:
         )
     if is_own_role(value):
         raise ValueError(
-            f"“{value}” is the role of one of Gatehouse's own accounts: whoever holds it could make themselves Admin, "
-            "or run every DAG. Offer another role."
+            f"“{value}” is the role of one of Gatehouse's own accounts: its holders could make themselves Admin or run "
+            "every DAG. Offer another role."
         )
     return value
 
 
 def is_own_role(name: str) -> bool:
-    """Whether one of Gatehouse's accounts has it. Not every database of Airflow's tells upper from lower case."""
+    """Whether it is the role of one of Gatehouse's accounts. Some databases of Airflow ignore case."""
     return name.casefold() in {own.casefold() for own in OWN_ROLES}
 
 
@@ -198,20 +198,20 @@ def dag_id(value: str) -> str:
 
 
 def ticket_pattern(value: str, info: ValidationInfo) -> str:
-    """A regular expression that the whole ticket must match; empty when no ticket is asked for.
+    """A regular expression that the complete ticket must match; empty if no ticket is needed.
 
-    A stored version keeps a pattern that only an earlier release could use: no ticket matches it.
+    A stored version may have a pattern that only an earlier release supported: then no ticket matches.
     """
     return value if is_stored(info) else patterns.checked(value)
 
 
 def is_stored(info: ValidationInfo) -> bool:
-    """Whether the document of a stored version is read, not a file."""
+    """Whether the document of a stored version is being read, and not a file."""
     return bool(info.context and info.context.get("stored"))
 
 
 def ticket_address(value: str) -> str:
-    """Where a ticket is read: https or http, `{ticket}` once, and not in what names the server."""
+    """The address of a ticket: https or http, `{ticket}` exactly once, and not in the server's name."""
     if not value:
         return value
     try:
@@ -239,7 +239,7 @@ def entitlement_key(value: str) -> str:
 
 
 def parameters(value: Any) -> Any:
-    """TOML knows dates and infinities, Airflow's JSON does not."""
+    """TOML has dates and infinities, which the JSON for Airflow does not have."""
     _check_json(value, "")
     return value
 

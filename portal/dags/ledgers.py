@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from portal.audit.compare import Columns, Ledger, Told, nothing
+from portal.audit.compare import Columns, Ledger, LedgerEvent, nothing
 from portal.audit.verbs import Verb
 from portal.core import refs
 from portal.dags.models import Run
@@ -12,7 +12,7 @@ from portal.dags.models import Run
 BECAME = (Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED)
 
 
-def _requested(told: Told) -> Columns:
+def _requested(told: LedgerEvent) -> Columns:
     said = {name: told.detail[name] for name in ("dag", "dag_run_id", "note")}
     return {
         **said,

@@ -1,4 +1,4 @@
-"""The Airflows the demo can have: which release each of them is, and where it keeps what. Standard library only."""
+"""The Airflows that the demo can have: release, port and files of each. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from portal.demo import place
 @dataclass(frozen=True)
 class Deployment:
     name: str
-    """In the catalogue, and in the names of its secrets."""
+    """Its name in the catalogue and in the names of its secrets."""
     release: str
     api: str
     port: int
-    """The one it takes if that is free."""
+    """Its preferred port."""
     catalogue: str
-    """The file in demo/ that describes it, under the address that goes with `port`."""
+    """The file in demo/ with its part of the catalogue, which names the address with `port`."""
     folder: str
 
     @property
@@ -26,7 +26,7 @@ class Deployment:
 
     @property
     def ready(self) -> Path:
-        """A file that is there once Gatehouse can sign in."""
+        """A file that exists when Gatehouse can sign in."""
         return place.FOLDER / f"{self.folder}-ready"
 
     @property
@@ -34,7 +34,7 @@ class Deployment:
         return f"Airflow {self.release}"
 
     def described(self, *, port: int) -> str:
-        """Its part of the catalogue, with its real address. Raises ValueError where that cannot be put in."""
+        """Its part of the catalogue, with the real address. Raises ValueError if the file has no address to replace."""
         shipped = (place.REPOSITORY / "demo" / self.catalogue).read_text()
         written = f'"{place.address(self.port)}"'
         if shipped.count(written) != 1:
@@ -50,7 +50,7 @@ DEPLOYMENTS = {deployment.name: deployment for deployment in (DEMO, LEGACY)}
 
 
 def wanted(airflow: str) -> tuple[Deployment, ...]:
-    """Those meant by `make demo AIRFLOW=...`. Raises ValueError naming what is known."""
+    """The deployments for `make demo AIRFLOW=...`. Raises ValueError that names the known values."""
     if airflow in ("", "3", DEMO.release):
         return (DEMO,)
     if airflow == "both":
@@ -61,6 +61,6 @@ def wanted(airflow: str) -> tuple[Deployment, ...]:
 
 
 def with_ports(arguments: list[str]) -> dict[str, int]:
-    """The ports of the deployments in "demo=8080", "legacy=8081": how one process of the demo tells another."""
+    """The ports from "demo=8080", "legacy=8081", the format in which the demo's processes pass them on."""
     pairs = (argument.split("=") for argument in arguments)
     return {name: int(port) for name, port in pairs}

@@ -18,16 +18,16 @@ from portal.demo import deployments, place
 from portal.demo.waiting import Waiting, sizes
 from portal.serving.supervisor import NO_RESTART
 
-if TYPE_CHECKING:  # Django's settings are not read yet where this module is loaded
+if TYPE_CHECKING:  # this module is loaded before Django's settings
     from portal.airflow.models import DeploymentState
     from portal.catalogue.models import Deployment
 
 AIRFLOW_ADMIN = ("admin", "gatehouse-demo")
-STILL = 120.0  # seconds in which nothing moves: then it is not the machine that is slow
+STILL = 120.0  # seconds without any change, after which waiting ends
 
 
 def run_airflow(ports: Mapping[str, int]) -> int:
-    """Install one Airflow where needed, run it with Gatehouse's two accounts in it, and end it when told to."""
+    """Install one Airflow if needed, run it with Gatehouse's two accounts, and end it when told to."""
     from portal.airflow.bridge import BridgeError
     from portal.demo import airflow
 
@@ -57,7 +57,7 @@ def run_airflow(ports: Mapping[str, int]) -> int:
 
 
 def _until_answered(act: Callable[[], None], *, waiting: Waiting, what: str) -> None:
-    """Do something in an Airflow; ask again where it does not answer in time. Raises what it said last."""
+    """Do something in an Airflow, and repeat it if Airflow does not answer in time. Raises the last error."""
     from portal.airflow.bridge import RateLimited, TimedOut, Unexpected, Unreachable
 
     while True:
@@ -70,7 +70,7 @@ def _until_answered(act: Callable[[], None], *, waiting: Waiting, what: str) -> 
 
 
 def setup() -> int:
-    """The portal's database, files and people."""
+    """Prepare the portal's database, files and people."""
     _django()
     from django.core.management import call_command
 
@@ -85,12 +85,12 @@ def setup() -> int:
 
 
 def finish(ports: Mapping[str, int]) -> int:
-    """What needs both sides: the catalogue, tokens; then say that all is ready."""
+    """Apply the catalogue, create tokens, then report that all is ready. Needs the portal and the Airflows."""
     _django()
     from django.conf import settings
 
     for name in ports:
-        while not deployments.DEPLOYMENTS[name].ready.exists():  # should it not come up, the supervisor ends us
+        while not deployments.DEPLOYMENTS[name].ready.exists():  # if it does not start, the supervisor ends us
             time.sleep(0.1)
     if not _apply_catalogue():
         return 1
@@ -130,7 +130,7 @@ def _look_at(deployment: Deployment) -> DeploymentState:
 def _why_not_up(
     deployment: Deployment, *, look: Callable[[Deployment], DeploymentState], waiting: Waiting
 ) -> str | None:
-    """Check an Airflow until it is up (None), or say why it is not. A refused account is final."""
+    """Check an Airflow until it is up (None), or return why it is not. A refused account ends the wait."""
     while True:
         state = look(deployment)
         if state.status == state.Status.UP:

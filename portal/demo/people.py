@@ -1,4 +1,4 @@
-"""The demo's people: who they are, and putting them and their tokens in place."""
+"""The demo's people, and creating them and their tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from accounts.models import User
 from accounts.operator import Operator, at_the_command_line
 from portal.demo import place
 
-PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, on loopback alone, and shown to whoever starts it
+PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's password, on loopback only, and printed at its start
 BY = Operator("demo")
 PEOPLE: dict[str, tuple[str, list[str]]] = {
     "employee": ("Emma Reyes", ["data"]),
@@ -21,7 +21,7 @@ PEOPLE: dict[str, tuple[str, list[str]]] = {
 
 
 def enrol_all() -> None:
-    """Those who are there already keep their password: hashing seven takes longer than all the rest."""
+    """Existing people keep their password: hashing seven passwords takes longer than everything else."""
     known = set(User.objects.values_list("username", flat=True))
     with at_the_command_line():
         for username, (name, groups) in PEOPLE.items():
@@ -30,7 +30,7 @@ def enrol_all() -> None:
 
 
 def token_of(user: User) -> str:
-    """A token with all scopes that `user` may use; the one of an earlier start while it is good for that."""
+    """A token with all scopes that `user` may use. A token of an earlier start is used again if it is still valid."""
     known: str = place.kept(f"token of {user.username}", make=str)
     wanted = tokens.allowed_scopes(user)
     token = tokens.authenticate(known) if known else None

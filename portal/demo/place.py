@@ -1,4 +1,4 @@
-"""Where the demo keeps what it has, and the environment in which everything of it runs. Standard library only."""
+"""The demo's folders, and the environment of its processes. Standard library only."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SECRETS = FOLDER / "secrets.json"
 DEMO_JSON = FOLDER / "demo.json"
 ALLOWED = {"GATEHOUSE_LOG_LEVEL"}
 STARTED = "DEMO_STARTED"
-HOST = "127.0.0.1"  # people, passwords and an Airflow that everybody knows: never reachable from another machine
+HOST = "127.0.0.1"  # the passwords are public, so the demo must not be reachable from other machines
 
 
 class NotTheDemo(Exception):
-    """The environment belongs to another portal; `str()` says what to do."""
+    """The environment belongs to another portal. `str()` says what to do."""
 
 
 def check_environment() -> None:
-    """Raises NotTheDemo: the demo brings its own settings, and must never touch a real portal's data."""
+    """Raises NotTheDemo: the demo has its own settings and must never touch a real portal's data."""
     foreign = sorted(name for name in os.environ if name.startswith("GATEHOUSE_") and name not in ALLOWED)
     if os.environ.get("DJANGO_SETTINGS_MODULE", "portal.settings") != "portal.settings":
         foreign.append("DJANGO_SETTINGS_MODULE")
@@ -41,13 +41,13 @@ def check_environment() -> None:
 
 
 def enter() -> None:
-    """Point this process at the demo's data. To be called before Django's settings are read. Raises NotTheDemo."""
+    """Select the demo's data for this process. Call this before Django's settings are read. Raises NotTheDemo."""
     check_environment()
     os.environ.update({"GATEHOUSE_DATA_DIR": str(DATA), "GATEHOUSE_CONFIG": str(CONFIG)})
 
 
 def check_entered() -> None:
-    """Raises NotTheDemo when Django's settings were read for another portal, `enter` notwithstanding."""
+    """Raises NotTheDemo if Django's settings were read for another portal before `enter`."""
     if os.environ.get("GATEHOUSE_DATA_DIR") != str(DATA):
         raise NotTheDemo("Start the demo with `make demo`, or with `manage.py demo` from a shell.")
 
@@ -57,9 +57,9 @@ def address(port: int) -> str:
 
 
 def environment(*, url: str, deployments: Iterable[str] = ("demo",)) -> dict[str, str]:
-    """The variables in which `manage.py` speaks to the demo at `url`; makes its secrets when there are none.
+    """The variables for `manage.py` to use the demo at `url`. Creates its secrets if there are none.
 
-    deployments: their names; each has two secrets.
+    deployments: their names. Each has two secrets.
     """
     names = [name for deployment in deployments for name in secrets_of(deployment)]
     return {
@@ -73,12 +73,12 @@ def environment(*, url: str, deployments: Iterable[str] = ("demo",)) -> dict[str
 
 
 def secrets_of(deployment: str) -> tuple[str, str]:
-    """The names of what Gatehouse's two accounts sign in with: the one for access, the one for runs."""
+    """The variables with the passwords of Gatehouse's two accounts: granter, runner."""
     return f"AIRFLOW_{deployment.upper()}_ACCESS", f"AIRFLOW_{deployment.upper()}_RUNS"
 
 
 def kept(name: str, *, make: Any) -> Any:
-    """A value of secrets.json; `make()` when it is not there yet."""
+    """A value of secrets.json. If it is missing, `make()` creates it."""
     values = json.loads(SECRETS.read_text()) if SECRETS.exists() else {}
     if name not in values:
         keep(name, make())
@@ -92,7 +92,7 @@ def keep(name: str, value: Any) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Whole or not at all, and for nobody else to read."""
+    """Write a file atomically, readable only by its owner."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""What has to be settled before the demo's processes start: one demo at a time, ports, a clean family, the config."""
+"""Steps before the demo's processes start: one demo at a time, ports, leftover processes, the catalogue file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from portal.demo import deployments, place
-from portal.serving import family, supervisor
+from portal.serving import processes, supervisor
 
 MARK = "gatehouse-demo-" + hashlib.sha256(str(place.FOLDER).encode()).hexdigest()[:12]
 TIMEOUT = 15.0
@@ -22,13 +22,13 @@ SPACE_NEEDED = 200  # MB, besides Airflow's own environment
 
 
 class CannotStart(Exception):
-    """Why the demo does not start, and the way out."""
+    """Why the demo does not start, and what to do."""
 
 
 def only_one() -> int:
-    """Hold the demo's lock; its file descriptor, held by whoever runs the demo. Raises CannotStart naming the other."""
+    """Take the demo's lock. Returns its file descriptor. Raises CannotStart that names the running demo."""
     place.FOLDER.mkdir(mode=0o700, exist_ok=True)
-    place.FOLDER.chmod(0o700)  # reading the settings may have made it, open to all
+    place.FOLDER.chmod(0o700)  # reading the settings may have created it, readable by all
     lock = os.open(place.FOLDER / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + TIMEOUT
     while True:
@@ -42,7 +42,7 @@ def only_one() -> int:
                 raise CannotStart(
                     f"The demo is already running{where} (process {other.get('pid', 'unknown')}). Stop it with Ctrl-C."
                 ) from None
-            time.sleep(0.1)  # it was killed a moment ago: its guard is still ending what it left
+            time.sleep(0.1)  # it was just killed: its guard is ending its processes
 
 
 def _alive(pid: int) -> bool:
@@ -56,13 +56,13 @@ def _alive(pid: int) -> bool:
 
 
 def write_down(lock: int, *, url: str) -> None:
-    """For the next one who tries to start: who holds the lock, and where it answers."""
+    """Record for the next start who holds the lock, and at which address the demo answers."""
     os.ftruncate(lock, 0)
     os.pwrite(lock, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
 
 
 def choose_port(preferred: int, *, whose: str, say: Callable[[str], None]) -> tuple[int, int]:
-    """The preferred port, or a free one when that is busy, and then says so; and the claim to hold on to."""
+    """The preferred port, or a free one if it is busy, which is reported. Also returns the claim on the port."""
     port = preferred
     while (claim := claim_port(port)) is None:
         with socket.socket() as probe:
@@ -74,26 +74,26 @@ def choose_port(preferred: int, *, whose: str, say: Callable[[str], None]) -> tu
 
 
 def claim_port(port: int) -> int | None:
-    """A file descriptor that keeps other demos away from the port; None when somebody has it.
+    """A file descriptor that keeps other demos away from the port; None if another process has it.
 
-    Tens of seconds pass until Airflow listens. Another demo of this machine that took the same port meanwhile would
-    find our Airflow there, with the same administrator, and take it for its own.
+    Airflow listens only after tens of seconds. Another demo on this machine could choose the same port meanwhile. It
+    would then find our Airflow there, with the same administrator, and use it as its own.
     """
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        if sys.platform == "linux":  # a name without a file, which the kernel frees with its last holder
+        if sys.platform == "linux":  # a name without a file; the kernel releases it
             claim.bind(f"\0gatehouse-demo-port-{port}")
-        family.check_free(place.HOST, port)
-    except (OSError, family.PortBusy):
+        processes.check_port_free(place.HOST, port)
+    except (OSError, processes.PortBusy):
         claim.close()
         return None
     return claim.detach()
 
 
 def prepare(*, ports: Mapping[str, int]) -> None:
-    """Clear what an earlier demo left running or lying about, and write the catalogue file. Raises CannotStart.
+    """End processes and delete files that an earlier demo left, and write the catalogue file. Raises CannotStart.
 
-    ports: of each deployment that this demo has.
+    ports: the port of each deployment of this demo.
     """
     supervisor.clear(MARK, within=3.0)
     free = shutil.disk_usage(place.FOLDER).free // 2**20
@@ -112,7 +112,7 @@ def prepare(*, ports: Mapping[str, int]) -> None:
 
 
 def reset() -> None:
-    """Forget everything but the lock, which is held."""
+    """Delete everything except the lock file, which is locked."""
     supervisor.clear(MARK, within=3.0)
     for entry in place.FOLDER.iterdir():
         if entry.name != "lock":

@@ -1,4 +1,4 @@
-"""Waiting for what may take long on a busy machine: as long as something moves, saying what is waited for."""
+"""Waiting without a fixed limit on a busy machine: as long as something changes, with progress messages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LONGEST = 1800.0
 
 
 class Waiting:
-    """One wait. `still`: seconds without any change after which it is over; LONGEST seconds in all, come what may.
+    """One wait. `still`: seconds without any change, after which it ends. It ends after LONGEST seconds in any case.
 
-    moved: anything that changes while things move, beside the words of what is missing (sizes of logs, for example).
+    moved: a value that changes while there is progress, for example the size of logs. The messages count too.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Waiting:
         self._seen: object = self
 
     def goes_on(self, missing: str) -> bool:
-        """Whether to look again; `missing` says in a few words what is still waited for."""
+        """Whether to check again. `missing`: what is not ready yet, in a few words."""
         now, seen = self._clock(), (missing, self._moved())
         if seen != self._seen:
             self._seen, self._changed = seen, now
@@ -43,7 +43,7 @@ class Waiting:
 
 
 def sizes(folders: Iterable[Path]) -> int:
-    """How much has been written into these folders; grows while somebody writes there."""
+    """The total size of the files in these folders, to see whether somebody writes there."""
     total = 0
     for folder in folders:
         for file in folder.rglob("*"):

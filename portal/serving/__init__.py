@@ -1,1 +1,1 @@
-"""Serving on one machine: web server, supervisor, embedded broker."""
+"""Running the portal on one machine: web server, supervisor, embedded broker."""

@@ -1,6 +1,6 @@
-"""What beat runs: the schedule and the broker without the rooms of the portal. It sends names; workers know the rest.
+"""The beat process: schedule and broker, without the portal's Django apps. It sends task names to the workers.
 
-Started with `celery -A portal.serving.beat beat`. Loading the whole portal for that would take 35 MB more.
+Started with `celery -A portal.serving.beat beat`. Loading the complete portal for it would take 35 MB more.
 """
 
 import os
@@ -19,9 +19,9 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
 class Scheduler(celery.beat.Scheduler):
-    """Plain intervals, nothing remembered between starts; sleeps until a tick is due.
+    """Plain intervals; stores nothing between starts. Sleeps until a tick is due.
 
-    Celery's own wakes 10 ms early and spins until the moment has come, which costs half a per cent of a processor.
+    Celery's own scheduler wakes 10 ms early and then spins, which costs half a per cent of a processor.
     """
 
     def adjust(self, n: float, drift: float = 0.002) -> float:
@@ -31,5 +31,5 @@ class Scheduler(celery.beat.Scheduler):
 @beat_init.connect
 def begin(**_: Any) -> None:
     private.exit_if_exposed()
-    apps.populate([])  # the database is asked without any room of the portal
+    apps.populate([])  # the database is used without the portal's apps
     heartbeat.begin("beat")

@@ -1,4 +1,4 @@
-"""The environment of each process: what it needs, and no secret of an account that another process works with."""
+"""The environment of each child process: what it needs, without secrets of accounts that only other processes use."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ EVERYBODY = re.compile(
     r"|(?:REQUESTS|CURL)_CA_BUNDLE|(?:HTTPS?|ALL|NO)_PROXY",
     re.IGNORECASE,
 )
-"""What the system, Python, TLS, proxies and libpq (with Kerberos) go by."""
+"""Variables read by the system, Python, TLS libraries, proxies and libpq (with Kerberos)."""
 LIVE_READS = re.compile(r"AWS_\w+|GOOGLE_\w+|CLOUDSDK_\w+|BOTO\w+|NO_GCE_CHECK|GCE_\w+")
-"""What boto3 and google-auth go by, where the account for runs signs in with them."""
+"""Variables read by boto3 and google-auth, for runner accounts that sign in with them."""
 
 
 def names_for(child: str, environ: Mapping[str, str], *, runner: Iterable[str]) -> list[str] | None:
-    """The variables that the process `child` gets; None: all, for the worker, which works with every account.
+    """The variables that the process `child` gets. None: all of them, for the worker, which uses every account.
 
-    runner: those with secrets of the accounts for runs. Pages read through these accounts, so the web process has
-    them; the secrets of the accounts that change access are the worker's alone.
+    runner: the variables with secrets of the runner accounts. Pages read Airflow through these accounts, so the web
+    process gets them. Only the worker gets the secrets of the granter accounts, which change access.
     """
     if child == "worker":
         return None
@@ -40,17 +40,17 @@ def names_for(child: str, environ: Mapping[str, str], *, runner: Iterable[str]) 
 
 
 def runner_variables() -> set[str]:
-    """The variables that hold secrets of accounts for runs: of the catalogue in force and of the file to be applied."""
+    """The variables with secrets of runner accounts, in the catalogue in force and in the catalogue file."""
     found: set[str] = set()
     try:
         for deployment in Deployment.objects.filter(retired_at=None):
             account = deployment.accounts.get("runner", {})
             found |= {spec["env"] for spec in account.values() if isinstance(spec, dict) and "env" in spec}
-    except (DatabaseError, InterfaceError):  # not made yet, or away
+    except (DatabaseError, InterfaceError):  # not created yet, or unreachable
         pass
     try:
         document = loader.load(settings.CONFIG_FILE).document
-    except FileRefused:  # said where it is applied
+    except FileRefused:  # `catalogue apply` reports it
         return found
     specs = (
         spec.as_json() for deployment in document.deployments.values() for spec in deployment.runner.secrets.values()

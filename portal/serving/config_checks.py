@@ -1,4 +1,4 @@
-"""Does what the settings name answer, and is it what it should be? Each check says what it found, or what to do."""
+"""Checks that what the settings name answers and is usable. Each check says what it found, or what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Result:
     ok: bool
     said: str
     warning: bool = False
-    """It works, and should be known all the same."""
+    """It works, but people should know of it."""
 
 
 def run() -> list[Result]:
@@ -33,7 +33,7 @@ def run() -> list[Result]:
 
 
 def production() -> list[Result]:
-    """What is wrong for production, though it works."""
+    """Warnings for production: settings that work but should be changed."""
     return [
         Result(str(one.id), not one.is_serious(), f"{one.msg} {one.hint or ''}".strip(), warning=True)
         for one in deploy_checks.findings()
@@ -41,23 +41,23 @@ def production() -> list[Result]:
 
 
 def database() -> Result:
-    """It answers, and its tables are those of this release."""
+    """The database answers, and its tables are those of this release."""
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError) as error:
         return Result("database", False, f"it does not answer: {str(error).strip()}")
     if plan:
-        return Result("database", False, f"{len(plan)} migration(s) are missing. Run manage.py migrate.")
+        return Result("database", False, f"{len(plan)} migration(s) were not applied. Run manage.py migrate.")
     return Result("database", True, f"{connection.vendor} answers and is up to date")
 
 
 def clocks() -> list[Result]:
-    """How far this host's clock is from the database's, where that has one of its own."""
+    """How far this host's clock is from the database's clock, if the database has its own."""
     try:
         if not clock.has_own_clock() or clock.measure() is None:
             return []
-    except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError):  # said of the database
+    except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError):  # `database` reports it
         return []
     ahead = clock.ahead().total_seconds()
     if not readiness.is_notable(ahead):
@@ -67,13 +67,13 @@ def clocks() -> list[Result]:
 
 
 def broker() -> Result:
-    """It takes a connection within the time a page would give it."""
+    """The broker accepts a connection within the time that a page would wait."""
     link = app.connection_for_write()
     try:
         link.connect()
     except ImportError as error:
         return Result("broker", False, f"{error}. Install requirements/server.txt.")
-    except Exception as error:  # whatever a broker's client raises
+    except Exception as error:  # each broker's client has its own exceptions
         return Result("broker", False, f"{link.as_uri()} does not answer: {error}")
     finally:
         link.release()
@@ -81,7 +81,7 @@ def broker() -> Result:
 
 
 def config_file() -> list[Result]:
-    """It parses and refers to what exists; the secrets it names can be read."""
+    """The file can be parsed, its references exist, and the secrets that it names can be read."""
     path = settings.CONFIG_FILE
     try:
         document = loader.load(path).document

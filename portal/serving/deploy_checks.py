@@ -1,4 +1,4 @@
-"""What is wrong for production, though it works: for `check --deploy` and `check_config`."""
+"""Warnings for production, for `check --deploy` and `check_config`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from portal.core import private
 
 AUDIT_TABLES = ("audit_auditevent", "audit_auditreference", "audit_audithead")
-# What of the trail has an owner, who can switch its guards off, replace or drop them: tables, the functions that their
-# triggers call, and the schemas of both.
+# The owner of an object of the trail can disable, replace or drop the trail's guards. Objects with an owner: the
+# tables, the functions that their triggers call, and the schemas of both.
 OWNED = """
 WITH kept AS (SELECT oid, relname, relowner, relnamespace FROM pg_class
               WHERE oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)),
@@ -41,7 +41,7 @@ def findings() -> list[checks.CheckMessage]:
 
 @checks.register(checks.Tags.security, deploy=True)
 def check(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
-    """For Django's registry. What to look after elsewhere is said here alone: nothing is wrong."""
+    """Registered with Django. It also gives advice about other systems (`PROXY`), which is no finding."""
     return [*findings(), PROXY]
 
 
@@ -81,7 +81,7 @@ def _files() -> Iterator[checks.CheckMessage]:
 
 
 def _audit_role() -> Iterator[checks.CheckMessage]:
-    """On PostgreSQL: whether the portal's role could change the trail past its guards."""
+    """On PostgreSQL: whether the portal's role could change the trail in spite of its guards."""
     if connection.vendor != "postgresql":
         return
     try:
@@ -96,7 +96,7 @@ def _audit_role() -> Iterator[checks.CheckMessage]:
                 [list(AUDIT_TABLES)],
             )
             disabled = sorted(name for (name,) in cursor.fetchall())
-    except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError):  # what is wrong with it, others say
+    except (DatabaseError, InterfaceError, ImproperlyConfigured, OSError):  # other checks report it
         return
     may = [words for holds, words in ((superuser, "a superuser"), (bypass, "one that bypasses row security")) if holds]
     may += ["one that may create roles"] if creates and not superuser else []

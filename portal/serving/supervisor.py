@@ -1,11 +1,13 @@
-"""Keeps processes running and takes all of them down with itself: `python -I -S supervisor.py PLAN` (JSON, see Child).
+"""Keeps processes running and ends all of them when it ends: `python -I -S supervisor.py PLAN` (JSON, see Child).
 
-Standard library only and one thread: it weighs little, sleeps until something happens, and the kernel's "your parent
-died" signal, which is tied to a thread, means what it says. A child that ends is started again, each time a little
-later; one that ends with NO_RESTART, or a job that fails, ends the whole. Nothing is left behind: every process of the
-family carries a mark in its environment, so those that left their parent's process group are found as well, and a
-guard process clears up when the supervisor itself is killed. A child that says it lives by touching a file, and then
-stands still, is killed and started again.
+It uses only the standard library and one thread. So it is small and sleeps until something happens. One thread also
+makes the kernel's "your parent died" signal reliable, because the kernel sends it when the parent's thread ends. A
+child that ends is started again, after a growing delay. A child that ends with NO_RESTART, or a job that fails, makes
+the supervisor end everything.
+
+No process is left behind. Every process carries a mark in its environment, so processes that left their parent's
+process group are found too. If the supervisor itself is killed, a guard process ends the rest. A child that touches a
+heartbeat file and then stops touching it is killed and started again.
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 MARK = "SUPERVISED_BY"
-NO_RESTART = 78  # EX_CONFIG: starting it again would not help
+NO_RESTART = 78  # EX_CONFIG: a restart would not help
 PR_SET_PDEATHSIG = 1
 PROCESS_ID = "PROCESS_ID"  # portal.core.heartbeat reads it
-LOOK_EVERY = 3.0  # seconds between two looks at the files that children touch
-SETTLED = 20.0  # seconds after which a child counts as having worked: its back-off starts anew
+LOOK_EVERY = 3.0  # seconds between two checks of the heartbeat files
+SETTLED = 20.0  # seconds after which a child counts as stable: its delay is reset
 LONGEST_WAIT = 5.0
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -38,10 +40,10 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 class Child:
     """One entry of the plan's "children".
 
-    job: runs once and has to end with 0. after: names of jobs that must be done first. log: file for its output
-    (default: ours). grace: seconds it has for ending when asked to. alive: folder in which it touches a file with the
-    name that PROCESS_ID gives it. still: seconds without that, once it has begun, after which it is killed. env: names
-    of the variables it gets (default: all of ours).
+    job: runs once and must end with 0. after: names of jobs that must be done first. log: file for its output (default:
+    our output). grace: seconds between SIGTERM and SIGKILL. heartbeats: folder of its heartbeat file, whose name is its
+    PROCESS_ID. hangs_after: seconds without a heartbeat, after the first one, until it is killed. env: names of the
+    variables it gets (default: all of ours).
     """
 
     name: str
@@ -51,8 +53,8 @@ class Child:
     log: str = ""
     env: list[str] | None = None
     grace: float = 4.0
-    alive: str = ""
-    still: float = 30.0
+    heartbeats: str = ""
+    hangs_after: float = 30.0
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
@@ -77,14 +79,14 @@ class Supervisor:
         self.looked = 0.0
 
     def run(self) -> int:
-        """Start everything and keep it running until told to stop; the exit code."""
+        """Start everything and keep it running until told to stop. Returns the exit code."""
         woken, wake = os.pipe()
         os.set_blocking(woken, False)
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it is ignored, and stays so
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it is ignored, and must stay ignored
             signal.signal(signal.SIGHUP, self._told_to_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
@@ -103,17 +105,17 @@ class Supervisor:
             self.exit_code = 0
             if number != signal.SIGTERM:
                 say("stopping")
-        else:  # told twice: at once, then
+        else:  # told a second time: kill at once
             for child in self.children:
                 child.grace = 0
 
     def _look(self) -> float | None:
-        """Take note of what ended, start what is due; seconds until the next look is needed, None when none is."""
+        """Handle ended children and start due ones. Returns the seconds until the next call is needed, or None."""
         self._keep_guard()
         for child in self.children:
             if child.process is not None and (code := child.process.poll()) is not None:
                 self._ended(child, code)
-        self._look_for_life()
+        self._kill_hung()
         done = {child.name for child in self.children if child.done}
         waiting = [child for child in self.children if not child.running and not child.done and done >= {*child.after}]
         now = time.monotonic()
@@ -121,25 +123,25 @@ class Supervisor:
             if child.due <= now and self.exit_code is None:
                 self._start(child)
         pauses = [max(0.0, child.due - now) for child in waiting if not child.running]
-        if any(child.alive and child.running for child in self.children):
+        if any(child.heartbeats and child.running for child in self.children):
             pauses.append(LOOK_EVERY)
         return min(pauses, default=None)
 
-    def _look_for_life(self) -> None:
-        """Kill the children that stand still.
+    def _kill_hung(self) -> None:
+        """Kill the children that hang.
 
-        Looks are counted, not time: where the whole machine stood still, nobody missed more than one.
+        Missed checks are counted, not seconds: if the machine itself stood still, a child has missed at most one.
         """
         if time.monotonic() - self.looked < LOOK_EVERY * 0.9:
             return
         self.looked = time.monotonic()
         for child in self.children:
-            if not child.alive or child.process is None:
+            if not child.heartbeats or child.process is None:
                 continue
-            touched = last_touched(Path(child.alive) / child.id)
+            touched = last_touched(Path(child.heartbeats) / child.id)
             child.missed = child.missed + 1 if touched == child.touched and touched else 0
             child.touched = touched
-            if child.missed * LOOK_EVERY >= child.still:
+            if child.missed * LOOK_EVERY >= child.hangs_after:
                 say(f"{child.name} hangs; it is killed")
                 child.missed = 0
                 signal_all(f"{self.id}/{child.name}", signal.SIGKILL)
@@ -149,10 +151,10 @@ class Supervisor:
         wanted = os.environ if child.env is None else child.env
         environment = {name: value for name, value in os.environ.items() if name in wanted}
         environment[MARK] = f"{self.id}/{child.name}"
-        # some programs (Airflow) rename their process; they shall not write over the mark while doing so
+        # some programs (Airflow) rename their process and overwrite its environment; that must not overwrite the mark
         environment["SPT_NOENV"] = "1"
         child.id, child.touched, child.missed = uuid.uuid4().hex, 0, 0
-        if child.alive:
+        if child.heartbeats:
             environment[PROCESS_ID] = child.id
         log = None
         try:
@@ -165,7 +167,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log and subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches us alone; we end the children in order
+                start_new_session=True,  # Ctrl-C reaches only us; we end the children in order
                 preexec_fn=_die_with(os.getpid()),
             )
         except OSError as error:
@@ -179,7 +181,7 @@ class Supervisor:
     def _ended(self, child: Child, code: int) -> None:
         child.process = None
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        signal_all(f"{self.id}/{child.name}", signal.SIGKILL)  # what it left behind would be in its successor's way
+        signal_all(f"{self.id}/{child.name}", signal.SIGKILL)  # processes it left would disturb the next one
         if child.job and code == 0:
             child.done = True
         elif child.job or code == NO_RESTART:
@@ -196,7 +198,7 @@ class Supervisor:
             return
         self.guard = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, "--guard", self.id],
-            stdin=subprocess.PIPE,  # its end is the guard's signal
+            stdin=subprocess.PIPE,  # the guard acts when this pipe closes
             start_new_session=True,
             pass_fds=self.keep_open,
         )
@@ -204,7 +206,7 @@ class Supervisor:
     def _stop(self) -> None:
         running = [(child, child.process) for child in self.children if child.process is not None]
         for _, process in running:
-            process.terminate()  # the child alone: it ends its own children in its own order
+            process.terminate()  # only the child: it ends its own children in order
         began = time.monotonic()
         while any(process.poll() is None for _, process in running):
             for child, process in running:
@@ -222,14 +224,14 @@ def _die_with(parent: int) -> Any:
     def in_child() -> None:
         if _libc is not None:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it died between our birth and that call: the signal will never come
+            if os.getppid() != parent:  # the parent died before that call: no signal will come
                 os._exit(1)
 
     return in_child
 
 
 def last_touched(file: Path) -> int:
-    """When, by the file system's clock; 0 where there is no such file."""
+    """The file's time of modification, by the file system's clock; 0 if there is no such file."""
     try:
         return file.stat().st_mtime_ns
     except OSError:
@@ -237,7 +239,7 @@ def last_touched(file: Path) -> int:
 
 
 def marked(mark: str) -> list[int]:
-    """The living processes with this mark, or with one that begins so; none where there is no /proc."""
+    """The running processes with this mark, or with a mark that begins with it; empty without /proc."""
     wanted = f"\0{MARK}={mark}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -248,7 +250,7 @@ def marked(mark: str) -> list[int]:
 
 
 def signal_all(mark: str, number: int) -> int:
-    """Signal every marked process; how many there were."""
+    """Send a signal to every marked process. Returns how many there were."""
     pids = marked(mark)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -257,7 +259,7 @@ def signal_all(mark: str, number: int) -> int:
 
 
 def clear(mark: str, *, within: float) -> None:
-    """End every marked process: asked first, killed after `within` seconds."""
+    """End every marked process: SIGTERM first, SIGKILL after `within` seconds."""
     began = time.monotonic()
     if not signal_all(mark, signal.SIGTERM):
         return
@@ -268,7 +270,7 @@ def clear(mark: str, *, within: float) -> None:
 
 
 def guard(mark: str) -> int:
-    """Wait until the supervisor is gone, whatever took it, and end what it left."""
+    """Wait until the supervisor has ended for any reason, then end the processes it left."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(0, 1):

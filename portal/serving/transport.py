@@ -1,10 +1,10 @@
-"""The embedded broker: a kombu transport over a folder, for one machine and no other service.
+"""The embedded broker: a kombu transport over a folder, for one machine, without another service.
 
-A message is one file. It is written aside and renamed into `ready`, so nobody reads half of one; a consumer claims it
-by renaming it into a folder of its own, and deletes it only when the task is acknowledged. A consumer holds a lock on
-its folder for as long as it lives: whoever starts next gives back the claims of those that died, and of no others. All
-folders are on one file system, so every step is one atomic rename. A power cut may lose messages (there is no fsync):
-they are hints, and the sweep finds what no hint announced.
+A message is one file. The publisher writes it in another folder and renames it into `ready`, so nobody reads an
+incomplete message. A consumer claims a message by renaming it into its own folder, and deletes it when the task is
+acknowledged. A consumer holds a lock on its folder while it runs. The next consumer that starts puts back the claims of
+dead consumers, and only those. All folders are on one file system, so every step is one atomic rename. A power cut may
+lose messages (there is no fsync): they are only hints, and the periodic sweep finds operations without a message.
 
 kombu's own filesystem transport does none of this: it writes in place and deletes before the task runs.
 """
@@ -29,11 +29,11 @@ from kombu.utils.json import dumps, loads
 
 log = logging.getLogger(__name__)
 
-STALE_DRAFT = 3600  # seconds after which a half-written message belongs to a publisher that died
+STALE_DRAFT = 3600  # seconds after which the publisher of an unfinished message is dead
 
 
 class Folder:
-    """The broker's folders on disk, and one consumer's claims in them."""
+    """The broker's folders on disk, and the claims of one consumer."""
 
     def __init__(self, root: Path) -> None:
         self.ready, self.drafts = root / "ready", root / "drafts"
@@ -59,12 +59,12 @@ class Folder:
     def claim(self, queue: str) -> Path | None:
         """Take the oldest waiting message. None when there is none."""
         folder = self._own()
-        # one listing serves many claims: with thousands waiting, listing for each one would cost more than the work
+        # one listing serves many claims: with thousands of messages, a listing per claim would cost more than the work
         seen = self._seen.get(queue) or deque(self.names(queue))
         self._seen[queue] = seen
         while seen:
             name = seen.popleft()
-            with contextlib.suppress(FileNotFoundError):  # another consumer was first
+            with contextlib.suppress(FileNotFoundError):  # another consumer was faster
                 return (self.ready / name).rename(folder / name)
         return None
 
@@ -82,7 +82,7 @@ class Folder:
         return len(names)
 
     def recover(self) -> int:
-        """Give back what consumers that no longer live had claimed; the number of messages so returned."""
+        """Put back the messages that dead consumers had claimed. Returns the number of messages."""
         count = 0
         for folder in list(self.claimed.iterdir()):
             if folder == self._mine or (lock := _lock(folder)) is None:
@@ -100,7 +100,7 @@ class Folder:
         return count
 
     def close(self) -> None:
-        """Give up this consumer's folder; what is still in it goes back."""
+        """Delete this consumer's folder. Messages in it are put back."""
         if self._mine is not None and self._lock is not None:
             for claim in list(self._mine.iterdir()):
                 self.give_back(claim)
@@ -112,7 +112,7 @@ class Folder:
         while self._mine is None:
             folder = self.claimed / f"{os.getpid()}-{uuid.uuid4().hex}"
             folder.mkdir(mode=0o700)
-            # a consumer that starts at this very moment may take the empty folder for a dead one's and remove it
+            # a consumer that starts at this moment may take the empty folder for that of a dead one and remove it
             if (lock := _lock(folder)) is not None:
                 if folder.exists():
                     self._mine, self._lock = folder, lock
@@ -122,7 +122,7 @@ class Folder:
 
 
 def _lock(folder: Path) -> int | None:
-    """An exclusive lock on a folder, held until the file descriptor is closed; None when its owner lives."""
+    """An exclusive lock on a folder, held until the file descriptor is closed. None if its owner still runs."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -136,7 +136,7 @@ def _lock(folder: Path) -> int | None:
 
 
 class QoS(virtual.QoS):
-    """Tells the channel when a message is settled. Called from the pool's threads."""
+    """Tells the channel when a message is done. Called from threads of the pool."""
 
     channel: Channel
 
@@ -151,7 +151,7 @@ class QoS(virtual.QoS):
 
 
 class Channel(virtual.Channel):
-    """One connection's view of the folder."""
+    """One connection to the folder."""
 
     QoS = QoS
 
@@ -164,7 +164,7 @@ class Channel(virtual.Channel):
     def drain_events(self, timeout: float | None = None, callback: Any = None) -> Any:
         self._settled.clear()
         if self._consumers and not self.qos.can_consume():
-            # every thread of the worker is busy: look again as soon as one is done, not at the next poll
+            # every thread of the worker is busy: check again as soon as one is done, not at the next poll
             self._settled.wait(self.connection.polling_interval)
         return super().drain_events(timeout=timeout, callback=callback)
 
@@ -176,7 +176,7 @@ class Channel(virtual.Channel):
         return super().basic_consume(queue, no_ack, *args, **kwargs)
 
     def settle(self, delivery_tag: str) -> None:
-        """The message was dealt with: delete it."""
+        """The message was handled: delete it."""
         if claim := self._claims.pop(delivery_tag, None):
             claim.unlink(missing_ok=True)
         self._settled.set()
@@ -201,7 +201,7 @@ class Channel(virtual.Channel):
         raise Empty
 
     def _restore(self, message: virtual.Message) -> None:
-        """Put an unacknowledged message back as it was, under its old place in the order."""
+        """Put an unacknowledged message back unchanged, at its old place in the order."""
         if claim := self._claims.pop(str(message.delivery_tag), None):
             self.folder.give_back(claim)
 
@@ -217,11 +217,11 @@ class Transport(virtual.Transport):
 
     Channel = Channel
     driver_type = driver_name = "embedded"
-    # a folder that cannot be used is a broker that is away: the worker goes on without it, and tries again
+    # an unusable folder counts as an unreachable broker: the worker continues without it, and tries again
     connection_errors = recoverable_connection_errors = (*virtual.Transport.connection_errors, OSError)
 
     def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-        # a worker looks for a signal to stop only between two calls of this
+        # a worker checks for a stop signal only between two calls of this
         return super().drain_events(connection, timeout=None if timeout is None else min(timeout, 0.5))
 
     @property

@@ -1,4 +1,4 @@
-"""What the web server loads: the portal, with signs of life. Without them, it is portal.asgi."""
+"""The ASGI application of the web server: portal.asgi with heartbeats. Without heartbeats, use portal.asgi."""
 
 from portal.asgi import application  # before the rest: it sets Django up
 

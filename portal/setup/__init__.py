@@ -1,1 +1,1 @@
-"""Connecting deployments, and the management commands of admins."""
+"""Connecting deployments, and management commands for administrators."""

@@ -1,4 +1,4 @@
-"""The same as commands for Airflow's own command line, for an administrator who makes the two accounts there."""
+"""A shell script for Airflow's command line with which an Airflow administrator creates the two accounts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from portal.catalogue import values
 PASSWORDS: Mapping[str, str] = {"granter": "GRANTER_PASSWORD", "runner": "RUNNER_PASSWORD"}
 TEXT = """\
 #!/bin/sh
-# Gatehouse’s accounts on {name}, for an administrator of that Airflow (2, or 3 with the FAB auth manager), to be run
-# where the command `airflow` has its configuration. To run it twice does no harm.
+# Creates Gatehouse’s accounts on {name}. For an administrator of that Airflow (2, or 3 with the FAB auth manager). Run
+# it where the command `airflow` has its configuration. You can run it again without harm.
 #
-# GRANTER_PASSWORD and RUNNER_PASSWORD are the passwords that Gatehouse has; for one that is not set, Airflow asks.
+# Set GRANTER_PASSWORD and RUNNER_PASSWORD to the passwords that Gatehouse has. If one is not set, Airflow asks for it.
 (
 set -eu
 
-# Airflow asks for a password at the terminal; only without one does it take what it is given, with a warning that is
-# meant for people who type. In its arguments everybody on this machine could read it.
+# With a terminal, Airflow asks for the password there. Without one (setsid), it reads standard input and prints a
+# warning, which you can ignore. As an argument, everybody on this machine could read the password.
 user() {{
   password=$1
   shift
@@ -36,16 +36,16 @@ airflow roles create {roles}
 
 {accounts}
 )
-# An account that was there before keeps its roles and its password; these give it its role, and another password:
+# Existing accounts keep their roles and passwords. These commands give an account its role and set its password:
 {afterwards}
-# Whether all is well is then said by `manage.py deployment check`, where Gatehouse is.
+# Then, where Gatehouse runs: `manage.py deployment check` tells whether the accounts work.
 """
 
 
 def script(name: str, accounts: Sequence[Account]) -> str:
-    """A shell script that makes the accounts where they are missing. It holds no password.
+    """A shell script that creates the missing accounts. It holds no password.
 
-    Raises ValueError for a name that would not stay in its place: a line break in one would end the comment it is in.
+    Raises ValueError for a name that could break out of its place, for example a line break in a comment.
     """
     _check("the deployment's name", name)
     for account in accounts:
@@ -60,7 +60,7 @@ def script(name: str, accounts: Sequence[Account]) -> str:
 
 
 def changing(verb: str, role: str, permissions: Iterable[Permission]) -> str:
-    """The command that adds permissions to a role ("add-perms") or takes them away ("del-perms")."""
+    """The command that adds permissions to a role ("add-perms") or removes them ("del-perms")."""
     return "; ".join(_changing(verb, role, permissions))
 
 
@@ -95,7 +95,7 @@ def _afterwards(account: Account) -> list[str]:
 
 
 def _changing(verb: str, role: str, permissions: Iterable[Permission]) -> list[str]:
-    """Each command takes every one of its actions on every one of its resources."""
+    """Airflow applies every action of a command to every resource of that command."""
     actions: dict[str, set[str]] = {}
     for action, on in permissions:
         actions.setdefault(on, set()).add(action)

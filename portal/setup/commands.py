@@ -1,4 +1,4 @@
-"""What Gatehouse's management commands share: subcommands, `--as`, refusals in words, exit codes 0, 1 and 2."""
+"""Base classes of Gatehouse's management commands: subcommands, `--as`, messages of refusals, exit codes 0, 1, 2."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from portal.core.errors import GatehouseError
 
 
 class Refusal(CommandError):
-    """Refused or found wrong: exit code 1. (argparse itself ends with 2 on wrong usage.)"""
+    """The command was refused or found an error: exit code 1. (For wrong usage, argparse ends with 2.)"""
 
     def __init__(self, text: str) -> None:
         super().__init__(text, returncode=1)
 
 
 class NotHere:
-    """Before a command of Django's among the bases of a command that refuses what it does."""
+    """Replaces a command of Django that must not be used here. Must be the first base class."""
 
     requires_migrations_checks = False
     said = ""
-    """Why it is not possible here, and what to run instead. `{name}` is the user name that was given."""
+    """Why the command is not possible, and what to run instead. `{name}` is replaced by the given user name."""
 
     def handle(self, *args: Any, **options: Any) -> NoReturn:
         raise Refusal(self.said.format(name=options["username"] or "NAME"))
@@ -42,13 +42,13 @@ class SubcommandsCommand(BaseCommand):
 
     requires_system_checks: list[str] = []
     needs = Permission.HOME
-    """What `--as` must name a person with: the permission that the portal asks of people for the same."""
+    """The permission that the person named by `--as` must have: the one that the portal asks for the same action."""
 
     def add_verbs(self, verbs: Any) -> None:
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
-        # subparsers would be CommandParsers, which raise where we want argparse's own usage and exit code 2
+        # subparsers would be CommandParsers, which raise; we want argparse's own usage message and exit code 2
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=argparse.ArgumentParser)
         self.add_verbs(verbs)
 
@@ -69,7 +69,7 @@ class SubcommandsCommand(BaseCommand):
                 raise Refusal(error.detail) from error
 
     def _note(self, by: Operator, verb: str, error: GatehouseError) -> None:
-        """A refused command is an event, unless what it called has recorded one."""
+        """Record a refused command, unless the called action has already recorded it."""
         if error.recorded:
             return
         command = f"{self.__module__.rpartition('.')[2]} {verb}"
@@ -81,7 +81,7 @@ class SubcommandsCommand(BaseCommand):
         self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
     def read_stdin_line(self, what: str) -> str:
-        """The first line of standard input, for secrets that must not stand in a command's arguments."""
+        """The first line of standard input. For secrets, which must not be arguments of a command."""
         line = sys.stdin.readline().rstrip("\r\n")
         if not line:
             raise Refusal(f"Standard input is empty. It must contain {what}.")

@@ -1,4 +1,4 @@
-"""What a deployment has to offer, read from Airflow for a first gatehouse.toml."""
+"""Reads the roles and DAGs of a deployment from Airflow, for a first gatehouse.toml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUILT_IN = {"Admin", "Op", "User", "Viewer", "Public"}
 class Found:
     """Roles and DAGs of one Airflow, by name; DAGs with their description.
 
-    Gatehouse's own roles are left out, those of its accounts too: whoever got one could do what Gatehouse can.
+    Gatehouse's own roles are left out, also those of its accounts: with them, a person could do what Gatehouse can do.
     """
 
     version: str
@@ -27,7 +27,7 @@ class Found:
 
 
 def look(*, name: str, spec: DeploymentSpec) -> Found:
-    """Ask with the account that may read what: roles with the granter's, DAGs with the runner's.
+    """Read roles with the granter account and DAGs with the runner account.
 
     Raises BridgeError, secrets.SecretMissing.
     """

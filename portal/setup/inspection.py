@@ -1,4 +1,4 @@
-"""One look at a deployment, now, and what came of it in words and as data."""
+"""Checks a deployment now; the result in words and as JSON."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Look:
 
     @property
     def asks_to_wait(self) -> str | None:
-        """Until when Airflow accepts no calls, so that the other fields are stale; "" where it does not say.
+        """Until when Airflow accepts no calls (the other fields are then of an earlier check); "" if it does not say.
 
-        None where it was checked. Of a deployment that is down or refuses us, what is stored may be older than that.
+        None if it was checked now. If the deployment is down or refuses Gatehouse, a stored time may be outdated.
         """
         if self.state.status in (S.DOWN, S.NEEDS_REAUTHENTICATION) or not self.state.asks_to_wait:
             return None
@@ -42,12 +42,12 @@ class Look:
 
     @property
     def lacking(self) -> dict[str, list[list[str]]]:
-        """[permission, what for] by account."""
+        """[permission, purpose] for each account."""
         return self.state.lacking if self.is_known else {}
 
     @property
     def health(self) -> dict[str, str]:
-        """ "healthy", "unhealthy", or "" where a part does not run or does not say."""
+        """ "healthy", "unhealthy", or "" if a component does not run or does not report."""
         return dict(self.state.health) if self.is_up else {}
 
     @property
@@ -83,7 +83,7 @@ class Look:
         if state.clock_ahead is not None and readiness.is_notable(state.clock_ahead):
             lines.append(f"  its clock is {readiness.apart(state.clock_ahead)} the database's")
         if any(self.lacking.values()):
-            lines.append(f"  `manage.py deployment bootstrap {name}` gives the accounts what they lack")
+            lines.append(f"  `manage.py deployment bootstrap {name}` gives the accounts these permissions")
         return lines
 
     def as_json(self) -> dict[str, Any]:

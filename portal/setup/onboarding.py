@@ -1,6 +1,6 @@
-"""A deployment of gatehouse.toml and its two accounts: what the file says of them, and having them made.
+"""A deployment in gatehouse.toml and its two accounts: reads what the file says, and creates the accounts.
 
-The file need not be in force: without the accounts nothing of it could be.
+The file need not be in force, because it cannot be used without the accounts.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from portal.core.errors import Invalid, Missing
 from portal.setup import bootstrap
 from portal.setup.bootstrap import Report
 
-TIMEOUT = 30.0  # seconds for a call: Airflow hashes a password now and then, and nobody else waits for this
+TIMEOUT = 30.0  # seconds for a call: Airflow may hash a password, and no page waits for this
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What the file says. accounts: those with a password, which it leaves out. elsewhere: what to do about others."""
+    """The file's content. accounts: those with a password (not included). elsewhere: what to do about the others."""
 
     name: str
     spec: DeploymentSpec
@@ -38,7 +38,7 @@ class Planned:
 
 
 def planned(path: Path, name: str) -> Planned:
-    """Raises FileRefused, Missing for a deployment that the file does not have, Invalid for one account for both."""
+    """Raises FileRefused, Missing for an unknown deployment, Invalid if granter and runner are the same account."""
     loaded = loader.load(path)
     spec = loaded.document.deployments.get(name)
     if spec is None:
@@ -46,8 +46,8 @@ def planned(path: Path, name: str) -> Planned:
     if spec.granter.username and _same(spec.granter.username, spec.runner.username):
         raise Invalid(
             {
-                name: f"{name}: one account is both granter and runner. Name two: whoever may edit users could make "
-                "themselves Admin, so that account runs nothing."
+                name: f"{name}: granter and runner are the same account. Name two accounts: an account that may edit "
+                "users could make itself Admin, so it must not run DAGs."
             },
             reason="one_account",
         )
@@ -58,8 +58,8 @@ def planned(path: Path, name: str) -> Planned:
             accounts.append(Account(part, account.username or "", "", needed))
         else:
             elsewhere.append(
-                f'the {part} signs in by kind = "{account.kind}": make its account where those are made, and give it '
-                f"a role that permits {listed(needed)}"
+                f'the {part} signs in by kind = "{account.kind}": create its account in the system that manages such '
+                f"accounts, with a role that permits {listed(needed)}"
             )
     return Planned(name, spec, tuple(accounts), tuple(elsewhere))
 
@@ -73,20 +73,20 @@ def have_made(
     shrink: bool = False,
     set_passwords: bool = False,
 ) -> None:
-    """Make the accounts as `admin` (user name, password) of that Airflow; the trail has what was done, as `report` has.
+    """Create the accounts as `admin` (user name, password) of that Airflow. `report` and the trail have what was done.
 
-    Raises BridgeError where Airflow cannot be asked or refuses, SecretMissing, Invalid.
+    Raises BridgeError if Airflow does not answer or refuses, SecretMissing, Invalid.
     """
     username, password = admin
     if any(_same(username, account.username) for account in plan.accounts):
-        raise Invalid({"admin": f"{username} is to be one of the accounts; sign in as another administrator."})
+        raise Invalid({"admin": f"{username} is one of the accounts to create; sign in as another administrator."})
     accounts = [replace(account, password=_secret(plan.spec, account.part)) for account in plan.accounts]
     report.notes += plan.elsewhere
     if not accounts:
         return
     client = _client(plan, username, password)
     check_actor(by, refusal=Verb.COMMAND_REFUSED, target=f"deployment bootstrap {plan.name}")
-    _record(plan, Verb.DEPLOYMENT_BOOTSTRAP_BEGUN, by=by, admin=username)  # what cannot be recorded is not done
+    _record(plan, Verb.DEPLOYMENT_BOOTSTRAP_BEGUN, by=by, admin=username)  # if it cannot be recorded, nothing is done
     try:
         bootstrap.ensure(
             client,
@@ -96,7 +96,7 @@ def have_made(
             shrink=shrink,
             set_passwords=set_passwords,
         )
-    except BaseException as error:  # Ctrl-C too: what was made until then is in that Airflow, and so in the trail
+    except BaseException as error:  # Ctrl-C too: the trail must have what was done until then
         _record_end(plan, report, by=by, admin=username, stopped=_why(error))
         raise
     finally:
@@ -105,12 +105,12 @@ def have_made(
 
 
 def _same(one: str, other: str | None) -> bool:
-    """Whether two user names are one to Airflow, which does not look at their case."""
+    """Whether two user names are the same for Airflow, which ignores case."""
     return other is not None and one.casefold() == other.casefold()
 
 
 def _why(error: BaseException) -> str:
-    """Of others than the bridge's the name alone: nobody knows what their words hold."""
+    """Other errors than the bridge's are recorded by their type only, because their text may hold secrets."""
     return str(error) if isinstance(error, BridgeError) else f"stopped before its end ({type(error).__name__})"
 
 
@@ -131,7 +131,7 @@ def _record(
             target=plan.name,
             about=[refs.deployment(plan.name)],
             outcome=AuditEvent.Outcome.FAILED if failed else AuditEvent.Outcome.SUCCESS,
-            detail={"airflow_admin": admin, "url": plan.spec.url} | detail,  # where their password went
+            detail={"airflow_admin": admin, "url": plan.spec.url} | detail,  # where the password was sent
         )
 
 
@@ -145,7 +145,7 @@ def _secret(spec: DeploymentSpec, part: str) -> str:
 
 
 def _needed(part: str, name: str, spec: DeploymentSpec, document: Document) -> dict[tuple[str, str], str]:
-    """What the file offers there needs; while it offers nothing, what anything could need."""
+    """The permissions that the deployment needs in this file; if the file offers nothing there, all possible ones."""
     entitlements = [one for one in document.entitlements if one.deployment == name]
     dags = [one for one in document.dags if one.deployment == name]
     nothing = not entitlements and not dags

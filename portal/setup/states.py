@@ -1,4 +1,4 @@
-"""docs/states.md, drawn from the transition tables themselves."""
+"""Generates docs/states.md from the transition tables."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ MACHINES: dict[str, StateMachine[Any]] = {
 
 NOTES: dict[str, str] = {
     "Grant": """\
-- `applying -> failed`: nothing was sent to Airflow, so nothing is held through the grant.
-- `applying -> ending -> failed`: it could not be given, but something may have been changed. What Airflow may have got
-  is taken away first; it is `failed` once Airflow shows that.
-- `active` stays `active` while Airflow does not show the role (`missing_since`): it is given again, at most three
-  times. Then it is left to admins (`left_to_admins_at`): they can have it tried again.
-- `ended` and `failed` stay so when the role comes back in Airflow (`back_since`): within ten minutes of the end it is
-  taken away again, later it is reported.
+- `applying -> failed`: nothing was sent to Airflow, so the person has no role from this grant.
+- `applying -> ending -> failed`: the role could not be given, but Airflow may have changed something. Gatehouse first
+  removes what Airflow may have given. The grant is `failed` when Airflow shows that the role is gone.
+- `active` stays `active` while Airflow does not show the role (`missing_since`). Gatehouse gives the role again, at
+  most three times. After that it is left to admins (`left_to_admins_at`), who can start another attempt.
+- `ended` and `failed` stay so if the role comes back in Airflow (`back_since`). Within ten minutes of the end,
+  Gatehouse removes the role again. Later it only reports it.
 """,
 }
 
 
 def page() -> str:
-    """The whole Markdown page. A guard compares it with the file in docs/."""
+    """The text of docs/states.md. A test compares it with the file."""
     parts = [
         "# States\n",
-        "Drawn from the transition tables in `portal/*/states.py` by `manage.py states --write`.",
-        "Nothing else moves a status.\n",
+        "Generated from the transition tables in `portal/*/states.py` by `manage.py states --write`.",
+        "No other code changes a status.\n",
     ]
     for title, machine in MACHINES.items():
         parts.append(f"## {title}\n\n```mermaid\n{machine.diagram()}\n```\n")

@@ -14,8 +14,8 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone
 
-from portal.audit.doors import note_refused
 from portal.audit.record import Source, source
+from portal.audit.refused_calls import note_refused
 from portal.core.errors import GatehouseError
 from portal.ui import answers
 

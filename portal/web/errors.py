@@ -4,7 +4,7 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 
-from portal.audit.doors import note_refused
+from portal.audit.refused_calls import note_refused
 from portal.core import faults
 from portal.core.errors import Refused
 from portal.ui import answers

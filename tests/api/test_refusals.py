@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from portal.audit.doors import about
 from portal.audit.models import AuditEvent
+from portal.audit.refused_calls import about
 from portal.audit.verbs import Verb
 from tests.factories import grant_at_status, request_at_status
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airflow_bridge import Airflow, MwaaAuth, Unauthorised, Unreachable, Unsupported, connect
-from tests.bridge.loopback import Asked, Loopback, Told, log_everything, loopback
+from tests.bridge.loopback import Asked, LedgerEvent, Loopback, log_everything, loopback
 
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "the-secret-access-key",
@@ -24,7 +24,9 @@ JWT = f"e30.{CLAIMS}.signature-of-airflow"
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[Loopback]:
     """AWS, with credentials for it in the environment."""
-    with loopback(lambda asked: Told({"WebToken": WEB_TOKEN, "WebServerHostname": "airflow.example.com"})) as server:
+    with loopback(
+        lambda asked: LedgerEvent({"WebToken": WEB_TOKEN, "WebServerHostname": "airflow.example.com"})
+    ) as server:
         for name, value in {
             "AWS_ENDPOINT_URL_MWAA": server.url,
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # else it would be asked for at env.127.0.0.1
@@ -39,22 +41,24 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[Loopback]
         yield server
 
 
-def environment(*, api: str) -> Callable[[Asked], Told]:
+def environment(*, api: str) -> Callable[[Asked], LedgerEvent]:
     """One of Airflow 2 ("v1") or 3 as far as signing in goes."""
-    version = Told({"version": "2.10.3" if api == "v1" else "3.0.6"})
+    version = LedgerEvent({"version": "2.10.3" if api == "v1" else "3.0.6"})
     login = "/aws_mwaa/login" if api == "v1" else "/pluginsv2/aws_mwaa/login"
     cookie = f"session={SESSION}" if api == "v1" else f"_token={JWT}"
 
-    def answer(asked: Asked) -> Told:
+    def answer(asked: Asked) -> LedgerEvent:
         if asked.path == f"/api/{api}/version":
             return version
         if asked.path == login and asked.form == {"token": WEB_TOKEN}:
-            return Told({}, headers={"Set-Cookie": f"{cookie}; Path=/; Secure; HttpOnly"})
+            return LedgerEvent({}, headers={"Set-Cookie": f"{cookie}; Path=/; Secure; HttpOnly"})
         known = (asked.headers.get("cookie"), asked.headers.get("authorization"))
         if known == ((f"session={SESSION}", None) if api == "v1" else (None, f"Bearer {JWT}")):
             # Airflow renews the cookie with its answers
-            return Told({"dags": [], "users": [], "total_entries": 0}, headers={"Set-Cookie": f"session={SESSION}"})
-        return Told({"detail": "Not Found"}, 404)
+            return LedgerEvent(
+                {"dags": [], "users": [], "total_entries": 0}, headers={"Set-Cookie": f"session={SESSION}"}
+            )
+        return LedgerEvent({"detail": "Not Found"}, 404)
 
     return answer
 
@@ -109,7 +113,7 @@ def test_a_region_of_its_own(enter: Callable[..., Airflow], aws: Loopback) -> No
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ExpiredTokenException"])
 def test_aws_refuses(enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, code: str) -> None:
-    aws.answer = lambda asked: Told({"message": "no"}, 403, {"x-amzn-ErrorType": code})
+    aws.answer = lambda asked: LedgerEvent({"message": "no"}, 403, {"x-amzn-ErrorType": code})
     with pytest.raises(Unauthorised, match=rf"reports: {code}"):
         list(enter(*mwaa).dags())
     assert len(aws.asked) == 1
@@ -119,10 +123,10 @@ def test_aws_refuses(enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], 
 def test_aws_is_not_well(
     enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, code: str, status: int
 ) -> None:
-    good, answers = aws.answer, [Told({}, status, {"x-amzn-ErrorType": code})]
+    good, answers = aws.answer, [LedgerEvent({}, status, {"x-amzn-ErrorType": code})]
     aws.answer = lambda asked: answers.pop() if answers else good(asked)
     assert list(enter(*mwaa).dags()) == []
-    aws.answer = lambda asked: Told({}, status, {"x-amzn-ErrorType": code})
+    aws.answer = lambda asked: LedgerEvent({}, status, {"x-amzn-ErrorType": code})
     with pytest.raises(Unreachable, match=code):
         list(enter(*mwaa).dags())
 
@@ -153,9 +157,9 @@ def test_boto3_does_not_know_who_we_are(
 
 
 @both
-@pytest.mark.parametrize("told", [Told({}), Told({}, 403), Told({}, 302, {"Location": "/login"})])
+@pytest.mark.parametrize("told", [LedgerEvent({}), LedgerEvent({}, 403), LedgerEvent({}, 302, {"Location": "/login"})])
 def test_the_environment_opens_no_session(
-    enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, told: Told
+    enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, told: LedgerEvent
 ) -> None:
     api, server = mwaa
     good = server.answer
@@ -168,7 +172,7 @@ def test_the_environment_opens_no_session(
 def test_the_environment_is_down(enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback) -> None:
     api, server = mwaa
     good = server.answer
-    server.answer = lambda asked: Told("<html>", 503) if "aws_mwaa" in asked.path else good(asked)
+    server.answer = lambda asked: LedgerEvent("<html>", 503) if "aws_mwaa" in asked.path else good(asked)
     with pytest.raises(Unreachable, match="503"):
         list(enter(api, server).dags())
 

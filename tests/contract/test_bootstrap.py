@@ -52,7 +52,7 @@ class Bootstrap:
         report = Report()
         ensure(self.admin, wanted, sign_in=self.sign_in, report=report, shrink=shrink, set_passwords=set_passwords)
         # a real Airflow 3 goes by what it knew of an account for a while
-        report.notes = [note for note in report.notes if not note.endswith("half a minute to go by a change")]
+        report.notes = [note for note in report.notes if not note.endswith("applies a change within half a minute")]
         return report
 
 
@@ -96,7 +96,7 @@ def test_what_is_not_as_it_should_be_is_put_right_or_said(bootstrap: Bootstrap, 
     assert f"set the password of {runner.username}" in report.done
     assert f"gave the account {granter.username} the role {granter.role}" in report.done
     assert report.notes[-1] == (
-        f"the account {granter.username} has other roles too, and may do what they permit: Viewer"
+        f"the account {granter.username} has other roles too, whose permissions it does not need: Viewer"
     )
     user = bootstrap.admin.user(granter.username)
     assert user and user.roles == {granter.role, "Viewer"}
@@ -113,11 +113,11 @@ def test_what_is_not_as_it_should_be_is_put_right_or_said(bootstrap: Bootstrap, 
     role = bootstrap.admin.role(granter.role)
     assert role
     if target.can("role_shrinking"):
-        assert report.done == [f"took can_create on Roles, can_edit on Roles from the role {granter.role}"]
+        assert report.done == [f"removed can_create on Roles, can_edit on Roles from the role {granter.role}"]
         assert role.permissions - {GIVEN_BY_AIRFLOW} == set(granter.permissions)
     else:
         assert report.done == []
-        assert "Its API takes nothing away" in report.notes[0]
+        assert "Its API cannot remove permissions" in report.notes[0]
         assert role.permissions - {GIVEN_BY_AIRFLOW} == set(more[0].permissions)
 
 

@@ -47,7 +47,7 @@ INNER = {
     "portal/access/grants.py end",
     "portal/approvals/lapsing.py lapse_of",
     "portal/access/looks.py postpone",
-    "portal/audit/doors.py note_refused",
+    "portal/audit/refused_calls.py note_refused",
     "portal/audit/export.py export",
     "portal/audit/record.py recording",
     "portal/audit/verify.py verify_and_record",

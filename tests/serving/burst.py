@@ -1,4 +1,4 @@
-"""A Celery application over the embedded broker for the tests: its task writes down which message it had."""
+"""A Celery application over the embedded broker for the tests: its task records the message's number."""
 
 import os
 
@@ -29,7 +29,7 @@ def note(number: int) -> None:
 
 @app.task(name="burst.hold")
 def hold(gate: str) -> None:
-    """Hold a claim for as long as the gate file exists; says that it holds one by making `<gate>.held`."""
+    """Hold a claim while the gate file exists. Creates `<gate>.held` when it holds one."""
     import pathlib
     import time
 

@@ -1,4 +1,4 @@
-"""`check --deploy` on PostgreSQL: whether the portal's role could change the trail past its guards."""
+"""`check --deploy` on PostgreSQL: whether the portal's role could change the trail in spite of its guards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWNED = (
 
 
 def statements(portal: str = "portal", keeper: str = "gatehouse_keeper") -> str:
-    """Those of the documentation, for roles of these names."""
+    """The SQL statements of docs/audit.md, for roles of these names."""
     text = (REPOSITORY / "docs" / "audit.md").read_text()
     found = re.search(r"```sql\n(CREATE ROLE.*?)```", text, re.DOTALL)
     assert found

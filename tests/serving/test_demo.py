@@ -1,4 +1,4 @@
-"""What the demo refuses, and how it keeps out of others' way. The whole demo is started by the browser tests."""
+"""What the demo refuses, and how it avoids other demos and portals. The browser tests start the complete demo."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_environment_of_another_portal_is_refused_by_name(name: str, value: s
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_airflow_is_refused_in_words() -> None:
+def test_an_unknown_airflow_is_refused_with_a_message() -> None:
     done = demo(AIRFLOW="1.10")
     assert done.returncode == 1
     assert "AIRFLOW=1.10 is not known. Leave it out for Airflow 3.3.2 alone; AIRFLOW=both adds" in done.stderr
@@ -92,9 +92,7 @@ def test_a_second_demo_says_where_the_first_one_is(folder: Path) -> None:
     os.close(start.only_one())
 
 
-def test_the_demo_after_a_killed_one_waits_until_that_is_cleared_up(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_demo_waits_until_a_killed_demo_is_cleaned_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = start.only_one()
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -111,7 +109,7 @@ def test_the_demo_after_a_killed_one_waits_until_that_is_cleared_up(
     os.close(held)
 
 
-def test_a_busy_port_is_replaced_and_said(listening: int) -> None:
+def test_a_busy_port_is_replaced_and_reported(listening: int) -> None:
     said: list[str] = []
     port, claim = start.choose_port(listening, whose="the portal", say=said.append)
     assert port != listening
@@ -133,7 +131,7 @@ def test_a_port_that_another_demo_has_chosen_is_not_chosen_again_before_it_liste
     os.close(again)
 
 
-def test_a_full_disk_is_said_before_anything_is_begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_before_anything_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(start.only_one())
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 2**20))
     with pytest.raises(start.CannotStart, match=r"The disk is full: .* 5 MB are free"):
@@ -141,7 +139,7 @@ def test_a_full_disk_is_said_before_anything_is_begun(folder: Path, monkeypatch:
     assert not place.CONFIG.exists()
 
 
-def test_the_catalogue_gets_airflows_real_address_and_old_answers_go(folder: Path) -> None:
+def test_the_catalogue_gets_airflows_real_address_and_old_files_are_deleted(folder: Path) -> None:
     os.close(start.only_one())
     stale = [place.DEMO_JSON, *(deployment.ready for deployment in deployments.DEPLOYMENTS.values())]
     for file in stale:
@@ -151,7 +149,7 @@ def test_the_catalogue_gets_airflows_real_address_and_old_answers_go(folder: Pat
     assert [file.name for file in stale if file.exists()] == []
 
 
-def test_both_airflows_get_theirs_and_one_is_enough_again(folder: Path) -> None:
+def test_both_airflows_get_their_addresses_and_one_alone_works_again(folder: Path) -> None:
     os.close(start.only_one())
     start.prepare(ports={"demo": 45678, "legacy": 45679})
     assert addresses() == {"demo": "http://127.0.0.1:45678", "legacy": "http://127.0.0.1:45679"}
@@ -186,7 +184,7 @@ def test_both_airflows_offer_the_same(folder: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_what_the_second_airflow_offers_goes_with_it_and_comes_back(folder: Path) -> None:
+def test_offers_of_the_second_airflow_are_retired_and_restored_with_it(folder: Path) -> None:
     os.close(start.only_one())
 
     def offered(**ports: int) -> set[tuple[str, str]]:
@@ -202,7 +200,7 @@ def test_what_the_second_airflow_offers_goes_with_it_and_comes_back(folder: Path
     assert offered(demo=1, legacy=3) == both
 
 
-def test_the_folder_and_what_is_secret_in_it_are_for_nobody_else(folder: Path) -> None:
+def test_the_folder_and_its_secrets_are_private(folder: Path) -> None:
     folder.mkdir(mode=0o755)
     os.close(start.only_one())
     environment = place.environment(url="http://127.0.0.1:8000")
@@ -212,7 +210,7 @@ def test_the_folder_and_what_is_secret_in_it_are_for_nobody_else(folder: Path) -
     assert place.environment(url="http://127.0.0.1:8000") == environment
 
 
-def test_reset_forgets_everything_but_the_lock(folder: Path) -> None:
+def test_reset_deletes_everything_except_the_lock(folder: Path) -> None:
     os.close(start.only_one())
     start.prepare(ports={"demo": 9})
     (place.DATA / "gatehouse.sqlite3").touch()

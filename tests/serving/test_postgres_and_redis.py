@@ -1,4 +1,4 @@
-"""The same portal on PostgreSQL and Redis: what a program asks for is given in Airflow, by way of both."""
+"""The portal on PostgreSQL and Redis: a request by API is given in Airflow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def call(url: str, token: str, body: dict[str, str] | None = None) -> Any:
     return json.loads(urllib.request.urlopen(request, timeout=20).read())
 
 
-def manage_well(folder: Path, more: dict[str, str], *command: str) -> str:
+def manage_ok(folder: Path, more: dict[str, str], *command: str) -> str:
     done = manage(folder, *command, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
@@ -34,7 +34,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_asked_for_and_given(tmp_path: Path, postgres_url: str, redis_url: str) -> None:
+def test_a_requested_role_is_given(tmp_path: Path, postgres_url: str, redis_url: str) -> None:
     with fake_airflow() as airflow:
         (tmp_path / "gatehouse.toml").write_text(CATALOGUE.read_text().replace(WRITTEN_URL, airflow.url))
         port = free_port()
@@ -44,11 +44,11 @@ def test_asked_for_and_given(tmp_path: Path, postgres_url: str, redis_url: str) 
             "GATEHOUSE_PUBLIC_URL": f"http://127.0.0.1:{port}",
             **SECRETS,
         }
-        manage_well(tmp_path, more, "migrate", "--verbosity=0")
-        manage_well(tmp_path, more, "catalogue", "apply")
-        manage_well(tmp_path, more, "person", "add", "employee", "--email=employee@example.com", "--group=data")
+        manage_ok(tmp_path, more, "migrate", "--verbosity=0")
+        manage_ok(tmp_path, more, "catalogue", "apply")
+        manage_ok(tmp_path, more, "person", "add", "employee", "--email=employee@example.com", "--group=data")
         scopes = ["--scope=read", "--scope=request"]
-        token = manage_well(tmp_path, more, "token", "create", "--user=employee", *scopes, "--days=1")
+        token = manage_ok(tmp_path, more, "token", "create", "--user=employee", *scopes, "--days=1")
         log = tmp_path / "serve.log"
         with log.open("wb") as out:
             process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Each file of requirements is enough by itself: the portal's processes start on what it names and nothing else."""
+"""Each requirements file is sufficient: the portal's processes start with its packages alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def starts(python: Path, folder: Path, **more: str) -> None:
             stderr=subprocess.STDOUT,
         )
     try:
-        # readiness asks for signs of life of web, worker and beat
+        # readiness needs heartbeats of web, worker and beat
         ready = f"http://127.0.0.1:{port}/health/ready"
         until(lambda: answers(ready) or process.poll() is not None, what="the portal answers", within=180)
         assert process.poll() is None, log.read_text()[-4000:]
@@ -68,7 +68,7 @@ def test_server_is_enough_on_postgresql_and_redis(
 
 
 def test_every_file_of_requirements_is_tried() -> None:
-    """Those of Airflow and of the benchmark are for other programs."""
+    """The requirements files of Airflow and of the benchmark are for other programs."""
     ours = {path.stem for path in (REPOSITORY / "requirements").glob("*.txt")}
     others = {name for name in ours if name.startswith(("airflow-", "bench-"))}
     assert ours - others == {"base", "server", "dev", "uv"}  # dev runs this test, uv installs

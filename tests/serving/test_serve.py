@@ -1,4 +1,4 @@
-"""`manage.py serve` and `manage.py check_config` as their users run them; how long a dead broker may hold us up."""
+"""`manage.py serve` and `manage.py check_config` as their users run them; the time limit for a dead broker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.serving.waiting import end, until
 
-# what a caller begins and never ends
+# a request that is never completed
 UNFINISHED = [
     b"",
     b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
@@ -46,7 +46,7 @@ def manage(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedPr
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -80,8 +80,8 @@ def test_serve_answers_and_ends_with_all_its_processes(tmp_path: Path) -> None:
         except OSError:
             return False
 
-    def family() -> list[str]:
-        """Processes that speak to this portal's data."""
+    def processes() -> list[str]:
+        """The processes with this portal's data folder in their environment."""
         wanted, found = f"GATEHOUSE_DATA_DIR={tmp_path}".encode(), []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -93,7 +93,7 @@ def test_serve_answers_and_ends_with_all_its_processes(tmp_path: Path) -> None:
 
     try:
         until(ready, what="the portal answers", within=90)
-        assert len(family()) >= 5
+        assert len(processes()) >= 5
         with contextlib.ExitStack() as held:
             for start in UNFINISHED * 40:
                 slow = held.enter_context(socket.create_connection(("127.0.0.1", port)))
@@ -103,12 +103,12 @@ def test_serve_answers_and_ends_with_all_its_processes(tmp_path: Path) -> None:
                     assert answer.status == 200, path
         process.terminate()
         assert process.wait(15) == 0
-        assert family() == []
+        assert processes() == []
     finally:
         end(process)
 
 
-def test_check_config_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
+def test_check_config_reports_errors_and_how_to_correct_them(tmp_path: Path) -> None:
     done = manage(tmp_path, "check_config", "--json")
     assert done.returncode == 1
     found = json.loads(done.stdout)
@@ -120,7 +120,7 @@ def test_check_config_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> N
     assert {"GATEHOUSE_DATABASE_URL", "GATEHOUSE_BROKER_URL"} <= {setting["name"] for setting in found["settings"]}
 
 
-def test_check_config_is_content_with_what_is_right_and_names_a_secret_that_is_missing(tmp_path: Path) -> None:
+def test_check_config_accepts_correct_settings_and_names_a_missing_secret(tmp_path: Path) -> None:
     (tmp_path / "gatehouse.toml").write_text((REPOSITORY / "demo" / "gatehouse.toml").read_text())
     assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
     given = {"AIRFLOW_DEMO_ACCESS": "hush-access", "AIRFLOW_DEMO_RUNS": "hush-runs", "GATEHOUSE_SECRET_KEY": "k" * 40}
@@ -152,7 +152,7 @@ def test_cookies_are_as_strict_as_the_address_allows(
     assert told["SECURE_HSTS_SECONDS"] == hsts
 
 
-def test_check_config_with_a_setting_that_cannot_be_read(tmp_path: Path) -> None:
+def test_check_config_with_an_unreadable_setting(tmp_path: Path) -> None:
     done = manage(tmp_path, "check_config", GATEHOUSE_BROKER_URL="carrier-pigeon://loft")
     assert done.returncode == 2
     assert "carrier-pigeon" in done.stderr
@@ -160,8 +160,8 @@ def test_check_config_with_a_setting_that_cannot_be_read(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-def test_a_broker_that_does_not_answer_is_given_up(tmp_path: Path, silent: int, scheme: str) -> None:
-    """Without bounds this call never returns; the time allowed is for a busy machine, not a measurement."""
+def test_a_broker_that_does_not_answer_times_out(tmp_path: Path, silent: int, scheme: str) -> None:
+    """Without a timeout this call never returns. The limit is generous, for a busy machine."""
     code = (
         "import portal.celery as c\n"
         "try: c.app.send_task('portal.worker.tasks.run_operation', args=[1], retry=False)\n"

@@ -16,7 +16,7 @@ import pytest
 from portal.serving import supervisor
 from tests.serving.waiting import end, until
 
-# writes its process number, and so does its own child, which leaves the family's group and session
+# writes its process number; so does its own child, which leaves the process group and the session
 PARENT_AND_STRAY = """
 import os, subprocess, sys, time
 name = sys.argv[1]
@@ -34,7 +34,7 @@ time.sleep(600)
 
 
 def _from_a_terminal() -> None:
-    """Whoever started us in the background has us, and all we start, take no notice of these."""
+    """A process started in the background ignores these signals, and so do its children. Restore their defaults."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -87,19 +87,19 @@ def everybody(folder: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_stop_ends_the_whole_family(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stop_signal_ends_all_processes(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     process = start(child("one"), child("two"))
-    family = everybody(tmp_path)
+    processes = everybody(tmp_path)
     process.send_signal(number)
     assert process.wait(10) == 0
-    assert [pid for pid in family if alive(pid)] == []
+    assert [pid for pid in processes if alive(pid)] == []
 
 
-def test_a_killed_supervisor_leaves_nobody_behind(start: Start, tmp_path: Path) -> None:
+def test_a_killed_supervisor_leaves_no_process(start: Start, tmp_path: Path) -> None:
     process = start(child("one"), child("two"))
-    family = everybody(tmp_path)
+    processes = everybody(tmp_path)
     process.kill()
-    until(lambda: not any(alive(pid) for pid in family), what="all are gone", within=10)
+    until(lambda: not any(alive(pid) for pid in processes), what="all are gone", within=10)
 
 
 def test_without_its_guard_a_killed_supervisor_still_ends_its_children(start: Start, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_killed_guard_is_replaced(start: Start, tmp_path: Path) -> None:
     until(lambda: guards() and guards() != [first], what="another guard took over")
 
 
-def test_one_that_does_not_listen_is_killed(start: Start, tmp_path: Path) -> None:
+def test_a_child_that_ignores_sigterm_is_killed(start: Start, tmp_path: Path) -> None:
     process = start(child("one", STUBBORN, grace=0.2))
     [pid] = pids(tmp_path / "one.pid")
     process.terminate()
@@ -138,7 +138,7 @@ def test_one_that_does_not_listen_is_killed(start: Start, tmp_path: Path) -> Non
     assert not alive(pid)
 
 
-def test_a_child_that_dies_is_started_again_without_its_leftovers(start: Start, tmp_path: Path) -> None:
+def test_a_child_that_dies_is_restarted_and_its_own_children_are_ended(start: Start, tmp_path: Path) -> None:
     start(child("one"), child("two"))
     first, stray, bystander, *_ = (
         *pids(tmp_path / "one.pid"),
@@ -153,7 +153,7 @@ def test_a_child_that_dies_is_started_again_without_its_leftovers(start: Start, 
     assert "one ended (killed by signal 9); starting it again in" in (tmp_path / "said").read_text()
 
 
-def test_jobs_come_first_and_what_follows_waits_for_them(start: Start, tmp_path: Path) -> None:
+def test_children_wait_for_their_jobs(start: Start, tmp_path: Path) -> None:
     gate = "import os, sys, time\nwhile not os.path.exists('gate'): time.sleep(0.01)\nopen('job.done', 'w')"
     record = (
         "import os, time; open('follower.pid', 'a').write(f'{os.getpid()} '"
@@ -168,18 +168,18 @@ def test_jobs_come_first_and_what_follows_waits_for_them(start: Start, tmp_path:
 
 
 @pytest.mark.parametrize(("what", "code"), [({"job": True}, 3), ({}, supervisor.NO_RESTART)])
-def test_a_failure_that_cannot_heal_ends_everything(
+def test_a_failed_job_or_a_no_restart_exit_ends_everything(
     start: Start, tmp_path: Path, what: dict[str, Any], code: int
 ) -> None:
     waits = f"import os, time\nwhile not os.path.exists('one.stray'): time.sleep(0.01)\nos._exit({code})"
     process = start(child("one"), child("failing", waits, **what))
-    family = [*pids(tmp_path / "one.pid"), *pids(tmp_path / "one.stray")]
+    processes = [*pids(tmp_path / "one.pid"), *pids(tmp_path / "one.stray")]
     assert process.wait(15) == 1
-    assert [pid for pid in family if alive(pid)] == []
+    assert [pid for pid in processes if alive(pid)] == []
     assert f"failing failed (exit code {code}); stopping everything" in (tmp_path / "said").read_text()
 
 
-def test_a_log_folder_that_vanishes_is_made_again(start: Start, tmp_path: Path) -> None:
+def test_a_deleted_log_folder_is_created_again(start: Start, tmp_path: Path) -> None:
     log = tmp_path / "logs" / "one.log"
     start(child("one", log=str(log)))
     [first] = pids(tmp_path / "one.pid")
@@ -190,14 +190,14 @@ def test_a_log_folder_that_vanishes_is_made_again(start: Start, tmp_path: Path) 
     assert log.exists()
 
 
-def test_a_log_that_cannot_be_written_ends_everything_in_words(start: Start, tmp_path: Path) -> None:
+def test_an_unwritable_log_ends_everything_with_a_message(start: Start, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     process = start(child("one", log=str(tmp_path / "file" / "one.log")))
     assert process.wait(10) == 1
     assert "one cannot be started" in (tmp_path / "said").read_text()
 
 
-def test_a_command_that_is_not_there_ends_everything_in_words(start: Start, tmp_path: Path) -> None:
+def test_a_missing_command_ends_everything_with_a_message(start: Start, tmp_path: Path) -> None:
     process = start({"name": "nobody", "argv": ["/no/such/program"]})
     assert process.wait(10) == 1
     assert "nobody cannot be started" in (tmp_path / "said").read_text()

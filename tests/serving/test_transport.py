@@ -83,7 +83,7 @@ def test_a_second_worker_leaves_live_claims_alone(app: Celery, start_worker: Wor
     gate = tmp_path / "gate"
     gate.touch()
     start_worker()
-    for _ in range(4):  # all its threads: whatever comes now, only the second worker can do
+    for _ in range(4):  # all its threads: only the second worker can run the next tasks
         app.send_task("burst.hold", args=[str(gate)])
     broker = tmp_path / "broker"
     until(lambda: len(list(broker.glob(".claimed/*/*"))) == 4, what="the first worker holds four messages")
@@ -122,7 +122,7 @@ def test_messages_are_private_and_leave_in_order(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "broker").rglob("*"))
 
 
-def test_only_claims_of_the_dead_are_given_back(tmp_path: Path) -> None:
+def test_only_claims_of_dead_consumers_are_put_back(tmp_path: Path) -> None:
     living, other = Folder(tmp_path), Folder(tmp_path)
     living.publish("q", "held")
     claim = living.claim("q")
@@ -138,7 +138,7 @@ def test_only_claims_of_the_dead_are_given_back(tmp_path: Path) -> None:
     assert taken.read_text() == "held"
 
 
-def test_a_closed_consumer_gives_back_what_it_had_not_settled(tmp_path: Path) -> None:
+def test_a_closed_consumer_puts_back_its_unacknowledged_messages(tmp_path: Path) -> None:
     first = Folder(tmp_path)
     first.publish("q", "again")
     assert first.claim("q")
@@ -146,8 +146,8 @@ def test_a_closed_consumer_gives_back_what_it_had_not_settled(tmp_path: Path) ->
     assert Folder(tmp_path).claim("q")
 
 
-def test_a_folder_that_cannot_be_used_is_a_broker_that_is_away(tmp_path: Path) -> None:
-    """Celery tries again for ever after such an error; any other would end the worker."""
+def test_an_unusable_folder_counts_as_an_unreachable_broker(tmp_path: Path) -> None:
+    """After such an error Celery retries without end. Any other error would end the worker."""
     (tmp_path / "broker").write_text("in the way")
     tried: list[BaseException] = []
     with Connection("embedded://", transport_options={"folder": str(tmp_path / "broker")}) as connection:

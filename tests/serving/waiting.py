@@ -1,4 +1,4 @@
-"""Waiting on conditions with a deadline, and starting processes that a test is sure to end."""
+"""Waiting for conditions with a deadline, and ending the processes that a test started."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def until(condition: Callable[[], T], *, what: str, within: float = 30) -> T:
-    """What `condition` answers once it is true; fails naming `what` when it does not become so."""
+    """Wait until `condition` returns a true value, and return it. Fails with `what` after `within` seconds."""
     deadline = time.monotonic() + within
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not within {within} s: {what}"

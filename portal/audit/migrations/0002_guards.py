@@ -1,8 +1,8 @@
-"""The head of an empty trail, and the triggers by which the database itself keeps both tables append-only.
+"""The head of an empty trail, and the database triggers that keep both tables append-only.
 
-A new event must follow the last one; no event is ever changed or removed; the head moves forward only, onto an event
-that is there. They stop mistakes and whoever only has the portal's own access. They cannot stop the owner of the tables,
-who can turn them off: that is what verifying is for (docs/audit.md).
+A new event must follow the last one. No event is changed or removed. The head only moves forward, to an existing event.
+The triggers stop mistakes, and anybody who has only the portal's own access. They cannot stop the owner of the tables,
+who can disable them; verifying is for that case (docs/audit.md).
 """
 
 # ruff: noqa: S608 - constants of this file only

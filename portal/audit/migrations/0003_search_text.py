@@ -1,6 +1,6 @@
-"""The folded texts of every event, for searching. The guards are off while old events get theirs, and on again after it.
+"""The folded texts of every event, for searching. The guards are off while the old events get theirs.
 
-One migration, and so one transaction: the trail is never left without its guards.
+This is one migration, and so one transaction: the trail is never without its guards.
 """
 
 import json
@@ -31,7 +31,7 @@ def fill(apps, schema_editor):
 def _read(payload):
     try:
         return json.loads(payload)
-    except ValueError:  # not written by Gatehouse, which verifying says
+    except ValueError:  # not written by Gatehouse; verifying reports it
         return {}
 
 

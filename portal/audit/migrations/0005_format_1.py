@@ -1,10 +1,10 @@
-"""The trail in format 1 (portal.audit.format): leaf and chain, salt, and references instead of a column for each kind.
+"""Converts the trail to format 1 (portal.audit.format): leaf and chain, salt, and references instead of columns.
 
-The old trail is verified first. Its events are then carried over, in place and with their numbers; before them stands
-event 0, which names the head of the old chain and says whether it verified. A carried event has its old text in the new
-one, so the old chain can be computed from the new trail (portal.audit.carried). An empty trail stays empty.
+The old trail is verified first. Its events are then converted in place and keep their numbers. Before them comes event
+0, which names the head of the old chain and says whether it verified. The new text of a converted event contains the
+old text, so the old chain can be computed from the new trail (portal.audit.carried). An empty trail stays empty.
 
-One migration, and so one transaction: the trail is never left without its guards.
+This is one migration, and so one transaction: the trail is never without its guards.
 """
 
 # ruff: noqa: S608 - constants of these files only
@@ -25,13 +25,13 @@ KEPT = before.KEPT_COLUMNS
 REWRITE = f"""UPDATE {TABLE} SET at = %s, {", ".join(f"{name} = %s" for name in KEPT)},
     search_text = %s, payload = %s, prev = %s, leaf = %s, chain = %s WHERE seq = %s"""
 REFER = "INSERT INTO audit_auditreference (seq, reference) VALUES (%s, %s)"
-# of PostgreSQL, for which each row of `executemany` is a statement of its own
+# for PostgreSQL, where `executemany` runs one statement per row
 REFER_BATCH = "INSERT INTO audit_auditreference (seq, reference) SELECT * FROM unnest(%s::bigint[], %s::text[])"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def off(apps, schema_editor):
-    schema_editor.wrong_with_the_guards = guards.off(schema_editor)  # for carry_over, which tells it
+    schema_editor.wrong_with_the_guards = guards.off(schema_editor)  # carry_over reports it
     trigrams.drop(schema_editor, table=TABLE, column=COLUMN)
 
 
@@ -72,7 +72,7 @@ def carry_over(apps, schema_editor):
 
 
 def name_the_old_head(apps, connection, found):
-    """Write the event before the first one, and give the chain after it."""
+    """Write event 0 and return the chain after it."""
     at = timezone.now()
     columns = dict.fromkeys(KEPT, "") | {
         "actor": "gatehouse",
@@ -102,7 +102,7 @@ def name_the_old_head(apps, connection, found):
 
 
 def convert_refusals(apps, schema_editor):
-    """Those that are counted and no event yet."""
+    """Convert the refusals that are counted but are not yet an event."""
     for row in apps.get_model("audit", "RepeatedRefusal").objects.iterator():
         if "about" not in row.entry:
             row.entry["about"] = before.about(dict.fromkeys(before.COLUMNS, "") | {"detail": {}} | row.entry)
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
     dependencies = [("audit", "0004_repeated_refusal")]
     operations = [
         migrations.RunPython(off),
-        # while every row is written anew; made again below
+        # dropped while every row is rewritten; created again below
         migrations.RemoveIndex("AuditEvent", "audit_audit_actor_6cfe36_idx"),
         migrations.RemoveIndex("AuditEvent", "audit_audit_verb_c9d9f7_idx"),
         migrations.RemoveIndex("AuditEvent", "audit_audit_target_b3a4a9_idx"),

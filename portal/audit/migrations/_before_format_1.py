@@ -1,8 +1,8 @@
-"""The trail as it was before format 1: read, verified, and told in the new format. For 0005 alone.
+"""The trail before format 1: read, verified, and converted to the new format. Only for migration 0005.
 
-An event had one text, `hash = SHA-256(hash of the event before + text)`, and columns for a deployment, a request, a grant
-and an operation. Rows are read as text and by their numbers, a batch at a time: whoever had rights on the database may
-have written anything into them.
+An event had one text, `hash = SHA-256(hash of the event before + text)`, and columns for a deployment, a request, a
+grant and an operation. Rows are read as text and by number, in batches, because somebody with rights on the database
+may have written any value into them.
 """
 
 # ruff: noqa: S608 - constants of this file only
@@ -50,13 +50,13 @@ class Event:
 
     @cached_property
     def document(self) -> dict[str, Any] | None:
-        """The text, read, where it has all that every text had; else None."""
+        """The parsed text, if it has every key of an old event; otherwise None."""
         return proper(self)
 
 
 @dataclass
 class Found:
-    """What is told of the old trail in the event that names its head."""
+    """What event 0 says about the old trail."""
 
     events: int = 0
     first: int = 1
@@ -67,7 +67,7 @@ class Found:
 
     @property
     def number_before(self) -> int:
-        """Of the event that names the head of this trail; 0 unless somebody put an event before the first one."""
+        """The number of the event that names the old head: 0, unless somebody inserted an event before the first."""
         return min(self.first, 1) - 1
 
     def wrong(self, words: str) -> None:
@@ -106,12 +106,12 @@ def _event(row: tuple[Any, ...]) -> Event:
 
 
 def _as_text(value: Any) -> str:
-    """SQLite keeps anything in any column."""
+    """SQLite accepts any value in any column."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else "" if value is None else str(value)
 
 
 def look(connection: Any) -> Found:
-    """Verify the whole trail as it was verified before."""
+    """Verify the complete trail by the rules of its old format."""
     found = Found()
     last_seq, last_hash = 0, GENESIS
     for batch in read(connection):
@@ -153,7 +153,7 @@ def _events(first: int, last: int) -> str:
 
 
 def problems(event: Event) -> Iterator[str]:
-    """What is wrong with an event by itself."""
+    """Errors of a single event."""
     try:
         right = hashlib.sha256(bytes.fromhex(event.prev) + event.payload.encode()).hexdigest()
     except ValueError:
@@ -179,7 +179,7 @@ def differing(event: Event, document: dict[str, Any]) -> Iterator[str]:
 
 
 def proper(event: Event) -> dict[str, Any] | None:
-    """The text of an event, read, where it has all that every text had; else None."""
+    """The parsed text, if it has every key of an old event; otherwise None."""
     try:
         document = json.loads(event.payload)
         if canonical(document) != event.payload or document["seq"] != event.seq or moment(document["at"]) is None:
@@ -200,10 +200,10 @@ def moment(text: object) -> datetime | None:
 
 
 def told(event: Event, fallback: datetime, *, verified: bool) -> dict[str, Any]:
-    """The event in the new format: its old text with what the new one has more. What was changed behind the portal's
-    back is kept as it is, and marked: the old text where it was none of ours, and what its columns said.
+    """The event in the new format: its old text and the new keys. An event that was changed without Gatehouse is kept
+    unchanged and marked: with its old text, if that is not Gatehouse's, and with its old columns.
 
-    verified: the whole trail is as Gatehouse wrote it.
+    verified: the complete trail is as Gatehouse wrote it.
     """
     document = json.loads(event.payload) if verified else event.document
     wrong = [] if verified else [*problems(event)]
@@ -226,7 +226,7 @@ def told(event: Event, fallback: datetime, *, verified: bool) -> dict[str, Any]:
 
 
 def about(document: dict[str, Any]) -> list[str]:
-    """In this order: of each kind, the columns said which one the event changed."""
+    """References in this order: of each kind, first the one that the event changed, as the columns say."""
     detail, verb, target = document["detail"], document["verb"], document["target"]
     named = [document[name] for name in ("request", "grant", "operation")]
     if target == UNNAMED.get(verb) or (target == "several" and detail.get("reason") == "many"):
@@ -248,7 +248,7 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 300
 
 
-# as portal.audit.searching had it
+# as in portal.audit.searching at that time
 _ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")
 
 

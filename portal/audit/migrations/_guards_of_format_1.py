@@ -1,7 +1,7 @@
-"""The triggers by which the database itself keeps the trail of format 1 append-only, as 0005 makes them.
+"""The database triggers that keep the trail of format 1 append-only. Migration 0005 creates them.
 
-As those of 0002, and: on PostgreSQL leaf and chain of a new event must be right (SQLite has no SHA-256); a reference can
-only be added before the head moves onto its event, so in the same transaction.
+Like those of 0002. In addition, on PostgreSQL leaf and chain of a new event must be right (SQLite has no SHA-256), and
+a reference can be added only before the head moves to its event, so only in the same transaction.
 """
 
 # ruff: noqa: S608 - constants of this file only
@@ -45,7 +45,7 @@ SQLITE = [
     BEGIN SELECT RAISE(ABORT, '{KEPT}'); END""",
 ]
 
-# CREATE OR REPLACE: those of 0002 keep their owner
+# CREATE OR REPLACE, so that the functions of 0002 keep their owner
 POSTGRES_FUNCTIONS = [
     f"""CREATE OR REPLACE FUNCTION audit_kept() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION '{KEPT}' USING ERRCODE = 'integrity_constraint_violation'; END $$""",
@@ -108,7 +108,7 @@ NEW_TABLE, NEW_FUNCTION = "audit_auditreference", "audit_reference_together()"
 
 
 def off(schema_editor):
-    """Drop the triggers of 0002; their functions stay. Gives what was wrong with them, in words."""
+    """Drop the triggers of 0002; their functions stay. Returns what was wrong with them, in words."""
     if schema_editor.connection.vendor == "sqlite":
         wanted = {sql.split()[2]: " ".join(sql.split()) for sql in BEFORE.SQLITE}
         found = _found(schema_editor, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
@@ -161,7 +161,7 @@ def on(schema_editor):
 
 
 def _give_to_the_owner_of_the_trail(schema_editor):
-    """Where the trail belongs to a role of its own (docs/audit.md), so do the new table and function."""
+    """If the trail belongs to a separate role (docs/audit.md), give it the new table and function too."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute(OWNER)
         owner, is_another, portal = cursor.fetchone()

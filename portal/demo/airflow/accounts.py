@@ -1,4 +1,4 @@
-"""The two service accounts of a deployment, each with no more than it needs, made through Airflow's own API."""
+"""Creates Gatehouse's two accounts on a deployment through Airflow's API, each with minimal permissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.setup.bootstrap import Report, ensure
 
 
 def _may(part: str, api: str = "v2") -> dict[Permission, str]:
-    """What all that the demo offers needs."""
+    """The permissions that the demo's offers need."""
     return permissions(part, api=api, creates_users=True, dag_roles=True, runs=True, variables=False)
 
 
@@ -21,7 +21,7 @@ RUNNER_OF_AIRFLOW_2: tuple[Permission, ...] = tuple(_may("runner", "v1"))
 
 
 class Server(Protocol):
-    """An Airflow with its administrator: an AirflowServer, or what stands in for one in tests."""
+    """An Airflow with its administrator: an AirflowServer, or a fake in tests."""
 
     @property
     def url(self) -> str: ...
@@ -32,9 +32,9 @@ class Server(Protocol):
 def ensure_service_accounts(
     server: Server, *, granter: tuple[str, str], runner: tuple[str, str], api: str = "v2"
 ) -> None:
-    """Make the accounts (user name, password) and their roles where they are missing; what is there stays.
+    """Create the missing accounts (user name, password) and roles; existing ones stay.
 
-    Raises AirflowNotUp where an account is there with another password, BridgeError where Airflow refuses.
+    Raises AirflowNotUp if an account exists with another password, BridgeError if Airflow refuses.
     """
 
     def sign_in(username: str, password: str) -> Airflow:

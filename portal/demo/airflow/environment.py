@@ -1,4 +1,4 @@
-"""A Python environment of its own for each Airflow release, installed from the hashed lock in requirements/."""
+"""A separate Python environment for each Airflow release, installed from the hashed lock file in requirements/."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from portal.demo.airflow.releases import AIRFLOW_3, Release
 from portal.demo.waiting import SAY_EVERY, sizes
 
 Report = Callable[[str], None]
-SPACE_NEEDED = 600  # MB: the environment and the downloads on the way to it
+SPACE_NEEDED = 600  # MB, for the environment and its downloads
 
 
 class NotInstalled(Exception):
-    """Airflow could not be installed; `str()` says why and what to do."""
+    """Airflow could not be installed. `str()` says why and what to do."""
 
 
 def ensure_environment(folder: Path | None = None, report: Report = print, *, release: Release = AIRFLOW_3) -> Path:
-    """Install `release` into `folder` (default: `release.folder`) unless it is already there, and give its Python.
+    """Install `release` into `folder` (default: `release.folder`) unless it is installed. Returns its Python.
 
     Safe to call from several processes at once: the first one installs, the others wait for it. An installation that
-    was interrupted, made from another lock or Python, or moved, is made anew. Raises NotInstalled.
+    was interrupted, moved, or made from another lock file or Python is replaced. Raises NotInstalled.
     """
     folder = (folder or release.folder).resolve()
     python = folder / "bin" / "python"
@@ -51,7 +51,7 @@ def ensure_environment(folder: Path | None = None, report: Report = print, *, re
 
 
 def _base_python(release: Release) -> tuple[str, str]:
-    """Path and version of the Python to make the environment with: ours, or one that is not too new for the release."""
+    """Path and version of the Python for the environment: ours, or an older one if ours is too new for the release."""
     newest = release.newest_python or sys.version_info[:2]
     if sys.version_info[:2] <= newest:
         return sys.executable, ".".join(map(str, sys.version_info[:2]))
@@ -61,12 +61,12 @@ def _base_python(release: Release) -> tuple[str, str]:
             return found, version
     raise NotInstalled(
         f"Airflow {release.version} runs under Python {' or '.join(fitting)}; this is {sys.version.split()[0]}, and no "
-        f"python{fitting[0]} was found. Install one, it is found by that name."
+        f"python{fitting[0]} was found. Install one; Gatehouse finds it by that name."
     )
 
 
 def _moved(folder: Path) -> bool:
-    """Programs name the Python they run under by its path; Airflow 2 starts its tasks with one of them."""
+    """An environment's programs contain the path of their Python. Airflow 2 starts its tasks with such a program."""
     program = folder / "bin" / "airflow"
     return program.exists() and str(folder) not in program.read_text()
 
@@ -78,7 +78,7 @@ def _fingerprint(release: Release, python: str) -> str:
 
 @contextmanager
 def _only_one(path: Path, report: Report) -> Iterator[None]:
-    """Hold a lock that the operating system gives back even when we are killed."""
+    """Hold a lock that the operating system releases even if this process is killed."""
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +89,7 @@ def _only_one(path: Path, report: Report) -> Iterator[None]:
 
 
 def _install(folder: Path, release: Release, base: str, report: Report) -> None:
-    """With uv where there is one, else, or where uv cannot reach its index, with pip and its own configuration."""
+    """With uv if there is one. Without it, or if uv cannot reach its index, with pip and its own configuration."""
     python = str(folder / "bin" / "python")
     ways = [
         (
@@ -107,7 +107,7 @@ def _install(folder: Path, release: Release, base: str, report: Report) -> None:
             return
         failures.append(failure)
     raise NotInstalled(
-        f"Airflow {release.version} could not be installed. It needs the network once, and a Python that it supports "
+        f"Airflow {release.version} could not be installed. It needs the network once, and a supported Python "
         f"(this is {sys.version.split()[0]}).\n" + "\n".join(failures)
     )
 
@@ -124,9 +124,9 @@ def _so_far(folder: Path, release: Release) -> str:
 
 
 def _run(commands: Sequence[Sequence[str]], still: Callable[[], None] = lambda: None) -> str | None:
-    """Run the commands one after the other; what the first failing one had to say, or None when all went well.
+    """Run the commands one after the other. Returns the output of the first one that fails, or None.
 
-    still: called every SAY_EVERY seconds while one runs.
+    still: called every SAY_EVERY seconds while a command runs.
     """
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     for command in commands:
@@ -140,7 +140,7 @@ def _run(commands: Sequence[Sequence[str]], still: Callable[[], None] = lambda: 
 
 
 def _finished(process: subprocess.Popen[str], still: Callable[[], None]) -> str:
-    """What a process said, once it has ended. Ends it where we are told to end meanwhile."""
+    """The output of a process, after its end. If this process is told to end, the child is ended too."""
     try:
         while True:
             try:

@@ -1,8 +1,8 @@
-"""Runs the processes of one Airflow and takes them down with itself: `python keeper.py PLAN`, a JSON file.
+"""Runs the processes of one Airflow and ends them when it ends: `python keeper.py PLAN`, a JSON file.
 
-It ends them all on SIGTERM and when its standard input is closed, which also happens when the process that started it
-is killed. A component that ends by itself soon after its start ends the rest (the configuration is wrong); one that had
-been working is started again. Standard library only: it also runs where nothing is installed.
+It ends all of them on SIGTERM, and when its standard input is closed, which also happens if the process that started it
+is killed. If a component ends soon after its start, the configuration is wrong, and all are ended. A component that had
+worked before is restarted. Standard library only, so that it needs no installation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 GRACE = 6.0  # seconds between asking a component to end and killing its process group
-SETTLED = 30.0  # a component that lived this long was working
+SETTLED = 30.0  # after this time a component counts as working
 LOG_LIMIT = 20 * 2**20
 
 
@@ -47,7 +47,7 @@ class Component:
             )
 
     def signal(self, number: int) -> None:
-        """To the whole group: schedulers and parsers have children of their own."""
+        """Send a signal to the process group, because schedulers and parsers have children."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
@@ -57,13 +57,13 @@ class Component:
 
 
 def _die_with_parent() -> None:
-    """On Linux the kernel asks the component to end when this keeper is killed; elsewhere there is no such service."""
+    """On Linux the kernel ends the component when this keeper is killed. Other systems have no such feature."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def session(leader: int) -> set[int]:
-    """The living processes of a session; empty where there is no /proc to read it from."""
+    """The running processes of a session; empty without /proc."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -75,7 +75,7 @@ def session(leader: int) -> set[int]:
 
 
 def keep(components: list[Component]) -> int:
-    """Watch the components until told to stop; the exit code."""
+    """Watch the components until told to stop. Returns the exit code."""
     parent = os.getppid()
     while True:
         readable, _, _ = select.select([0], [], [], 0.5)
@@ -86,12 +86,12 @@ def keep(components: list[Component]) -> int:
                 continue
             if time.monotonic() - component.started < SETTLED:
                 return 1
-            component.signal(signal.SIGKILL)  # what it left behind
+            component.signal(signal.SIGKILL)  # the processes it left
             component.start()
 
 
 def end(components: list[Component]) -> None:
-    """Ask all to end, give them a while, then kill whatever is left in our session: running tasks leave their group."""
+    """End all components: SIGTERM, a delay, then SIGKILL for the complete session, because tasks leave their group."""
     for component in components:
         component.signal(signal.SIGTERM)
     deadline = time.monotonic() + GRACE
@@ -105,7 +105,7 @@ def end(components: list[Component]) -> None:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)  # a killed process takes a moment to be gone
     for component in components:
-        component.signal(signal.SIGKILL)  # where there is no /proc
+        component.signal(signal.SIGKILL)  # for systems without /proc
         component.process.wait()
 
 
@@ -114,7 +114,7 @@ def main(plan: dict[str, Any]) -> int:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the supervisor, which ends us in its own order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the supervisor, which ends us
     components: list[Component] = []
     try:
         for name, command in plan["components"].items():

@@ -1,4 +1,4 @@
-"""The Airflow releases the demo and the contract tests can run, and what differs between them."""
+"""The Airflow releases that the demo and the contract tests can run, and their differences."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ DAGS = REPOSITORY / "demo" / "dags"
 
 @dataclass(frozen=True)
 class Release:
-    """One Airflow release: how it is installed, which processes it consists of, where it says that it is well."""
+    """One Airflow release: its installation, its processes, and its health check."""
 
     version: str
     api: str
     health: str
-    """Path that answers without credentials with the state of each part."""
+    """The path of the health check, which needs no credentials."""
     parts: tuple[str, ...]
-    """What must be "healthy" there before the release counts as up."""
+    """The components that must be "healthy" there before the release is up."""
     components: Mapping[str, Sequence[str]]
-    """Name of each process -> arguments of `airflow`; "{port}" is replaced."""
+    """Name of each process -> arguments of `airflow`. "{port}" is replaced."""
     settings: Mapping[str, str]
-    """Environment of these processes; "{url}", "{home}", "{dags}" and the secrets' names are replaced."""
+    """Environment of these processes. "{url}", "{home}", "{dags}" and names of secrets are replaced."""
     variant: str = ""
-    """Tells apart what is started in more than one way from the same installation."""
+    """Distinguishes several configurations of the same installation."""
     accounts: Literal["database", "configuration"] = "database"
-    """Where its accounts are kept: `airflow users create` makes them, or the settings name them."""
+    """Where its accounts are: `airflow users create` creates them, or the settings name them."""
     newest_python: tuple[int, int] | None = None
-    """The newest Python it runs under, where that is not the newest there is."""
+    """The newest Python that the release supports, if newer ones exist."""
 
     @property
     def name(self) -> str:
-        """What it is asked for by; unlike the version, no other has it."""
+        """The unique name of the release and variant."""
         return f"{self.version}-{self.variant}" if self.variant else self.version
 
     @property
@@ -43,7 +43,7 @@ class Release:
 
     @property
     def folder(self) -> Path:
-        """Where its environment is installed unless told otherwise; one installation serves demo and tests."""
+        """The default folder of its environment. One installation is shared by demo and tests."""
         return REPOSITORY / ".airflow" / self.version
 
 
@@ -60,7 +60,7 @@ EVERY = {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:///{home}/airflow.db",
     "AIRFLOW__LOGGING__BASE_LOG_FOLDER": "{home}/logs",
 }
-# the server reads the task logs from the same disk, so nobody needs to serve them on a second port
+# the server reads the task logs from the same disk, so no second port is needed for them
 SCHEDULER = ("scheduler", "--skip-serve-logs")
 
 AIRFLOW_3 = Release(
@@ -96,7 +96,7 @@ AIRFLOW_3_SIMPLE = replace(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "{accounts}",
     },
 )
-# FAB 3.1.2 takes the token for roles and a password for people, FAB 2.4.2 a password for both
+# FAB 3.1.2 accepts tokens for roles and passwords for users; FAB 2.4.2 accepts passwords for both
 AIRFLOW_3_1 = replace(
     AIRFLOW_3,
     version="3.1.6",
@@ -121,7 +121,7 @@ AIRFLOW_2 = Release(
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "10",
         "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "15",
         "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
-        # this executor holds the scheduler's heartbeat up while tasks run
+        # this executor blocks the scheduler's heartbeat while tasks run
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "180",
         "AIRFLOW__WEBSERVER__BASE_URL": "{url}",
         "AIRFLOW__WEBSERVER__CONFIG_FILE": str(Path(__file__).with_name("webserver_config.py")),

@@ -1,4 +1,4 @@
-"""One real Airflow on this machine: prepared, started, watched and ended as one thing. Loopback only."""
+"""One real Airflow on this machine: prepared, started, watched and ended together. Loopback only."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from portal.demo.waiting import Waiting, sizes
 
 
 class AirflowNotUp(Exception):
-    """Airflow did not come up; `str()` says what was waited for and shows the end of its log."""
+    """Airflow did not start. `str()` says what is missing and shows the end of its log."""
 
 
 class AirflowServer:
-    """`home` keeps everything: database, secrets, logs. A second server on the same `home` finds all of it again.
+    """`home` contains everything: database, secrets, logs. A later server with the same `home` uses all of it again.
 
-    python: of the environment made by `ensure_environment`. admin: user name and password of its first account.
-    accounts: of a release that keeps them in its configuration, the others: user name -> (password, role).
-    report: is told what is being done, and what is waited for.
-    `start()` and `wait_until_ready()` bring it up, `stop()` ends it; as a context manager it does all three.
+    python: the Python of `ensure_environment`. admin: user name and password of the first account.
+    accounts: for a release whose accounts are in its configuration, the other ones: user name -> (password, role).
+    report: called with progress messages.
+    `start()` and `wait_until_ready()` start it, `stop()` ends it. As a context manager it does all three.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class AirflowServer:
 
     @property
     def pid(self) -> int | None:
-        """The process that keeps the others, while there is one."""
+        """The process id of the keeper, while it runs."""
         return self._keeper.pid if self._keeper and self._keeper.poll() is None else None
 
     def __enter__(self) -> AirflowServer:
@@ -85,7 +85,7 @@ class AirflowServer:
         self.stop()
 
     def prepare(self) -> None:
-        """Create database and first account, once per `home`. Raises AirflowNotUp."""
+        """Create the database and the first account, once per `home`. Raises AirflowNotUp."""
         done = self.home / "prepared"
         wanted = f"{self.release.name} {self.admin[0]}\n"
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -97,21 +97,21 @@ class AirflowServer:
         self.airflow("db", "migrate")
         if (file := self.home / "airflow.db").exists():
             with contextlib.closing(sqlite3.connect(file)) as database:
-                database.execute("PRAGMA journal_mode=WAL")  # as Airflow 3: who reads does not wait for who writes
+                database.execute("PRAGMA journal_mode=WAL")  # like Airflow 3: readers do not wait for writers
         if self.release.accounts == "database":
             self.report(f"creating the administrator of Airflow {self.release.version}")
             self.ensure_admin()
         done.write_text(wanted)
 
     def ensure_admin(self) -> None:
-        """The account of `admin` with the role Admin; nothing happens when it is there. Raises AirflowNotUp."""
+        """Create the account `admin` with the role Admin, unless it exists. Raises AirflowNotUp."""
         name, password = self.admin
         person = ("--username", name, "--firstname", "Airflow", "--lastname", "Admin", "--email", f"{name}@example.com")
-        # the password goes by standard input: arguments can be read by everybody on the machine
+        # the password is passed on standard input, because everybody on the machine can read arguments
         self.airflow("users", "create", "--role", "Admin", *person, given=f"{password}\n{password}\n")
 
     def start(self) -> None:
-        """Prepare it where needed and start its processes; does not wait for them. Raises AirflowNotUp."""
+        """Prepare the server if needed and start its processes, without waiting for them. Raises AirflowNotUp."""
         if self.pid:
             return
         self.prepare()
@@ -120,7 +120,7 @@ class AirflowServer:
             name: [str(self.python), "-m", "airflow", *(self._fill(argument) for argument in arguments)]
             for name, arguments in self.release.components.items()
         }
-        for stale in self.home.glob("*.pid"):  # of one that was killed; by now the number may be somebody else's
+        for stale in self.home.glob("*.pid"):  # of a killed server; the number may be reused by now
             stale.unlink()
         plan = self.home / "plan.json"
         plan.write_text(json.dumps({"components": components, "logs": str(self.logs)}))
@@ -129,14 +129,14 @@ class AirflowServer:
                 [sys.executable, keeper.__file__, str(plan)],
                 env=self._environment(),
                 cwd=self.home,
-                stdin=subprocess.PIPE,  # kept open as long as we live: its end is the keeper's signal to end
+                stdin=subprocess.PIPE,  # stays open while we run; the keeper ends when it closes
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
     def stop(self) -> None:
-        """End all its processes; returns when they are gone. Nothing happens when none runs."""
+        """End all its processes. Returns when they are gone. Does nothing if none runs."""
         process, self._keeper = self._keeper, None
         if process is None or process.stdin is None:
             return
@@ -147,12 +147,12 @@ class AirflowServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for pid in keeper.session(process.pid):  # only where the keeper itself was killed
+        for pid in keeper.session(process.pid):  # only if the keeper itself was killed
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def wait_until_ready(self, timeout: float = 300, *, dags: Iterable[str] | None = None) -> None:
-        """Return when every part is healthy, the administrator can sign in, and the DAGs are known.
+        """Return when all components are healthy, the administrator can sign in, and the DAGs are known.
 
         timeout: seconds without any change, in what is missing and in the logs. dags: their ids; by default those of
         the files in the DAG folder. Raises AirflowNotUp.
@@ -163,14 +163,14 @@ class AirflowServer:
             if self.pid is None:
                 raise AirflowNotUp(f"Airflow {self.release.version} ended while it was starting.\n{self.log_end()}")
             if not waiting.goes_on(missing):
-                still = f"is not ready, and nothing has moved for {timeout:.0f} s: {missing}."
+                still = f"is not ready, and nothing has changed for {timeout:.0f} s: {missing}."
                 raise AirflowNotUp(f"Airflow {self.release.version} {still}\n{self.log_end()}")
             time.sleep(0.3)
         if self.release.api == "v2":
             threading.Thread(target=self._warm_up, daemon=True).start()
 
     def _warm_up(self) -> None:
-        """What tasks speak to is built when it is first asked, in seconds; on a busy machine a task gives up on it."""
+        """Call Airflow's task API once: the first call takes seconds, in which a task would time out."""
         with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             self._get("/execution/health")
 
@@ -183,7 +183,7 @@ class AirflowServer:
         return "\n".join(parts)
 
     def _missing(self, dags: set[str]) -> str:
-        """What is not ready yet, in words; empty when all is."""
+        """What is not ready yet, in words; empty if everything is ready."""
         try:
             health = self._get(self.release.health)
             for part in self.release.parts:
@@ -199,7 +199,7 @@ class AirflowServer:
         return f"DAGs not parsed yet: {', '.join(sorted(dags - found))}" if dags - found else ""
 
     def _authorization(self) -> str:
-        """The administrator's: a password for Airflow 2, a token for Airflow 3."""
+        """The administrator's authorization: a password for Airflow 2, a token for Airflow 3."""
         username, password = self.admin
         if self.release.api == "v1":
             return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
@@ -214,13 +214,13 @@ class AirflowServer:
             return json.load(answer)
 
     def airflow(self, *arguments: str, given: str = "") -> None:
-        """Run `airflow ...` with its settings, `given` on standard input. Raises AirflowNotUp."""
+        """Run `airflow ...` with the server's settings and `given` on standard input. Raises AirflowNotUp."""
         done = subprocess.run(
             [str(self.python), "-m", "airflow", *arguments],
             env=self._environment(),
             cwd=self.home,
             input=given,
-            start_new_session=True,  # in a terminal's session it would ask there for the password
+            start_new_session=True,  # with a terminal it would ask there for the password
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -238,17 +238,17 @@ class AirflowServer:
         )
 
     def _environment(self) -> dict[str, str]:
-        """Ours without what would change Airflow's ways, and the release's settings."""
+        """Our environment without variables that would change Airflow, plus the settings of the release."""
         unwanted = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "DJANGO_", "GATEHOUSE_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         settings = {name: self._fill(value) for name, value in self.release.settings.items()}
-        # Airflow 2's executor looks for `airflow` there to start a task
+        # Airflow 2's executor starts tasks with the first `airflow` in PATH
         path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
         quiet = {"PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         return kept | settings | quiet | {"PATH": path}
 
     def _secrets(self) -> dict[str, str]:
-        """Made once and kept in `home`: with other keys after a restart, every token in use would be refused."""
+        """Created once and stored in `home`. With new keys after a restart, every valid token would be refused."""
         if not (self.home / "secrets.json").exists():
             made = {name: secrets.token_urlsafe(48) for name in ("jwt_secret", "session_secret")}
             made["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -263,5 +263,5 @@ class AirflowServer:
 
 
 def refused(error: Exception) -> bool:
-    """Whether nobody listens on the port: the process is still loading."""
+    """Whether nobody listens on the port, because the process is still loading."""
     return isinstance(getattr(error, "reason", error), ConnectionRefusedError)

@@ -1,6 +1,6 @@
-"""A WSGI application's answer, taken from it in pieces, each in a thread; between two pieces it holds none.
+"""A WSGI application's answer, read in pieces, each in a thread. Between two pieces no thread is held.
 
-What iterates over an answer must therefore keep nothing open that belongs to a thread, such as a database cursor.
+An iterator over an answer must therefore not keep open anything that belongs to a thread, such as a database cursor.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import close_old_connections
 
-PIECE = 256 * 1024  # bytes that are gathered before they are sent
+PIECE = 256 * 1024  # bytes that are collected before they are sent
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -31,25 +31,25 @@ class Answer:
         self._turn = threading.Lock()
         self._left = False
         self.is_open = False
-        """Whether the application may have more of it, or something that it must close."""
+        """Whether the application may have more pieces, or something to close."""
 
     def begin(self) -> tuple[bytes, bool]:
-        """Call the application; the first piece, and whether more may follow. `code` and `headers` are there then."""
+        """Call the application. Returns the first piece, and whether more may follow. Sets `code` and `headers`."""
         return self._made(self._begin)
 
     def more(self) -> tuple[bytes, bool]:
-        """The next piece, and whether more may follow."""
+        """Return the next piece, and whether more may follow."""
         try:
             return self._made(self._gathered)
         finally:
             close_old_connections()
 
     def leave(self) -> None:
-        """Nobody takes the rest: a piece that is being made, or begins at this moment, is the last one."""
+        """The caller has gone. The piece that is being made, or that begins now, is the last one."""
         self._left = True
 
     def close(self) -> None:
-        """Tell the application that nobody takes the rest: at once, or as soon as the piece that is being made is."""
+        """Tell the application that nobody reads the rest: now, or after the piece that is being made."""
         self.leave()
         if self._turn.acquire(blocking=False):
             try:
@@ -69,7 +69,7 @@ class Answer:
                     self._end()
                 return piece, more
         finally:
-            if self._left:  # by somebody who found it busy
+            if self._left:  # `close` was called while this piece was made
                 self.close()
 
     def _end(self) -> None:
@@ -100,11 +100,11 @@ class Answer:
 
 
 def _write_is_not_supported(data: bytes) -> None:
-    raise NotImplementedError("applications give their body as an iterable")
+    raise NotImplementedError("applications return their body as an iterable")
 
 
 def refusal(path: str, status: int, title: str, detail: str, reason: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Headers and body with which the front says no by itself: a problem (RFC 9457) for programs, text for people."""
+    """Headers and body of a refusal by the front: a problem document (RFC 9457) for programs, text for people."""
     if path.startswith("/api/"):
         kind = b"application/problem+json"
         problem = {"type": f"urn:gatehouse:problem:{reason}", "title": title, "status": status}

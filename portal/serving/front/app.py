@@ -1,4 +1,4 @@
-"""The front itself: one ASGI application between the server and the portal."""
+"""The front: one ASGI application between the server and the portal."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ SIGN_IN = "/login"
 
 
 class TooLong(Exception):
-    """The answer had not begun in time. Its thread works on."""
+    """The answer did not begin in time. Its thread continues."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds and bytes that one call may take."""
+    """Limits for one call, in seconds and bytes."""
 
     body: float = 20.0
     thread: float = 20.0
-    """Until a thread is free."""
+    """Wait for a free thread."""
     answer: float = 60.0
-    """Until the first piece of the answer is made."""
+    """Wait for the first piece of the answer."""
     piece: float = 60.0
-    """Until the caller has taken a piece of the answer."""
+    """Wait for the caller to read a piece of the answer."""
     longest: int = 512 * 1024
-    """Of a body. A form with 64 KiB of parameters has at most three times as many, escaped."""
+    """Size of a body. A form with 64 KiB of parameters has at most three times as many bytes, escaped."""
     longest_unknown: int = 16 * 1024
-    """Of the body of the sign-in form, the only one that is read of somebody who is not known yet."""
+    """Size of the body of the sign-in form. It is the only body that is read before the caller is authenticated."""
     room: int = 64 * 1024 * 1024
-    """Of all bodies that are being read, or whose answer has not begun."""
+    """Total size of all bodies that are being read, or whose answer has not begun."""
 
 
 class Front:
-    """Hands calls on to `application`, in one of `threads`, once they are whole.
+    """Passes complete calls on to `application`, in one of `threads`.
 
-    known: whether the caller is somebody, from the headers alone; called in a thread. Only the body of such a call is
-    read (and that of the sign-in form); the application refuses the others without it.
-    Health checks have threads of their own, and whether the process is alive is answered right here.
+    known: whether the caller is authenticated, judged from the headers alone; called in a thread. The front reads only
+    the bodies of such calls, and that of the sign-in form. The application refuses other calls without a body.
+    Health checks have their own threads. The front itself answers whether the process is alive.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Front:
         self._bodies = Bodies(deadline=self._limits.body, room=self._limits.room)
         self._work = Pool(threads, name="web")
         self._health = Pool(2, name="health")
-        self._streams = asyncio.Semaphore(max(1, threads // 2))  # long answers never take the last threads
+        self._streams = asyncio.Semaphore(max(1, threads // 2))  # long answers use at most half of the threads
         self._forwarders: set[str] = set()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -82,16 +82,16 @@ class Front:
         except bodies.TooSlow:
             await _refuse(scope, send, 408, "Too slow", "The body did not arrive in time.", "too_slow")
         except bodies.TooLarge as error:
-            words = f"At most {error.longest // 1024} KiB can be sent."
+            words = f"At most {error.longest // 1024} KiB are accepted."
             await _refuse(scope, send, 413, "Too large", words, "too_large")
         except TooLong:
             words = (
-                f"Gatehouse did not answer within {self._limits.answer:g} seconds. It may still be at work on what was "
-                "asked: look whether it had its effect before you ask again."
+                f"Gatehouse did not answer within {self._limits.answer:g} seconds. It may still work on this call. "
+                "Check whether the call had an effect before you repeat it."
             )
             await _refuse(scope, send, 503, "No answer in time", words, "no_answer_in_time")
         except (bodies.NoRoom, Busy):
-            words = "Too much is asked of Gatehouse at once. Please try again in a moment."
+            words = "Gatehouse has too many calls at the moment. Try again in a few seconds."
             await _refuse(scope, send, 503, "Busy", words, "busy")
 
     async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -119,7 +119,7 @@ class Front:
             _leave(answer, pool)
 
     async def _longest_body(self, scope: dict[str, Any], environ: dict[str, Any]) -> int:
-        """How long the body that is announced may be: 0 of somebody who neither is known nor signs in."""
+        """The longest body that is read: 0 if the caller is not authenticated and does not sign in."""
         length = bodies.announced(scope["headers"])
         if scope["path"] == SIGN_IN:
             longest = self._limits.longest_unknown
@@ -136,14 +136,14 @@ class Front:
         try:
             async with asyncio.timeout(self._limits.answer):
                 return await pool.run(answer.begin, wait=self._limits.thread)
-        except BaseException as error:  # its caller may have left, too
+        except BaseException as error:  # also if the caller has left
             _leave(answer, pool)
             if isinstance(error, TimeoutError):
                 raise TooLong from None
             raise
 
     async def _stream(self, answer: Answer, piece: bytes, receive: Receive, send: Send) -> None:
-        """Send the pieces as they are taken. The next one is made while the caller takes the last one."""
+        """Send the pieces as the caller reads them. The next one is made while the caller reads the last one."""
         gone = asyncio.ensure_future(_gone(receive))
         more = True
         try:
@@ -157,9 +157,9 @@ class Front:
             if not gone.done():
                 await send({"type": "http.response.body", "body": piece, "more_body": False})
         except Exception as error:
-            log.warning("an answer was cut: %s", str(error) or "its reader was too slow")
+            log.warning("an answer was cut off: %s", str(error) or "its reader was too slow")
             _leave(answer, self._work)
-            # a cut file must not look whole: its end is never sent, and its reader leaves by itself
+            # an incomplete file must not look complete: its end is not sent, and the server closes the connection
             await gone
         finally:
             gone.cancel()
@@ -173,22 +173,22 @@ class Front:
             return
         self._forwarders.add(peer)
         log.warning(
-            "a proxy at %s says for whom it calls, but is not trusted. If it is yours: GATEHOUSE_TRUSTED_PROXIES=%s. "
-            "Until then everybody behind it has its address.",
+            "a proxy at %s sends forwarding headers, but is not trusted. If it is yours: GATEHOUSE_TRUSTED_PROXIES=%s. "
+            "Until then all callers behind it share its address.",
             peer,
             peer,
         )
 
 
 def _leave(answer: Answer, pool: Pool) -> None:
-    """Close an answer of which nobody takes the rest, without waiting for a thread."""
+    """Close an answer whose caller has gone, without waiting for a thread."""
     answer.leave()
     if answer.is_open:
         pool.later(answer.close)
 
 
 async def _gone(receive: Receive) -> None:
-    """Until the caller leaves. What is left of the body, or the message that there is none, comes before."""
+    """Wait until the caller leaves. The rest of the body, or the message that there is none, comes before that."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,4 +1,4 @@
-"""Reading a request's body: within a bound, and within a deadline for all of it."""
+"""Reads a request's body, with a size limit and a deadline for the complete body."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Gone(Exception):
-    """The caller left before the body was there."""
+    """The caller left before the body was complete."""
 
 
 class TooSlow(Exception):
-    """The body was not there in time."""
+    """The body was not complete in time."""
 
 
 class TooLarge(Exception):
-    """The body is larger than may be sent: `longest` bytes."""
+    """The body is larger than `longest` bytes, the limit."""
 
     def __init__(self, longest: int) -> None:
         self.longest = longest
 
 
 class NoRoom(Exception):
-    """So many bodies are being held that there is no memory for another one."""
+    """No memory is left for another body, because the front already holds many."""
 
 
 class Bodies:
-    """All the bodies that are being read or wait for an answer. `room` bounds their sizes together, in bytes."""
+    """All bodies that are being read or that wait for an answer. `room` limits their total size, in bytes."""
 
     def __init__(self, *, deadline: float, room: int) -> None:
         self._deadline = deadline
@@ -38,7 +38,7 @@ class Bodies:
 
     @contextlib.asynccontextmanager
     async def read(self, receive: Receive, *, longest: int) -> AsyncIterator[bytes]:
-        """The body, counted until the context ends. Empty, and not read, where `longest` is 0.
+        """The body, which counts towards `room` until the context ends. Empty, and not read, if `longest` is 0.
 
         Raises TooLarge, TooSlow, Gone, NoRoom.
         """
@@ -56,14 +56,14 @@ class Bodies:
             except TimeoutError:
                 raise TooSlow from None
             body = b"".join(parts)
-            parts.clear()  # one copy of it is held, as `room` counts it
+            parts.clear()  # keep only one copy, because `room` counts one
             yield body
         finally:
             self._room += size
 
 
 async def _parts(receive: Receive, longest: int) -> AsyncIterator[bytes]:
-    """The pieces of the body as they arrive. Raises TooLarge, Gone."""
+    """The pieces of the body in the order in which they arrive. Raises TooLarge, Gone."""
     size, more = 0, longest > 0
     while more:
         message = await receive()
@@ -78,7 +78,7 @@ async def _parts(receive: Receive, longest: int) -> AsyncIterator[bytes]:
 
 
 def announced(headers: list[tuple[bytes, bytes]]) -> int | None:
-    """How long the body is said to be: 0 when there is none, None when it comes in chunks of unknown number."""
+    """The length in the headers: 0 without a body, None for a chunked body of unknown length."""
     found = dict(headers)
     if b"transfer-encoding" in found:
         return None

@@ -1,4 +1,4 @@
-"""From an ASGI scope to the environment of a WSGI application (PEP 3333)."""
+"""Converts an ASGI scope into the environment of a WSGI application (PEP 3333)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from portal.core.peers import FORWARDING, Caller
 
 
 def environ_of(scope: dict[str, Any], caller: Caller, body: bytes) -> dict[str, Any]:
-    """`REMOTE_ADDR` and `wsgi.url_scheme` are the caller's; the headers they were derived from are left out.
+    """`REMOTE_ADDR` and `wsgi.url_scheme` are those of the caller. The forwarding headers are left out.
 
-    Names with an underscore are left out: they would be taken for the same name with a hyphen. `Proxy` is left out
-    because programs that read `HTTP_PROXY` would take it for their own (CVE-2016-5385).
+    Names with an underscore are left out, because WSGI does not distinguish them from names with a hyphen. `Proxy` is
+    left out, because programs that read `HTTP_PROXY` would use it as their own setting (CVE-2016-5385).
     """
     server, port = scope.get("server") or ("127.0.0.1", "80")
     environ: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Threads for synchronous work, used from an event loop; who finds none free waits for a bounded time."""
+"""Threads for synchronous work, used from an event loop. A call waits a limited time for a free thread."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Pool:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], Result], *, wait: float) -> Result:
-        """What `work` returns or raises, called in a thread. Raises Busy after `wait` seconds without a free thread and
-        where none can be started; `work` is not called then.
+        """Call `work` in a thread and return its result or raise its exception.
 
-        Whoever stops waiting for the result leaves the thread busy until `work` ends by itself.
+        Raises Busy if no thread is free within `wait` seconds, or if none can be started. `work` is not called then.
+        A caller that stops waiting for the result leaves the thread busy until `work` has ended.
         """
         try:
             async with asyncio.timeout(wait):
@@ -38,14 +38,14 @@ class Pool:
         done.add_done_callback(lambda _: _tell(loop, self._free.release))
         try:
             self._executor.submit(_call, work, done).add_done_callback(lambda _: done.cancel())  # by `close`
-        except RuntimeError as error:  # no thread can be started, but the executor has queued the call
-            if done.cancel():  # otherwise a thread that became free has begun it
+        except RuntimeError as error:  # no thread can be started, but the call is queued
+            if done.cancel():  # if that fails, a free thread has already begun it
                 raise Busy from error
         return await asyncio.wrap_future(done)
 
     def later(self, work: Callable[[], object]) -> None:
-        """Call `work` as soon as a thread is free; nobody waits for it."""
-        with suppress(RuntimeError):  # no thread can be started: it is queued for the next one that becomes free
+        """Call `work` as soon as a thread is free, without waiting for it."""
+        with suppress(RuntimeError):  # no thread can be started: the call stays queued
             self._executor.submit(work)
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class Pool:
 
 
 def _call(work: Callable[[], Result], done: Future[Result]) -> None:
-    """Put what `work` returns or raises into `done`; nothing where that was cancelled."""
+    """Put the result or the exception of `work` into `done`, unless `done` was cancelled."""
     if not done.set_running_or_notify_cancel():
         return
     try:

@@ -323,7 +323,7 @@ def test_an_event_that_names_no_row_is_told(active):
     with recording() as said:
         said.add(Verb.GRANT_REVOKED, by=None, target="some grant")
     seq = AuditHead.objects.get().seq
-    assert problems() == [f"Event {seq} (grant.revoked) names no GR reference, which its kind always names."]
+    assert problems() == [f"Event {seq} (grant.revoked) names no GR reference, which this kind of event always has."]
 
 
 def test_a_second_beginning_of_a_run_is_told(cast, airflow):

@@ -177,7 +177,7 @@ def test_an_upgrade_with_twins_is_refused_in_words(old, what):
             old.get_model("accounts", "User").objects.create(username=name, password="x")
         else:
             old.get_model("auth", "Group").objects.create(name=name)
-    with pytest.raises(CommandError, match=r"“leadx” and “ｌｅａｄｘ”\. Decide which one"):
+    with pytest.raises(CommandError, match=r"“leadx” and “ｌｅａｄｘ”\. Of each pair, decide which one"):
         MigrationExecutor(connection).migrate(AFTER)
     model = old.get_model("accounts", "User") if what == "people" else old.get_model("auth", "Group")
     assert model.objects.count() == 2

@@ -101,11 +101,11 @@ def test_a_token_is_revoked_by_its_id_or_name_never_by_its_secret(two):
     token, plaintext = two
     listed = json.loads(run("token", "list", "--json"))
     assert str(token) in [line["token"] for line in listed]
-    with pytest.raises(CommandError, match=f"This is a complete token.* by its id, {token}") as refused:
+    with pytest.raises(CommandError, match=f"This contains a token's secret.* id instead: {token}") as refused:
         run("token", "revoke", plaintext)
     assert plaintext not in str(refused.value)
     for pasted in (f"{plaintext},", f"Bearer {plaintext}", plaintext[:30], f"{plaintext[:30]} {plaintext[30:]}"):
-        with pytest.raises(CommandError, match=f"This is a complete token.* by its id, {token}") as refused:
+        with pytest.raises(CommandError, match=f"This contains a token's secret.* id instead: {token}") as refused:
             run("token", "revoke", pasted)
         assert plaintext[16:30] not in str(refused.value)
     with pytest.raises(CommandError, match="is the name of several"):

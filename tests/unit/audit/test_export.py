@@ -86,7 +86,7 @@ def test_what_a_cell_does_not_hold_is_cut_with_a_mark(letter: str, units: int) -
     assert fitting(letter * most, 7) == letter * most
     cut = fitting(letter * (most + 1), 7)
     assert export.LONGEST_CELL - 1 <= len(cut.encode("utf-16-le")) // 2 <= export.LONGEST_CELL
-    assert cut.endswith(f"… [cut: {most + 1} characters in all; the JSONL export has the whole event 7]")
+    assert cut.endswith(f"… [cut: {most + 1} characters in all; the JSONL export has the complete event 7]")
 
 
 def test_no_cell_is_too_long_and_jsonl_has_the_whole() -> None:

@@ -96,12 +96,12 @@ def test_no_piece_is_there_that_no_sentence_uses() -> None:
         (
             Verb.AUDIT_FORMAT_CHANGED,
             {"actor": "gatehouse", "detail": {"events": 7, "verified": True}},
-            "Gatehouse carried 7 events of the trail over into another format, verified",
+            "Gatehouse converted 7 events of the trail to another format, verified",
         ),
         (
             Verb.AUDIT_FORMAT_CHANGED,
             {"actor": "gatehouse", "detail": {"events": 7, "verified": False, "problems": ["Event 3 was changed."]}},
-            "Gatehouse carried 7 events of the trail over into another format, and found changes: Event 3 was changed.",
+            "Gatehouse converted 7 events of the trail to another format, and found changes: Event 3 was changed.",
         ),
     ],
 )  # fmt: skip

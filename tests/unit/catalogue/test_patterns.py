@@ -25,7 +25,7 @@ def test_what_tickets_look_like_is_possible(pattern):
     [
         ("(", "not a regular expression that RE2 knows .*missing"),
         ("[z-a]", "not a regular expression that RE2 knows"),
-        ("\ud800", "half a character"),
+        ("\ud800", "an unpaired surrogate"),
         ("x" * 201, "at most 200"),
         ("a{99999999999}", "a repeat is written"),
         ("[0-9]{,8}", "a repeat is written"),

@@ -198,14 +198,14 @@ def test_two_names_for_one_airflow_are_said(staff, apply):
         .replace("deployments.prod", "deployments.twin")
         .replace("https://airflow", "https://AIRFLOW")
     )
-    assert any(words.startswith("deployments prod and twin are one Airflow") for words in planned(twin + GOOD).warnings)
+    assert any(words.startswith("deployments prod and twin are the same Airflow") for words in planned(twin + GOOD).warnings)
 
 
 def test_a_new_name_for_an_airflow_is_said(staff, apply):
     apply()
     renamed = GOOD.replace("deployments.prod", "deployments.main").replace('"prod', '"main')
     assert any(
-        "deployment main is the Airflow that was called prod" in words and "stays until its end" in words
+        "deployment main is the Airflow that was called prod" in words and "stays until it ends" in words
         for words in planned(renamed).warnings
     )
 

@@ -21,7 +21,7 @@ class Call:
     """
 
     def __init__(
-        self, method: str, path: str, *, body: list[bytes] | None = None, whole: bool = True, taken: int = 1000,
+        self, method: str, path: str, *, body: list[bytes] | None = None, complete: bool = True, taken: int = 1000,
         headers: list[tuple[bytes, bytes]] | None = None, peer: str = "127.0.0.1",
     ) -> None:  # fmt: skip
         parts = [b""] if body is None else body  # servers say that there is no body
@@ -33,7 +33,7 @@ class Call:
             "headers": announced + (headers or []),
         }  # fmt: skip
         self._parts = [
-            {"type": "http.request", "body": part, "more_body": not whole or number < len(parts)}
+            {"type": "http.request", "body": part, "more_body": not complete or number < len(parts)}
             for number, part in enumerate(parts, start=1)
         ]
         self._taken = taken

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.serving import child_env, family
+from portal.serving import child_env, processes
 
 GIVEN = {
     "PATH": "/bin",
@@ -29,27 +29,27 @@ LIVE = {"AIRFLOW_DEMO_RUNS", "AWS_SECRET_ACCESS_KEY", "CLOUDSDK_CONFIG"}
 
 
 @pytest.mark.parametrize(("child", "more"), [("web", LIVE), ("beat", set())])
-def test_web_and_beat_have_no_secret_of_the_account_for_access(child, more):
+def test_web_and_beat_get_no_secret_of_a_granter(child, more):
     names = child_env.names_for(child, GIVEN, runner=["AIRFLOW_DEMO_RUNS", "NOT_SET"])
     assert set(names) == SHARED | more
 
 
-def test_the_worker_has_everything():
+def test_the_worker_gets_all_variables():
     assert child_env.names_for("worker", GIVEN, runner=[]) is None
 
 
 @pytest.mark.django_db
-def test_the_plan_gives_each_process_its_own(catalogue, tmp_path, monkeypatch, settings):
+def test_the_plan_gives_each_process_its_own_variables(catalogue, tmp_path, monkeypatch, settings):
     settings.CONFIG_FILE = tmp_path / "none.toml"
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
-    plan = {one["name"]: one["env"] for one in family.portal_children(host="h", port=1, alive=tmp_path)}
+    plan = {one["name"]: one["env"] for one in processes.portal_children(host="h", port=1, heartbeats=tmp_path)}
     assert {"AIRFLOW_DEMO_ACCESS", "AIRFLOW_DEMO_RUNS"} & set(plan["web"]) == {"AIRFLOW_DEMO_RUNS"}
     assert not {"AIRFLOW_DEMO_ACCESS", "AIRFLOW_DEMO_RUNS"} & set(plan["beat"])
     assert plan["worker"] is None
 
 
-def test_a_file_that_is_not_applied_yet_counts(db, tmp_path, settings):
+def test_a_catalogue_file_that_is_not_applied_yet_counts(db, tmp_path, settings):
     settings.CONFIG_FILE = tmp_path / "gatehouse.toml"
     assert child_env.runner_variables() == set()
     settings.CONFIG_FILE = settings.BASE_DIR / "demo" / "gatehouse.toml"

@@ -1,4 +1,4 @@
-"""What `check --deploy` and `check_config` say of settings and files."""
+"""What `check --deploy` and `check_config` report about settings and files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def data(tmp_path, settings, monkeypatch):
 NAMED = Proxies(networks=(ipaddress.ip_network("10.0.0.5"),))
 
 
-def test_what_the_proxy_in_front_has_to_do_is_said_where_it_is_deployed():
+def test_check_deploy_says_what_the_proxy_must_do():
     (found,) = [one for one in checks.run_checks(include_deployment_checks=True) if one.id == "gatehouse.I001"]
     assert "buffer" in found.msg and "limit_conn" in found.hint
 
@@ -54,7 +54,7 @@ def test_settings(data, settings, changed, found):
 
 
 @pytest.mark.parametrize("name", ["gatehouse.sqlite3", "gatehouse.sqlite3-wal", "secret_key", "broker/ready/1.json"])
-def test_what_lies_open_is_said_with_the_way_out(data, name):
+def test_files_open_to_others_are_reported_with_a_chmod_command(data, name):
     file = data / name
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.touch()
@@ -63,11 +63,11 @@ def test_what_lies_open_is_said_with_the_way_out(data, name):
     assert (found.id, found.is_serious()) == ("gatehouse.E001", True)
     assert f"chmod 600 {file}" in found.msg and "mode 0640" in found.msg
     assert not config_checks.production()[0].ok
-    assert private.restrict() == []  # it is ours
+    assert private.restrict() == []  # the portal created them
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_folder_that_somebody_opened_ends_the_start(data, capsys):
+def test_a_data_folder_open_to_others_ends_the_start(data, capsys):
     data.chmod(0o755)
     with pytest.raises(SystemExit) as caught:
         private.exit_if_exposed()
@@ -76,7 +76,7 @@ def test_a_folder_that_somebody_opened_ends_the_start(data, capsys):
     assert f"chmod 700 {data}" in said and "mode 0755" in said
 
 
-def test_the_folder_of_our_own_choice_is_closed(data, settings):
+def test_the_default_data_folder_is_restricted(data, settings):
     settings.BASE_DIR = data.parent
     settings.DATA_DIR = data.rename(data.parent / ".data")
     settings.DATA_DIR.chmod(0o755)
@@ -84,7 +84,7 @@ def test_the_folder_of_our_own_choice_is_closed(data, settings):
     assert settings.DATA_DIR.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_database_elsewhere_is_its_owners(data, settings, monkeypatch, tmp_path, capsys):
+def test_a_database_outside_the_data_folder_is_not_changed(data, settings, monkeypatch, tmp_path, capsys):
     elsewhere = tmp_path / "elsewhere.sqlite3"
     elsewhere.touch()
     elsewhere.chmod(0o644)
@@ -94,7 +94,7 @@ def test_a_database_elsewhere_is_its_owners(data, settings, monkeypatch, tmp_pat
     assert f"chmod 600 {elsewhere}" in capsys.readouterr().err
 
 
-def test_static_files_are_for_everybody(data, settings):
+def test_static_files_may_be_read_by_others(data, settings):
     (settings.STATIC_ROOT / "css").mkdir(parents=True)
     (settings.STATIC_ROOT / "css").chmod(0o755)
     settings.STATIC_ROOT.chmod(0o755)

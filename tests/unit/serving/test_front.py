@@ -1,4 +1,4 @@
-"""The front of the web process: what slow callers may hold, and what the application behind it gets to see."""
+"""The front of the web process: limits for slow callers, and the environment of the application."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.unit.serving.front_calls import TIMEOUT, Application, Call, front, lo
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("path", ["/api/v1/requests", "/login", "/requests/new"])
-def test_bodies_that_never_come_hold_nobody_up(path: str) -> None:
+def test_incomplete_bodies_block_no_other_call(path: str) -> None:
     async def scenario() -> None:
         application = Application()
         door = front(application)
-        slow = [Call("POST", path, body=[b"{"], whole=False) for _ in range(20)]
+        slow = [Call("POST", path, body=[b"{"], complete=False) for _ in range(20)]
         held = [asyncio.create_task(call.through(door)) for call in slow]
         await settle()
         assert (await Call("GET", "/").through(door)).body == b"hello"
@@ -35,10 +35,10 @@ def test_bodies_that_never_come_hold_nobody_up(path: str) -> None:
     run(scenario)
 
 
-def test_a_body_that_is_not_there_in_time_is_given_up() -> None:
+def test_a_late_body_times_out() -> None:
     async def scenario() -> None:
         application = Application()
-        call = Call("POST", "/api/v1/requests", body=[b"{"], whole=False)
+        call = Call("POST", "/api/v1/requests", body=[b"{"], complete=False)
         await call.through(front(application, limits=Limits(body=0)))
         assert (call.status, json.loads(call.body)["reason"]) == (408, "too_slow")
         assert call.sent["connection"] == "close"
@@ -47,7 +47,7 @@ def test_a_body_that_is_not_there_in_time_is_given_up() -> None:
     run(scenario)
 
 
-def test_a_whole_body_is_handed_on_in_one_piece() -> None:
+def test_a_complete_body_is_passed_on_in_one_piece() -> None:
     async def scenario() -> None:
         application = Application()
         await Call("POST", "/x", body=[b"a" * 1000, b"b"]).through(front(application))
@@ -57,12 +57,14 @@ def test_a_whole_body_is_handed_on_in_one_piece() -> None:
     run(scenario)
 
 
-def test_the_body_of_somebody_unknown_is_not_read_but_the_application_answers() -> None:
-    """It refuses from the headers alone: with 401, or by asking to sign in."""
+def test_an_unauthenticated_body_is_not_read_but_the_application_answers() -> None:
+    """The application refuses from the headers alone: with 401, or with a redirect to sign-in."""
 
     async def scenario() -> None:
         application = Application()
-        call = await Call("POST", "/api/v1/requests", body=[b"{"], whole=False).through(front(application, known=False))
+        call = await Call("POST", "/api/v1/requests", body=[b"{"], complete=False).through(
+            front(application, known=False)
+        )
         assert call.body == b"hello"
         assert application.read == [b""]
 
@@ -71,7 +73,7 @@ def test_the_body_of_somebody_unknown_is_not_read_but_the_application_answers() 
 
 @pytest.mark.parametrize(("path", "most"), [("/x", 100), ("/login", 10)])
 @pytest.mark.parametrize("said", [True, False])
-def test_a_body_has_a_bound(path: str, most: int, said: bool) -> None:
+def test_a_body_has_a_size_limit(path: str, most: int, said: bool) -> None:
     async def scenario() -> None:
         limits = Limits(longest=100, longest_unknown=10)
         for length, status in ((most, 200), (most + 1, 413)):
@@ -85,7 +87,7 @@ def test_a_body_has_a_bound(path: str, most: int, said: bool) -> None:
 
 def test_a_body_that_is_announced_too_long_is_not_read() -> None:
     async def scenario() -> None:
-        call = Call("POST", "/x", body=[b"x"], whole=False)
+        call = Call("POST", "/x", body=[b"x"], complete=False)
         call.scope["headers"] = [(b"content-length", b"101")]
         await call.through(front(limits=Limits(longest=100, body=0)))
         assert call.status == 413
@@ -93,19 +95,19 @@ def test_a_body_that_is_announced_too_long_is_not_read() -> None:
     run(scenario)
 
 
-def test_the_bound_is_named_that_was_passed() -> None:
+def test_the_answer_names_the_exceeded_limit() -> None:
     async def scenario() -> None:
         for path, most in (("/x", 512), ("/login", 16)):
             call = await Call("POST", path, body=[b"x" * (most * 1024 + 1)]).through(front())
-            assert call.body.decode() == f"Too large. At most {most} KiB can be sent.\n"
+            assert call.body.decode() == f"Too large. At most {most} KiB are accepted.\n"
 
     run(scenario)
 
 
-def test_bodies_have_a_bound_together_and_give_their_room_back() -> None:
+def test_all_bodies_share_a_size_limit_and_release_it() -> None:
     async def scenario() -> None:
         door = front(limits=Limits(room=100))
-        slow = asyncio.create_task(Call("POST", "/x", body=[b"x" * 80], whole=False).through(door))
+        slow = asyncio.create_task(Call("POST", "/x", body=[b"x" * 80], complete=False).through(door))
         await settle()
         full = await Call("POST", "/x", body=[b"x" * 30]).through(door)
         assert (full.status, full.sent["retry-after"]) == (503, "5")
@@ -127,20 +129,20 @@ def test_bodies_have_a_bound_together_and_give_their_room_back() -> None:
         ([60, 50], "complete", bodies.NoRoom),
     ],
 )
-def test_a_body_counts_once_and_gives_its_room_back_however_it_ends(
+def test_a_body_counts_once_and_is_released_after_every_kind_of_end(
     parts: list[int], end: str, error: type[Exception] | None
 ) -> None:
     async def scenario() -> None:
         held = bodies.Bodies(deadline=0 if end == "open" else TIMEOUT, room=100)
 
-        def reading(*sizes: int, whole: bool = True, left: bool = False) -> AbstractAsyncContextManager[bytes]:
-            call = Call("POST", "/x", body=[b"x" * size for size in sizes], whole=whole)
+        def reading(*sizes: int, complete: bool = True, left: bool = False) -> AbstractAsyncContextManager[bytes]:
+            call = Call("POST", "/x", body=[b"x" * size for size in sizes], complete=complete)
             if left:
                 call.left.set()
             return held.read(call.receive, longest=120)
 
         with pytest.raises(error) if error else nullcontext():
-            async with reading(*parts, whole=end == "complete", left=end == "left") as body:
+            async with reading(*parts, complete=end == "complete", left=end == "left") as body:
                 assert body == b"x" * 100
                 if error:
                     raise error
@@ -179,10 +181,10 @@ def test_a_body_counts_until_its_answer_has_begun() -> None:
     run(scenario)
 
 
-def test_a_caller_who_leaves_is_not_waited_for() -> None:
+def test_a_call_ends_when_its_caller_leaves() -> None:
     async def scenario() -> None:
         application = Application()
-        call = Call("POST", "/x", body=[b"x"], whole=False)
+        call = Call("POST", "/x", body=[b"x"], complete=False)
         task = asyncio.create_task(call.through(front(application)))
         await settle()
         call.left.set()
@@ -219,7 +221,7 @@ def test_health_is_answered_while_every_thread_is_busy() -> None:
     run(scenario)
 
 
-def test_who_gives_up_waiting_does_not_free_a_thread_that_works() -> None:
+def test_a_call_that_times_out_does_not_free_its_thread() -> None:
     async def scenario() -> None:
         go = threading.Event()
 
@@ -255,8 +257,8 @@ def test_the_application_sees_what_was_sent() -> None:
     assert "CONTENT_LENGTH" not in found
 
 
-def test_no_header_passes_for_another_one() -> None:
-    """Underscores, the names that were evaluated already, and `Proxy`, which would be HTTP_PROXY."""
+def test_no_header_is_taken_for_another_one() -> None:
+    """Left out: names with underscores, forwarding headers, and `Proxy`, which would become HTTP_PROXY."""
     sent = (
         "x_forwarded_for x-forwarded-for x-forwarded-proto x-forwarded-host forwarded x-real-ip remote_addr proxy "
         "authorization_"

@@ -1,4 +1,4 @@
-"""The front of the web process: answers, whoever reads them, and however they end."""
+"""The front of the web process: answers, slow readers, and answers that are cut off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.serving.front.pool import Pool
 from tests.unit.serving.front_calls import TIMEOUT, Application, Call, Message, front, long_answer, run, settle
 
 
-def test_a_long_answer_arrives_whole_and_in_order() -> None:
+def test_a_long_answer_arrives_complete_and_in_order() -> None:
     async def scenario() -> None:
         call = await Call("GET", "/export").through(front(Application(long_answer(7))))
         assert call.body == b"".join(long_answer(7)())
@@ -25,7 +25,7 @@ def test_a_long_answer_arrives_whole_and_in_order() -> None:
     run(scenario)
 
 
-def test_readers_who_take_nothing_hold_no_thread() -> None:
+def test_stalled_readers_hold_no_thread() -> None:
     async def scenario() -> None:
         door = front(Application(long_answer(5)))
         held = [asyncio.create_task(Call("GET", "/export", taken=1).through(door)) for _ in range(20)]
@@ -38,8 +38,8 @@ def test_readers_who_take_nothing_hold_no_thread() -> None:
     run(scenario)
 
 
-def test_a_cut_answer_does_not_look_whole(caplog: pytest.LogCaptureFixture) -> None:
-    """Its reader was too slow: the application is told, and the end of the answer is never sent."""
+def test_an_answer_cut_off_does_not_look_complete(caplog: pytest.LogCaptureFixture) -> None:
+    """The reader was too slow: the answer is closed, and its end is never sent."""
     caplog.set_level("WARNING", "portal.serving.front")
 
     async def scenario() -> None:
@@ -55,10 +55,10 @@ def test_a_cut_answer_does_not_look_whole(caplog: pytest.LogCaptureFixture) -> N
         assert not call.complete
 
     run(scenario)
-    assert caplog.messages == ["an answer was cut: its reader was too slow"]
+    assert caplog.messages == ["an answer was cut off: its reader was too slow"]
 
 
-def test_an_answer_that_breaks_half_way_does_not_look_whole(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_answer_that_fails_half_way_does_not_look_complete(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("WARNING", "portal.serving.front")
 
     def parts() -> Iterator[bytes]:
@@ -76,11 +76,11 @@ def test_an_answer_that_breaks_half_way_does_not_look_whole(caplog: pytest.LogCa
         assert not call.complete
 
     run(scenario)
-    assert caplog.messages == ["an answer was cut: the database went away"]
+    assert caplog.messages == ["an answer was cut off: the database went away"]
 
 
 class Export:
-    """An answer without end that somebody still refers to, as a web framework does: only `close` ends it."""
+    """An endless answer with a reference to it, as web frameworks hold one: only `close` ends it."""
 
     def __init__(self) -> None:
         self.closed = threading.Event()
@@ -98,7 +98,7 @@ class Export:
             await asyncio.sleep(0)
 
 
-def test_what_nobody_reads_any_more_is_closed() -> None:
+def test_an_answer_without_a_reader_is_closed() -> None:
     async def scenario() -> None:
         made = Export()
         call = Call("GET", "/export", taken=1)

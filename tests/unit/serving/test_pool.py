@@ -14,7 +14,7 @@ from portal.serving.front.pool import Busy, Pool
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    """One with a single thread."""
+    """A pool with one thread."""
     pool = Pool(1, name="test")
     yield pool
     pool.close()
@@ -22,7 +22,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> AbstractContextManager[None]:
-    """While no thread can be started."""
+    """A context in which no thread can be started."""
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -50,9 +50,7 @@ def test_work_that_no_thread_can_start_for_is_refused_and_never_called(
     assert called == ["taken"]
 
 
-def test_work_that_nobody_waits_for_is_called_once_there_is_a_thread(
-    pool: Pool, full: AbstractContextManager[None]
-) -> None:
+def test_later_work_is_called_when_a_thread_is_free(pool: Pool, full: AbstractContextManager[None]) -> None:
     called = []
 
     async def use() -> None:
@@ -64,7 +62,7 @@ def test_work_that_nobody_waits_for_is_called_once_there_is_a_thread(
     assert called == ["later", "next"]
 
 
-def test_who_waits_when_the_pool_closes_waits_no_longer(pool: Pool) -> None:
+def test_closing_the_pool_ends_waiting_calls(pool: Pool) -> None:
     begun, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:

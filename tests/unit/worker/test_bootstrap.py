@@ -16,14 +16,14 @@ from tests.fake_airflow import FakeAirflow
 PASSWORDS = {"gatehouse-access": "what the granter says", "gatehouse-runs": "what the runner says"}
 WRITES = "(POST|PATCH|DELETE) /(api|auth/fab)/v1/(users|roles)(/(?!gatehouse.no-such).*)?"
 MAKING = {
-    "made the role Gatehouse granter",
-    "made the account gatehouse-access with the role Gatehouse granter",
-    "made the role Gatehouse runner",
-    "made the account gatehouse-runs with the role Gatehouse runner",
+    "created the role Gatehouse granter",
+    "created the account gatehouse-access with the role Gatehouse granter",
+    "created the role Gatehouse runner",
+    "created the account gatehouse-runs with the role Gatehouse runner",
 }
 IS_ADMIN = (
-    "granter.username = “gatehouse-access” holds the role Admin on demo and is left as it is: name in the file an "
-    "account for Gatehouse alone, which is made where there is none"
+    "granter.username = “gatehouse-access” holds the role Admin on demo and was not changed: in gatehouse.toml, name "
+    "an account for Gatehouse alone; if it is missing, it is created"
 )
 Ensure = Callable[..., Report]
 
@@ -106,7 +106,7 @@ def test_an_account_that_is_there_without_its_role_gets_it(fake: FakeAirflow, bo
     assert "gave the account gatehouse-runs the role Gatehouse runner" in report.done
     assert fake.roles_of("gatehouse-runs") == {"Viewer", "Gatehouse runner"}
     assert report.notes == [
-        "the account gatehouse-runs has other roles too, and may do what they permit: Viewer",
+        "the account gatehouse-runs has other roles too, whose permissions it does not need: Viewer",
     ]
     assert report.wrong == []
 
@@ -147,7 +147,7 @@ def test_a_role_that_permits_more_is_cut_where_that_goes(fake: FakeAirflow, boot
     report = bootstrap(dag_roles=False, shrink=True)
     assert report.wrong == []
     if fake.release.users == "token":
-        assert report == Report(done=["took can_create on Roles, can_edit on Roles from the role Gatehouse granter"])
+        assert report == Report(done=["removed can_create on Roles, can_edit on Roles from the role Gatehouse granter"])
         assert not fake.state.roles["Gatehouse granter"].permissions & needs.DAG_ROLES.keys()
         return
     [note] = report.notes
@@ -168,9 +168,7 @@ def test_an_account_with_another_password(fake: FakeAirflow, bootstrap: Ensure) 
     fake.state.users["gatehouse-runs"].password = "another"
     report = bootstrap()
     assert report == Report(
-        wrong=[
-            "Airflow does not take the password that Gatehouse has for gatehouse-runs: --set-passwords sets that one"
-        ]
+        wrong=["Airflow does not accept the password that Gatehouse has for gatehouse-runs: --set-passwords sets it"]
     )
     assert fake.state.users["gatehouse-runs"].password == "another"
     assert bootstrap(set_passwords=True) == Report(done=["set the password of gatehouse-runs"])
@@ -215,7 +213,9 @@ def test_an_account_that_may_be_somebodys_is_left_as_it_is(fake: FakeAirflow, bo
     fake.add_user("gatehouse-runs", password="their own", roles=["Op"])
     report = bootstrap(set_passwords=True)
     [wrong] = report.wrong
-    assert wrong.startswith("runner.username = “gatehouse-runs” is there without the role Gatehouse runner, does not")
+    assert wrong.startswith(
+        "runner.username = “gatehouse-runs” exists, but it has neither the role Gatehouse runner nor"
+    )
     assert "name another in the file; if it is Gatehouse’s, give it that role in Airflow" in wrong
     user = fake.state.users["gatehouse-runs"]
     assert (user.password, user.roles) == ("their own", ["Op"])
@@ -226,7 +226,7 @@ def test_an_account_that_may_be_somebodys_is_left_as_it_is(fake: FakeAirflow, bo
 def test_a_deactivated_account(fake: FakeAirflow, bootstrap: Ensure) -> None:
     bootstrap()
     fake.state.users["gatehouse-access"].active = False
-    assert "the account gatehouse-access is deactivated in Airflow, and only there it is activated" in bootstrap().wrong
+    assert "the account gatehouse-access is deactivated in Airflow; activate it there" in bootstrap().wrong
 
 
 @pytest.mark.parametrize("release", ["3.3.2"], indirect=True)
@@ -240,14 +240,14 @@ def test_what_an_account_may_not_use_yet(fake: FakeAirflow, sign_in: Callable[[s
     [first, second] = report.notes
     assert first.startswith("gatehouse-access may not use can_create on Roles")
     assert second.startswith("gatehouse-runs may not use can_create on DAG Runs")
-    assert second.endswith(" yet: Airflow takes up to half a minute to go by a change")
+    assert second.endswith(" yet: Airflow applies a change within half a minute")
 
 
 @pytest.mark.parametrize("release", ["3.3.2-simple"], indirect=True)
 def test_where_there_are_no_accounts_to_make(fake: FakeAirflow, bootstrap: Ensure) -> None:
     report = bootstrap()
     [wrong] = report.wrong
-    assert wrong.startswith("demo has no accounts that Gatehouse could make: Airflow's simple auth manager")
+    assert wrong.startswith("demo does not let Gatehouse create accounts: Airflow's simple auth manager")
     assert (report.done, report.notes) == ([], [])
 
 

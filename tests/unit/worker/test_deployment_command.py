@@ -93,10 +93,10 @@ def events():
 def test_the_accounts_are_made_once_and_written_down(bare, file, release):
     said, beside = run("bootstrap", "demo", *ADMIN)
     assert said.splitlines() == [
-        "made the role Gatehouse granter",
-        "made the account gatehouse-access with the role Gatehouse granter",
-        "made the role Gatehouse runner",
-        "made the account gatehouse-runs with the role Gatehouse runner",
+        "created the role Gatehouse granter",
+        "created the account gatehouse-access with the role Gatehouse granter",
+        "created the role Gatehouse runner",
+        "created the account gatehouse-runs with the role Gatehouse runner",
         f"demo: {NAMES} can do what Gatehouse needs",
     ]
     assert beside == asking(bare)
@@ -106,7 +106,7 @@ def test_the_accounts_are_made_once_and_written_down(bare, file, release):
     assert sentence(begun) == f"os:{account()} began to prepare Airflow on demo for Gatehouse"
     assert (event.actor, event.deployment, event.outcome) == (f"os:{account()}", "demo", "success")
     assert sentence(event).startswith(
-        f"os:{account()} prepared Airflow on demo for Gatehouse: made the role Gatehouse granter, "
+        f"os:{account()} prepared Airflow on demo for Gatehouse: created the role Gatehouse granter, "
     )
     for written in (begun, event):
         assert '"airflow_admin":"admin"' in written.payload
@@ -118,17 +118,19 @@ def test_the_accounts_are_made_once_and_written_down(bare, file, release):
 
 def test_what_is_not_right_is_said_and_ends_with_1(bare, file):
     bare.add_user("gatehouse-runs", password="another", roles=["Op"])
-    with pytest.raises(CommandError, match="does not take the password that Gatehouse has, and is left") as refused:
+    with pytest.raises(
+        CommandError, match="neither the role Gatehouse runner nor the password that Gatehouse has, and was not changed"
+    ) as refused:
         run("bootstrap", "demo", *ADMIN)
     assert refused.value.returncode == 1
     _, event = events()
     assert (event.verb, event.outcome) == (Verb.DEPLOYMENT_BOOTSTRAP_FAILED, "failed")
-    assert "run this again with --set-passwords; done: made the role Gatehouse granter" in sentence(event)
+    assert "repeat this command with --set-passwords; done: created the role Gatehouse granter" in sentence(event)
 
     bare.state.users["gatehouse-runs"].roles.append("Gatehouse runner")
     said, beside = run("bootstrap", "demo", *ADMIN, "--set-passwords")
     assert said.startswith("set the password of gatehouse-runs\n")
-    note = "note: the account gatehouse-runs has other roles too, and may do what they permit: Op\n"
+    note = "note: the account gatehouse-runs has other roles too, whose permissions it does not need: Op\n"
     assert beside == asking(bare) + note
     assert events()[-1].verb == Verb.DEPLOYMENT_BOOTSTRAPPED
 
@@ -140,7 +142,7 @@ def test_a_role_is_cut_on_request(bare, file):
     assert said == f"demo: {NAMES} can do what Gatehouse needs already\n"
     assert "the role Gatehouse runner permits more than Gatehouse needs: can_delete on DAGs" in beside
     said, beside = run("bootstrap", "demo", *ADMIN, "--shrink")
-    assert said.splitlines()[0] == "took can_delete on DAGs from the role Gatehouse runner"
+    assert said.splitlines()[0] == "removed can_delete on DAGs from the role Gatehouse runner"
     assert beside == asking(bare)
 
 
@@ -158,7 +160,7 @@ def test_a_wrong_administrator_is_refused_and_recorded(bare, file, monkeypatch):
 def test_an_administrators_account_is_not_taken_over(bare, file):
     bare.add_user("boss", password="their own", roles=["Admin"])
     change(file, '"gatehouse-access"', '"boss"')
-    with pytest.raises(CommandError, match="“boss” holds the role Admin on demo and is left as it is"):
+    with pytest.raises(CommandError, match="“boss” holds the role Admin on demo and was not changed"):
         run("bootstrap", "demo", *ADMIN, "--set-passwords")
     assert (bare.roles_of("boss"), bare.state.users["boss"].password) == ({"Admin"}, "their own")
     assert "granter.username = “boss”" in sentence(events()[-1])
@@ -168,10 +170,10 @@ def test_what_was_done_before_airflow_broke_is_in_the_trail_and_shown(bare, file
     bare.fail_next("POST .*/users", "503", times=50)
     with pytest.raises(CommandError):
         call_command("deployment", "bootstrap", "demo", *ADMIN)
-    assert capsys.readouterr().out == "made the role Gatehouse granter\n"
+    assert capsys.readouterr().out == "created the role Gatehouse granter\n"
     _, event = events()
     assert event.verb == Verb.DEPLOYMENT_BOOTSTRAP_FAILED
-    assert sentence(event).endswith("; done: made the role Gatehouse granter")
+    assert sentence(event).endswith("; done: created the role Gatehouse granter")
 
 
 def test_what_was_wrong_before_airflow_broke_is_said_too(bare, file):
@@ -190,10 +192,10 @@ def test_what_was_done_before_anything_else_ended_it_is_in_the_trail_and_shown(b
     monkeypatch.setattr(bootstrap, "_ensure_user", stop)
     with pytest.raises(error):
         call_command("deployment", "bootstrap", "demo", *ADMIN)
-    assert capsys.readouterr().out == "made the role Gatehouse granter\n"
+    assert capsys.readouterr().out == "created the role Gatehouse granter\n"
     _, event = events()
     assert (event.verb, event.outcome) == (Verb.DEPLOYMENT_BOOTSTRAP_FAILED, "failed")
-    stopped = f"stopped before its end ({error.__name__}); done: made the role Gatehouse granter"
+    stopped = f"stopped before its end ({error.__name__}); done: created the role Gatehouse granter"
     assert sentence(event).endswith(stopped)
     assert "what the granter says" not in event.payload
 
@@ -220,10 +222,10 @@ def test_an_airflow_without_accounts_says_so(bare, file, release):
     ("old", "new", "words"),
     [
         ("[deployments.demo]", "[deployments.other]", "has no deployment “demo”|is refused"),
-        ('"gatehouse-runs"', '"gatehouse-access"', "one account is both granter and runner"),
-        ('"gatehouse-runs"', '"Gatehouse-Access"', "one account is both granter and runner"),
-        ('"gatehouse-access"', '"admin"', "admin is to be one of the accounts"),
-        ('"gatehouse-access"', '"ADMIN"', "admin is to be one of the accounts"),
+        ('"gatehouse-runs"', '"gatehouse-access"', "granter and runner are the same account"),
+        ('"gatehouse-runs"', '"Gatehouse-Access"', "granter and runner are the same account"),
+        ('"gatehouse-access"', '"admin"', "admin is one of the accounts to create"),
+        ('"gatehouse-access"', '"ADMIN"', "admin is one of the accounts to create"),
         ('"AIRFLOW_DEMO_RUNS"', '"NOT_SET_ANYWHERE"', "NOT_SET_ANYWHERE is not set"),
     ],
 )
@@ -240,7 +242,7 @@ def test_an_account_that_signs_in_otherwise_is_made_elsewhere(bare, file):
     file.write_text(re.sub("^runner = .*", token, file.read_text(), flags=re.MULTILINE))
     said, beside = run("bootstrap", "demo", *ADMIN)
     assert said.splitlines()[-1] == "demo: gatehouse-access can do what Gatehouse needs"
-    assert 'the runner signs in by kind = "token": make its account where those are made' in beside
+    assert 'the runner signs in by kind = "token": create its account in the system' in beside
     assert "can_create on DAG Runs" in beside
     assert "gatehouse-runs" not in bare.state.users
 

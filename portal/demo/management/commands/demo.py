@@ -1,4 +1,4 @@
-"""`manage.py demo`, usually by way of `make demo`."""
+"""`manage.py demo`, usually started by `make demo`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.demo import deployments, place, start
-from portal.serving import family
+from portal.serving import processes
 
 
 class Command(BaseCommand):
-    help = "Runs the portal with a real Airflow, people and a catalogue to try it with, on this machine alone."
+    help = "Runs the portal with a real Airflow, example people and an example catalogue, on this machine only."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,18 +47,18 @@ class Command(BaseCommand):
         place.say(f"starting {' and '.join(airflow.title for airflow in airflows)}, and the portal")
         part = [sys.executable, "-m", "portal.demo.parts"]
         given = [f"{name}={chosen}" for name, chosen in ports.items()]
-        children: family.Plan = [
+        children: processes.Plan = [
             *(
                 {"name": airflow.folder, "argv": [*part, "airflow", one], "grace": 3.5}
                 for airflow, one in zip(airflows, given, strict=True)
             ),
             {"name": "setup", "argv": [*part, "setup"], "job": True},
-            *family.portal_children(
-                host=place.HOST, port=port, alive=place.DATA / "processes", logs=place.LOGS, after=["setup"]
+            *processes.portal_children(
+                host=place.HOST, port=port, heartbeats=place.DATA / "processes", logs=place.LOGS, after=["setup"]
             ),
             {"name": "finish", "argv": [*part, "finish", *given], "job": True, "after": ["setup"]},
         ]
-        family.hand_over(children, keep_open=[lock, *claims], mark=start.MARK)
+        processes.become_supervisor(children, keep_open=[lock, *claims], mark=start.MARK)
 
 
 def _wanted(airflow: str) -> tuple[deployments.Deployment, ...]:

@@ -1,4 +1,4 @@
-"""`manage.py check_config`: what is set, from where, and whether it works."""
+"""`manage.py check_config`: prints the settings, their sources, and whether they work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole portal on one machine."""
+"""`manage.py serve`: the complete portal on one machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.core import heartbeat, private
-from portal.serving import family
+from portal.serving import processes
 
 
 class Command(BaseCommand):
@@ -20,8 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         try:
-            family.check_free(host, port)
-        except family.PortBusy as error:
+            processes.check_port_free(host, port)
+        except processes.PortBusy as error:
             raise CommandError(f"{error} Choose another port with --port, or stop that program.") from error
         private.exit_if_exposed()
         call_command("check", databases=["default"])
@@ -29,4 +29,4 @@ class Command(BaseCommand):
         call_command("collectstatic", interactive=False, verbosity=0)
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"Gatehouse is starting at http://{shown}:{port} (Ctrl-C stops it).")
-        family.hand_over(family.portal_children(host=host, port=port, alive=heartbeat.folder()))
+        processes.become_supervisor(processes.portal_children(host=host, port=port, heartbeats=heartbeat.folder()))

@@ -54,7 +54,8 @@ class Command(SubcommandsCommand):
         self.stdout.write(
             f"The database still protects the trail; {found.rows} requests, grants and runs match the trail."
         )
-        self.stdout.write(f"Keep this where nobody with rights on the database can write: {head['seq']} {head['hash']}")
+        kept = f"{head['seq']} {head['hash']}"
+        self.stdout.write(f"Store this where nobody with rights on the database can write: {kept}")
 
     def do_export(self, *, by: Operator, options: dict[str, Any]) -> None:
         try:
@@ -65,7 +66,7 @@ class Command(SubcommandsCommand):
         by = check_actor(by, refusal=Verb.COMMAND_REFUSED, target="audit export")
         target: Path | None = options["output"]
         try:
-            # opened before anything is recorded: an export that cannot be written is none
+            # opened before the event is recorded: if the file cannot be written, there is no export
             out = target.open("w", encoding="utf-8", newline="") if target else None
         except OSError as error:
             raise Refusal(f"{target} cannot be written: {error.strerror}.") from error

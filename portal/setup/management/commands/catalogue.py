@@ -1,4 +1,4 @@
-"""manage.py catalogue init | plan | apply. Here and not in the catalogue's room, because `init` asks Airflow."""
+"""manage.py catalogue init | plan | apply. Not in portal.catalogue, because `init` reads from Airflow."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Command(SubcommandsCommand):
     help = "Write, compare and apply the catalogue file (gatehouse.toml)."
 
     def add_verbs(self, verbs: Any) -> None:
-        init = self.add_verb(verbs, "init", "Write a first file from the roles and DAGs of an Airflow.")
-        init.add_argument("--deployment", required=True, metavar="NAME", help="its name in the file")
-        init.add_argument("--url", help="its address; not needed when the file in place has the deployment")
+        init = self.add_verb(verbs, "init", "Write a first gatehouse.toml from the roles and DAGs of an Airflow.")
+        init.add_argument("--deployment", required=True, metavar="NAME", help="the deployment's name in gatehouse.toml")
+        init.add_argument("--url", help="its address; not needed if gatehouse.toml already has the deployment")
         init.add_argument(
             "--api", default="v2", choices=("v1", "v2"), help="v1 for Airflow 2; default: v2, for Airflow 3"
         )
@@ -103,11 +103,9 @@ def _file(options: dict[str, Any]) -> Path:
 
 
 def _known(name: str) -> DeploymentSpec:
-    """The deployment as the file in place describes it. Raises Refusal, FileRefused."""
+    """The deployment as the present gatehouse.toml describes it. Raises Refusal, FileRefused."""
     if not settings.CONFIG_FILE.exists():
-        raise Refusal(
-            "There is no file yet that describes the deployment. Give --url, --granter and --granter-password-env."
-        )
+        raise Refusal("There is no gatehouse.toml yet. Give --url, --granter and --granter-password-env.")
     spec = loader.load(settings.CONFIG_FILE).document.deployments.get(name)
     if spec is None:
         raise Refusal(
@@ -117,7 +115,7 @@ def _known(name: str) -> DeploymentSpec:
 
 
 def _described(options: dict[str, Any]) -> DeploymentSpec:
-    """The deployment as the options describe it. Raises Refusal in words."""
+    """The deployment as the options describe it. Raises Refusal."""
     if not options["granter"] or not options["granter_password_env"]:
         raise Refusal("With --url, --granter and --granter-password-env are needed too.")
     granter = {"username": options["granter"], "password": {"env": options["granter_password_env"]}}

@@ -1,4 +1,4 @@
-"""Django's command of this name, refused: it saves a person whole, ends no session or token, and writes no event."""
+"""Disables Django's command: it saves all columns of a person, ends no session or token, and records no event."""
 
 from __future__ import annotations
 

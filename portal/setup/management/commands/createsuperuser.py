@@ -1,4 +1,4 @@
-"""Django's command of this name, refused: it writes no event, and the portal asks for roles, not for superusers."""
+"""Disables Django's command: it records no event, and the portal uses roles instead of superusers."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ class Command(NotHere, createsuperuser.Command):
     help = "Not possible here; see manage.py person add."
     said = (
         "createsuperuser is Django's own and is not possible here: nobody was added. Use manage.py person add "
-        "{name} --group GROUP; what members of a group may do in the portal, gatehouse.toml says ([groups])."
+        "{name} --group GROUP; gatehouse.toml says what members of a group may do ([groups])."
     )

@@ -27,21 +27,21 @@ class Command(SubcommandsCommand):
         bootstrap = self.add_verb(
             verbs,
             "bootstrap",
-            "Make the two accounts that the file names for a deployment, each with a role that permits what Gatehouse "
-            "needs and no more. What is already right stays; the command can be repeated.",
+            "Create the two accounts that gatehouse.toml names for a deployment, each with a role that permits exactly "
+            "what Gatehouse needs. What is already right stays; the command can be repeated.",
         )
-        bootstrap.add_argument("name", metavar="NAME", help="of the deployment in the file (GATEHOUSE_CONFIG)")
+        bootstrap.add_argument("name", metavar="NAME", help="its name in gatehouse.toml (GATEHOUSE_CONFIG)")
         bootstrap.add_argument("--admin", metavar="USERNAME", help="an administrator of that Airflow")
         password: argparse._MutuallyExclusiveGroup = bootstrap.add_mutually_exclusive_group()
         password.add_argument(
-            "--admin-password-env", metavar="VARIABLE", help="the environment variable that has the password"
+            "--admin-password-env", metavar="VARIABLE", help="the environment variable with the password"
         )
-        password.add_argument("--admin-password-file", type=Path, metavar="FILE", help="the file that has it")
+        password.add_argument("--admin-password-file", type=Path, metavar="FILE", help="the file with the password")
         bootstrap.add_argument(
-            "--shrink", action="store_true", help="remove from the two roles what they need not permit"
+            "--shrink", action="store_true", help="remove permissions that the two roles do not need"
         )
         bootstrap.add_argument(
-            "--set-passwords", action="store_true", help="set the password of an account that has another one"
+            "--set-passwords", action="store_true", help="set the password of an account whose password differs"
         )
         bootstrap.add_argument(
             "--print",
@@ -49,7 +49,7 @@ class Command(SubcommandsCommand):
             help="change nothing; print a script that an administrator of that Airflow can run there",
         )
         check = self.add_verb(verbs, "check", "Check deployments now; exit code 1 if something is wrong.")
-        check.add_argument("name", nargs="?", metavar="NAME", help="default: all that are in force")
+        check.add_argument("name", nargs="?", metavar="NAME", help="default: all deployments in force")
         check.add_argument("--json", action="store_true", help="answer as JSON")
 
     def do_bootstrap(self, *, by: Operator, options: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class Command(SubcommandsCommand):
             self._have_made(plan, report, by=by, options=options)
         except (BridgeError, secrets.SecretMissing) as error:
             raise Refusal("\n".join([*_ended(report.wrong), str(error)])) from error
-        finally:  # whatever came in between
+        finally:  # also after an error or Ctrl-C
             for line in report.done:
                 self.stdout.write(line)
             self._side(report.notes)

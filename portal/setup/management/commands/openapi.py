@@ -1,4 +1,4 @@
-"""Prints the API's OpenAPI document, as docs/openapi.json keeps it."""
+"""Prints the API's OpenAPI document, whose copy is docs/openapi.json."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def document() -> str:
 
 
 class Command(BaseCommand):
-    help = "Print the API's OpenAPI document; with --write, renew docs/openapi.json."
+    help = "Print the API's OpenAPI document; with --write, update docs/openapi.json."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -19,9 +19,9 @@ class Command(SubcommandsCommand):
     help = "Add people, change their groups and passwords, deactivate them."
 
     def add_verbs(self, verbs: Any) -> None:
-        add = self.add_verb(verbs, "add", "Add a person, or update the details and groups of one.")
+        add = self.add_verb(verbs, "add", "Add a person, or update a person's details and groups.")
         add.add_argument("username")
-        add.add_argument("--email", help="e-mail address; their Airflow accounts are found by it")
+        add.add_argument("--email", help="e-mail address; Gatehouse finds the person's Airflow account by it")
         add.add_argument("--name", help="first and last name")
         add.add_argument(
             "--group",
@@ -46,7 +46,7 @@ class Command(SubcommandsCommand):
         going = self.add_verb(
             verbs,
             "deactivate",
-            "Deactivate a person: sessions and tokens end, pending requests lapse, access is taken away in Airflow.",
+            "Deactivate a person: sessions and tokens end, pending requests lapse, access in Airflow is removed.",
         )
         going.add_argument("username")
         going.add_argument("--reason", default="", help="why; the audit trail keeps it")
@@ -142,7 +142,7 @@ class Command(SubcommandsCommand):
         self.stdout.write(f"{done.person.username} is deactivated; ended: {_words(done)}.")
         if done.grants:
             self.stdout.write(
-                "A worker takes the roles away in Airflow. The page of each request shows when that is done."
+                "A worker removes the roles in Airflow. The page of each request shows when that is done."
             )
 
     def do_reactivate(self, *, by: Operator, options: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""manage.py reference: write the pages of docs/ that follow from the code. A test fails when one is out of date."""
+"""manage.py reference: writes the generated pages of docs/. A test fails if one is out of date."""
 
 from __future__ import annotations
 

@@ -14,16 +14,16 @@ from portal.setup.commands import SubcommandsCommand
 
 
 class Command(SubcommandsCommand):
-    help = "Make, revoke and list API tokens of people."
+    help = "Create, revoke and list API tokens of people."
 
     def add_verbs(self, verbs: Any) -> None:
-        create = self.add_verb(verbs, "create", "Make a token and print it. It is not shown again.")
+        create = self.add_verb(verbs, "create", "Create a token and print it. It is not shown again.")
         create.add_argument("--user", required=True, help="whose token it is")
         create.add_argument(
             "--scope", required=True, action="extend", nargs="+", dest="scopes", choices=list(tokens.SCOPES)
         )
-        create.add_argument("--days", type=int, default=90, help=f"valid for so long, at most {tokens.MAX_DAYS}")
-        create.add_argument("--name", default="made at the command line", help="what it is for")
+        create.add_argument("--days", type=int, default=90, help=f"days until it expires, at most {tokens.MAX_DAYS}")
+        create.add_argument("--name", default="made at the command line", help="the purpose of the token")
         revoke = self.add_verb(verbs, "revoke", "Revoke a token.")
         revoke.add_argument("token", help="its id, gh_<key>, as `token list` shows it; or its name, with --user")
         revoke.add_argument("--user", help="the owner, if the token is given by name")
@@ -59,11 +59,11 @@ class Command(SubcommandsCommand):
 
 
 def _found(options: dict[str, Any]) -> Token:
-    """Raises Missing, Invalid (`token`) for a secret or for a name that several have."""
+    """Raises Missing, Invalid (`token`) for a found token or an ambiguous name."""
     given, rows = options["token"].strip(), Token.objects.select_related("user")
-    if whole := tokens.KEY.search(given):
-        said = "This is a complete token. Anybody who sees this command can use it."
-        raise Invalid({"token": f"{said} Name it by its id, gh_{whole[1]}."})
+    if found := tokens.KEY.search(given):
+        said = "This contains a token's secret. Anybody who sees this command can use the token."
+        raise Invalid({"token": f"{said} Use the token's id instead: gh_{found[1]}."})
     if options["user"]:
         rows = rows.filter(user=people.by_username(options["user"]))
     named = list(rows.filter(key=given.removeprefix("gh_")) if given.startswith("gh_") else rows.filter(name=given))

@@ -15,16 +15,16 @@ class Command(SubcommandsCommand):
     help = "Read and change the Airflow variables that gatehouse.toml names under a deployment's `variables`."
 
     def add_verbs(self, verbs: Any) -> None:
-        get = self.add_verb(verbs, "get", "Print a variable's value as Airflow has it now.")
-        change = self.add_verb(verbs, "set", "Set a variable; a worker does it.")
+        get = self.add_verb(verbs, "get", "Print the present value of a variable in Airflow.")
+        change = self.add_verb(verbs, "set", "Set a variable; a worker carries it out.")
         for verb in (get, change):
             verb.add_argument("--deployment", required=True, metavar="NAME")
             verb.add_argument("key")
-        change.add_argument("value", help="the audit trail keeps it, so never a secret")
+        change.add_argument("value", help="the new value; it must not be a secret, because the audit trail keeps it")
         change.add_argument("--reason", required=True, help="why; the audit trail keeps it")
 
     def do_get(self, *, by: Operator, options: dict[str, Any]) -> None:
-        """Not an event of the trail: nothing is changed, and who may run this holds the account's password anyway."""
+        """Not an audit event: nothing is changed, and an operator can read the account's password anyway."""
         deployment = _deployment(options["deployment"])
         try:
             value = variables.read(deployment, options["key"])

@@ -1,4 +1,4 @@
-"""What a door refuses before any action hears of it: every refused attempt to change something is an event."""
+"""Audit events for calls that web or API refuse before an action runs. Every refused attempt to change is an event."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from portal.core.refs import GRANT, OPERATION, REQUEST, RUN, ref
 SAFE = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
 REFUSALS = (403, 404, 429)
-"""What answers an attempt. A slip of the pen (422) or a second click (409) that reached no action attempted nothing."""
+"""Statuses of refused attempts. A validation error (422) or conflict (409) that reached no action is not one."""
 PREFIXES = {"requests": REQUEST, "queue": REQUEST, "grants": GRANT, "runs": RUN, "operations": OPERATION}
 ONE_THING = re.compile(rf"/({'|'.join(PREFIXES)})/(?:[A-Za-z]+-)?([0-9]{{1,18}})(?:/|$)")
 ONE_DAG = re.compile(r"/dags/([^/]+/[^/]+)")
 
 
 def note_refused(*, by: Actor | None, method: str, path: str, error: GatehouseError) -> None:
-    """Record that a call that would have changed something was refused, unless an action has recorded it already.
+    """Record that a changing call was refused, unless an action has already recorded it.
 
-    by: None where nobody has signed in.
+    by: None if nobody has signed in.
     """
     if error.recorded or method in SAFE or error.status not in REFUSALS:
         return
@@ -38,7 +38,7 @@ def note_refused(*, by: Actor | None, method: str, path: str, error: GatehouseEr
 
 
 def about(path: str) -> str:
-    """What the address of a call is about: `REQ-12`, `demo/sales_report`, else the address itself."""
+    """What the call's path is about: `REQ-12`, `demo/sales_report`, otherwise the path itself."""
     if found := ONE_THING.search(path):
         return ref(PREFIXES[found[1]], int(found[2]))
     if found := ONE_DAG.search(path):
