@@ -176,7 +176,7 @@ def test_filters(as_, catalogue) -> None:
     assert found(requester="Employee") == [op.ref, user.ref]
     assert found(entitlement="demo/role/User") == [other.ref, user.ref]
     assert found(q="CLOSE month") == [user.ref]
-    assert found(q="operator") == [op.ref]
+    assert found(q="maintainer") == [op.ref]
     assert found(requester="employee", status="pending") == [user.ref]
     assert found(q="nothing of this") == []
     refused(program.get("/requests", status="open"), 422, "invalid", "status")

@@ -45,7 +45,7 @@ def test_plan_apply_and_nothing_left_to_do(staff, file):
 
 def test_another_file_can_be_named(staff, file, tmp_path):
     other = tmp_path / "other.toml"
-    other.write_text(with_change('"Operator"', '"Other"'))
+    other.write_text(with_change('"Maintainer"', '"Other"'))
     assert "title Other" in run("plan", str(other))[0]
 
 
