@@ -61,7 +61,7 @@ def enrol(
         made_up = secrets.token_urlsafe(15) if created and password is None else ""
         changed = _set_details(user, email=email, name=name)
         if created:
-            passwords.give(user, made_up or password or "")
+            passwords.set_password(user, made_up or password or "")
             _insert(user)
             trail.add(Verb.PERSON_ADDED, by=by, target=user.username, detail={"email": user.email, "name": user.name})
             changed += [] if made_up else ["password"]
@@ -69,8 +69,8 @@ def enrol(
             user.save(update_fields=["email", "first_name", "last_name"])
             trail.add(Verb.PERSON_CHANGED, by=by, target=user.username, detail={"changed": list(changed)})
         if not created and password is not None and not user.check_password(password):
-            passwords.give(user, password)
-            passwords.keep(user, by=by, trail=trail)
+            passwords.set_password(user, password)
+            passwords.save_password(user, by=by, trail=trail)
             changed.append("password")
         if groups is not None and _set_groups(user, groups, by, trail):
             changed.append("groups")

@@ -61,8 +61,8 @@ def change(*, by: User, current: str, new: str) -> tuple[User, list[Token]]:
         check_still(now, proof)
         if current == new:
             raise Invalid({"new": "This is your current password. Choose another one."})
-        give(now, new, field="new")
-        return now, keep(now, by=now, trail=trail)
+        set_password(now, new, field="new")
+        return now, save_password(now, by=now, trail=trail)
 
 
 def reset(*, by: Operator, username: str, password: str | None = None) -> tuple[User, str, list[Token]]:
@@ -74,12 +74,12 @@ def reset(*, by: Operator, username: str, password: str | None = None) -> tuple[
     about = User.objects.filter(folded=fold(username.strip())).values_list("pk", flat=True)
     with acting(by, refusal=Verb.PASSWORD_CHANGE_REFUSED, target=username[:150], about=about) as (trail, by):
         person = people.by_username(username)
-        give(person, made_up or password or "")
-        ended = keep(person, by=by, trail=trail)
+        set_password(person, made_up or password or "")
+        ended = save_password(person, by=by, trail=trail)
     return person, made_up, ended
 
 
-def give(person: User, password: str, *, field: str = "password") -> None:
+def set_password(person: User, password: str, *, field: str = "password") -> None:
     """Set the password on the object without saving. Raises Invalid (`field`) if it is too weak."""
     try:
         validate_password(password, person)
@@ -88,7 +88,7 @@ def give(person: User, password: str, *, field: str = "password") -> None:
     person.set_password(password)
 
 
-def keep(person: User, *, by: Actor, trail: Trail) -> list[Token]:
+def save_password(person: User, *, by: Actor, trail: Trail) -> list[Token]:
     """Save the new password and end all sessions and tokens. Call this inside the action's transaction."""
     person.save(update_fields=["password"])
     ended = end_sessions_and_tokens(person, by=by, trail=trail)

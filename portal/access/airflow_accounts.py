@@ -58,7 +58,7 @@ def find_given(grant: Grant, airflow: Airflow) -> AirflowUser | None:
 
 def _link_of(person: User, deployment: Deployment) -> AirflowAccount | None:
     """What was matched before, under any name that the catalogue has or had for this Airflow; its own first."""
-    links = AirflowAccount.objects.filter(person=person, deployment__in=airflows.same_as(deployment))
+    links = AirflowAccount.objects.filter(person=person, deployment__in=airflows.with_same_address(deployment))
     return min(links, key=lambda link: link.deployment_id != deployment.pk, default=None)
 
 
@@ -129,7 +129,7 @@ def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozen
 def _link(person: User, deployment: Deployment, user: AirflowUser, verb: Verb) -> None:
     username = user.username
     others = AirflowAccount.objects.exclude(person=person).select_related("person")
-    taken = others.filter(deployment__in=airflows.same_as(deployment), username=username)
+    taken = others.filter(deployment__in=airflows.with_same_address(deployment), username=username)
     if (other := taken.first()) is not None:
         raise _belongs_to(other, deployment)
     try:

@@ -82,7 +82,7 @@ def _had(person: User, entitlement: Entitlement) -> timedelta:
     """For how long from now on the person has or has booked it without a decision, under any name of its Airflow."""
     rows = Grant.objects.filter(
         beneficiary=person,
-        deployment__in=airflows.same_as(entitlement.deployment),
+        deployment__in=airflows.with_same_address(entitlement.deployment),
         role=entitlement.role,
         status__in=(G.SCHEDULED, G.APPLYING, G.ACTIVE),
         at_once=True,

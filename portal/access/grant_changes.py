@@ -19,7 +19,7 @@ def put(kind: str, grant: Grant, *, by: Actor | None) -> Operation:
     """An operation for the grant, inside the caller's transaction."""
     return outbox.put(
         kind,
-        deployment=airflows.through(grant.deployment),
+        deployment=airflows.current(grant.deployment),
         subject=grant.ref,
         payload={"grant": grant.pk},
         by=by,

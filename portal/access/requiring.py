@@ -15,7 +15,7 @@ G = Grant.Status
 
 def grants_of(person: User, deployment: Deployment) -> QuerySet[Grant]:
     """All grants of a person on the Airflow behind `deployment`."""
-    return Grant.objects.filter(beneficiary=person, deployment__in=airflows.same_as(deployment))
+    return Grant.objects.filter(beneficiary=person, deployment__in=airflows.with_same_address(deployment))
 
 
 def roles_of(person: User, deployment: Deployment) -> tuple[frozenset[str], frozenset[str]]:

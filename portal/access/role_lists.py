@@ -68,7 +68,7 @@ def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
     deployment = grant.deployment
     own = {
         account.get("username", "").casefold()
-        for same in airflows.same_as(deployment)
+        for same in airflows.with_same_address(deployment)
         for account in same.accounts.values()
     }
     if user.username.casefold() in own:

@@ -28,7 +28,7 @@ def runner(deployment: Deployment) -> airflow_bridge.Airflow:
 
     A deployment that was renamed is asked under its new name: the secrets of the old one may be gone.
     """
-    return client(airflows.through(deployment), "runner")
+    return client(airflows.current(deployment), "runner")
 
 
 def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:

@@ -97,7 +97,7 @@ def _insert(loaded: loader.Loaded, *, number: int, by: Actor) -> CatalogueVersio
 
 
 def _write(document: Document, now: datetime) -> None:
-    deployments, changed = _bring_in_line(
+    deployments, changed = _sync(
         Deployment,
         {(name,): {"name": name, **spec.columns()} for name, spec in document.deployments.items()},
         key=("name",),
@@ -105,7 +105,7 @@ def _write(document: Document, now: datetime) -> None:
     )
     for follow_up in DEPLOYMENTS_CHANGED:
         follow_up(changed)
-    _bring_in_line(
+    _sync(
         Entitlement,
         {(spec.key,): _entitlement(spec, deployments[(spec.deployment,)]) for spec in document.entitlements},
         key=("key",),
@@ -123,7 +123,7 @@ def _write(document: Document, now: datetime) -> None:
             "locked": dict(spec.locked),
             "max_runs_per_hour": spec.max_runs_per_hour,
         }
-    _bring_in_line(Dag, operable, key=("deployment_id", "dag_id"), now=now)
+    _sync(Dag, operable, key=("deployment_id", "dag_id"), now=now)
 
 
 def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any
     }
 
 
-def _bring_in_line(
+def _sync(
     model: type[Row], wanted: Mapping[tuple[Any, ...], dict[str, Any]], *, key: tuple[str, ...], now: datetime
 ) -> tuple[dict[tuple[Any, ...], Row], list[Row]]:
     """Create, change, restore or retire rows so that exactly `wanted` is in force.

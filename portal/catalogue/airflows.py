@@ -36,27 +36,27 @@ def key(deployment: Deployment) -> str:
     return where if len(where) <= LONGEST_KEY else hashlib.sha256(where.encode()).hexdigest()
 
 
-def same_as(deployment: Deployment) -> list[Deployment]:
+def with_same_address(deployment: Deployment) -> list[Deployment]:
     """All deployments with this Airflow's address, including retired ones and the given one."""
     one = identity(deployment.url)
     return [other for other in Deployment.objects.all() if identity(other.url) == one]
 
 
-def through(deployment: Deployment) -> Deployment:
+def current(deployment: Deployment) -> Deployment:
     """The deployment with whose accounts to call this Airflow: itself, or, if it is retired, one in force."""
     if deployment.retired_at is None:
         return deployment
-    return next((other for other in same_as(deployment) if other.retired_at is None), deployment)
+    return next((other for other in with_same_address(deployment) if other.retired_at is None), deployment)
 
 
-def each_through(deployments: Iterable[Deployment]) -> list[Deployment]:
+def all_current(deployments: Iterable[Deployment]) -> list[Deployment]:
     """The deployments with whose accounts to call these, without duplicates."""
-    return list({one.pk: one for one in map(through, deployments)}.values())
+    return list({one.pk: one for one in map(current, deployments)}.values())
 
 
-def reached_through(deployment: Deployment) -> list[Deployment]:
+def served_by(deployment: Deployment) -> list[Deployment]:
     """The deployments that are called through this one: itself, and retired ones with its address."""
-    return [one for one in same_as(deployment) if through(one) == deployment]
+    return [one for one in with_same_address(deployment) if current(one) == deployment]
 
 
 def spelling() -> Callable[[str], str]:

@@ -54,7 +54,7 @@ def why_not_any_more(username: str, dag: Dag, action: str) -> str:
     by = User.objects.filter(username=username, is_active=True).first()
     if by is None:
         return f"{username}, who asked for it, is deactivated."
-    named = Dag.objects.filter(deployment=airflows.through(dag.deployment), dag_id=dag.dag_id)
+    named = Dag.objects.filter(deployment=airflows.current(dag.deployment), dag_id=dag.dag_id)
     try:
         check_can_operate(by, named.select_related("deployment").first() or dag, action)
     except Refused as refusal:

@@ -75,7 +75,7 @@ def without_secrets(value: str) -> str:
 def read(deployment: Deployment, key: str) -> str | None:
     """Its value in Airflow; None where there is no such variable. Raises Refused, Unavailable."""
     check_offered(deployment, key)
-    deployment = airflows.through(deployment)
+    deployment = airflows.current(deployment)
     if why := states.why_unreadable(deployment):  # each refusal may count towards the locking of the account
         raise Unavailable(why)
     try:

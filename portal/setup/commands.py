@@ -26,7 +26,7 @@ class Refusal(CommandError):
         super().__init__(text, returncode=1)
 
 
-class NotHere:
+class DisabledCommand:
     """Replaces a command of Django that must not be used here. Must be the first base class."""
 
     requires_migrations_checks = False

@@ -64,7 +64,7 @@ def planned(path: Path, name: str) -> Planned:
     return Planned(name, spec, tuple(accounts), tuple(elsewhere))
 
 
-def have_made(
+def create_accounts(
     plan: Planned,
     *,
     by: Operator,

@@ -25,12 +25,12 @@ AT_ONCE = 10  # accounts of one Airflow in one turn: looking is never in the way
 
 def where_due() -> list[Deployment]:
     """The deployments through which to ask about the grants that are to be looked at now."""
-    return airflows.each_through(Deployment.objects.filter(pk__in=looks.due().order_by().values("deployment")))
+    return airflows.all_current(Deployment.objects.filter(pk__in=looks.due().order_by().values("deployment")))
 
 
 def due_at(through: Deployment) -> Iterator[list[Grant]]:
     """The grants to look at there now, by the account they were given to; a few accounts at once."""
-    rows = looks.due().filter(deployment__in=airflows.reached_through(through))[: AT_ONCE * 10]
+    rows = looks.due().filter(deployment__in=airflows.served_by(through))[: AT_ONCE * 10]
     groups: dict[tuple[int, str, str], list[Grant]] = {}
     for grant in rows:
         groups.setdefault((grant.beneficiary_id, grant.airflow_user, grant.airflow_user_id), []).append(grant)
@@ -39,7 +39,7 @@ def due_at(through: Deployment) -> Iterator[list[Grant]]:
 
 def look_at(group: list[Grant]) -> None:
     """One look at grants that were given to one account."""
-    through = airflows.through(group[0].deployment)
+    through = airflows.current(group[0].deployment)
     try:
         seen = _ask(group[0], through) if state_of(through).can_be_worked_on("granter") else None
     except (BridgeError, secrets.SecretMissing) as error:

@@ -68,7 +68,7 @@ class Poller:
         busy = {*runs.dags_to_look_at().values_list("deployment", flat=True).order_by()} | {one.pk for one in waiting}
         with_work = {*queries.deployments_with_work(), *runs.deployments_with_runs()}
         # a deployment that was renamed is checked under its present name: the secrets of the old one may be gone
-        watched = airflows.each_through(health.watched(with_work=with_work))
+        watched = airflows.all_current(health.watched(with_work=with_work))
         known = {one.pk: one for one in [*waiting, *watched]}
         return [one for one in known.values() if one.pk in busy or health.is_due(one)]
 

@@ -45,14 +45,14 @@ def deployments_with_runs() -> QuerySet[Run, int]:
 def where_due() -> list[Deployment]:
     """The deployments through which to ask for runs now."""
     given = Deployment.objects.filter(pk__in=_due().values("dag__deployment"))
-    return [through for through in airflows.each_through(given) if state_of(through).status == S.UP]
+    return [through for through in airflows.all_current(given) if state_of(through).status == S.UP]
 
 
 def due_at(through: Deployment) -> QuerySet[Run]:
     """The runs to ask for there now, those that are due for longest first; none while it is not up."""
     if state_of(through).status != S.UP:
         return Run.objects.none()
-    rows = _due().filter(dag__deployment__in=airflows.reached_through(through))
+    rows = _due().filter(dag__deployment__in=airflows.served_by(through))
     return rows.select_related("dag__deployment", "dag__state", "tasks").order_by(
         F("next_look").asc(nulls_first=True), "pk"
     )

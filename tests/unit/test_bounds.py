@@ -69,14 +69,14 @@ COSTS: dict[str, tuple[Callable[[str], Any], Callable[[int], str]]] = {
 
 
 @pytest.mark.parametrize("name", COSTS)
-def test_twice_as_much_costs_twice_as_many_steps(name: str) -> None:
+def test_the_cost_is_linear(name: str) -> None:
     check, make = COSTS[name]
     once, twice = make(150), make(300)
     assert steps(lambda: check(twice)) <= 2.2 * steps(lambda: check(once)) + 50
 
 
 @pytest.mark.parametrize(("names", "twin"), [("", None), ("a b c", None), ("a b a b", "a"), ("a b c b", "b")])
-def test_the_first_twin(names: str, twin: str | None) -> None:
+def test_the_first_duplicate(names: str, twin: str | None) -> None:
     assert bounds.first_duplicate(names.split()) == twin
 
 
@@ -95,13 +95,13 @@ class Name(str):
 
 
 @pytest.mark.parametrize("read", [conf._refuse_duplicates, parsing._no_duplicates])
-def test_each_name_is_looked_at_a_few_times_however_many_there_are(read: Callable[[Any], Any]) -> None:
+def test_each_name_is_compared_a_constant_number_of_times(read: Callable[[Any], Any]) -> None:
     Name.looks = 0
     read([(Name(f"n{number}"), 1) for number in range(1000)])
     assert Name.looks < 10 * 1000
 
 
-def test_a_name_that_is_there_twice_is_named() -> None:
+def test_a_duplicate_name_is_reported() -> None:
     for read in (body, conf.parse):
         with pytest.raises(Invalid) as refused:
             read('{"region": "KR", "x": 1, "region": "EU"}')
@@ -110,7 +110,7 @@ def test_a_name_that_is_there_twice_is_named() -> None:
 
 @pytest.mark.parametrize("hours", [-14, 0, 14])
 @pytest.mark.parametrize("moment", [datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59), datetime(2026, 11, 21)])  # noqa: DTZ001
-def test_a_moment_can_be_told_in_every_zone(moment: datetime, hours: int) -> None:
+def test_a_bounded_time_exists_in_every_time_zone(moment: datetime, hours: int) -> None:
     given = moment.replace(tzinfo=timezone(timedelta(hours=hours)))
     found = bounds.moment(given)
     for other in (-24, 24):
@@ -132,11 +132,11 @@ def test_a_moment_can_be_told_in_every_zone(moment: datetime, hours: int) -> Non
         ({f"n{number}": ["a"] for number in range(201)}, "fields"),
     ],
 )
-def test_a_field_that_cannot_be_taken_is_named(given: dict[str, list[str]], named: str) -> None:
+def test_an_unacceptable_field_is_named(given: dict[str, list[str]], named: str) -> None:
     with pytest.raises(Invalid) as refused:
         bounds.check_fields(given, longest=20)
     assert list(refused.value.fields) == [named]
 
 
-def test_what_can_be_taken_is_taken() -> None:
+def test_valid_fields_are_accepted() -> None:
     bounds.check_fields({"q": ["x" * 20, "\U0001f600"], "é" * 100: []}, longest=20)

@@ -32,7 +32,7 @@ def of_the_database() -> datetime:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("wrong", [-HOUR, HOUR])
-def test_a_host_with_a_wrong_clock_goes_by_the_database(db, wrong):
+def test_a_host_with_a_wrong_clock_uses_the_database_clock(db, wrong):
     with time_machine.travel(timezone.now() + wrong):
         assert abs(clock.now() - of_the_database()) < AGREE
         assert abs(clock.ahead() - wrong) < AGREE
@@ -69,7 +69,7 @@ def test_a_grant_ends_by_the_clock_of_the_database(airflow, wrong):
     assert Grant.objects.get(pk=lasting.pk).status == "active"
 
 
-def test_a_file_has_no_clock(db):
+def test_sqlite_uses_the_clock_of_the_host(db):
     if connection.vendor == "postgresql":
         assert clock.has_own_clock()
         return

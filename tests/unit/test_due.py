@@ -10,7 +10,7 @@ from portal.core.errors import Conflict
 
 
 @pytest.mark.parametrize("error", [Conflict("somebody was first"), ValueError("unforeseen"), IntegrityError("a row")])
-def test_one_that_cannot_be_done_keeps_none_of_the_others_waiting(error):
+def test_a_failing_row_does_not_stop_the_others(error):
     done = []
 
     def end(number):
@@ -22,7 +22,7 @@ def test_one_that_cannot_be_done_keeps_none_of_the_others_waiting(error):
     assert done == [2, 3]
 
 
-def test_a_database_that_is_away_is_not_asked_once_for_each():
+def test_a_database_failure_ends_the_loop():
     asked = []
 
     def end(number):

@@ -73,7 +73,7 @@ def test_anything_else_is_refused_with_an_example(text):
 
 
 @pytest.mark.parametrize("text", ["0h", "PT0S", "P0D"])
-def test_nothing_is_no_length_of_time(text):
+def test_zero_is_not_a_duration(text):
     with pytest.raises(ValueError, match="must be longer than zero"):
         durations.parse(text)
 

@@ -8,9 +8,7 @@ from portal import env
 
 
 @pytest.mark.parametrize(("asked", "connect", "keepalives"), [("", 5, 1), ("?connect_timeout=20&keepalives=0", 20, 0)])
-def test_a_postgres_that_is_gone_without_a_word_is_noticed_unless_the_address_says_otherwise(
-    monkeypatch, asked, connect, keepalives
-):
+def test_a_disappeared_postgres_is_noticed_unless_the_address_overrides_it(monkeypatch, asked, connect, keepalives):
     monkeypatch.setattr(env, "readings", {})
     monkeypatch.setenv("DATABASE", f"postgres://gatehouse:secret@db.example.com/gatehouse{asked}")
     options = env.database("DATABASE", default="")["OPTIONS"]

@@ -296,7 +296,7 @@ def page_calls(draw: st.DrawFn) -> tuple[str, str, str, dict[str, Any]]:
 
 @hostile(100)
 @given(call=page_calls())
-def test_no_page_falls_over(made: dict[str, list[Any]], db: None, logged: io.StringIO, call: Any) -> None:
+def test_no_page_causes_a_server_error(made: dict[str, list[Any]], db: None, logged: io.StringIO, call: Any) -> None:
     person, method, path, more = call
     if path.startswith("real:"):
         name, _, query = path[5:].partition("?")
@@ -347,7 +347,7 @@ def api_calls(draw: st.DrawFn) -> tuple[str, str, str, dict[str, Any]]:
 
 @hostile(100)
 @given(call=api_calls())
-def test_no_call_falls_over(made: dict[str, list[Any]], db: None, logged: io.StringIO, call: Any) -> None:
+def test_no_call_causes_a_server_error(made: dict[str, list[Any]], db: None, logged: io.StringIO, call: Any) -> None:
     person, method, path, more = call
     more["headers"] = {**more["headers"], "Authorization": f"Bearer {made['tokens'][0][person]}"}
     check(browser(), logged, method, path, **more)

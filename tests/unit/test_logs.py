@@ -41,10 +41,10 @@ def test_a_token_in_an_address_is_not_logged() -> None:
     assert said.endswith("Not Found: /requests/gh_abcdefghijkl_***/withdraw")
 
 
-def test_what_is_harmless_stays_as_it_is() -> None:
+def test_harmless_characters_are_unchanged() -> None:
     assert escaped("“Zoé” 파일 \U0001f600 a\\b") == "“Zoé” 파일 \U0001f600 a\\b"
 
 
-def test_everything_is_logged_through_it() -> None:
+def test_every_handler_uses_the_formatter() -> None:
     (written,) = (handler for handler in logging.getLogger().handlers if handler.name == "stderr")
     assert isinstance(written.formatter, Line)

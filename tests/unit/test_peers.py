@@ -61,7 +61,7 @@ def test_a_name_with_underscores_is_another_name() -> None:
     ("peer", "told", "scheme"),
     [(PROXY, "https", "https"), (PROXY, "http, https", "https"), (PROXY, "gopher", "http"), (LIAR, "https", "http")],
 )
-def test_the_scheme_is_believed_of_a_trusted_proxy_alone(peer: str, told: str, scheme: str) -> None:
+def test_only_a_trusted_proxy_sets_the_scheme(peer: str, told: str, scheme: str) -> None:
     assert caller(NAMED, peer, x_forwarded_proto=told).scheme == scheme
 
 
@@ -78,7 +78,7 @@ def test_the_scheme_is_believed_of_a_trusted_proxy_alone(peer: str, told: str, s
         (NAMED, PROXY, {"x_forwarded_for": CLIENT}, False, False),
     ],
 )
-def test_an_address_is_shared_where_no_proxy_is_configured_and_one_speaks(
+def test_an_address_is_shared_if_an_unconfigured_proxy_sends_headers(
     proxies: Proxies, peer: str, headers: dict[str, str], claims: bool, shared: bool
 ) -> None:
     found = caller(proxies, peer, **headers)
@@ -86,7 +86,7 @@ def test_an_address_is_shared_where_no_proxy_is_configured_and_one_speaks(
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=200), st.sampled_from([PROXY, LIAR, "", "fe80::1%eth0"]))
-def test_whatever_stands_in_the_header_the_answer_is_an_address(value: str, peer: str) -> None:
+def test_any_header_gives_an_address(value: str, peer: str) -> None:
     found = caller(NAMED, peer, x_forwarded_for=value).address
     assert found == "" or ipaddress.ip_address(found)
 
@@ -100,7 +100,7 @@ def test_whatever_stands_in_the_header_the_answer_is_an_address(value: str, peer
         ("10.0.0.5/24, ::1", Proxies((ipaddress.ip_network("10.0.0.0/24"), ipaddress.ip_network("::1")))),
     ],
 )
-def test_the_setting_takes_addresses_and_still_a_count(
+def test_the_setting_accepts_addresses_or_a_count(
     given: str, expected: Proxies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEHOUSE_TRUSTED_PROXIES", given)
@@ -108,7 +108,7 @@ def test_the_setting_takes_addresses_and_still_a_count(
 
 
 @pytest.mark.parametrize("given", ["proxy.example.com", "10.0.0.0/99", "-1"])
-def test_the_setting_refuses_what_is_no_address(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_refuses_invalid_addresses(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEHOUSE_TRUSTED_PROXIES", given)
     with pytest.raises(ImproperlyConfigured, match=f"GATEHOUSE_TRUSTED_PROXIES has “{given}”.*like 10.0.0.5"):
         env.proxies("GATEHOUSE_TRUSTED_PROXIES")

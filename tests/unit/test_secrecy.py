@@ -78,7 +78,7 @@ def test_other_texts(text):
     assert mask({"anything": [text]}) == {"anything": [text]}
 
 
-def test_everything_below_a_secret_name_is_hidden_but_what_tells_nothing():
+def test_everything_below_a_secret_name_is_hidden_except_empty_values():
     value = {"auth": {"user": "u", "n": [1, 2.5, None, True, ""]}, "tokens": ["a"], "region": "EU"}
     assert mask(value) == {
         "auth": {"user": HIDDEN, "n": [HIDDEN, HIDDEN, None, True, ""]},
@@ -116,7 +116,7 @@ def test_where_no_schema_is_known_everything_is_hidden():
     assert mask_all({"region": "EU", "n": [1], "dry_run": True}) == {"region": HIDDEN, "n": [HIDDEN], "dry_run": True}
 
 
-def test_what_is_too_deep_to_be_looked_through_is_hidden():
+def test_too_deeply_nested_values_are_hidden():
     value: object = "x"
     for _ in range(500):
         value = [value]
@@ -214,7 +214,7 @@ def test_places_where_a_secret_is_entered():
 
 
 @pytest.mark.parametrize("reference", ["#", "#/$defs/node"])
-def test_a_schema_that_refers_to_itself_comes_to_an_end(reference):
+def test_a_recursive_schema_terminates(reference):
     parts = {"left": {"$ref": reference}, "right": {"$ref": reference}}
     schema = {"properties": parts, "$defs": {"node": {"properties": parts}}}
     assert declared_in("tree", schema) == []
@@ -223,13 +223,13 @@ def test_a_schema_that_refers_to_itself_comes_to_an_end(reference):
 
 
 @pytest.mark.parametrize("schema", [None, True, [], {"properties": 7, "items": 7, "anyOf": 7, "$ref": "#/nothing"}])
-def test_a_schema_of_any_shape_is_taken(schema):
+def test_an_invalid_schema_causes_no_error(schema):
     assert declared_in("x", schema) == []
     assert places("x", None, schema) == []
     assert mask_schema("x", schema) == schema
 
 
-def test_what_is_hidden_is_told_with_its_place():
+def test_hidden_values_are_returned_with_their_path():
     value = {"a": [{"password": "p", "n": 1}], "dsn": "d"}
     assert list(hidden_in(value, mask(value))) == [(("a", "0", "password"), "p"), (("dsn",), "d")]
 

@@ -12,7 +12,7 @@ from tests.factories import request_at_status
 S = AccessRequest.Status
 
 
-def test_of_two_who_read_the_same_row_the_second_is_told(catalogue):
+def test_the_second_of_two_simultaneous_moves_gets_a_conflict(catalogue):
     request = request_at_status()
     first, second = (AccessRequest.objects.get(pk=request.pk) for _ in range(2))
     REQUEST.move(first, to=S.WITHDRAWN, closed_at=request.lapses_at)

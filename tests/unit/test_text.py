@@ -43,12 +43,12 @@ def test_words_to_search_for_are_folded_and_each_once() -> None:
         ("a\ud800b", "cannot be searched for"),
     ],
 )
-def test_what_cannot_be_searched_for_is_said_in_words(text: str, words: str) -> None:
+def test_invalid_search_texts_are_reported(text: str, words: str) -> None:
     with pytest.raises(Invalid) as refusal:
         search_words(text)
     assert words in refusal.value.fields["q"]
 
 
-def test_a_text_says_words_in_any_spelling() -> None:
+def test_a_text_contains_words_in_any_spelling() -> None:
     assert contains_words("Month-end close for ZOE\u0301", search_words("zoé CLOSE"))
     assert not contains_words("Month-end close", search_words("close open"))

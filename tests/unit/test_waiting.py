@@ -26,21 +26,21 @@ def wait(clock, moved=lambda: 0, *, still=60.0, said=None):
     return Waiting(still=still, say=(said if said is not None else []).append, moved=moved, clock=clock)
 
 
-def test_it_goes_on_as_long_as_something_moves():
+def test_waiting_continues_while_something_changes():
     clock, steps = Clock(), itertools.count()
     slow = wait(clock, moved=lambda: next(steps))
     for clock.now in range(0, 1200, 59):
         assert slow.goes_on("the scheduler is not healthy yet")
 
 
-def test_it_goes_on_while_what_is_missing_changes():
+def test_waiting_continues_while_the_missing_parts_change():
     clock = Clock()
     slow = wait(clock)
     for clock.now in range(0, 600, 59):
         assert slow.goes_on(f"{clock.now} DAGs not parsed yet")
 
 
-def test_it_is_over_once_nothing_moves():
+def test_waiting_ends_when_nothing_changes():
     clock = Clock()
     stuck = wait(clock)
     for clock.now in (0, 30, 59):
@@ -49,7 +49,7 @@ def test_it_is_over_once_nothing_moves():
     assert not stuck.goes_on("no answer")
 
 
-def test_it_is_over_at_last_whatever_moves():
+def test_waiting_ends_after_the_maximum_time():
     clock, steps = Clock(), itertools.count()
     endless = wait(clock, moved=lambda: next(steps))
     assert endless.goes_on("no answer")
@@ -57,7 +57,7 @@ def test_it_is_over_at_last_whatever_moves():
     assert not endless.goes_on("no answer")
 
 
-def test_it_says_what_is_waited_for():
+def test_waiting_reports_what_is_missing():
     clock, said = Clock(), []
     slow = wait(clock, said=said)
     for clock.now in range(0, 50, 5):
@@ -65,7 +65,7 @@ def test_it_says_what_is_waited_for():
     assert said == [f"waiting: the scheduler is not healthy yet ({at} s so far)" for at in (15, 30, 45)]
 
 
-def test_what_is_written_is_seen(tmp_path):
+def test_written_files_count_as_a_change(tmp_path):
     (tmp_path / "logs").mkdir()
     before = sizes([tmp_path])
     (tmp_path / "logs" / "scheduler.log").write_text("a line")
@@ -90,20 +90,20 @@ def works(airflow, monkeypatch, clock):
     return parts._why_not_up(airflow, look=airflow.look, waiting=wait(clock)) is None
 
 
-def test_the_start_of_the_demo_outlives_an_airflow_that_gives_no_answer_in_time(monkeypatch):
+def test_the_demo_starts_although_airflow_answers_late(monkeypatch):
     slow = Answers("down", "down", "up")
     assert works(slow, monkeypatch, Clock())
     assert slow.looks == 3
 
 
-def test_an_airflow_that_stays_away_or_refuses_ends_it(monkeypatch):
+def test_the_demo_stops_if_airflow_stays_down_or_refuses(monkeypatch):
     assert not works(Answers(*["down"] * 9), monkeypatch, Clock())
     refusing = Answers("needs_reauthentication", "up")
     assert not works(refusing, monkeypatch, Clock())
     assert refusing.looks == 1
 
 
-def test_what_an_airflow_does_not_answer_in_time_is_asked_again(monkeypatch):
+def test_a_call_without_an_answer_is_repeated(monkeypatch):
     clock, asked = Clock(), []
 
     def make_accounts():
@@ -118,7 +118,7 @@ def test_what_an_airflow_does_not_answer_in_time_is_asked_again(monkeypatch):
         parts._until_answered(lambda: asked.clear() or make_accounts(), waiting=wait(clock), what="the accounts")
 
 
-def test_an_installation_says_that_it_goes_on(monkeypatch):
+def test_an_installation_reports_progress(monkeypatch):
     """The program ends because it was heard of: nothing here depends on how long it takes."""
     monkeypatch.setattr(environment, "SAY_EVERY", 0.01)
     told, tell = os.pipe()
@@ -137,7 +137,7 @@ def test_an_installation_says_that_it_goes_on(monkeypatch):
     assert heard
 
 
-def test_an_installation_that_is_told_to_end_leaves_nothing_behind(monkeypatch):
+def test_a_stopped_installation_leaves_no_process(monkeypatch):
     monkeypatch.setattr(environment, "SAY_EVERY", 0.01)
 
     def stop():

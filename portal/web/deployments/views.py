@@ -68,7 +68,7 @@ def _row(deployment: Deployment) -> dict[str, object]:
         "limits": _limits(state),
         "waiting": list(waiting[:SHOWN]),
         "waiting_count": waiting.count(),
-        "differing": list(access.differing(airflows.same_as(deployment))[:SHOWN]),
+        "differing": list(access.differing(airflows.with_same_address(deployment))[:SHOWN]),
     }
 
 

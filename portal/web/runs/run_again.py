@@ -23,7 +23,7 @@ def asked_for(request: Request, dag: Dag) -> Run | None:
         run = queries.run_for(request.user, refs.parse(refs.RUN, request.GET.get("again", "")))
     except Missing:
         return None
-    same = run.dag.dag_id == dag.dag_id and airflows.through(run.dag.deployment) == dag.deployment
+    same = run.dag.dag_id == dag.dag_id and airflows.current(run.dag.deployment) == dag.deployment
     return run if same else None
 
 

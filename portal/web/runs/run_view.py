@@ -116,7 +116,7 @@ class RunView:
     @cached_property
     def through(self) -> Deployment:
         """The deployment by which Airflow is asked for it."""
-        return airflows.through(self.run.dag.deployment)
+        return airflows.current(self.run.dag.deployment)
 
     @property
     def problem(self) -> str:

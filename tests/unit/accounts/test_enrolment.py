@@ -82,7 +82,7 @@ def test_no_groups_at_all_is_not_the_same_as_none_given(lead):
         ({"groups": ["fine", ""]}, "groups"),
     ],
 )
-def test_what_cannot_be_is_refused_and_nothing_is_kept(cast, given, field):
+def test_invalid_input_is_refused_and_nothing_is_saved(cast, given, field):
     with pytest.raises(Invalid) as refusal:
         enrol(by=BY, **{"username": "newcomer12345", **given})
     assert list(refusal.value.fields) == [field]
@@ -178,7 +178,7 @@ def test_token_commands(cast):
         (["--user", "employee", "--scope", "read", "--days", "400"], "1 to 365 days"),
     ],
 )
-def test_a_token_that_cannot_be_is_refused_in_words(cast, args, said):
+def test_invalid_token_options_are_refused(cast, args, said):
     with pytest.raises(CommandError, match=said) as refused:
         run("token", "create", *args)
     assert refused.value.returncode == 1

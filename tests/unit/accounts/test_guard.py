@@ -12,11 +12,11 @@ from tests.unit.accounts import urls
 pytestmark = pytest.mark.urls(urls.__name__)
 
 
-def test_who_may_comes_in(client_as):
+def test_a_person_with_the_permission_is_let_in(client_as):
     assert client_as("employee").get("/").content == b"hello employee"
 
 
-def test_nobody_is_asked_to_sign_in_and_brought_back(client):
+def test_an_anonymous_caller_is_sent_to_sign_in_and_back(client):
     answer = client.get("/trail?verb=token.created&q=a b")
     assert answer.status_code == 302
     assert answer["Location"] == "/login?next=%2Ftrail%3Fverb%3Dtoken.created%26q%3Da%20b".replace("%20", "%2520")
@@ -34,7 +34,7 @@ def test_a_part_of_a_page_sends_the_whole_page_to_sign_in(client):
     assert answer["HX-Redirect"] == "/login?next=%2Fqueue%3Fafter%3D3"
 
 
-def test_who_may_not_is_refused_in_words_and_recorded(employee, rf: RequestFactory):
+def test_a_person_without_the_permission_is_refused_and_recorded(employee, rf: RequestFactory):
     request = rf.get("/trail?secret=1")
     request.user = employee
     with pytest.raises(Refused, match="for auditors and admins only") as refusal:
@@ -49,7 +49,7 @@ def test_who_may_not_is_refused_in_words_and_recorded(employee, rf: RequestFacto
     )
 
 
-def test_a_role_opens_the_page_and_losing_it_closes_it(auditor, rf: RequestFactory):
+def test_the_page_needs_the_role(auditor, rf: RequestFactory):
     roles.assign({(Role.AUDITOR, "group:auditors")})
 
     def visit():
@@ -63,7 +63,7 @@ def test_a_role_opens_the_page_and_losing_it_closes_it(auditor, rf: RequestFacto
         visit()
 
 
-def test_what_changes_something_reads_membership_anew(employee, rf: RequestFactory, monkeypatch):
+def test_an_action_reads_membership_again(employee, rf: RequestFactory, monkeypatch):
     """The guard's reading must not be what an action decides on."""
     for method, remembers in (("get", True), ("post", False)):
         request = getattr(rf, method)("/ask")

@@ -36,7 +36,7 @@ def read_only() -> Iterator[None]:
 
 
 @time_machine.travel(NOW, tick=False)
-def test_nothing_pushes_a_count_out(db: None) -> None:
+def test_no_other_refusal_removes_a_count(db: None) -> None:
     assert [LIMIT.count("one"), LIMIT.count("one")] == [(1, 60), (2, 60)]
     for number in range(330):
         LIMIT.count(number)
@@ -48,7 +48,7 @@ def test_limits_do_not_mix(db: None) -> None:
     assert [count for count, _ in counted] == [1, 1, 1]
 
 
-def test_counting_begins_anew_and_what_is_over_is_removed(db: None) -> None:
+def test_a_new_window_resets_the_count_and_deletes_old_rows(db: None) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         LIMIT.count("gone")
         assert LIMIT.count("one") == (1, 60)
@@ -60,7 +60,7 @@ def test_counting_begins_anew_and_what_is_over_is_removed(db: None) -> None:
 
 
 @time_machine.travel(NOW, tick=False)
-def test_what_is_counted_anew_while_the_old_is_removed_stays(db: None) -> None:
+def test_a_reopened_window_is_not_deleted(db: None) -> None:
     """Another process counts between the two statements of the sweep."""
     now = int(NOW.timestamp())
     RateCount.objects.create(key="renewed", ends=now - 1, count=3)
@@ -78,7 +78,7 @@ def test_what_is_counted_anew_while_the_old_is_removed_stays(db: None) -> None:
 
 @pytest.mark.postgres
 @time_machine.travel(NOW, tick=False)
-def test_removing_the_old_waits_for_nobody(transactional_db: None) -> None:
+def test_deleting_old_rows_waits_for_no_lock(transactional_db: None) -> None:
     now = int(NOW.timestamp())
     RateCount.objects.create(key="renewed", ends=now - 1, count=3)
 
@@ -108,11 +108,11 @@ def test_the_time_is_the_databases(db: None, monkeypatch: pytest.MonkeyPatch) ->
     assert abs(RateCount.objects.get().ends - 60 - int(now)) < 30
 
 
-def test_so_many_are_allowed(db: None) -> None:
+def test_calls_up_to_the_limit_are_allowed(db: None) -> None:
     assert [LIMIT.reached("one") for _ in range(5)] == [False, False, False, True, True]
 
 
-def test_what_is_taken_back_does_not_count(db: None) -> None:
+def test_a_subtracted_attempt_does_not_count(db: None) -> None:
     LIMIT.count("one")
     LIMIT.take_back("one")
     LIMIT.take_back("one")
@@ -131,7 +131,7 @@ def test_many_at_once_are_all_counted(transactional_db: None) -> None:
         assert sorted(pool.map(count, range(24))) == list(range(1, 25))
 
 
-def test_a_write_that_nobody_depends_on_may_fail(db: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_best_effort_write_may_fail(db: None, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("WARNING", "accounts.limits")
     with read_only():
         assert best_effort("the count", lambda: LIMIT.count("one")) is None

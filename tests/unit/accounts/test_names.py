@@ -47,7 +47,7 @@ def test_ascii_is_folded_as_everything_else(text):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "twin"), TWINS)
-def test_a_person_is_found_however_the_name_is_written(name, twin, client):
+def test_a_person_is_found_in_any_spelling(name, twin, client):
     person = enrol(by=BY, username=name, password=PASSWORD, groups=["data"]).user
     assert people.by_username(twin) == people.by_username(f" {name} ") == person
     assert people.members([f"user:{twin}"]) == [person]
@@ -92,7 +92,7 @@ def test_the_portals_own_name_and_what_cannot_be_seen_are_refused(name):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", [TOKEN, "\u2800", "data\u2800"])
-def test_a_group_is_not_named_by_a_token_or_by_what_cannot_be_seen(name):
+def test_a_group_name_contains_no_token_and_no_invisible_character(name):
     with pytest.raises(Invalid) as refusal:
         enrol(by=BY, username="nina", groups=[name])
     assert list(refusal.value.fields) == ["groups"] and "A1A1" not in str(refusal.value)
@@ -100,13 +100,13 @@ def test_a_group_is_not_named_by_a_token_or_by_what_cannot_be_seen(name):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("names", [("lead1", "leadl"), ("zoe", "zoé"), ("иван", "ivan"), ("데이터-team", "data-team")])
-def test_names_that_people_tell_apart_are_let_be(names):
+def test_distinguishable_names_are_allowed(names):
     for name in names:
         assert enrol(by=BY, username=name).created
 
 
 @pytest.mark.django_db
-def test_groups_are_one_however_they_are_written():
+def test_groups_are_the_same_in_any_spelling():
     person = enrol(by=BY, username="nina", groups=["Données"]).user
     assert enrol(by=BY, username="nora", groups=["DONNÉES", unicodedata.normalize("NFD", "données")]).groups == (
         "Données",
@@ -120,13 +120,13 @@ def test_groups_are_one_however_they_are_written():
 
 
 @pytest.mark.django_db
-def test_an_address_belongs_to_one_person_however_it_is_written():
+def test_an_email_address_belongs_to_one_person_in_any_spelling():
     enrol(by=BY, username="zoe", email="zoe@example.com")
     with pytest.raises(Invalid, match="two people cannot share one"):
         enrol(by=BY, username="other", email="ZOE@Example.com")
 
 
-def test_a_catalogue_may_write_names_in_its_own_way(cast, tmp_path):
+def test_a_catalogue_may_spell_names_differently(cast, tmp_path):
     """Who may ask, who decides, whose token, for whom."""
     text = (
         factories.CATALOGUE.read_text().replace("data-leads", "Data-Leads").replace('"group:data"', '"user:EMPLOYEE"')
@@ -142,7 +142,7 @@ def test_a_catalogue_may_write_names_in_its_own_way(cast, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["group:Zoé", DECOMPOSED])
-def test_what_looks_the_same_is_the_same_in_every_form(text):
+def test_names_that_look_alike_are_the_same_in_every_form(text):
     assert looks(text) == looks(unicodedata.normalize("NFD", text)) == looks(text.upper())
 
 
@@ -159,7 +159,7 @@ def old(transactional_db):
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
-def test_an_upgrade_fills_the_names_in(old):
+def test_the_migration_fills_in_folded_names(old):
     old.get_model("accounts", "User").objects.create(username="Zoé", email="Zoé@Example.com", password="x")
     old.get_model("auth", "Group").objects.create(name="Données")
     old.get_model("accounts", "RoleAssignment").objects.create(role="admin", subject="group:Données")
@@ -171,7 +171,7 @@ def test_an_upgrade_fills_the_names_in(old):
 
 
 @pytest.mark.parametrize("what", ["people", "groups"])
-def test_an_upgrade_with_twins_is_refused_in_words(old, what):
+def test_the_migration_refuses_names_that_fold_alike(old, what):
     for name in ("leadx", "ｌｅａｄｘ"):
         if what == "people":
             old.get_model("accounts", "User").objects.create(username=name, password="x")

@@ -37,7 +37,7 @@ def last():
 
 
 @pytest.mark.django_db
-def test_by_itself_it_is_the_account_also_for_the_first_person(monkeypatch):
+def test_without_as_the_actor_is_the_account(monkeypatch):
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
     run("person", "add", "nina")
@@ -46,7 +46,7 @@ def test_by_itself_it_is_the_account_also_for_the_first_person(monkeypatch):
     assert last().source == f"command line ({ACCOUNT}@{host})"[:64]
 
 
-def test_with_as_it_is_that_person_and_the_account_stands_beside(cast):
+def test_with_as_the_person_and_the_account_are_recorded(cast):
     run("person", "groups", "employee", "--add", "sales", "--as", "ADMIN")
     assert last().actor == "admin"
     assert f"({ACCOUNT}@" in last().source
@@ -63,7 +63,7 @@ def test_with_as_it_is_that_person_and_the_account_stands_beside(cast):
         ("os:root", "nobody with the user name"),
     ],
 )
-def test_as_names_somebody_who_is_there(cast, name, said):
+def test_as_must_name_an_existing_person(cast, name, said):
     User.objects.filter(username="stranger").update(is_active=False)
     with pytest.raises(CommandError, match=said) as refused:
         run("person", "groups", "employee", "--add", "sales", "--as", name)
@@ -73,7 +73,7 @@ def test_as_names_somebody_who_is_there(cast, name, said):
 
 
 @pytest.mark.parametrize("verb", ["verify", "export"])
-def test_what_the_portal_lets_only_some_do_needs_one_of_them(catalogue, verb):
+def test_a_restricted_command_needs_a_person_with_the_permission(catalogue, verb):
     with pytest.raises(CommandError, match="lead may not do this in the portal"):
         run("audit", verb, "--as", "lead")
     run("audit", verb, "--as", "auditor")
@@ -129,7 +129,7 @@ def test_a_token_is_revoked_by_its_id_or_name_never_by_its_secret(two):
         ("token", "revoke", "nightly export", "--user"),
     ],
 )
-def test_a_whole_token_in_a_wrong_place_is_neither_recorded_nor_shown(two, command):
+def test_a_complete_token_in_a_wrong_place_is_neither_recorded_nor_shown(two, command):
     token, plaintext = two
     with pytest.raises(CommandError, match=rf"{token}_\*\*\*") as refused:
         run(*command, f"{plaintext},")
@@ -140,7 +140,7 @@ def test_a_whole_token_in_a_wrong_place_is_neither_recorded_nor_shown(two, comma
 
 
 @pytest.mark.parametrize("verb", ["verify", "export"])
-def test_whoever_lost_the_role_after_they_were_named_does_nothing(catalogue, verb):
+def test_a_person_who_lost_the_role_meanwhile_is_refused(catalogue, verb):
     by = Operator.current("auditor", needs=Permission.AUDIT)
     User.objects.get(username="auditor").groups.clear()
     options = {"json": True, "format": "jsonl", "no_bom": False, "output": None}
@@ -159,7 +159,7 @@ def test_whoever_lost_the_role_after_they_were_named_does_nothing(catalogue, ver
         (("createsuperuser", "--username", "boss", "--email", "b@example.com", "--noinput"), "person add boss"),
     ],
 )
-def test_commands_of_django_that_write_people_are_refused_with_ours(cast, command, way_out):
+def test_djangos_commands_for_people_are_refused(cast, command, way_out):
     before = list(User.objects.order_by("pk").values())
     with pytest.raises(CommandError, match=way_out) as refused:
         run(*command)

@@ -52,7 +52,7 @@ def test_a_reset_ends_sessions_and_tokens_and_says_so(token, catalogue, client_a
 
 
 @pytest.mark.parametrize("verb", ["reset", "add"])
-def test_a_given_password_does_the_same(token, catalogue, client_as, monkeypatch, verb):
+def test_a_reset_with_a_given_password(token, catalogue, client_as, monkeypatch, verb):
     client = client_as("employee")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{NEW}\n"))
     run(verb, "employee", "--password-stdin")
@@ -70,7 +70,7 @@ def test_a_weak_password_changes_nothing(token, monkeypatch):
 
 
 # --- one's own, on the profile page ----------------------------------------------------------------------------------
-def test_ones_own_change_keeps_the_present_session_alone(token, catalogue, client_as):
+def test_changing_ones_password_keeps_only_the_present_session(token, catalogue, client_as):
     here, elsewhere = client_as("employee"), client_as("employee")
     answer = here.post("/profile/password", {"current": PASSWORD, "new": NEW, "again": NEW}, follow=True)
     assert "Your password is changed; you are signed out everywhere else. 1 token ended with it." in Page(answer).text
@@ -119,7 +119,7 @@ def test_mistakes_stand_beside_their_field_and_nothing_changes(token, catalogue,
     assert Token.objects.get().revoked_at is None
 
 
-def test_a_token_is_made_only_by_who_knows_the_password(catalogue, client_as):
+def test_creating_a_token_needs_the_password(catalogue, client_as):
     """A session that somebody else got hold of must not become a token of a year."""
     client = client_as("employee")
     form = {"name": "thief", "scopes": ["read"], "days": "365"}
@@ -133,14 +133,14 @@ def test_a_token_is_made_only_by_who_knows_the_password(catalogue, client_as):
     assert Token.objects.exists()
 
 
-def test_a_password_that_is_changed_while_it_is_checked_proves_nothing(employee):
+def test_a_password_changed_during_the_check_is_not_accepted(employee):
     proof = passwords.confirm(employee, PASSWORD, refusal=Verb.TOKEN_CREATE_REFUSED, target="employee")
     User.objects.filter(pk=employee.pk).update(password=make_password(NEW))
     with pytest.raises(Conflict):
         passwords.check_still(person("employee"), proof)
 
 
-def test_an_operator_is_asked_for_no_password(employee):
+def test_an_operator_needs_no_password(employee):
     token, _ = tokens.create(by=Operator("root"), owner=employee, name="x", scopes=["read"], days=1)
     assert token.user == employee
     with pytest.raises(Invalid):

@@ -9,7 +9,7 @@ def test_subjects_name_the_person_and_their_groups(lead):
     assert people.subjects_of(lead) == {"user:lead", "group:data", "group:data-leads"}
 
 
-def test_nothing_names_who_cannot_sign_in(lead):
+def test_no_subject_names_a_person_who_cannot_sign_in(lead):
     lead.is_active = False
     assert people.subjects_of(lead) == frozenset()
     assert people.subjects_of(AnonymousUser()) == frozenset()

@@ -25,14 +25,14 @@ def test_roles_follow_from_groups_and_names_in_one_query(assigned, cast, name, e
         assert roles.roles_of(cast[name]) == expected
 
 
-def test_who_cannot_sign_in_has_no_role(assigned, admin):
+def test_a_person_who_cannot_sign_in_has_no_role(assigned, admin):
     admin.is_active = False
     assert roles.roles_of(admin) == frozenset()
     assert roles.roles_of(AnonymousUser()) == frozenset()
     assert not roles.has(admin, Permission.HOME)
 
 
-def test_a_superuser_flag_opens_nothing(assigned, employee):
+def test_the_superuser_flag_has_no_effect(assigned, employee):
     employee.is_superuser = employee.is_staff = True
     employee.save(update_fields=["is_superuser"])
     assert roles.roles_of(employee) == {Role.EMPLOYEE}

@@ -25,7 +25,7 @@ def key(cast, client):
     return client.session.session_key
 
 
-def test_the_database_does_not_let_anybody_in(key):
+def test_the_database_contains_no_usable_session_key(key):
     row = Session.objects.get()
     assert row.session_key == stored(key) != key
     assert signed_in(key)
@@ -48,7 +48,7 @@ def test_a_session_is_changed_under_its_key(key):
     assert SessionStore(store.session_key)["n"] == 1
 
 
-def test_a_session_from_before_this_release_is_over(cast):
+def test_sessions_of_an_earlier_release_are_invalid(cast):
     old = DjangosStore()
     old["_auth_user_id"] = str(cast["employee"].pk)
     old.save()

@@ -52,13 +52,13 @@ def test_signing_in_and_out(cast, client):
     assert (last_event().verb, last_event().actor) == (Verb.SIGNED_OUT, "employee")
 
 
-def test_a_link_alone_signs_nobody_out(cast, client):
+def test_a_get_request_does_not_sign_out(cast, client):
     sign_in(client, "employee")
     client.get("/logout")
     assert signed_in(client)
 
 
-def test_the_way_back_does_not_lead_elsewhere(cast, client):
+def test_the_redirect_stays_on_this_site(cast, client):
     assert sign_in(client, "employee", next="https://elsewhere.example/")["Location"] == "/"
 
 
@@ -95,7 +95,7 @@ def test_refused_attempts_are_recorded_but_not_what_may_be_a_password(cast, clie
     assert not AuditEvent.objects.filter(payload__contains="my secret").exists()
 
 
-def test_a_deactivated_account_is_told_so_only_with_its_password(employee, client):
+def test_a_deactivated_account_is_named_only_after_the_right_password(employee, client):
     employee.is_active = False
     employee.save(update_fields=["is_active"])
     assert "is deactivated" in sign_in(client, "employee").text
@@ -149,7 +149,7 @@ def test_another_spelling_of_a_name_is_the_same_name(cast, client):
 
 
 @pytest.mark.parametrize("how", ["no proxy is named under https", "a proxy nobody trusts says for whom it calls"])
-def test_ten_mistakes_behind_an_unknown_proxy_keep_nobody_else_out(cast, client, settings, how):
+def test_ten_mistakes_behind_an_unknown_proxy_lock_out_no_other_person(cast, client, settings, how):
     more = {}
     if "https" in how:
         settings.PUBLIC_URL = "https://gatehouse.example.com"
@@ -183,7 +183,7 @@ def test_a_right_password_gives_back_nothing_of_the_limit_it_was_not_counted_in(
     assert "Too many attempts" in sign_in(Client(), "lead2").text
 
 
-def test_one_name_tried_without_end_keeps_no_other_name_of_its_address_out(cast, client):
+def test_many_attempts_with_one_name_do_not_block_other_names_of_the_address(cast, client):
     """As by a program with an old password."""
     for _ in range(4 * attempts.OF_ADDRESS.most):
         sign_in(client, "employee", WRONG)
@@ -191,7 +191,7 @@ def test_one_name_tried_without_end_keeps_no_other_name_of_its_address_out(cast,
     assert sign_in(client, "lead").status_code == 302
 
 
-def test_an_address_without_attempts_left_makes_no_rows_of_names(cast, client):
+def test_a_blocked_address_creates_no_rows_for_names(cast, client):
     for number in range(attempts.OF_ADDRESS.most):
         sign_in(client, f"name{number}", WRONG)
     rows = RateCount.objects.count()

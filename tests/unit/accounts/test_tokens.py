@@ -29,7 +29,7 @@ def last_event():
     return AuditEvent.objects.order_by("-seq").first()
 
 
-def test_a_person_has_so_many_tokens_at_most(employee, lead, monkeypatch):
+def test_a_person_has_a_maximum_number_of_tokens(employee, lead, monkeypatch):
     monkeypatch.setattr(tokens, "MAX_LIVE", 2)
     first, _ = make(employee)
     make(employee)
@@ -42,7 +42,7 @@ def test_a_person_has_so_many_tokens_at_most(employee, lead, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_made_at_once_none_is_one_too_many(employee, monkeypatch):
+def test_simultaneous_creations_respect_the_maximum(employee, monkeypatch):
     monkeypatch.setattr(tokens, "MAX_LIVE", 2)
 
     def create(number: int) -> str:
@@ -61,14 +61,14 @@ def test_of_many_made_at_once_none_is_one_too_many(employee, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["\u3164\u2800", f"copy of gh_abcdefghijkl_{'A1' * 19}"])
-def test_a_token_is_not_named_by_a_token_or_by_what_cannot_be_seen(employee, name):
+def test_a_token_name_contains_no_token_and_no_invisible_character(employee, name):
     with pytest.raises(Invalid) as refusal:
         make(employee, name=name)
     assert list(refusal.value.fields) == ["name"]
 
 
 @time_machine.travel(NOW, tick=False)
-def test_a_token_is_its_owner(employee):
+def test_a_token_authenticates_as_its_owner(employee):
     token, plaintext = make(employee, scopes=["request", "read"])
     assert tokens.authenticate(plaintext) == token
     assert token.scopes == ["read", "request"]
@@ -82,7 +82,7 @@ def test_its_form_is_one_that_scanners_can_find(employee):
     assert re.fullmatch(r"gh_[a-z0-9]{12}_[A-Za-z0-9]{38}", plaintext)
 
 
-def test_what_somebodys_token_may_do_is_read_once(auditor, django_assert_num_queries):
+def test_the_scopes_of_a_token_are_read_once(auditor, django_assert_num_queries):
     roles.assign({(Role.AUDITOR, f"user:{auditor.username}")})
     with django_assert_num_queries(1):
         assert "audit" in tokens.allowed_scopes(auditor)
@@ -95,7 +95,7 @@ def test_neither_the_table_nor_the_trail_holds_the_secret(employee):
     assert not AuditEvent.objects.filter(payload__contains=secret).exists()
 
 
-def test_a_slip_is_noticed_without_asking_the_database(employee, django_assert_num_queries):
+def test_a_mistyped_token_costs_no_query(employee, django_assert_num_queries):
     _, plaintext = make(employee)
     slips = [plaintext[:-1] + "AB"[plaintext[-1] == "A"], plaintext[:-1], plaintext + "x"]
     slips += ["", "gh_", f" {plaintext}", f"{plaintext}\n"]
@@ -105,7 +105,7 @@ def test_a_slip_is_noticed_without_asking_the_database(employee, django_assert_n
 
 
 @pytest.mark.parametrize("why", ["malformed", "unknown", "forged", "revoked", "expired", "inactive"])
-def test_what_opens_nothing_is_recorded_by_its_key_and_never_whole(employee, why):
+def test_a_refused_token_is_recorded_by_its_key_only(employee, why):
     token, plaintext = make(employee)
     sent, target = plaintext, str(token)
     if why == "malformed":
@@ -175,7 +175,7 @@ def test_many_kinds_of_refused_tokens_take_little_memory(employee, monkeypatch):
     assert sum(RepeatedRefusal.objects.values_list("repeats", flat=True)) == 24
 
 
-def test_what_is_counted_with_others_names_no_token(employee, monkeypatch):
+def test_a_combined_count_names_no_token(employee, monkeypatch):
     token, plaintext = make(employee)
     tokens.revoke(by=employee, token_id=token.pk)
     monkeypatch.setattr(token_refusals, "MOST", 0)
@@ -184,7 +184,7 @@ def test_what_is_counted_with_others_names_no_token(employee, monkeypatch):
     assert last_event().about == ["unnamed:unknown token"]
 
 
-def test_a_right_key_with_another_secret_is_nobody(employee, colleague):
+def test_a_right_key_with_a_wrong_secret_is_refused(employee, colleague):
     _, mine = make(employee)
     _, theirs = make(colleague)
     body = "_".join([*mine.split("_")[:2], theirs.split("_")[2][:32]])
@@ -202,7 +202,7 @@ def test_it_ends_with_its_time(employee):
         assert tokens.authenticate(plaintext) is None
 
 
-def test_it_is_worth_nothing_while_its_owner_is_deactivated(employee):
+def test_a_token_of_a_deactivated_owner_is_refused(employee):
     _, plaintext = make(employee)
     employee.is_active = False
     employee.save(update_fields=["is_active"])
@@ -219,7 +219,7 @@ def test_revoking_ends_it_at_once_and_says_when(employee):
     assert refusal.value.reason == "already_revoked"
 
 
-def test_somebody_elses_token_is_not_there(employee, admin):
+def test_another_persons_token_is_not_found(employee, admin):
     token, plaintext = make(employee)
     with pytest.raises(Missing):
         tokens.revoke(by=admin, token_id=token.pk)
@@ -241,7 +241,7 @@ def test_somebody_elses_token_is_not_there(employee, admin):
         ({"scopes": ["read", "everything"]}, "scopes"),
     ],
 )
-def test_what_cannot_be_is_said_by_field(employee, given, field):
+def test_invalid_input_is_reported_by_field(employee, given, field):
     with pytest.raises(Invalid) as refusal:
         make(employee, **given)
     assert list(refusal.value.fields) == [field]
@@ -250,7 +250,7 @@ def test_what_cannot_be_is_said_by_field(employee, given, field):
 
 
 @pytest.mark.parametrize("scope", ["decide", "audit"])
-def test_a_scope_beyond_ones_roles_is_refused_in_words(employee, scope):
+def test_a_scope_beyond_the_roles_is_refused(employee, scope):
     with pytest.raises(Refused, match=f"scope {scope} is not possible.*read, request, operate") as refusal:
         make(employee, scopes=["read", scope])
     assert refusal.value.reason == "scope"
@@ -304,7 +304,7 @@ def test_without_the_trail_nothing_is_made_or_ended(employee, request):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_revocations_at_once_one_is_the_first(employee):
+def test_only_one_of_simultaneous_revocations_succeeds(employee):
     token, _ = make(employee)
 
     def revoke(_: int) -> str:

@@ -69,7 +69,7 @@ def test_export_to_a_file(tmp_path):
     assert file.read_bytes().startswith(b'"seq"')
 
 
-def test_a_file_that_cannot_be_written_is_no_export(tmp_path):
+def test_an_unwritable_file_records_no_export(tmp_path):
     with pytest.raises(CommandError) as caught:
         run("export", "--output", str(tmp_path / "none" / "trail.csv"))
     assert caught.value.returncode == 1

@@ -81,7 +81,7 @@ def test_every_text_is_in_quotes_and_the_number_is_not(ten_events: None) -> None
 
 
 @pytest.mark.parametrize("letter, units", [("x", 1), ("가", 1), ("🔒", 2)])
-def test_what_a_cell_does_not_hold_is_cut_with_a_mark(letter: str, units: int) -> None:
+def test_a_text_too_long_for_a_cell_is_cut_with_a_mark(letter: str, units: int) -> None:
     most = export.LONGEST_CELL // units
     assert fitting(letter * most, 7) == letter * most
     cut = fitting(letter * (most + 1), 7)
@@ -166,7 +166,7 @@ def test_an_export_is_recorded_with_its_filter_and_is_not_part_of_itself(ten_eve
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_cannot_be_recorded_is_not_exported(broken_trail: None) -> None:
+def test_no_export_without_its_event(broken_trail: None) -> None:
     with pytest.raises(DatabaseError):
         export.export(by=AUDITOR, filters=Filters(), form="jsonl")
 

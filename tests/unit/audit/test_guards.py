@@ -30,20 +30,20 @@ def drop(name: str) -> str:
     return f"DROP TRIGGER {name}" if SQLITE else f"DROP TRIGGER {name} ON {table}"
 
 
-def test_they_stand() -> None:
+def test_all_guards_are_in_place() -> None:
     assert guards.problems() == []
     assert verify().ok
 
 
 @pytest.mark.parametrize("name", GUARDS)
-def test_one_that_is_gone_is_named(name: str, ten_events: None) -> None:
+def test_a_missing_trigger_is_named(name: str, ten_events: None) -> None:
     run(drop(name))
     result = verify()
     assert result.problems == [f"The guard {name} of the trail is missing."]
     assert (result.ok, result.first_bad) == (False, None)
 
 
-def test_one_that_does_nothing_is_found() -> None:
+def test_a_trigger_that_does_nothing_is_found() -> None:
     if SQLITE:
         name = "audit_event_kept_update"
         run(drop(name), f"CREATE TRIGGER {name} BEFORE UPDATE ON audit_auditevent BEGIN SELECT 1; END")
@@ -66,26 +66,26 @@ def test_a_trigger_of_somebody_else_is_named() -> None:
 
 
 @pytest.mark.postgres
-def test_one_that_is_switched_off_is_found() -> None:
+def test_a_disabled_trigger_is_found() -> None:
     run("ALTER TABLE audit_auditevent DISABLE TRIGGER audit_event_kept")
     assert guards.problems() == ["The guard audit_event_kept of the trail is switched off."]
 
 
 @pytest.mark.postgres
-def test_a_function_that_refuses_nothing_any_more_is_found() -> None:
+def test_a_replaced_trigger_function_is_found() -> None:
     body = "AS $$ BEGIN RETURN COALESCE(NEW, OLD); END $$"
     run(f"CREATE OR REPLACE FUNCTION audit_kept() RETURNS trigger LANGUAGE plpgsql {body}")
     assert "it calls a different function, audit_kept()." in guards.problems()[0]
 
 
 @pytest.mark.postgres
-def test_a_rule_that_swallows_what_is_written_is_found() -> None:
+def test_a_postgresql_rule_on_the_trail_is_found() -> None:
     run("CREATE RULE swallow AS ON UPDATE TO audit_auditevent DO INSTEAD NOTHING")
     assert guards.problems() == ["The rule swallow on the trail's tables is not Gatehouse's."]
 
 
 @pytest.mark.postgres
-def test_a_session_without_triggers_is_found() -> None:
+def test_a_session_with_disabled_triggers_is_found() -> None:
     run("SET LOCAL session_replication_role = replica")
     (problem,) = guards.problems()
     assert "session_replication_role = replica" in problem

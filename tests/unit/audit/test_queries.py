@@ -195,7 +195,7 @@ def test_pages() -> None:
 
 
 @pytest.mark.usefixtures("story")
-def test_a_last_page_that_is_just_full_says_that_it_is_the_last() -> None:
+def test_a_full_last_page_has_no_next_page() -> None:
     rows, following = queries.page(Filters.parse({"target": "REQ-1"}), size=4)
     assert ([row.seq for row in rows], following) == ([4, 3, 2, 1], None)
 
@@ -208,6 +208,6 @@ def test_one_event() -> None:
     assert queries.event(99) is None
 
 
-def test_parameters_that_old_events_hold_escaped_are_found() -> None:
+def test_escaped_parameters_of_old_events_are_found() -> None:
     kept = r'{"\ubd80\uc0b0": "\ud83d\udd12 \u0000 \ud800"}'
     assert search_text({"detail": {"conf": kept}, "seq": 1}) == r'{"부산": "🔒 \u0000 \ud800"}'

@@ -127,7 +127,7 @@ def test_source_and_token_are_those_of_the_call():
 
 
 @pytest.mark.django_db
-def test_a_complete_token_is_in_no_event_and_a_name_that_begins_like_one_is():
+def test_no_event_contains_a_complete_token_but_a_name_that_begins_like_one():
     token = f"gh_abcdefghijkl_{'A1' * 19}"
     event = happen("gh_dataplatform_daily", detail={"name": f"of {token}.", "conf": [{token: "x"}]})
     said = json.loads(event.payload)
@@ -171,7 +171,7 @@ def test_a_refusal_undoes_the_block_and_is_recorded_itself():
 
 
 @pytest.mark.django_db
-def test_what_is_no_refusal_undoes_the_block_and_is_not_recorded():
+def test_another_exception_undoes_the_block_and_is_not_recorded():
     with pytest.raises(ZeroDivisionError), recording(refusal=V.REQUEST_APPROVE_REFUSED, by=LEAD, target="REQ-1"):
         Group.objects.create(name="made")
         raise ZeroDivisionError
@@ -207,7 +207,7 @@ def test_a_joined_block_that_fails_and_is_caught_leaves_nothing_but_its_refusal(
 
 
 @pytest.mark.django_db
-def test_a_joined_refusal_that_undoes_everything_is_still_recorded():
+def test_a_refusal_in_a_joined_block_is_recorded_after_a_rollback():
     with pytest.raises(Refused), recording() as outer:
         Group.objects.create(name="outer")
         outer.add(V.REQUEST_APPROVED, by=LEAD, target="REQ-1")
@@ -225,7 +225,7 @@ def test_the_outermost_refusal_is_the_one_that_was_attempted():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_bare_transaction_around_it_is_refused():
+def test_recording_inside_a_bare_transaction_is_refused():
     """It could undo what was recorded, the record of a refusal above all."""
     with pytest.raises(RuntimeError), transaction.atomic(), recording():
         pass
@@ -254,7 +254,7 @@ def test_nothing_is_kept_when_the_head_is_gone():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refusal_that_cannot_be_recorded_says_that_the_trail_is_broken(broken_trail: None):
+def test_a_refusal_that_cannot_be_recorded_reports_the_trail_failure(broken_trail: None):
     with pytest.raises(DatabaseError, match="the trail is broken") as caught:  # noqa: SIM117
         with recording(refusal=V.REQUEST_APPROVE_REFUSED, by=LEAD, target="REQ-1"):
             Group.objects.create(name="made")
@@ -285,7 +285,7 @@ def test_texts_that_no_database_stores_are_replaced_in_the_text_and_in_the_colum
 
 
 @pytest.mark.django_db
-def test_what_is_too_long_for_a_column_is_cut_alike_in_the_text():
+def test_a_value_too_long_for_its_column_is_cut_in_the_text_too():
     event = happen("t" * 1000, about=["deployment:" + "d" * 1000])
     assert event.target == "t" * 419 + "…"
     assert event.about[1] == "deployment:" + "d" * 428 + "…"
@@ -302,7 +302,7 @@ def test_canonical_text_is_sorted_compact_and_knows_no_floats():
 
 
 @pytest.mark.django_db
-def test_a_detail_that_cannot_be_said_stops_the_action():
+def test_a_detail_that_json_cannot_express_stops_the_action():
     with pytest.raises(TypeError), recording() as trail:
         Group.objects.create(name="made")
         trail.add(V.GROUPS_CHANGED, by=LEAD, target="employee", detail={"ratio": 0.5})

@@ -67,7 +67,7 @@ def test_a_single_refusal_is_one_event_and_no_more() -> None:
     assert not RepeatedRefusal.objects.exists()
 
 
-def test_the_next_refusal_brings_the_count_where_no_timer_did() -> None:
+def test_the_next_refusal_writes_the_count_without_a_timer() -> None:
     for _ in range(3):
         refused()
     a_minute_passes()
@@ -96,7 +96,7 @@ def test_one_person_with_many_targets_gets_one_window_for_the_rest() -> None:
     assert told()[-1] == ("several", 2 * refusals.SEVERAL - 1)
 
 
-def test_strangers_from_everywhere_are_bounded_too() -> None:
+def test_callers_without_sign_in_share_a_limit() -> None:
     for number in range(10 * refusals.STRANGERS):
         refused(by=None, address=f"198.51.100.{number}")
     assert len(told()) == refusals.STRANGERS + 1

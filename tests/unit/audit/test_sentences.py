@@ -24,7 +24,7 @@ def test_every_event_has_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("verb", Verb)
-def test_every_sentence_can_be_said_with_nothing_but_the_columns(verb: Verb) -> None:
+def test_every_sentence_works_without_details(verb: Verb) -> None:
     words = said(verb)
     assert not re.search(r"[{}]|None|  |\(\)|: *$", words), words
     assert words[0].isupper() or words.startswith(("lead", "REQ-12"))
@@ -37,7 +37,7 @@ def test_refusals_and_failures_say_why(verb: Verb) -> None:
     assert ("the reason" in words) == failed, words
 
 
-def test_no_piece_is_there_that_no_sentence_uses() -> None:
+def test_every_clause_is_used_by_a_sentence() -> None:
     used = {name for template in SENTENCES.values() for name in re.findall(r"{(\w+)}", template)}
     assert (CLAUSES.keys() | SPECIAL.keys()) - used == set()
 
@@ -109,7 +109,7 @@ def test_in_plain_words(verb: Verb, columns: dict, words: str) -> None:
     assert said(verb, **columns) == words
 
 
-def test_an_event_of_a_later_version_is_said_as_it_is() -> None:
+def test_an_event_of_a_later_version_is_shown_without_a_sentence() -> None:
     assert said("campaign.opened", actor="admin", target="CA-1") == "admin: campaign.opened CA-1"
 
 

@@ -81,7 +81,7 @@ def test_references_are_those_of_the_old_columns_and_more(upgraded: Database) ->
     assert upgraded.about(unknown["seq"]) == {"unnamed:unknown token"}
 
 
-def test_refusals_that_are_counted_and_no_event_yet_keep_their_words(upgraded: Database) -> None:
+def test_counted_refusals_keep_their_text_in_the_conversion(upgraded: Database) -> None:
     after = upgraded.entries()
     assert len(after) == len(upgraded.refusals) > 3
     for before, entry in zip(upgraded.refusals, after, strict=True):
@@ -91,7 +91,7 @@ def test_refusals_that_are_counted_and_no_event_yet_keep_their_words(upgraded: D
         assert entry["about"]
 
 
-def test_it_verifies_is_searched_and_exported_and_goes_on(load) -> None:
+def test_a_converted_trail_can_be_verified_searched_exported_and_extended(load) -> None:
     database = load("goes_on").upgrade()
     count = len(database.events)
     found = database.verified()
@@ -160,7 +160,7 @@ def tamper(database: Database, *statements: str) -> Database:
     return database
 
 
-def test_a_trail_that_did_not_verify_is_carried_over_and_says_so_for_good(load) -> None:
+def test_a_converted_trail_with_errors_reports_them_permanently(load) -> None:
     database = tamper(load("changed"), *TAMPERED.values()).upgrade()
     first, *new = database.new()
     assert (first["seq"], first["outcome"]) == (0, "failed")
@@ -187,7 +187,7 @@ def test_a_trail_that_did_not_verify_is_carried_over_and_says_so_for_good(load) 
     assert found["ok"] is False
     assert found["first_bad"] == 0
     assert [words for words in found["problems"] if "format (event 0)" in words] == [
-        f"Changes were found when the trail got a new format (event 0): {said['problems'][0]}"
+        f"Changes were found when the trail was converted to a new format (event 0): {said['problems'][0]}"
     ]
     assert "The trail has a gap: event 8 is missing." in found["problems"]
     own = [words for words in found["problems"] if "(event 0)" not in words]
@@ -203,7 +203,7 @@ def test_a_trail_that_did_not_verify_is_carried_over_and_says_so_for_good(load) 
         ("numbered", ["UPDATE audit_auditevent SET seq = 0 WHERE seq = 10"], "An event has the number 0"),
     ],
 )
-def test_a_trail_with_another_end_says_what_its_head_named_and_goes_on(
+def test_a_trail_with_a_wrong_head_is_converted_and_reported(
     load, name: str, statements: list[str], words: str
 ) -> None:
     database = tamper(load(name), *statements)
@@ -239,7 +239,7 @@ class Raw:
 
 
 @pytest.mark.parametrize("load", ["sqlite"], indirect=True)
-def test_what_is_found_of_an_old_trail(load) -> None:
+def test_errors_found_in_an_old_trail(load) -> None:
     database = tamper(load("looked_at"), "ALTER TABLE audit_auditevent RENAME COLUMN hash TO chain")
     database = tamper(database, "ALTER TABLE audit_audithead RENAME COLUMN hash TO chain")
     last = database.ask("SELECT seq FROM audit_audithead")[0][0]
@@ -258,7 +258,7 @@ def test_what_is_found_of_an_old_trail(load) -> None:
         assert (found.found, found.events) == (1 if words else 0, last)
 
 
-def test_a_trail_without_its_guards_is_carried_over_and_gets_them(load) -> None:
+def test_a_trail_without_triggers_is_converted_and_gets_them(load) -> None:
     database = load("unguarded")
     if database.vendor == "sqlite":
         statements = [
@@ -278,5 +278,5 @@ def test_a_trail_without_its_guards_is_carried_over_and_gets_them(load) -> None:
     said = json.loads(database.upgrade().new()[0]["payload"])["detail"]
     assert said["problems"] == [f"The guard {one}" for one in words]
     assert database.verified()["problems"] == [
-        f"Changes were found when the trail got a new format (event 0): The guard {words[0]}"
+        f"Changes were found when the trail was converted to a new format (event 0): The guard {words[0]}"
     ]

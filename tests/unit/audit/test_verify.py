@@ -180,7 +180,7 @@ def test_every_column_is_compared_with_the_text() -> None:
 
 @pytest.mark.usefixtures("ten_events")
 @pytest.mark.parametrize("undone", ["rewritten", "cut with its head"])
-def test_a_chain_alone_does_not_find(undone: str) -> None:
+def test_changes_that_the_chain_does_not_find(undone: str) -> None:
     """Said in docs/audit.md. What is kept elsewhere finds it: the number and hash that verifying printed before."""
     before = verify()
     with trail.triggers_off():
@@ -246,7 +246,7 @@ def test_a_result_that_cannot_be_recorded_is_a_problem() -> None:
 
 @pytest.mark.usefixtures("ten_events")
 @pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
-def test_a_result_is_told_though_the_connection_is_lost_before_it_is_recorded(error: Exception) -> None:
+def test_a_result_is_returned_although_it_cannot_be_recorded(error: Exception) -> None:
     def fail(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         if sql.startswith("INSERT"):
             raise error

@@ -83,14 +83,14 @@ def test_the_same_text_again_makes_no_version(staff, apply):
     assert len(trail(Verb.CATALOGUE_APPLIED)) == 1
 
 
-def test_a_comment_makes_a_version_because_the_text_is_evidence(staff, apply):
+def test_a_changed_comment_makes_a_new_version(staff, apply):
     apply()
     done = apply(GOOD + "# approved by the board\n")
     assert (done.version.number, done.plan.changes) == (2, ())
     assert trail(Verb.CATALOGUE_APPLIED)[1]["detail"]["changes"] == [actions.ONLY_SPELLING]
 
 
-def test_what_vanishes_is_retired_and_what_comes_back_is_the_same_row(staff, apply):
+def test_removed_objects_are_retired_and_restored_as_the_same_row(staff, apply):
     apply()
     op = Entitlement.objects.get(key="prod/role/Op")
     apply(WITHOUT_OP)
@@ -110,7 +110,7 @@ def test_what_vanishes_is_retired_and_what_comes_back_is_the_same_row(staff, app
     assert Entitlement.objects.filter(key="prod/role/Op").count() == 1
 
 
-def test_a_deployment_that_vanishes_takes_its_offers_along(staff, apply):
+def test_removing_a_deployment_retires_its_entitlements_and_dags(staff, apply):
     apply()
     apply('[groups]\nadmins = { role = "admin" }\n')
     assert not queries.deployments_in_force().exists()
@@ -119,7 +119,7 @@ def test_a_deployment_that_vanishes_takes_its_offers_along(staff, apply):
     assert Deployment.objects.count() == 1
 
 
-def test_what_the_worker_found_out_is_left_alone(staff, apply):
+def test_apply_keeps_what_the_worker_has_read(staff, apply):
     apply()
     observe(status="up", airflow_version="3.3.2")
     apply(with_change("airflow.example.com", "airflow2.example.com"))
@@ -150,7 +150,7 @@ def test_without_the_trail_nothing_is_put_in_force(staff, apply, request):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_files_at_once_end_in_one_clean_outcome(tmp_path):
+def test_of_two_simultaneous_files_one_is_applied(tmp_path):
     files = []
     for number in range(4):
         files.append(tmp_path / f"{number}.toml")
@@ -224,14 +224,14 @@ def test_approvers_stay_until_nothing_can_wait_for_them_any_more(staff, apply):
     assert Role.APPROVER in roles.roles_of(people.by_username("ann"))
 
 
-def test_nothing_is_in_force_before_the_first(db):
+def test_no_version_is_in_force_at_first(db):
     assert queries.version_in_force() is None
     with pytest.raises(Missing):
         queries.policy("one-lead")
 
 
 @pytest.mark.parametrize("pattern", ["OPS-(?!0)[0-9]+", r"[0-9]+\Z"])
-def test_a_version_in_force_whose_pattern_only_an_earlier_release_knew_can_be_read_and_replaced(staff, apply, pattern):
+def test_a_version_with_an_unsupported_pattern_can_be_read_and_replaced(staff, apply, pattern):
     apply()
     document = CatalogueVersion.objects.get().document
     for policy in document["policies"].values():

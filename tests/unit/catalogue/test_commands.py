@@ -26,7 +26,7 @@ def run(*args):
     return out.getvalue(), err.getvalue()
 
 
-def test_plan_apply_and_nothing_left_to_do(staff, file):
+def test_apply_leaves_no_difference_to_plan(staff, file):
     said, warned = run("plan")
     assert said.startswith("gatehouse.toml compared with nothing: no version is in force yet\n  + deployment prod")
     assert warned == ""
@@ -49,7 +49,7 @@ def test_another_file_can_be_named(staff, file, tmp_path):
     assert "title Other" in run("plan", str(other))[0]
 
 
-def test_warnings_go_to_the_side(db, file):
+def test_warnings_are_printed_on_standard_error(db, file):
     said, warned = run("apply")
     assert "warning: policy one-lead, step 1" in warned
     assert "warning" not in said
@@ -73,7 +73,7 @@ def test_mistakes_are_exit_code_1_with_all_of_them(staff, file, verb):
     assert (mistake["line"], mistake["key"]) == (26, "entitlements[1].risk")
 
 
-def test_a_pattern_that_re2_does_not_know_is_refused_with_its_place_and_a_way_out(staff, file):
+def test_an_unsupported_pattern_is_refused_with_its_line_and_an_alternative(staff, file):
     file.write_text(with_change('pending_for = "3d"', "ticket = '(?=OPS).+'"))
     line = file.read_text().splitlines().index("ticket = '(?=OPS).+'") + 1
     said = rf"gatehouse.toml:{line}: policies.one-lead.ticket: .*look-ahead.* RE2.*; describe the whole ticket"
@@ -138,7 +138,7 @@ def test_init_leaves_out_what_the_catalogue_cannot_hold(db, fake, file):
     assert '# left out: the role "two\\nlines"' in printed
 
 
-def test_init_never_writes_over_a_file(db, fake, file):
+def test_init_never_overwrites_a_file(db, fake, file):
     with pytest.raises(CommandError, match="already exists") as refused:
         run(*describe(fake), "--output", str(file))
     assert refused.value.returncode == 1

@@ -26,7 +26,7 @@ def test_groups_that_look_alike_are_refused_with_both_names(other):
     assert mistake.reason == f"“{other}” ({written}) is, or looks like, “data” above; keep one, or rename one."
 
 
-def test_a_file_in_order():
+def test_a_valid_file():
     document = loader.loads(GOOD.encode(), name="gatehouse.toml").document
     assert [spec.key for spec in document.entitlements] == ["prod/role/Op", "prod/dag/sales_report/view"]
     assert document.entitlements[0].max_duration == timedelta(hours=8)
@@ -43,7 +43,7 @@ def test_a_stored_document_is_read_back_the_same():
     assert document.as_json()["deployments"]["prod"]["runner"]["password"] == {"file": "/run/secrets/runs"}
 
 
-def test_no_file_says_how_to_get_one(tmp_path):
+def test_a_missing_file_is_reported_with_the_init_command(tmp_path):
     with pytest.raises(FileRefused, match=r"cannot be read: No such file.*catalogue init"):
         loader.load(tmp_path / "gatehouse.toml")
 
@@ -59,7 +59,7 @@ def test_no_file_says_how_to_get_one(tmp_path):
         (b"#" * 2_000_001, 0, "at most 2000000"),
     ],
 )
-def test_what_is_no_toml(text, line, said):
+def test_invalid_toml(text, line, said):
     [mistake] = mistakes(text)
     assert mistake.line == line
     assert said in mistake.reason
@@ -126,9 +126,9 @@ CASES = [
         'env = "A", file = "/b"',
         "granter",
         "deployments.prod.granter.password",
-        "one place to find it",
+        "exactly one place of the secret",
     ),
-    ('env = "PROD_ACCESS"', "", "granter", "deployments.prod.granter.password", "one place to find it"),
+    ('env = "PROD_ACCESS"', "", "granter", "deployments.prod.granter.password", "exactly one place of the secret"),
     ('"/run/secrets/runs"', '"secrets/runs"', "runner", "deployments.prod.runner.password.file", "begins with “/”"),
     ("[deployments.prod]", "[deployments.Prod]", "[deployments.Prod]", "deployments.Prod", "1 to 40 of a-z"),
     ('role = "admin"', 'role = "owner"', "admins", "groups.admins.role", "'auditor' or 'admin'"),
@@ -324,13 +324,13 @@ def test_the_same_thing_offered_twice():
     assert found[0].line == GOOD.count("\n") + 1
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
+def test_all_mistakes_are_reported_in_the_order_of_the_file():
     text = with_change('risk = "low"', 'risk = "lo"').replace('url = "https', 'url = "ftp')
     found = mistakes(text)
     assert [mistake.key for mistake in found] == ["deployments.prod.url", "entitlements[2].risk"]
 
 
-def test_a_refusal_reads_like_a_compilers():
+def test_a_refusal_names_file_line_and_key():
     text = with_change('risk = "high"', 'risk = "hihg"')
     with pytest.raises(FileRefused) as refusal:
         loader.loads(text.encode(), name="gatehouse.toml")
@@ -414,7 +414,7 @@ def test_a_token_endpoint_must_be_safe():
         ("--role=Admin", "“--role=Admin” begins with “-”, which looks like an option of a command; use another name"),
     ],
 )
-def test_a_user_name_stays_one_word_of_a_command(written, said):
+def test_a_user_name_is_one_argument_of_a_command(written, said):
     [mistake] = mistakes(with_change('"gatehouse-access"', f'"{written}"'))
     assert mistake.key == "deployments.prod.granter.username"
     assert said in mistake.reason

@@ -144,7 +144,7 @@ def test_no_field_of_a_deployment_changes_unseen(db, field):
     assert differences(DEPLOYMENT, DEPLOYMENT | {field: value}) == [f"~ deployment prod: {said}"]
 
 
-def test_what_reads_the_same_but_is_not_is_a_difference(db):
+def test_different_values_with_the_same_words_are_a_difference(db):
     [line] = differences(DEPLOYMENT | {"variables": ["a", "b"]}, DEPLOYMENT | {"variables": ["a, b"]})
     assert line == "~ deployment prod: variables a, b → a, b"
 
@@ -164,7 +164,7 @@ def test_as_json(staff, apply):
     ]
 
 
-def test_steps_that_nobody_could_decide_are_warned_of(staff):
+def test_steps_without_approvers_cause_a_warning(staff):
     assert planned(GOOD).warnings == ()
     User.objects.filter(username="lea").update(is_active=False)
     assert planned(GOOD).warnings == (), "boss can still decide"
@@ -177,7 +177,7 @@ def test_steps_that_nobody_could_decide_are_warned_of(staff):
     assert "none of them can sign in now. Add people" in warning
 
 
-def test_names_that_nobody_has_are_warned_of(staff):
+def test_unknown_people_cause_a_warning(staff):
     assert not planned(GOOD.replace("user:boss", "user:Boss")).warnings
     assert (
         "user:bosss is not in Gatehouse yet (manage.py person add)."
@@ -186,22 +186,24 @@ def test_names_that_nobody_has_are_warned_of(staff):
 
 
 @pytest.mark.parametrize("again", ["gatehouse-access", "Gatehouse-ACCESS"])
-def test_one_account_for_both_jobs_is_warned_of(staff, again):
+def test_one_account_for_both_roles_causes_a_warning(staff, again):
     """Airflow does not tell upper from lower case when somebody signs in."""
     [warning] = planned(with_change("gatehouse-runs", again)).warnings
     assert "granter and runner are the same account" in warning
 
 
-def test_two_names_for_one_airflow_are_said(staff, apply):
+def test_two_names_of_one_airflow_are_reported(staff, apply):
     twin = (
         GOOD[: GOOD.index("[groups]")]
         .replace("deployments.prod", "deployments.twin")
         .replace("https://airflow", "https://AIRFLOW")
     )
-    assert any(words.startswith("deployments prod and twin are the same Airflow") for words in planned(twin + GOOD).warnings)
+    assert any(
+        words.startswith("deployments prod and twin are the same Airflow") for words in planned(twin + GOOD).warnings
+    )
 
 
-def test_a_new_name_for_an_airflow_is_said(staff, apply):
+def test_a_new_name_of_an_airflow_is_reported(staff, apply):
     apply()
     renamed = GOOD.replace("deployments.prod", "deployments.main").replace('"prod', '"main')
     assert any(
@@ -214,13 +216,13 @@ def test_a_new_name_for_an_airflow_is_said(staff, apply):
     ("url", "said"),
     [("https://other.example.com", True), ("https://Airflow.example.com:443/", False)],
 )
-def test_another_address_for_a_deployment_is_said(staff, apply, url, said):
+def test_a_new_address_of_a_deployment_is_reported(staff, apply, url, said):
     apply()
     moved = GOOD.replace("https://airflow.example.com", url)
     assert moved != GOOD
     words = [words for words in planned(moved).warnings if "deployment prod gets another address" in words]
     assert bool(words) == said
-    assert not said or "granted at airflow.example.com is looked for" in words[0]
+    assert not said or "granted at airflow.example.com will be searched for" in words[0]
 
 
 @pytest.mark.parametrize(

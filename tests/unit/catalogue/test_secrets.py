@@ -28,7 +28,7 @@ def test_from_a_file_without_its_line_end(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "cannot be read: No such file"), (b"\n", "is empty"), (b"\xff\xfe", "it is not text")]
 )
-def test_a_file_that_is_no_secret_is_named(tmp_path, content, said):
+def test_an_unreadable_secret_file_is_named(tmp_path, content, said):
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)

@@ -72,7 +72,7 @@ def bootstrap(fake: FakeAirflow, sign_in: Callable[[str, str], Airflow]) -> Ensu
     return bootstrap
 
 
-def test_what_is_missing_is_made_and_found_as_it_should_be_ever_after(
+def test_missing_accounts_are_created_and_a_second_run_changes_nothing(
     fake: FakeAirflow, bootstrap: Ensure, sign_in: Callable[[str, str], Airflow]
 ) -> None:
     first = bootstrap()
@@ -90,7 +90,7 @@ def test_what_is_missing_is_made_and_found_as_it_should_be_ever_after(
     assert not [call for call in fake.calls(WRITES) if call.account == fake.admin[0]]
 
 
-def test_each_may_only_what_is_its_own(bootstrap: Ensure, sign_in: Callable[[str, str], Airflow]) -> None:
+def test_each_account_has_only_its_own_permissions(bootstrap: Ensure, sign_in: Callable[[str, str], Airflow]) -> None:
     bootstrap()
     granter, runner = (sign_in(*account) for account in PASSWORDS.items())
     with pytest.raises(Forbidden):
@@ -100,7 +100,7 @@ def test_each_may_only_what_is_its_own(bootstrap: Ensure, sign_in: Callable[[str
     assert any(runner.dags()) and any(granter.users())
 
 
-def test_an_account_that_is_there_without_its_role_gets_it(fake: FakeAirflow, bootstrap: Ensure) -> None:
+def test_an_existing_account_gets_its_missing_role(fake: FakeAirflow, bootstrap: Ensure) -> None:
     fake.add_user("gatehouse-runs", password=PASSWORDS["gatehouse-runs"], roles=["Viewer"])
     report = bootstrap()
     assert "gave the account gatehouse-runs the role Gatehouse runner" in report.done
@@ -131,7 +131,7 @@ def test_a_role_that_lacks_something_is_completed_where_roles_can_be_changed(
     ]
 
 
-def test_a_role_that_permits_more_is_told(fake: FakeAirflow, bootstrap: Ensure) -> None:
+def test_a_role_that_permits_more_is_reported(fake: FakeAirflow, bootstrap: Ensure) -> None:
     bootstrap()
     permitted = fake.state.roles["Gatehouse granter"].permissions
     report = bootstrap(dag_roles=False)
@@ -142,7 +142,7 @@ def test_a_role_that_permits_more_is_told(fake: FakeAirflow, bootstrap: Ensure) 
     assert fake.state.roles["Gatehouse granter"].permissions == permitted
 
 
-def test_a_role_that_permits_more_is_cut_where_that_goes(fake: FakeAirflow, bootstrap: Ensure) -> None:
+def test_shrink_removes_permissions_if_the_api_can(fake: FakeAirflow, bootstrap: Ensure) -> None:
     bootstrap()
     report = bootstrap(dag_roles=False, shrink=True)
     assert report.wrong == []
@@ -156,7 +156,7 @@ def test_a_role_that_permits_more_is_cut_where_that_goes(fake: FakeAirflow, boot
     assert report.done == []
 
 
-def test_what_airflow_gives_every_role_is_not_more(fake: FakeAirflow, bootstrap: Ensure) -> None:
+def test_airflows_default_permissions_are_not_reported(fake: FakeAirflow, bootstrap: Ensure) -> None:
     bootstrap()
     fake.state.roles["Gatehouse granter"].permissions.add(("can_read", "Website"))
     assert bootstrap(shrink=True) == Report()
@@ -178,7 +178,7 @@ def test_an_account_with_another_password(fake: FakeAirflow, bootstrap: Ensure) 
 
 
 @pytest.mark.parametrize("stored", ["gatehouse-access", "Gatehouse-Access"])
-def test_an_administrators_account_is_left_as_it_is(
+def test_an_account_with_the_role_admin_is_not_changed(
     fake: FakeAirflow, sign_in: Callable[[str, str], Airflow], stored: str
 ) -> None:
     """Nobody as much as tries a password on it; the other account is made."""
@@ -198,9 +198,7 @@ def test_an_administrators_account_is_left_as_it_is(
     assert tried == ["gatehouse-runs"]
 
 
-def test_an_account_of_ours_that_became_an_administrators_is_left_as_it_is(
-    fake: FakeAirflow, bootstrap: Ensure
-) -> None:
+def test_our_account_with_the_role_admin_is_not_changed(fake: FakeAirflow, bootstrap: Ensure) -> None:
     bootstrap()
     user = fake.state.users["gatehouse-access"]
     user.roles, user.password = [*user.roles, "Admin"], "their own"
@@ -208,15 +206,15 @@ def test_an_account_of_ours_that_became_an_administrators_is_left_as_it_is(
     assert user.password == "their own"
 
 
-def test_an_account_that_may_be_somebodys_is_left_as_it_is(fake: FakeAirflow, bootstrap: Ensure) -> None:
-    """Whoever was there without the role may have nothing to do with Gatehouse; with it, somebody has looked."""
+def test_an_account_without_our_role_and_password_is_not_changed(fake: FakeAirflow, bootstrap: Ensure) -> None:
+    """Without the role, the account may be somebody else's. With the role, an administrator has confirmed it."""
     fake.add_user("gatehouse-runs", password="their own", roles=["Op"])
     report = bootstrap(set_passwords=True)
     [wrong] = report.wrong
     assert wrong.startswith(
         "runner.username = “gatehouse-runs” exists, but it has neither the role Gatehouse runner nor"
     )
-    assert "name another in the file; if it is Gatehouse’s, give it that role in Airflow" in wrong
+    assert "name another account in gatehouse.toml; if it is Gatehouse’s, give it that role in Airflow" in wrong
     user = fake.state.users["gatehouse-runs"]
     assert (user.password, user.roles) == ("their own", ["Op"])
     user.roles.append("Gatehouse runner")
@@ -231,7 +229,7 @@ def test_a_deactivated_account(fake: FakeAirflow, bootstrap: Ensure) -> None:
 
 @pytest.mark.parametrize("release", ["3.3.2"], indirect=True)
 def test_what_an_account_may_not_use_yet(fake: FakeAirflow, sign_in: Callable[[str, str], Airflow]) -> None:
-    """As from an Airflow that goes on by what it knew of the account before."""
+    """As if Airflow still used the permissions that it had read before."""
     fake.add_user("before", password="before", roles=["Viewer"])
     wanted, report = accounts("v2"), Report()
     ensure(sign_in(*fake.admin), wanted, sign_in=lambda *_: sign_in("before", "before"), report=report)
@@ -244,7 +242,7 @@ def test_what_an_account_may_not_use_yet(fake: FakeAirflow, sign_in: Callable[[s
 
 
 @pytest.mark.parametrize("release", ["3.3.2-simple"], indirect=True)
-def test_where_there_are_no_accounts_to_make(fake: FakeAirflow, bootstrap: Ensure) -> None:
+def test_an_airflow_without_an_api_for_users(fake: FakeAirflow, bootstrap: Ensure) -> None:
     report = bootstrap()
     [wrong] = report.wrong
     assert wrong.startswith("demo does not let Gatehouse create accounts: Airflow's simple auth manager")
@@ -252,7 +250,7 @@ def test_where_there_are_no_accounts_to_make(fake: FakeAirflow, bootstrap: Ensur
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])
-def test_who_may_do_nothing_needs_almost_nothing(api: str) -> None:
+def test_without_offers_few_permissions_are_needed(api: str) -> None:
     nothing = {"creates_users": False, "dag_roles": False, "runs": False, "variables": False}
     assert (
         listed(permissions("granter", api=api, **nothing)) == "can_read on Roles, can_edit on Users, can_read on Users"

@@ -116,7 +116,7 @@ def test_the_accounts_are_made_once_and_written_down(bare, file, release):
     assert sentence(events()[-1]).endswith(" prepared Airflow on demo for Gatehouse")
 
 
-def test_what_is_not_right_is_said_and_ends_with_1(bare, file):
+def test_errors_are_reported_with_exit_code_1(bare, file):
     bare.add_user("gatehouse-runs", password="another", roles=["Op"])
     with pytest.raises(
         CommandError, match="neither the role Gatehouse runner nor the password that Gatehouse has, and was not changed"
@@ -135,7 +135,7 @@ def test_what_is_not_right_is_said_and_ends_with_1(bare, file):
     assert events()[-1].verb == Verb.DEPLOYMENT_BOOTSTRAPPED
 
 
-def test_a_role_is_cut_on_request(bare, file):
+def test_permissions_are_removed_with_shrink(bare, file):
     run("bootstrap", "demo", *ADMIN)
     bare.state.roles["Gatehouse runner"].permissions.add(("can_delete", "DAGs"))
     said, beside = run("bootstrap", "demo", *ADMIN)
@@ -166,7 +166,7 @@ def test_an_administrators_account_is_not_taken_over(bare, file):
     assert "granter.username = “boss”" in sentence(events()[-1])
 
 
-def test_what_was_done_before_airflow_broke_is_in_the_trail_and_shown(bare, file, capsys):
+def test_changes_before_an_airflow_failure_are_recorded_and_shown(bare, file, capsys):
     bare.fail_next("POST .*/users", "503", times=50)
     with pytest.raises(CommandError):
         call_command("deployment", "bootstrap", "demo", *ADMIN)
@@ -176,7 +176,7 @@ def test_what_was_done_before_airflow_broke_is_in_the_trail_and_shown(bare, file
     assert sentence(event).endswith("; done: created the role Gatehouse granter")
 
 
-def test_what_was_wrong_before_airflow_broke_is_said_too(bare, file):
+def test_errors_before_an_airflow_failure_are_reported_too(bare, file):
     bare.add_user("gatehouse-access", password="their own", roles=["Admin"])
     bare.fail_next("POST .*/users", "503", times=50)
     with pytest.raises(CommandError, match=r"(?s)holds the role Admin.*503"):
@@ -185,7 +185,7 @@ def test_what_was_wrong_before_airflow_broke_is_said_too(bare, file):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_what_was_done_before_anything_else_ended_it_is_in_the_trail_and_shown(bare, file, capsys, monkeypatch, error):
+def test_changes_before_any_other_failure_are_recorded_and_shown(bare, file, capsys, monkeypatch, error):
     def stop(*_):
         raise error("what the granter says")
 
@@ -229,7 +229,7 @@ def test_an_airflow_without_accounts_says_so(bare, file, release):
         ('"AIRFLOW_DEMO_RUNS"', '"NOT_SET_ANYWHERE"', "NOT_SET_ANYWHERE is not set"),
     ],
 )
-def test_what_the_file_says_must_fit(bare, file, old, new, words):
+def test_the_file_must_name_suitable_accounts(bare, file, old, new, words):
     change(file, old, new)
     with pytest.raises(CommandError, match=words) as refused:
         run("bootstrap", "demo", *ADMIN)
@@ -237,7 +237,7 @@ def test_what_the_file_says_must_fit(bare, file, old, new, words):
     assert bare.requests == []
 
 
-def test_an_account_that_signs_in_otherwise_is_made_elsewhere(bare, file):
+def test_an_account_without_a_password_is_not_created(bare, file):
     token = 'runner = { kind = "token", token = { env = "AIRFLOW_DEMO_RUNS" } }'
     file.write_text(re.sub("^runner = .*", token, file.read_text(), flags=re.MULTILINE))
     said, beside = run("bootstrap", "demo", *ADMIN)
@@ -276,7 +276,7 @@ def test_the_file_needs_what_the_catalogue_in_force_needs(file, tmp_path, releas
     assert needs_of(file) == {part: set(findings.needed(deployment, part)) for part in ("granter", "runner")}
 
 
-def test_a_file_that_offers_nothing_yet_needs_all_that_it_could_offer(file):
+def test_a_file_without_offers_needs_all_possible_permissions(file):
     only_deployment(file)
     needs = needs_of(file)
     assert ("can_create", "Roles") in needs["granter"]
@@ -376,7 +376,7 @@ def test_a_password_that_is_not_given_is_asked_for_at_the_terminal(file, tmp_pat
     assert [line for line in said if not line.startswith("[")] == ["granter", "granter", "a terminal"]
 
 
-def test_a_script_that_fails_goes_no_further(file, tmp_path):
+def test_a_failing_script_stops(file, tmp_path):
     printed, _ = run("bootstrap", "demo", "--print")
     (tmp_path / "airflow").write_text("#!/bin/sh\necho once >> said\nexit 3\n")
     assert run_script(printed, tmp_path) == (3, ["once"])
@@ -384,7 +384,7 @@ def test_a_script_that_fails_goes_no_further(file, tmp_path):
 
 # --- check -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("release", ["2.11.2", "3.3.2"])
-def test_check_says_how_it_is(airflow, release):
+def test_check_prints_the_state(airflow, release):
     if release == "2.11.2":
         airflow.state.roles["gatehouse-runs"].permissions.add(("can_edit", "Task Instances"))
     lines = run("check")[0].splitlines()
@@ -414,12 +414,12 @@ def test_check_looks_at_everything_now(airflow):
     assert found["lacking"]["granter"] == [["can_edit on Users", "give and take roles"]]
 
 
-def test_check_of_an_airflow_with_a_part_that_is_ill(airflow):
+def test_check_of_an_airflow_with_an_unhealthy_component(airflow):
     airflow.state.health["scheduler"] = "unhealthy"
     assert "  its scheduler is unhealthy" in check_fails("demo")
 
 
-def test_check_of_an_airflow_that_is_away(airflow):
+def test_check_of_an_unreachable_airflow(airflow):
     airflow.stop()
     assert check_fails().startswith("demo: unreachable\n  ")
     [found] = json.loads(check_fails("--json"))
@@ -452,14 +452,14 @@ def test_check_of_an_airflow_that_asks_to_wait_and_does_not_say_how_long(airflow
     assert lines[2] == "demo: up, not checked yet"
 
 
-def test_what_was_never_looked_into_says_so(airflow):
+def test_a_deployment_that_was_never_checked_says_so(airflow):
     look = inspection.Look(DeploymentState(deployment=Deployment(name="demo"), status="up"))
     assert look.lines == ["demo: up, not checked yet"]
     assert not look.ok
     assert (look.as_json()["lacking"], look.as_json()["health"]) == ({}, {})
 
 
-def test_check_where_there_is_nothing_to_look_at(db, request):
+def test_check_without_deployments(db, request):
     with pytest.raises(CommandError, match="No deployment is in force yet") as refused:
         run("check")
     assert refused.value.returncode == 1

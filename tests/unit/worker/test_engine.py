@@ -50,7 +50,7 @@ def put(on, ordering_key, kind="test_giving"):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_slow_airflow_keeps_its_own_threads_and_no_others(hanging):
+def test_a_slow_airflow_occupies_only_its_own_threads(hanging):
     let_go, begun, done = hanging
     slow, well = deployment("slow"), deployment("well")
     for ordering_key in range(20):
@@ -71,7 +71,7 @@ def test_a_slow_airflow_keeps_its_own_threads_and_no_others(hanging):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_thread_that_cannot_start_keeps_no_place(hanging, monkeypatch):
+def test_a_thread_that_cannot_start_blocks_no_other(hanging, monkeypatch):
     _, _, done = hanging
     put(deployment("well"), "one")
     threads, start = runner.Runner(), threading.Thread.start
@@ -137,7 +137,7 @@ def test_time_ends_a_grant_without_a_message_whatever_else_waits(airflow, monkey
 @pytest.mark.parametrize(
     ("error", "closes"), [(ValueError("unforeseen"), 0), (DatabaseError("away"), 1), (InterfaceError("closed"), 1)]
 )
-def test_one_duty_that_fails_keeps_no_other_from_being_done(monkeypatch, error, closes):
+def test_a_failing_timer_does_not_stop_others(monkeypatch, error, closes):
     closed, done = [], []
     monkeypatch.setattr(connection, "close", lambda: closed.append(1))
 
@@ -149,7 +149,7 @@ def test_one_duty_that_fails_keeps_no_other_from_being_done(monkeypatch, error, 
     assert (done, len(closed)) == ([1], closes)
 
 
-def test_a_duty_is_done_at_its_interval(monkeypatch):
+def test_a_timer_runs_at_its_interval(monkeypatch):
     moment, done = 100.0, []
     monkeypatch.setattr(timers.time, "monotonic", lambda: moment)
     keeper = timers.Timekeeper(
@@ -164,7 +164,7 @@ def test_a_duty_is_done_at_its_interval(monkeypatch):
     assert (done.count("often"), done.count("seldom")) == (10, 1)
 
 
-def test_every_duty_of_the_workers_is_there():
+def test_every_timer_of_the_workers_exists():
     names = [duty.work.__name__ for duty in timers.DUTIES]
     assert names[0] == "expire_due", "what ends access comes first"
     assert {"expire_due", "start_due", "lapse_due", "release_dead", "release_expired", "close_refusals"} <= set(names)
@@ -192,7 +192,7 @@ def slices(moment, monkeypatch):
     return asked
 
 
-def test_a_look_at_a_slow_airflow_gives_its_thread_back_and_goes_on_later(airflow, slices):
+def test_reading_a_slow_airflow_releases_its_thread_and_continues_later(airflow, slices):
     on = Deployment.objects.get()
     Dag.objects.bulk_create(Dag(deployment=on, dag_id=f"slow_{n:02}", actions=["trigger"]) for n in range(40))
     poller = polling.Poller()
@@ -202,7 +202,7 @@ def test_a_look_at_a_slow_airflow_gives_its_thread_back_and_goes_on_later(airflo
     assert len(set(slices)) == 4, "the next look asks for others"
 
 
-def test_of_one_airflow_one_thing_is_asked_at_a_time(airflow, monkeypatch):
+def test_one_airflow_is_read_by_one_thread_at_a_time(airflow, monkeypatch):
     on = Deployment.objects.get()
     poller = polling.Poller()
     sent = []
@@ -213,7 +213,7 @@ def test_of_one_airflow_one_thing_is_asked_at_a_time(airflow, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_that_no_thread_can_be_had_for_is_asked_later_and_once(monkeypatch):
+def test_a_read_without_a_free_thread_is_done_once_later(monkeypatch):
     """The pool has queued it all the same."""
     on = deployment("well")
     poller = polling.Poller()
@@ -242,7 +242,7 @@ def cannot_close(monkeypatch):
 
 
 @pytest.mark.usefixtures("db", "cannot_close")
-def test_a_connection_that_cannot_be_closed_leaves_no_deployment_in_hand(monkeypatch):
+def test_a_connection_that_cannot_be_closed_leaves_no_deployment_claimed(monkeypatch):
     on = deployment("well")
     poller = polling.Poller()
     sent = []
@@ -256,7 +256,7 @@ def test_a_connection_that_cannot_be_closed_leaves_no_deployment_in_hand(monkeyp
 
 
 @pytest.mark.usefixtures("db", "cannot_close")
-def test_a_connection_that_cannot_be_closed_keeps_no_place(monkeypatch):
+def test_a_connection_that_cannot_be_closed_blocks_no_thread(monkeypatch):
     on = deployment("well")
     threads = runner.Runner()
     threads._crews[on.pk] = {threading.current_thread()}
@@ -279,7 +279,7 @@ def test_what_is_asked_meanwhile_does_not_disturb_the_search_for_what_is_due(air
     assert poller._asked == {"run/2": float("inf")}
 
 
-def test_no_kind_of_question_keeps_another_waiting(airflow, cast):
+def test_no_kind_of_read_delays_another(airflow, cast):
     """Where many runs are followed and Airflow is so slow that each look at it has time for one question."""
     on = Deployment.objects.get()
     for _ in range(3):
@@ -297,7 +297,7 @@ def test_no_kind_of_question_keeps_another_waiting(airflow, cast):
         assert sorted(kinds) == ["dag"] * 3 + ["look"] * 2 + ["run"] * 3
 
 
-def test_a_slow_look_at_the_health_takes_no_kinds_turn(airflow, cast, moment, monkeypatch):
+def test_a_slow_health_check_delays_no_other_kind(airflow, cast, moment, monkeypatch):
     """Every third look begins with one, which takes longer than a slice; so does each question."""
     on = Deployment.objects.get()
     dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
@@ -334,7 +334,7 @@ def test_only_what_is_due_is_polled(airflow):
     assert poller._due() == [Deployment.objects.get()]
 
 
-def test_a_dag_that_somebody_looks_at_is_read_again_by_the_next_look(airflow, moment):
+def test_a_dag_whose_page_is_open_is_read_in_the_next_round(airflow, moment):
     """Though it was read in vain seconds ago, as one of many."""
     on, dag = Deployment.objects.get(), Dag.objects.get(dag_id="sales_report")
     known = airflow.state.dags.pop("sales_report")
@@ -349,7 +349,7 @@ def test_a_dag_that_somebody_looks_at_is_read_again_by_the_next_look(airflow, mo
     assert DagState.objects.get(dag=dag).known
 
 
-def test_a_dag_that_gatehouse_may_not_read_says_so_and_takes_no_turn_of_others(airflow):
+def test_a_dag_that_gatehouse_may_not_read_says_so_and_delays_no_other(airflow):
     DagState.objects.all().delete()
     on, dag = Deployment.objects.get(), Dag.objects.get(dag_id="sales_report")
     airflow.fail_next(r".*/dags/sales_report(/details)?$", "403", times=99)

@@ -33,7 +33,7 @@ def try_again():
     return factories.work_off()
 
 
-def test_one_call_without_an_answer_holds_up_nothing_else(member, cast):
+def test_one_call_without_an_answer_blocks_no_other(member, cast):
     """The deployment is looked at at once, which finds it well; what failed waits for its own time."""
     member.fail_next(".*/users/employee.*", "close", times=99)
     factories.request_at_status("approved")
@@ -49,7 +49,7 @@ def test_one_call_without_an_answer_holds_up_nothing_else(member, cast):
     assert Grant.objects.get(beneficiary=cast["employee"]).status == "applying"
 
 
-def test_coming_back_leaves_what_was_postponed_its_own_time(member):
+def test_postponed_operations_keep_their_time_after_an_outage(member):
     member.stop()
     factories.request_at_status("approved")
     factories.work_off()
@@ -62,7 +62,7 @@ def test_coming_back_leaves_what_was_postponed_its_own_time(member):
     assert the_operation().not_before == later
 
 
-def test_waiting_is_not_failing(member):
+def test_waiting_does_not_count_as_a_failure(member):
     """Waits that Airflow asks for, and outages, do not count as failed attempts."""
     member.fail_next(".*/users/employee.*", "429", times=999)
     factories.request_at_status("approved")
@@ -82,7 +82,7 @@ def test_waiting_is_not_failing(member):
     assert (the_operation().failures, Grant.objects.get().status) == (1, "applying")
 
 
-def test_a_long_outage_ends_in_no_error_of_arithmetic():
+def test_a_long_outage_causes_no_overflow():
     assert executor.backoff(100_000) <= executor.LONGEST_WAIT
 
 
@@ -107,7 +107,7 @@ def test_the_alarm_of_a_removal_is_raised_once_however_often_airflow_only_asked_
 
 
 @pytest.mark.parametrize("finding", ["not needed", "given up", "to be tried later"])
-def test_a_worker_that_lost_its_lease_leaves_all_to_the_one_that_has_it(member, cast, finding):
+def test_a_worker_without_its_lease_changes_nothing(member, cast, finding):
     factories.request_at_status("approved")
     late = outbox.claim(the_operation().pk, worker="elsewhere/1/1")
     Operation.objects.update(claimed_by="elsewhere/2/2")
@@ -125,7 +125,7 @@ def test_a_worker_that_lost_its_lease_leaves_all_to_the_one_that_has_it(member, 
 
 
 @pytest.mark.parametrize("trouble", ["no call is answered in time", "it is away", "nothing was tried"])
-def test_a_removal_that_is_old_is_told_once_whatever_it_waits_for(member, cast, trouble):
+def test_an_old_removal_is_reported_once(member, cast, trouble):
     grant = factories.grant_at_status("active")
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     if trouble == "no call is answered in time":
@@ -143,7 +143,7 @@ def test_a_removal_that_is_old_is_told_once_whatever_it_waits_for(member, cast, 
     assert factories.verbs().count(Verb.GRANT_END_FAILED) == 1
 
 
-def test_a_removal_that_is_told_by_somebody_else_meanwhile_is_not_told_twice(member, cast):
+def test_a_removal_reported_by_another_worker_is_not_reported_twice(member, cast):
     """The worker that carries it out has read the row before."""
     grant = factories.grant_at_status("active")
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
@@ -161,7 +161,7 @@ def test_a_removal_that_is_told_by_somebody_else_meanwhile_is_not_told_twice(mem
 
 
 @pytest.mark.parametrize("error", [OperationalError("away"), InterfaceError("connection already closed")])
-def test_a_database_that_is_away_for_a_moment_uses_up_no_patience(member, monkeypatch, error):
+def test_a_short_database_failure_does_not_count_as_an_attempt(member, monkeypatch, error):
     factories.request_at_status("approved")
     claimed = outbox.claim(the_operation().pk, worker="test")
     closed = []
@@ -207,7 +207,7 @@ def test_an_operation_that_could_not_be_settled_is_tried_again_at_once(member, m
     assert factories.verbs().count(Verb.GRANT_ACTIVATED) == 1
 
 
-def test_a_removal_of_what_is_tried_again_is_not_told(member, cast):
+def test_a_removal_within_a_retry_is_not_reported(member, cast):
     """It waits for an Airflow that is away, and is left out as soon as that answers."""
     grant = factories.grant_at_status("active")
     Grant.objects.filter(pk=grant.pk).update(status="failed", failure="x")

@@ -36,7 +36,7 @@ def hanging():
 
 
 @pytest.mark.parametrize("of", [Rounds, timers.Timekeeper])
-def test_one_that_hangs_is_dead_after_a_while(hanging, moment, of):
+def test_a_hung_round_counts_as_dead(hanging, moment, of):
     work, begun = hanging
     one = Rounds("one", work, pause=lambda: 0.01) if of is Rounds else timers.Timekeeper([timers.Duty("one", 1, work)])
     assert not one.is_alive(), "it has not begun"
@@ -49,7 +49,7 @@ def test_one_that_hangs_is_dead_after_a_while(hanging, moment, of):
     assert not one.is_alive()
 
 
-def test_one_that_is_slow_is_alive_while_it_goes_on(moment):
+def test_a_slow_round_counts_as_alive(moment):
     """Several duties, none of which takes too long."""
     seen = []
 
@@ -62,7 +62,7 @@ def test_one_that_is_slow_is_alive_while_it_goes_on(moment):
     assert seen == [100] * 5
 
 
-def test_one_that_is_told_to_stop_as_a_turn_begins_stops_at_once(monkeypatch):
+def test_a_round_stops_at_once_if_stopped_at_its_start(monkeypatch):
     monkeypatch.setattr(connection, "close", lambda: None)
     turns = []
     one = Rounds("one", lambda: turns.append(1), pause=lambda: 0)
@@ -97,7 +97,7 @@ def test_a_database_that_is_away_gets_a_new_connection(monkeypatch, caplog, erro
 
 
 @pytest.mark.parametrize("error", [DatabaseError("away"), InterfaceError("connection already closed")])
-def test_a_sign_of_life_goes_on_when_the_database_is_back(caplog, error):
+def test_heartbeats_continue_after_a_database_failure(caplog, error):
     caplog.set_level("WARNING", "portal.core.threads")
     calls, went_on = [], threading.Event()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.contrib.auth.management.commands import changepassword
 
-from portal.setup.commands import NotHere
+from portal.setup.commands import DisabledCommand
 
 
-class Command(NotHere, changepassword.Command):
+class Command(DisabledCommand, changepassword.Command):
     help = "Not possible here; see manage.py person reset."
     said = (
         "changepassword is Django's own and is not possible here: nothing was changed. Use manage.py person reset "

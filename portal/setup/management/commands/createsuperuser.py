@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.contrib.auth.management.commands import createsuperuser
 
-from portal.setup.commands import NotHere
+from portal.setup.commands import DisabledCommand
 
 
-class Command(NotHere, createsuperuser.Command):
+class Command(DisabledCommand, createsuperuser.Command):
     help = "Not possible here; see manage.py person add."
     said = (
         "createsuperuser is Django's own and is not possible here: nobody was added. Use manage.py person add "

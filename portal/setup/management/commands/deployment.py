@@ -58,28 +58,28 @@ class Command(SubcommandsCommand):
             if not plan.accounts:
                 raise Refusal(_sentences(plan.elsewhere))
             self.stdout.write(script(plan.name, plan.accounts), ending="")
-            self._side(plan.elsewhere)
+            self._print_notes(plan.elsewhere)
             return
         report = Report()
         try:
-            self._have_made(plan, report, by=by, options=options)
+            self._create_accounts(plan, report, by=by, options=options)
         except (BridgeError, secrets.SecretMissing) as error:
             raise Refusal("\n".join([*_ended(report.wrong), str(error)])) from error
         finally:  # also after an error or Ctrl-C
             for line in report.done:
                 self.stdout.write(line)
-            self._side(report.notes)
+            self._print_notes(report.notes)
         if report.wrong:
             raise Refusal(_sentences(report.wrong))
         if plan.accounts:
             names = " and ".join(account.username for account in plan.accounts)
             self.stdout.write(f"{plan.name}: {names} can do what Gatehouse needs" + ("" if report.done else " already"))
 
-    def _have_made(self, plan: Planned, report: Report, *, by: Operator, options: dict[str, Any]) -> None:
+    def _create_accounts(self, plan: Planned, report: Report, *, by: Operator, options: dict[str, Any]) -> None:
         admin = _admin(options)
         if plan.accounts:
             self.stderr.write(f"asking {plan.spec.url} as {admin[0]}")
-        onboarding.have_made(
+        onboarding.create_accounts(
             plan,
             by=by,
             admin=admin,
@@ -88,7 +88,7 @@ class Command(SubcommandsCommand):
             set_passwords=options["set_passwords"],
         )
 
-    def _side(self, lines: Any) -> None:
+    def _print_notes(self, lines: Any) -> None:
         for line in lines:
             self.stderr.write(f"note: {line}")
 
