@@ -90,7 +90,7 @@ def execute(operation: Operation) -> None:
         connection.close()
         _wait(operation, kind, "Gatehouse's database did not answer.", None, counts=False)
     except Exception:
-        log.exception("%s failed in an unforeseen way", operation.ref)
+        log.exception("%s failed unexpectedly", operation.ref)
         _wait(operation, kind, "Gatehouse failed unexpectedly. The worker's log has the details.", None)
 
 
