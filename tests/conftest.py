@@ -13,6 +13,7 @@ What a test asks for, most specific first:
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -261,6 +262,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=unconcerned)
         items[:] = [item for item in items if item not in set(unconcerned)]
     items.sort(key=_release)
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for less often, and not among what lives as long as the process."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _release(item: pytest.Item) -> str:

@@ -190,7 +190,8 @@ def run(step: Step, missing: list[str], folder: Path) -> Result:
     report = folder / f"{step.name.replace(' ', '-')}.xml"
     command = [*step.command, "-o", "junit_family=xunit1", f"--junit-xml={report}"] if step.is_pytest else step.command
     began = time.monotonic()
-    code, output = follow(step.name, command, {**os.environ, **step.env})
+    # compiled modules are kept: the tests start a hundred processes, and without them each would compile its own
+    code, output = follow(step.name, command, {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **step.env})
     result = Result(step, "FAILED" if code else "ok", time.monotonic() - began, output)
     if step.is_pytest:
         read_pytest(result, code)

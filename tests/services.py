@@ -69,13 +69,15 @@ def postgres() -> Iterator[str]:
             yield f"postgres://gatehouse@127.0.0.1:{port}/postgres"
 
 
-def new_database(url: str, name: str) -> str:
-    """Make an empty database on the server at `url`; its address."""
+def new_database(url: str, name: str, *, template: str = "template1") -> str:
+    """Make a database on the server at `url`, empty or a copy of `template`; its address."""
     import psycopg
     from psycopg import sql
 
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
     return url.rpartition("/")[0] + f"/{name}"
 
 

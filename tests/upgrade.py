@@ -2,23 +2,32 @@
 variables, refused attempts (some counted and no event yet), exports and a verification.
 
 Whole databases of that release, as SQL dumps for SQLite and PostgreSQL. The fixture `load` makes one of each.
+Commands run in this process, on that database in place of the tests' own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import environ
 import psycopg
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import ConnectionHandler
+from pytest_django import DjangoDbBlocker
 
 from tests.services import new_database
-from tests.serving.test_serve import manage
 
 DATA = Path(__file__).parent / "data"
 OLD = ("seq", "at", "actor", "on_behalf_of", "token", "source", "verb", "outcome", "target", "payload", "hash")
@@ -28,8 +37,8 @@ OLD = ("seq", "at", "actor", "on_behalf_of", "token", "source", "verb", "outcome
 class Database:
     """A database of the earlier release, and after `upgrade` one of this."""
 
-    folder: Path
     url: str
+    blocker: DjangoDbBlocker
     events: list[dict[str, Any]] = field(default_factory=list)  # as they were before
     refusals: list[dict[str, Any]] = field(default_factory=list)
 
@@ -50,9 +59,14 @@ class Database:
         return [dict(zip(columns, row, strict=True)) for row in told]
 
     def manage(self, *command: str) -> str:
-        made = manage(self.folder, *command, GATEHOUSE_DATABASE_URL=self.url)
-        assert made.returncode in (0, 1), made.stderr
-        return made.stdout + made.stderr
+        """What `manage.py` says to this."""
+        said = io.StringIO()
+        with self.blocker.unblock(), in_place_of_ours(self.url):
+            try:
+                call_command(*command, stdout=said)
+            except SystemExit as ended:
+                assert ended.code == 1
+        return said.getvalue()
 
     def upgrade(self) -> Database:
         self.events = self.rows("audit_auditevent", *OLD)
@@ -72,25 +86,53 @@ class Database:
     def about(self, seq: int) -> set[str]:
         return {one for (one,) in self.ask(f"SELECT reference FROM audit_auditreference WHERE seq = {seq}")}
 
+    def copy(self, name: str) -> Database:
+        """One like it; `name` is new."""
+        if self.vendor == "sqlite":
+            url = self.url.replace("old.sqlite3", f"{name}.sqlite3")
+            shutil.copy(self.url.removeprefix("sqlite:///"), url.removeprefix("sqlite:///"))
+        else:
+            server, _, template = self.url.rpartition("/")
+            url = new_database(f"{server}/postgres", name, template=template)
+        return replace(self, url=url)
+
     def verified(self) -> dict[str, Any]:
         return json.loads(self.manage("audit", "verify", "--json"))
 
 
+@contextlib.contextmanager
+def in_place_of_ours(url: str) -> Iterator[None]:
+    """In this thread Django's database is the one at `url`."""
+    ours = connections[DEFAULT_DB_ALIAS]
+    options = {"OPTIONS": {"transaction_mode": "IMMEDIATE"}} if url.startswith("sqlite") else {}
+    connections[DEFAULT_DB_ALIAS] = ConnectionHandler(
+        {DEFAULT_DB_ALIAS: environ.Env.db_url_config(url) | options}
+    ).create_connection(DEFAULT_DB_ALIAS)
+    try:
+        yield
+    finally:
+        connections[DEFAULT_DB_ALIAS].close()
+        connections[DEFAULT_DB_ALIAS] = ours
+        ContentType.objects.clear_cache()  # it has other keys there
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def load(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def load(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Any]:
     """load("name") makes such a database."""
     dump = gzip.decompress((DATA / f"before_format_1.{request.param}.sql.gz").read_bytes()).decode()
 
     def make(name: str) -> Database:
-        folder = tmp_path_factory.mktemp(name)
         if request.param == "sqlite":
-            url = f"sqlite:///{folder}/old.sqlite3"
-            with sqlite3.connect(folder / "old.sqlite3") as file:
+            path = tmp_path_factory.mktemp(name) / "old.sqlite3"
+            url = f"sqlite:///{path}"
+            with contextlib.closing(sqlite3.connect(path)) as file:
                 file.executescript(dump)
         else:
             url = new_database(request.getfixturevalue("postgres_url"), name)
             with psycopg.connect(url, autocommit=True) as server:
                 server.execute(dump)
-        return Database(folder, url)
+        return Database(url, django_db_blocker)
 
     yield make
