@@ -47,6 +47,7 @@ def _made(told: LedgerEvent) -> Columns:
         "status": G.APPLYING.value,
         "deployment": told.event.deployment,
         "request": told.event.request,
+        "rules": "",
         "named": named,
         "may_wait": said["starts_at"] != "",
     }
@@ -109,6 +110,17 @@ def _ended(told: LedgerEvent) -> Columns:
     return {"status": G.ENDED.value, "kept_for": told.detail.get("kept_for", ""), "sent_at": sent}
 
 
+def _other_rules(row: Grant) -> str:
+    """What the grant says of its origin and its policy otherwise than its request; empty where they agree."""
+    request = row.request
+    if request is None:
+        return "no request" if row.origin == Grant.Origin.REQUEST else ""
+    at_once = not request.stages.all()
+    said = (row.origin, row.policy, row.policy_version, row.at_once)
+    right = (Grant.Origin.REQUEST, request.policy, request.policy_version, at_once)
+    return "" if said == right else f"{said} instead of {right}"
+
+
 def _request(row: Grant) -> str:
     return refs.ref(refs.REQUEST, row.request_id) if row.request_id else ""
 
@@ -125,7 +137,9 @@ OVER = frozenset(
 )
 GRANTS = Ledger(
     model=Grant,
-    rows=lambda: Grant.objects.select_related("request", "entitlement", "beneficiary", "deployment", "ended_by"),
+    rows=lambda: Grant.objects.select_related(
+        "request", "entitlement", "beneficiary", "deployment", "ended_by"
+    ).prefetch_related("request__stages"),
     prefix=refs.GRANT,
     known_by={refs.REQUEST: _request},
     shown={
@@ -147,6 +161,7 @@ GRANTS = Ledger(
         "ended_by": lambda row: row.ended_by.username if row.ended_by_id is not None else "",
         "failure": lambda row: row.failure,
         "sent_at": lambda row: SENT if row.sent_at else "",
+        "rules": _other_rules,
     },
     makes={
         Verb.REQUEST_APPROVED: _made,
@@ -204,10 +219,10 @@ GRANTS = Ledger(
     not_compared={
         "id": "names the row",
         "created_at": "the time of its event, but for a moment",
-        "origin": "follows from its request",
-        "policy": "of its request",
-        "policy_version": "of its request",
-        "at_once": "follows from the stages of its request",
+        "origin": "compared with its request, as `rules`",
+        "policy": "compared with its request, as `rules`",
+        "policy_version": "compared with its request, as `rules`",
+        "at_once": "compared with the stages of its request, as `rules`",
         "ended_at": "the time of its event, but for a moment",
         "airflow_user": "found in Airflow",
         "airflow_user_id": "found in Airflow",

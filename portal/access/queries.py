@@ -28,7 +28,7 @@ NEARER = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Gr
 
 def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
     """The requests for access that `user` may see, newest first."""
-    return _full(AccessRequest.objects.filter(pk__in=requests.visible_to(user).values("pk")))
+    return _full(requests.visible_to(user, AccessRequest.objects.all()))
 
 
 def request_for(user: User, pk: int) -> AccessRequest:
@@ -46,10 +46,21 @@ def decidable_by(user: User) -> QuerySet[AccessRequest]:
 
 
 def _full(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+    """With all that a list or a page shows.
+
+    Few joins: from nine joins on, PostgreSQL reads all rows before it takes a page.
+    """
     stages = Stage.objects.order_by("number").prefetch_related("approvers")
-    return rows.select_related(
-        "requester", "beneficiary", "withdrawn_by", "deployment", "entitlement__deployment", "grant__ended_by"
-    ).prefetch_related(Prefetch("stages", stages), Prefetch("decisions", Decision.objects.select_related("by")))
+    return rows.select_related("entitlement").prefetch_related(
+        "requester",
+        "beneficiary",
+        "withdrawn_by",
+        "deployment",
+        "entitlement__deployment",
+        "grant__ended_by",
+        Prefetch("stages", stages),
+        Prefetch("decisions", Decision.objects.select_related("by")),
+    )
 
 
 def grants_visible_to(user: User) -> QuerySet[Grant]:

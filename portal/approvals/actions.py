@@ -7,7 +7,7 @@ is raised, never returned, and is recorded too.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -24,7 +24,6 @@ from portal.core.errors import Conflict, Invalid
 from portal.core.text_checks import clean_text
 
 R = Request.Status
-Row = TypeVar("Row", bound=Request)
 
 
 def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta | None = None) -> Any:

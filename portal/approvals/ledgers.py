@@ -35,7 +35,7 @@ def _of_kind(kind: Kind, show: Callable[[Any], Any]) -> Callable[[Request], Any]
 def _rows() -> Any:
     own = [f"{kind.model._meta.model_name}__{name}" for kind in _kinds.values() for name in kind.related_terms]
     rows = Request.objects.select_related("requester", "beneficiary", "withdrawn_by", "deployment", *own)
-    return rows.prefetch_related("decisions__by", "decisions__stage", "stages")
+    return rows.prefetch_related("decisions__by", "decisions__stage", "stages__approvers", "waiting")
 
 
 def _submitted(told: LedgerEvent) -> Columns:
@@ -52,6 +52,7 @@ def _submitted(told: LedgerEvent) -> Columns:
         **_at_step(1),
         "closed_because": "",
         "withdrawn_by": "",
+        "queue": "",
     }
 
 
@@ -92,6 +93,15 @@ def _open_step(row: Request) -> int | str:
     return next((stage.number for stage in row.stages.all() if stage.status == Stage.Status.OPEN), "")
 
 
+def _other_queue(row: Request) -> str:
+    """In whose queue the request is, where it is not the approvers of the open stage; empty where it is."""
+    stages = [stage for stage in row.stages.all() if stage.status == Stage.Status.OPEN]
+    right = sorted((stage.number, approver.folded) for stage in stages for approver in stage.approvers.all())
+    numbers = {stage.pk: stage.number for stage in row.stages.all()}
+    found = sorted((numbers[waiting.stage_id], waiting.principal) for waiting in row.waiting.all())
+    return "" if found == right else f"{found} instead of {right}"
+
+
 def _decisions(row: Request) -> tuple[str, ...]:
     """Each with the time that was left of what was asked for, as its event has it."""
     found, longest = [], row.duration
@@ -118,6 +128,7 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
     "policy_version": lambda row: row.policy_version,
     "decisions": _decisions,
     "open_step": _open_step,
+    "queue": _other_queue,
     "closed_because": lambda row: row.closed_because,
     "withdrawn_by": lambda row: row.withdrawn_by.username if row.withdrawn_by_id is not None else "",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts import people
 from accounts.models import User
@@ -44,13 +44,16 @@ def subject_words(subject: str) -> str:
 
 def names(user: User, request: OuterRef | F) -> Exists:
     """Whether `user` is an approver in any step of the request with the key `request`; for filters."""
-    return Exists(StageApprover.objects.filter(stage__request=request, folded__in=people.subjects_of(user)))
+    return Exists(_naming(user).filter(stage__request=request))
 
 
 def is_named_in(by: User, request: Request) -> bool:
     """Whether `by` is an approver in any step of this request."""
-    approvers = StageApprover.objects.filter(stage__request=request, folded__in=people.subjects_of(by))
-    return approvers.exists()
+    return _naming(by).filter(stage__request=request).exists()
+
+
+def _naming(user: User) -> QuerySet[StageApprover]:
+    return StageApprover.objects.filter(folded__in=people.subjects_of(user))
 
 
 def check_enough(stages: Sequence[StageSpec], *, without: Collection[int]) -> None:

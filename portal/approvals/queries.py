@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import people
@@ -12,12 +14,12 @@ from portal.approvals.models import Decision, Request, Waiting
 from portal.core import clock, refs
 from portal.core.errors import Missing
 
+Row = TypeVar("Row", bound=Request)
 COUNTED = 99  # the navigation counts no further: "99+"
 
 
-def visible_to(user: User, rows: QuerySet[Request] | None = None) -> QuerySet[Request]:
-    """One's own, those one is named to decide (in any stage), or all for who may see all access."""
-    rows = Request.objects.all() if rows is None else rows
+def visible_to(user: User, rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Of `rows`: one's own, those one is named to decide (in any stage), or all for who may see all access."""
     if sees_everybody(user):
         return rows
     return rows.filter(Q(requester=user) | Q(beneficiary=user) | principals.names(user, OuterRef("pk")))
@@ -25,7 +27,7 @@ def visible_to(user: User, rows: QuerySet[Request] | None = None) -> QuerySet[Re
 
 def check_visible(user: User, pk: int) -> Request:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
-    request = visible_to(user).filter(pk=pk).first()
+    request = visible_to(user, Request.objects.all()).filter(pk=pk).first()
     if request is None:
         raise Missing(f"There is no request {refs.ref(refs.REQUEST, pk)}, or it is not yours to see.")
     return request

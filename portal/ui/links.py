@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
 
 def of_grant(grant: Any, part: str = "") -> str:
-    """The page of a grant's request; the list of access for a grant without one. part: an anchor, like `#act`."""
-    return f"{reverse('request_detail', args=[grant.request.ref])}{part}" if grant.request else reverse("access")
+    """The page of a grant's request; its holder's access for a grant without one. part: an anchor, like `#act`."""
+    if grant.request:
+        return f"{reverse('request_detail', args=[grant.request.ref])}{part}"
+    return f"{reverse('access')}?{urlencode({'person': grant.beneficiary.username})}"

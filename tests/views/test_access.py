@@ -2,6 +2,7 @@
 
 import pytest
 
+from portal.access.models import Grant
 from portal.audit.models import AuditEvent
 from tests.factories import grant_at_status
 from tests.views.pages import Page
@@ -51,3 +52,20 @@ def test_ones_own_name_is_not_somebody_else(client_as):
 
 def test_nobody_of_that_name(client_as):
     assert client_as("auditor").get("/access", {"person": "nobody"}).status_code == 404
+
+
+def test_a_grant_without_a_request_is_shown_handed_back_and_revoked(client_as):
+    live = grant_at_status("active")
+    other = grant_at_status("active", by="colleague")
+    Grant.objects.update(request=None, origin="adoption")
+    holder, admin = client_as("employee"), client_as("admin")
+    assert f"{live.entitlement.title} on demo" in Page(holder.get("/")).text
+    assert f"/grants/{live.ref}/hand-back" in Page(holder.get("/access")).actions
+    back = holder.post(f"/grants/{live.ref}/hand-back", follow=True)
+    assert back.redirect_chain == [("/access?person=employee", 302)]
+    assert "You handed back" in Page(back).text
+    assert f"/grants/{other.ref}/revoke" in Page(admin.get("/access?person=colleague")).actions
+    refused = admin.post(f"/grants/{other.ref}/revoke", {"reason": ""}, follow=True)
+    assert "Say why you revoke it" in Page(refused).text
+    admin.post(f"/grants/{other.ref}/revoke", {"reason": "not needed"})
+    assert {grant.status for grant in Grant.objects.all()} == {"ending"}

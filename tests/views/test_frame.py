@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from portal.approvals.models import Request, Stage, Waiting
 from tests.factories import observe, request_at_status
 from tests.views.pages import Page
 
@@ -53,6 +54,22 @@ def test_the_queue_shows_how_many_wait(client_as):
     assert "waiting for you" not in Page(client.get("/profile")).text
     request_at_status("pending")
     assert "Queue 1 waiting for you" in Page(client.get("/profile")).text
+
+
+def test_the_queue_counts_up_to_99(client_as):
+    made = request_at_status("pending")
+    columns = {name: value for name, value in vars(made.request_ptr).items() if name not in ("_state", "id", "about")}
+    copies = Request.objects.bulk_create(Request(**columns, about=f"demo/role/{number}") for number in range(99))
+    waiting = {"stage": made.stages.get(), "created_at": made.created_at, "lapses_at": made.lapses_at, "risk": "low"}
+    rows = []
+    for copy in copies:
+        stage = Stage.objects.create(request=copy, number=1, status="open")
+        rows.append(Waiting(**{**waiting, "stage": stage}, request=copy, principal="group:data-leads"))
+    Waiting.objects.bulk_create(rows[:98])
+    client = client_as("lead")
+    assert "Queue 99 waiting for you" in Page(client.get("/profile")).text
+    rows[98].save()
+    assert "Queue 99+ waiting for you" in Page(client.get("/profile")).text
 
 
 def test_one_place_is_marked_as_current(client_as):

@@ -194,7 +194,7 @@ def test_revoking_takes_a_reason(client_as):
     assert response.status_code == 422
     page = Page(response)
     assert page.text.count("Say why you revoke it. The holder reads this.") == 2
-    assert "#revoke-reason" in page.links
+    assert f"#reason-{grant.ref}" in page.links
     assert Grant.objects.get().status == "active"
     response = client.post(f"/grants/{grant.ref}/revoke", {"reason": "left the project"}, follow=True)
     assert "You revoked employee's “Work with DAGs” access on demo." in Page(response).text

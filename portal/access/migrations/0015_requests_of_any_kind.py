@@ -5,10 +5,12 @@
 import django.db.models.deletion
 from django.core.management.color import no_style
 from django.db import migrations, models
+from django.db.migrations.exceptions import IrreversibleError
 
 from portal.core import trigrams
 
 TABLE, COLUMN = "approvals_request", "search_text"
+OLD_TABLES = "access_accessrequest, access_stage, access_stageapprover, access_decision"
 KEPT = "access_request_terms"  # of the old table, while the new one is made
 SAME = "requester_id, beneficiary_id, status, duration, reason, ticket, policy, policy_version, created_at, lapses_at"
 SAME += ", closed_at, closed_because, withdrawn_by_id, search_text"
@@ -42,6 +44,8 @@ COPIES = [
 def copy(apps, schema_editor):
     connection = schema_editor.connection
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # a request that the old release adds meanwhile would be lost
+            cursor.execute(f"LOCK TABLE {OLD_TABLES} IN EXCLUSIVE MODE")
         for statement in COPIES:
             cursor.execute(statement, [True] * statement.count("%s") or None)
         made = [
@@ -62,6 +66,14 @@ def restore(apps, schema_editor):
             f"SELECT id, entitlement_id, starts_at, break_glass FROM {KEPT}"
         )
         cursor.execute(f"DROP TABLE {KEPT}")
+
+
+def refuse(apps, schema_editor):
+    """The way back would delete every request."""
+    if apps.get_model("approvals", "Request").objects.exists():
+        raise IrreversibleError(
+            "The release before cannot read these requests. Restore the backup made before the upgrade."
+        )
 
 
 def index(apps, schema_editor):
@@ -127,7 +139,7 @@ class Migration(migrations.Migration):
             ],
             bases=("approvals.request",),
         ),
-        migrations.RunPython(restore, migrations.RunPython.noop),
+        migrations.RunPython(restore, refuse),
         migrations.RunPython(index, drop_index),
         migrations.AddConstraint(
             "Grant",

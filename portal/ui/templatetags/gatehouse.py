@@ -115,6 +115,12 @@ def names(people: Iterable[User], last: str = "or") -> str:
     return f" {last} ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
 
 
+@register.filter
+def at_most(number: int, most: int = 99) -> str:
+    """The number; `99+` where it is larger."""
+    return str(number) if number <= most else f"{most}+"
+
+
 @register.simple_tag
 def ref(thing: Any) -> SafeString:
     """A reference as a link to the page that shows it: a request, a grant (its request), a run; else the bare text."""

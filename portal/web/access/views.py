@@ -61,7 +61,7 @@ def _whose(request: Request) -> User:
 
 
 def _page_of(request: Request, ref: str) -> str:
-    """Where what can be done about a grant is: the page of its request."""
+    """The page on which something can be done about a grant."""
     return links.of_grant(queries.grant_for(request.user, refs.parse(refs.GRANT, ref)), "#act")
 
 

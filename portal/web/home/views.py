@@ -17,6 +17,7 @@ from portal.access.models import AccessRequest
 from portal.access.timeline import timeline
 from portal.airflow import states
 from portal.airflow.models import DeploymentState
+from portal.approvals import queries as approvals
 from portal.dags import queries as dags
 from portal.ui.htmx import render
 from portal.ui.request import Request
@@ -45,6 +46,7 @@ def home(request: Request) -> HttpResponse:
         "waiting": [(asked, _step(asked)) for asked in waiting[:SHOWN]],
         "more_waiting": len(waiting) > SHOWN,
         "runnable": runnable,
+        "as_of": min((option.state.seen_at for option in runnable if option.state), default=None),
         "more_dags": len(operable) - len(runnable),
     }
     return render(request, "home/home.html", context)
@@ -52,10 +54,9 @@ def home(request: Request) -> HttpResponse:
 
 def _decide(user: User) -> dict[str, Any]:
     """How many decisions wait, since when the oldest, and the first of them."""
-    rows = access.decidable_by(user)
-    top = list(rows[:TOP])
+    top = list(access.decidable_by(user)[:TOP])
     return {
-        "count": rows.count() if len(top) == TOP else len(top),
+        "count": approvals.count_for(user) if len(top) == TOP else len(top),
         "oldest": top[0].created_at if top else None,
         "top": [(asked, words.sentence(asked)) for asked in top],
     }

@@ -20,7 +20,7 @@ from portal.access.models import AccessRequest, Grant
 from portal.access.states import GRANT
 from portal.approvals import actions
 from portal.approvals.ledgers import REQUESTS
-from portal.approvals.models import Decision, Request
+from portal.approvals.models import Decision, Request, Waiting
 from portal.approvals.states import REQUEST
 from portal.audit import compare
 from portal.audit.models import AuditEvent, AuditHead, AuditReference
@@ -100,6 +100,15 @@ FORGED = {
     "another requester": (
         lambda grant: AccessRequest.objects.update(requester=factories.person("admin")), "its requester is admin",
     ),
+    "a grant of another version of the policy": (lambda grant: Grant.objects.update(policy_version=7), "its rules is"),
+    "a grant that was decided, called at once": (lambda grant: Grant.objects.update(at_once=True), "its rules is"),
+    "a settled request in a queue": (
+        lambda grant: Waiting.objects.create(
+            request=grant.request, stage=grant.request.stages.first(), principal="user:colleague", risk="high",
+            created_at=grant.created_at, lapses_at=FOREVER,
+        ),
+        "its queue is",
+    ),
     "a decision that is gone": (
         lambda grant: Decision.objects.filter(by__username="security").delete(), "its decisions is lead approve step 1",
     ),
@@ -126,6 +135,13 @@ def test_what_a_scheduled_grant_gives_is_compared_before_and_after_its_start(air
     assert (Grant.objects.get().role, problems()) == ("Viewer" if started else "Op", [])
     Grant.objects.update(role="Admin")
     assert f"its role is Admin, but event {AuditHead.objects.get().seq if started else ''}" in problems()[0]
+
+
+def test_a_request_that_was_taken_out_of_a_queue_is_found(catalogue):
+    factories.request_at_status("pending", entitlement="demo/role/Op")
+    assert problems() == []
+    Waiting.objects.all().delete()
+    assert any("its queue is [] instead of [(1, 'group:data-leads')]" in problem for problem in problems())
 
 
 def test_a_grant_that_no_approval_made_is_found(cast, active):

@@ -6,12 +6,16 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from accounts.models import User
 from portal.access.models import AccessRequest
+from portal.approvals.models import Request, Submission
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
+from portal.catalogue.models import Deployment
 from tests.unit.audit.conftest import Somebody
 
 BEFORE, AFTER = [("access", "0002_created_by_database_clock")], [("access", "0005_names_are_required")]
@@ -130,3 +134,18 @@ def test_who_withdrew_a_request_is_read_from_the_trail(not_yet_named):
     executor.migrate(executor.loader.graph.leaf_nodes())
     rows = {row.pk: row.withdrawn_by for row in AccessRequest.objects.all()}
     assert [rows[pk] and rows[pk].username for pk in made] == ["employee", "lead", None]
+
+
+def test_the_way_back_does_not_delete_requests(transactional_db, request):
+    people = User.objects.create(username="employee")
+    deployment = Deployment.objects.create(name="demo", url="http://127.0.0.1:1", api="v2")
+    asked = Request.objects.create(
+        kind="access", submission=Submission.objects.create(by=people), requester=people, beneficiary=people,
+        about="demo/role/User", deployment=deployment, risk="low", policy="one-lead", policy_version=1,
+        lapses_at=timezone.now() + timedelta(days=1),
+    )  # fmt: skip
+    executor = MigrationExecutor(connection)
+    request.addfinalizer(lambda: MigrationExecutor(connection).migrate(executor.loader.graph.leaf_nodes()))
+    with pytest.raises(IrreversibleError, match="Restore the backup"):
+        executor.migrate([("access", "0014_withdrawn_by")])
+    assert Request.objects.get() == asked
