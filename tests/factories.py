@@ -113,6 +113,8 @@ def request_at_status(
         approve_fully(request)
     elif status == R.DENIED:
         actions.deny(request_id=request.pk, by=approvers_now(request)[0], comment="not this week")
+    elif status == R.RETURNED:
+        actions.return_for_changes(request_id=request.pk, by=approvers_now(request)[0], comment="shorter, please")
     elif status == R.WITHDRAWN:
         actions.withdraw(request_id=request.pk, by=request.requester)
     elif status == R.LAPSED:

@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts import people
 from accounts.models import User
-from portal.access import conflicts, grants
+from portal.access import conflicts, entry, grants
 from portal.access.grant_changes import given
 from portal.access.models import AccessRequest
 from portal.access.permissions import check_can_receive
@@ -60,6 +60,17 @@ class AccessKind(Kind):
 
     def searched(self, request: AccessRequest) -> list[str]:
         return [request.entitlement.key, request.entitlement.title]
+
+    def entry_problems(self, request: AccessRequest, policy: PolicySpec) -> dict[str, str]:
+        """The start was checked when it was asked for; one that has passed means at once."""
+        return entry.problems(
+            request.entitlement,
+            policy,
+            duration=request.span,
+            reason=request.reason,
+            ticket=request.ticket,
+            starts_at=None,
+        )
 
     def check_again(self, request: AccessRequest, *, by: User) -> None:
         """The rules in force say who may hold it."""

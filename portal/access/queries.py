@@ -14,7 +14,7 @@ from portal.access.permissions import check_can_receive
 from portal.access.states import LIVE
 from portal.approvals import principals
 from portal.approvals import queries as requests
-from portal.approvals.models import Decision, Stage
+from portal.approvals.models import Comment, Decision, Stage
 from portal.approvals.principals import Deciders
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
@@ -50,7 +50,7 @@ def _full(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
 
     Few joins: from nine joins on, PostgreSQL reads all rows before it takes a page.
     """
-    stages = Stage.objects.order_by("number").prefetch_related("approvers")
+    stages = Stage.objects.order_by("round", "number").prefetch_related("approvers")
     return rows.select_related("entitlement").prefetch_related(
         "requester",
         "beneficiary",
@@ -60,6 +60,8 @@ def _full(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
         "grant__ended_by",
         Prefetch("stages", stages),
         Prefetch("decisions", Decision.objects.select_related("by")),
+        Prefetch("comments", Comment.objects.select_related("by")),
+        "resubmissions",
     )
 
 
@@ -156,7 +158,7 @@ def _option(
     except Refused as refusal:
         why_not, reason = refusal.detail, refusal.reason
     if not why_not and asked is not None:
-        why_not, reason = f"You have already requested this: {asked.ref} is waiting for a decision.", "already_open"
+        why_not, reason = f"You have already requested this: {asked.ref} {asked.waits}.", "already_open"
     approvers = [deciders.named_by(stage.approvers, without={user.pk}) for stage in policy.stages]
     return Option(entitlement, policy, not why_not, why_not, reason, approvers, held, asked)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from accounts.models import User
 from portal.access.models import AccessRequest, Grant
+from portal.approvals import rounds
 from portal.approvals.lapsing import NOT_IN_TIME
 from portal.approvals.models import Decision, Stage
 from portal.approvals.principals import Deciders
@@ -39,12 +40,12 @@ class Step:
 
 def timeline(request: AccessRequest) -> list[Step]:
     """From asked to ended. Reads the request's prefetched stages, decisions and grant."""
-    asked = Step("Asked", "done", at=request.created_at, by=request.requester, note=request.reason)
+    asked = Step("Asked", "done", at=request.created_at, by=request.requester, note=rounds.terms(request)[0].reason)
     steps = [asked, *_decisions(request)]
     grant = getattr(request, "grant", None)
     if grant is not None:
         steps += _applied(grant) + _ended(grant)
-    elif request.status == R.PENDING:
+    elif request.closed_at is None:
         start = request.starts_at
         steps.append(
             Step("Given in Airflow and verified", "future", at=start, expected="" if start else "after approval")
@@ -63,13 +64,19 @@ def _decisions(request: AccessRequest) -> list[Step]:
             )
         ]
     steps = []
+    sent_again = {number: _sent_again(request, number) for number in range(2, request.round + 1)}
     for stage in stages:
+        if stage.round in sent_again:
+            steps.append(sent_again.pop(stage.round))
         made = [decision for decision in request.decisions.all() if decision.stage_id == stage.pk]
         steps += [_decided(decision) for decision in made]
         if stage.status == Stage.Status.OPEN:
             steps.append(_awaited(request, stage, "now", missing=stage.quorum - len(made)))
         elif stage.status == Stage.Status.WAITING:
             steps.append(_awaited(request, stage, "future", missing=stage.quorum))
+    if request.status == R.RETURNED:
+        deadline = f"lapses {durations.until(request.lapses_at)}"
+        steps.append(Step(f"{request.requester.username} can change it and send it again", "now", expected=deadline))
     if request.status == R.WITHDRAWN:
         steps.append(Step("Withdrawn", "bad", at=request.closed_at, by=request.withdrawn_by))
     if request.status == R.LAPSED:
@@ -81,10 +88,19 @@ def _decisions(request: AccessRequest) -> list[Step]:
 def _decided(decision: Decision) -> Step:
     if decision.outcome == Decision.Outcome.DENY:
         return Step("Denied", "bad", at=decision.at, by=decision.by, note=decision.comment)
+    if decision.outcome == Decision.Outcome.RETURN:
+        return Step("Returned for changes", "done", at=decision.at, by=decision.by, note=decision.comment)
     title = "Approved"
     if decision.duration is not None:
         title = f"Approved for {durations.words(decision.duration)}"
     return Step(title, "done", at=decision.at, by=decision.by, note=decision.comment)
+
+
+def _sent_again(request: AccessRequest, number: int) -> Step:
+    """The beginning of a round, with what it asks for otherwise than the round before."""
+    at = next((one.at for one in request.resubmissions.all() if one.round == number), None)
+    note = rounds.changes(request, number) or "Nothing was changed."
+    return Step("Sent again", "done", at=at, by=request.requester, note=note)
 
 
 def _awaited(request: AccessRequest, stage: Stage, state: str, *, missing: int) -> Step:

@@ -9,11 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
 
+from accounts.models import User
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
 from portal.airflow.states import state_of
 from portal.api import shapes
+from portal.approvals import comments
 from portal.approvals.principals import Deciders
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
@@ -58,20 +60,20 @@ def entitlement(option: Option) -> shapes.EntitlementOut:
     )
 
 
-def requests(rows: Iterable[AccessRequest]) -> list[shapes.RequestOut]:
+def requests(rows: Iterable[AccessRequest], *, reader: User) -> list[shapes.RequestOut]:
     deciders = Deciders()
-    return [shapes.RequestOut(**_request(row, deciders)) for row in rows]
+    return [shapes.RequestOut(**_request(row, deciders, reader)) for row in rows]
 
 
-def request(row: AccessRequest) -> shapes.RequestOut:
-    return requests([row])[0]
+def request(row: AccessRequest, *, reader: User) -> shapes.RequestOut:
+    return requests([row], reader=reader)[0]
 
 
-def request_detail(row: AccessRequest, steps: Iterable[Step]) -> shapes.RequestDetail:
-    return shapes.RequestDetail(**_request(row, Deciders()), timeline=[_step(step) for step in steps])
+def request_detail(row: AccessRequest, steps: Iterable[Step], *, reader: User) -> shapes.RequestDetail:
+    return shapes.RequestDetail(**_request(row, Deciders(), reader), timeline=[_step(step) for step in steps])
 
 
-def _request(row: AccessRequest, deciders: Deciders) -> dict[str, Any]:
+def _request(row: AccessRequest, deciders: Deciders, reader: User) -> dict[str, Any]:
     grant: Grant | None = getattr(row, "grant", None)
     return {
         "id": row.ref,
@@ -98,17 +100,23 @@ def _request(row: AccessRequest, deciders: Deciders) -> dict[str, Any]:
                 status=stage.status,
             )
             for stage in row.stages.all()
+            if stage.round == row.round
         ],
         "decisions": [
             shapes.DecisionOut(
                 by=made.by.username,
                 on_behalf_of=None,
+                round=made.round,
                 outcome=made.outcome,
                 comment=made.comment,
                 duration=made.duration,
                 at=made.at,
             )
             for made in row.decisions.all()
+        ],
+        "comments": [
+            shapes.CommentOut(by=one.by.username, text=one.text, audience=one.audience, at=one.at)
+            for one in comments.readable_by(reader, row)
         ],
         "grant": grant.ref if grant else None,
         "url": _url(f"/requests/{row.ref}"),

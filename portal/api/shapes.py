@@ -53,9 +53,17 @@ class StageOut(BaseModel):
 class DecisionOut(BaseModel):
     by: str
     on_behalf_of: str | None
-    outcome: str
+    round: int
+    outcome: str = Field(description="approve, deny, return")
     comment: str
     duration: Duration | None = Field(description="where the approver shortened it")
+    at: Moment
+
+
+class CommentOut(BaseModel):
+    by: str
+    text: str
+    audience: str = Field(serialization_alias="for", description="all, approvers")
     at: Moment
 
 
@@ -77,8 +85,9 @@ class RequestOut(BaseModel):
     policy: str
     policy_version: int
     break_glass: bool
-    stages: list[StageOut]
+    stages: list[StageOut] = Field(description="of this round")
     decisions: list[DecisionOut]
+    comments: list[CommentOut] = Field(description="those that the caller may read")
     grant: str | None
     url: str
 

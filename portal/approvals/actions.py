@@ -1,4 +1,4 @@
-"""What people do with requests of any kind: approve, deny, withdraw.
+"""What people do with open requests of any kind: approve, deny, return for changes, withdraw.
 
 Every action checks, changes rows and records its events in one transaction (portal.audit.record.recording). A refusal
 is raised, never returned, and is recorded too.
@@ -13,12 +13,13 @@ from django.db import IntegrityError, transaction
 
 from accounts.acting import acting
 from accounts.models import User
-from portal.approvals import changes, checks, kinds
+from portal.approvals import changes, checks, kinds, standing
 from portal.approvals.models import Decision, Request, Stage, approved_duration
 from portal.approvals.permissions import check_can_decide, check_can_withdraw
 from portal.approvals.states import REQUEST
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
+from portal.catalogue import queries as catalogue
 from portal.core import clock, durations, refs
 from portal.core.errors import Conflict, Invalid
 from portal.core.text_checks import clean_text
@@ -26,9 +27,12 @@ from portal.core.text_checks import clean_text
 R = Request.Status
 
 
-def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta | None = None) -> Any:
+def approve(
+    *, request_id: int, by: User, comment: str = "", duration: timedelta | None = None, round: int | None = None
+) -> Any:
     """Approve the stage that is open, also for a shorter `duration`. The quorum of the last stage approves the request.
 
+    round: the one whose terms the approver has seen; None where that is not known.
     Raises Refused (`own_request`, `not_an_approver`, `already_decided`, ...), Conflict with who was first, Invalid.
     """
     target = refs.ref(refs.REQUEST, request_id)
@@ -36,7 +40,7 @@ def approve(*, request_id: int, by: User, comment: str = "", duration: timedelta
     with acting(by, refusal=Verb.REQUEST_APPROVE_REFUSED, target=target, about=about) as (trail, by):
         request = changes.locked(request_id)
         kind = kinds.of(request)
-        _check_pending(request)
+        standing.check_pending(request, round=round)
         check_can_decide(by, request)
         kind.check_again(request, by=by)
         longest = approved_duration(request)
@@ -75,15 +79,15 @@ def _is_last(request: Request, stage: Stage, trail: Trail) -> bool:
     return False
 
 
-def deny(*, request_id: int, by: User, comment: str) -> Any:
+def deny(*, request_id: int, by: User, comment: str, round: int | None = None) -> Any:
     """Refuse the request, with a reason the requester will read. One denial ends it.
 
-    Raises Refused, Conflict with who was first, Invalid without a comment.
+    round: as of `approve`. Raises Refused, Conflict with who was first, Invalid without a comment.
     """
     target = refs.ref(refs.REQUEST, request_id)
     with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=target) as (trail, by):
         request = changes.locked(request_id)
-        _check_pending(request)
+        standing.check_pending(request, round=round)
         check_can_decide(by, request)
         comment = clean_text("comment", comment, required="Say why you deny it. The requester reads this.")
         stage = request.stages.get(status=Stage.Status.OPEN)
@@ -93,35 +97,37 @@ def deny(*, request_id: int, by: User, comment: str) -> Any:
     return request
 
 
+def return_for_changes(*, request_id: int, by: User, comment: str, round: int | None = None) -> Any:
+    """Give the request back to the requester, who can change it and send it again. One return ends the round.
+
+    round: as of `approve`. Raises Refused, Conflict with who was first, Invalid without a comment.
+    """
+    target = refs.ref(refs.REQUEST, request_id)
+    with acting(by, refusal=Verb.REQUEST_RETURN_REFUSED, target=target) as (trail, by):
+        request = changes.locked(request_id)
+        standing.check_pending(request, round=round)
+        check_can_decide(by, request)
+        comment = clean_text("comment", comment, required="Say what should be changed. The requester reads this.")
+        stage = request.stages.get(status=Stage.Status.OPEN)
+        _decide(request, stage, by, Decision.Outcome.RETURN, comment, None)
+        changes.close_stages(request)
+        lapses_at = clock.now() + catalogue.policy(request.policy, request.policy_version).pending_for
+        REQUEST.move(request, to=R.RETURNED, lapses_at=lapses_at)
+        said = {"comment": comment, "stage": stage.number, "lapses_at": lapses_at.isoformat()}
+        changes.record(trail, Verb.REQUEST_RETURNED, by, request, **said)
+    return request
+
+
 def withdraw(*, request_id: int, by: User) -> Any:
     """Take back an open request. Raises Refused (`not_yours`) or Conflict when it is closed already."""
     target = refs.ref(refs.REQUEST, request_id)
     with acting(by, refusal=Verb.REQUEST_WITHDRAW_REFUSED, target=target) as (trail, by):
         request = changes.locked(request_id)
         check_can_withdraw(by, request)
-        _check_pending(request)
+        standing.check_open(request)
         changes.close(request, R.WITHDRAWN, withdrawn_by=by)
         changes.record(trail, Verb.REQUEST_WITHDRAWN, by, request)
     return request
-
-
-def _check_pending(request: Request) -> None:
-    """Raise Conflict that says who settled the request, how and when."""
-    if request.status == R.PENDING:
-        if request.lapses_at <= clock.now():
-            raise Conflict(f"{request.ref} was not decided in time and has lapsed.", reason="lapsed")
-        return
-    last = request.decisions.select_related("by").last()
-    ago = durations.ago(request.closed_at) if request.closed_at else ""
-    if request.status == R.WITHDRAWN:
-        if request.withdrawn_by is None:
-            raise Conflict(f"{request.ref} was withdrawn {ago}.")
-        raise Conflict(f"{request.withdrawn_by.username} withdrew {request.ref} {ago}.")
-    if request.status == R.LAPSED:
-        raise Conflict(f"{request.ref} lapsed {ago}. {request.closed_because}".strip(), reason="lapsed")
-    if last is None:
-        raise Conflict(f"{request.ref} was {request.get_status_display()} {ago}.")
-    raise Conflict(f"{last.by.username} {last.get_outcome_display()} {request.ref} {ago}.")
 
 
 def _decide(request: Request, stage: Stage, by: User, outcome: str, comment: str, duration: timedelta | None) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from accounts.models import User
 from portal.approvals import kinds
-from portal.approvals.models import Request, Stage, Waiting
+from portal.approvals.models import Request, Stage, StageApprover, Waiting
 from portal.approvals.states import REQUEST, STAGE
 from portal.audit.record import Actor, Trail
 from portal.audit.refusals import Entry
 from portal.audit.verbs import Verb
+from portal.catalogue.document import StageSpec
 from portal.core import clock, refs
 from portal.core.errors import Missing
+from portal.core.text import fold
 
 
 def locked(request_id: int) -> Any:
@@ -21,6 +24,25 @@ def locked(request_id: int) -> Any:
     if row is None:
         raise Missing(f"There is no request {refs.ref(refs.REQUEST, request_id)}.")
     return kinds.specific([row])[0]
+
+
+def copy_stages(request: Request, stages: Sequence[StageSpec]) -> None:
+    """The stages of a round, as the policy has them; a later catalogue does not change who decides this request."""
+    for number, spec in enumerate(stages, start=1):
+        status = Stage.Status.OPEN if number == 1 else Stage.Status.WAITING
+        stage = Stage.objects.create(
+            request_id=request.pk, round=request.round, number=number, quorum=spec.quorum, status=status
+        )
+        StageApprover.objects.bulk_create(
+            StageApprover(stage=stage, subject=subject) for subject in _once(spec.approvers)
+        )
+        if number == 1:
+            open_stage(stage, request)
+
+
+def _once(subjects: list[str]) -> list[str]:
+    """Each subject once, as it is written first."""
+    return list({fold(subject): subject for subject in reversed(subjects)}.values())[::-1]
 
 
 def open_stage(stage: Stage, request: Request) -> None:
@@ -49,6 +71,11 @@ def close_stage(stage: Stage, *, to: Stage.Status) -> None:
 def close(request: Request, to: Request.Status, *, because: str = "", withdrawn_by: User | None = None) -> None:
     """End an open request without an approval, and with it the stages that are left."""
     REQUEST.move(request, to=to, closed_at=clock.now(), closed_because=because, withdrawn_by=withdrawn_by)
+    close_stages(request)
+
+
+def close_stages(request: Request) -> None:
+    """Close the stages that are left of the round."""
     for stage in request.stages.filter(status__in=[Stage.Status.WAITING, Stage.Status.OPEN]):
         close_stage(stage, to=Stage.Status.CLOSED)
 

@@ -49,8 +49,12 @@ class Kind:
         """Texts by which the request is found, beside its reason, its ticket and the people."""
         return [request.about]
 
+    def entry_problems(self, request: Any, policy: PolicySpec) -> dict[str, str]:
+        """What is wrong with the duration, reason and ticket of a request that is sent again, by field."""
+        raise NotImplementedError
+
     def check_again(self, request: Any, *, by: User) -> None:
-        """What is checked again when `by` approves. Raises Refused."""
+        """What is checked again when `by` approves it, or sends it again. Raises Refused."""
 
     def approved(self, request: Any, *, duration: timedelta | None, event: Entry, trail: Trail) -> None:
         """What happens when the request is approved, inside the same transaction.

@@ -20,6 +20,7 @@ from portal.core import clock, due
 
 R = Request.Status
 NOT_IN_TIME = "It was not decided in time."
+NOT_SENT_AGAIN = "It was returned for changes and not sent again in time."
 
 
 def lapse_due() -> int:
@@ -31,7 +32,8 @@ def lapse_due() -> int:
 def _not_in_time(request_id: int) -> None:
     """A decision made at this very moment stands."""
     with recording() as trail:
-        _lapse(request_id, because=NOT_IN_TIME, by=None, trail=trail)
+        returned = Request.objects.filter(pk=request_id, status=R.RETURNED).exists()
+        _lapse(request_id, because=NOT_SENT_AGAIN if returned else NOT_IN_TIME, by=None, trail=trail)
 
 
 def lapse_outdated(trail: Trail) -> None:

@@ -35,7 +35,9 @@ def _of_kind(kind: Kind, show: Callable[[Any], Any]) -> Callable[[Request], Any]
 def _rows() -> Any:
     own = [f"{kind.model._meta.model_name}__{name}" for kind in _kinds.values() for name in kind.related_terms]
     rows = Request.objects.select_related("requester", "beneficiary", "withdrawn_by", "deployment", *own)
-    return rows.prefetch_related("decisions__by", "decisions__stage", "stages__approvers", "waiting")
+    return rows.prefetch_related(
+        "decisions__by", "decisions__stage", "stages__approvers", "waiting", "resubmissions", "comments__by"
+    )
 
 
 def _submitted(told: LedgerEvent) -> Columns:
@@ -49,6 +51,11 @@ def _submitted(told: LedgerEvent) -> Columns:
         "requester": told.event.actor,
         "deployment": told.event.deployment,
         "decisions": (),
+        "earlier_decisions": (),
+        "so_short": (),
+        "comments": (),
+        "round": 1,
+        "earlier_rounds": (),
         **_at_step(1),
         "closed_because": "",
         "withdrawn_by": "",
@@ -56,13 +63,46 @@ def _submitted(told: LedgerEvent) -> Columns:
     }
 
 
-def _decided(told: LedgerEvent, outcome: str) -> tuple[str, ...]:
+def _decided(told: LedgerEvent, outcome: str) -> Columns:
+    """`so_short` is without the times, for the rounds that follow."""
     by, said = told.event.actor, told.detail
     length = f" for {said['duration']}" if outcome == "approve" else ""
     if said["stage"] != told.so_far["step"]:
         raise OutOfPlace(f"it names step {said['stage']}, but step {told.so_far['step']} was open.")
-    words = f"{by} {outcome} step {said['stage']}{length}: {said['comment']}"
-    return (*told.so_far.get("decisions", ()), words)
+    words = [f"{by} {outcome} step {said['stage']}{time}: {said['comment']}" for time in (length, "")]
+    return {
+        "decisions": (*told.so_far.get("decisions", ()), words[0]),
+        "so_short": (*told.so_far.get("so_short", ()), words[1]),
+    }
+
+
+def _returned(told: LedgerEvent) -> Columns:
+    lapses_at = told.detail["lapses_at"]
+    return {"status": R.RETURNED.value, **_decided(told, "return"), "open_step": "", "lapses_at": lapses_at}
+
+
+def _resubmitted(told: LedgerEvent) -> Columns:
+    """The next round, with terms of its own. The decisions of the rounds before stay, the terms they were about too."""
+    said, before = told.detail, told.so_far
+    if said["round"] != before["round"] + 1:
+        raise OutOfPlace(f"it begins round {said['round']} after round {before['round']}.")
+    return {
+        **{name: said[name] for name in ("duration", "reason", "ticket", "lapses_at", "round")},
+        **_at_step(1),
+        "decisions": (),
+        "so_short": (),
+        "earlier_decisions": (*before["earlier_decisions"], *before["so_short"]),
+        "earlier_rounds": (*before["earlier_rounds"], _terms(before["duration"], before["reason"], before["ticket"])),
+    }
+
+
+def _terms(duration: str, reason: str, ticket: str) -> str:
+    return f"{duration} {ticket}: {reason}"
+
+
+def _commented(told: LedgerEvent) -> Columns:
+    words = f"{told.event.actor} to {told.detail['for']}: {told.detail['comment']}"
+    return {"comments": (*told.so_far.get("comments", ()), words)}
 
 
 def _approved(told: LedgerEvent) -> Columns:
@@ -70,10 +110,10 @@ def _approved(told: LedgerEvent) -> Columns:
     decisions = _decided(told, "approve")
     if "grant" not in told.detail:
         status, step = AnyOf((R.PENDING.value, R.APPROVED.value)), AnyOf((told.so_far["step"], ""))
-        return {"status": status, "decisions": decisions, "open_step": step}
+        return {"status": status, **decisions, "open_step": step}
     if told.detail["grant"]:
-        return {"status": R.APPROVED.value, "decisions": decisions, "open_step": ""}
-    return {"status": R.PENDING.value, "decisions": decisions}
+        return {"status": R.APPROVED.value, **decisions, "open_step": ""}
+    return {"status": R.PENDING.value, **decisions}
 
 
 def _at_step(number: int) -> Columns:
@@ -82,7 +122,7 @@ def _at_step(number: int) -> Columns:
 
 
 def _denied(told: LedgerEvent) -> Columns:
-    return {"status": R.DENIED.value, "decisions": _decided(told, "deny"), "open_step": ""}
+    return {"status": R.DENIED.value, **_decided(told, "deny"), "open_step": ""}
 
 
 def _closed(status: Request.Status) -> Makes:
@@ -103,14 +143,32 @@ def _other_queue(row: Request) -> str:
 
 
 def _decisions(row: Request) -> tuple[str, ...]:
-    """Each with the time that was left of what was asked for, as its event has it."""
+    """Of this round, each with the time that was left of what was asked for, as its event has it."""
     found, longest = [], row.duration
     for made in row.decisions.all():
+        if made.round != row.round:
+            continue
         if made.duration is not None:
             longest = min(longest or made.duration, made.duration)
         length = f" for {durations.iso(longest) if longest else ''}" if made.outcome == "approve" else ""
         found.append(f"{made.by.username} {made.outcome} step {made.stage.number}{length}: {made.comment}")
     return tuple(found)
+
+
+def _earlier_decisions(row: Request) -> tuple[str, ...]:
+    earlier = [made for made in row.decisions.all() if made.round != row.round]
+    return tuple(f"{made.by.username} {made.outcome} step {made.stage.number}: {made.comment}" for made in earlier)
+
+
+def _earlier_rounds(row: Request) -> tuple[str, ...]:
+    return tuple(
+        _terms(durations.iso(one.duration_before) if one.duration_before else "", one.reason_before, one.ticket_before)
+        for one in row.resubmissions.all()
+    )
+
+
+def _comments(row: Request) -> tuple[str, ...]:
+    return tuple(f"{one.by.username} to {one.audience}: {one.text}" for one in row.comments.all())
 
 
 SHOWN: dict[str, Callable[[Any], Any]] = {
@@ -127,6 +185,10 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
     "policy": lambda row: row.policy,
     "policy_version": lambda row: row.policy_version,
     "decisions": _decisions,
+    "earlier_decisions": _earlier_decisions,
+    "earlier_rounds": _earlier_rounds,
+    "comments": _comments,
+    "round": lambda row: row.round,
     "open_step": _open_step,
     "queue": _other_queue,
     "closed_because": lambda row: row.closed_because,
@@ -143,6 +205,9 @@ REQUESTS = Ledger(
         Verb.REQUEST_APPROVED: _approved,
         Verb.REQUEST_STAGE_DONE: lambda told: _at_step(told.detail["next_stage"]),
         Verb.REQUEST_DENIED: _denied,
+        Verb.REQUEST_RETURNED: _returned,
+        Verb.REQUEST_RESUBMITTED: _resubmitted,
+        Verb.REQUEST_COMMENTED: _commented,
         Verb.REQUEST_WITHDRAWN: lambda told: {**_closed(R.WITHDRAWN)(told), "withdrawn_by": told.event.actor},
         Verb.REQUEST_LAPSED: lambda told: {**_closed(R.LAPSED)(told), "closed_because": told.changed("why")},
     },
@@ -155,11 +220,16 @@ REQUESTS = Ledger(
                 Verb.REQUEST_APPROVED,
                 Verb.REQUEST_STAGE_DONE,
                 Verb.REQUEST_DENIED,
+                Verb.REQUEST_RETURNED,
+                Verb.REQUEST_COMMENTED,
                 Verb.REQUEST_WITHDRAWN,
                 Verb.REQUEST_LAPSED,
             }
         ),
-        **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset()),
+        R.RETURNED: frozenset(
+            {Verb.REQUEST_RESUBMITTED, Verb.REQUEST_COMMENTED, Verb.REQUEST_WITHDRAWN, Verb.REQUEST_LAPSED}
+        ),
+        **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset({Verb.REQUEST_COMMENTED})),
     },
     not_compared={
         "id": "names the row",
@@ -168,7 +238,6 @@ REQUESTS = Ledger(
         "submission": "of the form it was sent with",
         "only_one": "the same for all requests of a kind",
         "risk": "of what is requested, when it was requested",
-        "round": "no event begins another round yet",
         "search_text": "made from the other columns",
     },
 )

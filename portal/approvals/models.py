@@ -41,6 +41,9 @@ class Request(models.Model):
         DENIED = "denied", "denied"
         WITHDRAWN = "withdrawn", "withdrawn"
         LAPSED = "lapsed", "lapsed"
+        RETURNED = "returned", "returned for changes"
+
+    OPEN = (Status.PENDING, Status.RETURNED)
 
     kind = models.CharField(max_length=16, help_text="see portal.approvals.kinds")
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="requests")
@@ -71,6 +74,7 @@ class Request(models.Model):
         ordering = ["-created_at", "-pk"]
         indexes = [
             models.Index(fields=["created_at", "id"], name="approvals_by_creation"),
+            models.Index(fields=["created_at", "id"], condition=Q(closed_at__isnull=True), name="approvals_open"),
             models.Index(fields=["lapses_at"], condition=Q(closed_at__isnull=True), name="approvals_lapsing"),
             models.Index(fields=["beneficiary", "-created_at", "-id"], name="approvals_by_beneficiary"),
             models.Index(fields=["requester", "-created_at", "-id"], name="approvals_by_requester"),
@@ -85,8 +89,8 @@ class Request(models.Model):
             ),
             models.CheckConstraint(condition=Q(lapses_at__gt=F("created_at")), name="approvals_lapses_later"),
             models.CheckConstraint(
-                condition=Q(status="pending", closed_at__isnull=True)
-                | (~Q(status="pending") & Q(closed_at__isnull=False)),
+                condition=Q(status__in=["pending", "returned"], closed_at__isnull=True)
+                | (~Q(status__in=["pending", "returned"]) & Q(closed_at__isnull=False)),
                 name="approvals_closed_has_time",
             ),
         ]
@@ -97,6 +101,31 @@ class Request(models.Model):
     @property
     def ref(self) -> str:
         return refs.ref(refs.REQUEST, self.pk)
+
+    @property
+    def waits(self) -> str:
+        """`is waiting for a decision`: what an open request waits for, after its reference."""
+        if self.status == self.Status.RETURNED:
+            return f"was returned to {self.requester.username} for changes"
+        return "is waiting for a decision"
+
+
+class Resubmission(models.Model):
+    """A request sent again after a return: the beginning of a round, and what the round before asked for."""
+
+    request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="resubmissions")
+    round = models.PositiveSmallIntegerField(help_text="that it began")
+    duration_before = models.DurationField(null=True)
+    reason_before = models.TextField()
+    ticket_before = models.CharField(max_length=80, blank=True, default="")
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["request", "round"]
+        constraints = [models.UniqueConstraint("request", "round", name="approvals_round_begins_once")]
+
+    def __str__(self) -> str:
+        return f"{self.request.ref} round {self.round}"
 
 
 class Stage(models.Model):
@@ -162,6 +191,7 @@ class Decision(models.Model):
     class Outcome(models.TextChoices):
         APPROVE = "approve", "approved"
         DENY = "deny", "denied"
+        RETURN = "return", "returned"
 
     request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="decisions")
     round = models.PositiveSmallIntegerField(default=1)
@@ -182,9 +212,32 @@ class Decision(models.Model):
         return f"{self.by} {self.outcome} {self.request.ref}"
 
 
+class Comment(models.Model):
+    """What somebody wrote about a request beside the decisions. Never changed."""
+
+    class Audience(models.TextChoices):
+        ALL = "all", "everybody who sees the request"
+        APPROVERS = "approvers", "approvers"
+
+    request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="comments")
+    by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="request_comments")
+    audience = models.CharField(max_length=9, choices=Audience, default=Audience.ALL)
+    text = models.TextField()
+    key = models.CharField(max_length=64, null=True, help_text="of the form, as of a submission")
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [models.UniqueConstraint("by", "key", name="approvals_one_comment_per_form")]
+
+    def __str__(self) -> str:
+        return f"{self.by} on {self.request.ref}"
+
+
 def approved_duration(request: Request) -> timedelta | None:
-    """What was requested, or the shortest time an approver made of it. None where the kind has no duration."""
+    """What this round asks for, or the shortest time an approver made of it. None where the kind has no duration."""
     if request.duration is None:
         return None
-    shortened = [d for d in request.decisions.values_list("duration", flat=True) if d is not None]
+    decisions = request.decisions.filter(round=request.round)
+    shortened = [d for d in decisions.values_list("duration", flat=True) if d is not None]
     return min([request.duration, *shortened])

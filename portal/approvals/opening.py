@@ -9,14 +9,13 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from portal.approvals import changes, kinds, searching
-from portal.approvals.models import Request, Stage, StageApprover, Submission
+from portal.approvals.models import Request, Submission
 from portal.approvals.states import REQUEST
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.document import StageSpec
 from portal.core import clock, durations
 from portal.core.errors import Conflict
-from portal.core.text import fold
 
 Row = TypeVar("Row", bound=Request)
 
@@ -53,9 +52,9 @@ def open_request(request: Row, *, key: str | None, stages: Sequence[StageSpec], 
         ).first()
         if twin is None:
             raise
-        said = f"{twin.ref} already asks for {request.about} and is waiting for a decision."
+        said = f"{twin.ref} already asks for {request.about} and {twin.waits}."
         raise Conflict(said, reason="already_open") from None
-    _copy_stages(request, stages)
+    changes.copy_stages(request, stages)
     changes.record(
         trail,
         Verb.REQUEST_SUBMITTED,
@@ -79,22 +78,3 @@ def grant_at_once(request: Request, *, trail: Trail, **detail: object) -> None:
     REQUEST.move(request, to=Request.Status.APPROVED, closed_at=clock.now())
     event = changes.record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, **detail)
     kinds.of(request).approved(request, duration=request.duration, event=event, trail=trail)
-
-
-def _copy_stages(request: Request, stages: Sequence[StageSpec]) -> None:
-    """The stages as the policy has them now; a later catalogue does not change who decides this request."""
-    for number, spec in enumerate(stages, start=1):
-        status = Stage.Status.OPEN if number == 1 else Stage.Status.WAITING
-        stage = Stage.objects.create(
-            request_id=request.pk, round=request.round, number=number, quorum=spec.quorum, status=status
-        )
-        StageApprover.objects.bulk_create(
-            StageApprover(stage=stage, subject=subject) for subject in _once(spec.approvers)
-        )
-        if number == 1:
-            changes.open_stage(stage, request)
-
-
-def _once(subjects: list[str]) -> list[str]:
-    """Each subject once, as it is written first."""
-    return list({fold(subject): subject for subject in reversed(subjects)}.values())[::-1]

@@ -33,6 +33,24 @@ def check_can_decide(by: User, request: Request) -> None:
         raise Refused(f"You are not an approver of this step; {named} decides.", reason="not_an_approver")
 
 
+def check_can_resubmit(by: User, request: Request) -> None:
+    if by.pk != request.requester_id:
+        raise Refused("Only the person who asked can change a request and send it again.", reason="not_yours")
+
+
+def check_can_comment(by: User, request: Request, *, to_approvers: bool = False) -> None:
+    """Reasons: `not_involved`, `not_an_approver`.
+
+    to_approvers: to the approvers alone, which is not for the requester or the beneficiary.
+    """
+    is_approver = principals.is_named_in(by, request)
+    if not (is_own(by, request) or is_approver):
+        said = "Only the requester, the person it is for, and its approvers can comment on a request."
+        raise Refused(said, reason="not_involved")
+    if to_approvers and (is_own(by, request) or not is_approver):
+        raise Refused("Only an approver of this request can write to its approvers alone.", reason="not_an_approver")
+
+
 def check_can_withdraw(by: User, request: Request) -> None:
     if not is_own(by, request):
         raise Refused("Only the person who asked, or the person it is for, can withdraw a request.", reason="not_yours")

@@ -10,7 +10,8 @@ R, T = Request.Status, Stage.Status
 REQUEST: StateMachine[Request] = StateMachine(
     Request,
     {
-        R.PENDING: frozenset({R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED}),
+        R.PENDING: frozenset({R.APPROVED, R.DENIED, R.RETURNED, R.WITHDRAWN, R.LAPSED}),
+        R.RETURNED: frozenset({R.PENDING, R.WITHDRAWN, R.LAPSED}),
         R.APPROVED: frozenset(),
         R.DENIED: frozenset(),
         R.WITHDRAWN: frozenset(),

@@ -25,6 +25,7 @@ TONES: dict[str, dict[str, Tone]] = {
         "denied": REFUSED,
         "withdrawn": OVER,
         "lapsed": OVER,
+        "returned": ATTENTION,
     },
     "grant": {
         "scheduled": WAITING,

@@ -9,7 +9,7 @@ from portal.access import queries
 from portal.access.models import AccessRequest, Grant
 
 R, G = AccessRequest.Status, Grant.Status
-ON_ITS_WAY = Q(status=R.PENDING) | Q(grant__status__in=[G.SCHEDULED, G.APPLYING, G.FAILED])
+ON_ITS_WAY = Q(status__in=AccessRequest.OPEN) | Q(grant__status__in=[G.SCHEDULED, G.APPLYING, G.FAILED])
 CLOSED = Q(status__in=[R.DENIED, R.WITHDRAWN, R.LAPSED]) | Q(grant__status=G.ENDED)
 HELD = Q(grant__status__in=[G.ACTIVE, G.ENDING])
 

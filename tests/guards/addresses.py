@@ -76,6 +76,13 @@ PAGES: dict[str, Address] = {
     "request_withdraw": do(P.REQUEST, "request", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"})),
     "request_approve": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS),
     "request_deny": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="no"),
+    "request_return": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="shorter"),
+    "request_resubmit": do(
+        P.REQUEST, "request", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"}), duration="1 h"
+    ),
+    "request_comment": do(
+        P.HOME, "request", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"}) | LEADS, text="which one?"
+    ),
     "queue": Address(P.DECIDE),
     "queue_item": Address(P.DECIDE, "request", OF_EMPLOYEES_REQUEST),
     "access": Address(P.HOME),

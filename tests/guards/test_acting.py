@@ -21,6 +21,8 @@ from portal.access import grants, leaving
 from portal.access.actions import submit
 from portal.access.models import Grant
 from portal.approvals import actions
+from portal.approvals.comments import comment
+from portal.approvals.resubmitting import resubmit
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue import actions as catalogue_actions
@@ -168,6 +170,21 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         "lead",
         _pending,
         lambda by, pk, _: actions.deny(request_id=pk, by=by, comment="no"),
+    ),
+    "portal/approvals/actions.py return_for_changes": (
+        "lead",
+        _pending,
+        lambda by, pk, _: actions.return_for_changes(request_id=pk, by=by, comment="shorter"),
+    ),
+    "portal/approvals/resubmitting.py resubmit": (
+        "employee",
+        lambda: factories.request_at_status("returned").pk,
+        lambda by, pk, _: resubmit(request_id=pk, by=by),
+    ),
+    "portal/approvals/comments.py comment": (
+        "employee",
+        _pending,
+        lambda by, pk, _: comment(request_id=pk, by=by, text="which one?"),
     ),
     "portal/approvals/actions.py withdraw": (
         "employee",

@@ -101,6 +101,8 @@ LIVES = {
     "operations.Turn": "seen",
     "approvals.Submission": "never",
     "approvals.Request": "states",
+    "approvals.Resubmission": "never",
+    "approvals.Comment": "never",
     "approvals.Stage": "states",
     "approvals.StageApprover": "never",
     "approvals.Waiting": "turn",

@@ -179,7 +179,7 @@ def test_a_form_on_its_way_does_nothing_for_somebody_who_is_let_go_meanwhile(thi
             assert rows() == before
 
 
-@pytest.mark.parametrize("name", ["request_approve", "request_deny"])
+@pytest.mark.parametrize("name", ["request_approve", "request_deny", "request_return"])
 @pytest.mark.parametrize("asked_by, asked_for", [("lead", "lead"), ("lead", "colleague"), ("colleague", "lead")])
 def test_nobody_decides_their_own(airflow, client_as, name, asked_by, asked_for):
     """Neither what one asked for nor what is for one's benefit, by whatever page."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ninja import Query, Router
+from pydantic import Field
 
 from accounts import people
 from portal.access import queries
@@ -17,6 +18,8 @@ from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Duration, Moment
 from portal.api.shapes import RequestDetail, RequestOut
 from portal.approvals import actions, searching
+from portal.approvals.comments import comment
+from portal.approvals.resubmitting import resubmit
 from portal.catalogue.queries import entitlement
 from portal.core import refs
 from portal.core.errors import Invalid, Missing
@@ -26,7 +29,7 @@ router = Router(tags=["requests"])
 
 
 class RequestParams(PageParams):
-    status: Literal["pending", "approved", "denied", "withdrawn", "lapsed"] | None = None
+    status: Literal["pending", "approved", "returned", "denied", "withdrawn", "lapsed"] | None = None
     requester: str = ""
     decidable: bool = False
     entitlement: str = ""
@@ -45,10 +48,29 @@ class RequestIn(Body):
 class ApproveIn(Body):
     comment: str = ""
     duration: Duration | None = None
+    round: int | None = None
 
 
 class DenyIn(Body):
     comment: str
+    round: int | None = None
+
+
+class ReturnIn(Body):
+    comment: str
+    round: int | None = None
+
+
+class ResubmitIn(Body):
+    duration: Duration | None = None
+    reason: str | None = None
+    ticket: str | None = None
+    round: int | None = None
+
+
+class CommentIn(Body):
+    text: str
+    audience: Literal["all", "approvers"] = Field("all", alias="for")
 
 
 class WithdrawIn(Body):
@@ -95,26 +117,50 @@ def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[Req
         rows = rows.filter(entitlement__key=params.entitlement)
     rows = searching.matching(rows, params.q)
     found, following = by_creation(rows, params, "requests", oldest_first=params.decidable)
-    return Page(items=present.requests(found), next=following)
+    return Page(items=present.requests(found, reader=user), next=following)
 
 
 @router.get("/requests/{id}", auth=Bearer("read"), response=RequestDetail, summary="One request, with its timeline")
 def read_request(request: ApiRequest, id: str) -> RequestDetail:
     row = _seen(request, id)
-    return present.request_detail(row, timeline(row))
+    return present.request_detail(row, timeline(row), reader=request.auth.user)
 
 
 @router.post("/requests/{id}/approve", auth=Bearer("decide"), response=RequestOut, summary="Approve a request")
 def approve_request(request: ApiRequest, id: str, body: ApproveIn) -> RequestOut:
     row = _seen(request, id)
-    actions.approve(request_id=row.pk, by=request.auth.user, comment=body.comment, duration=body.duration)
+    actions.approve(
+        request_id=row.pk, by=request.auth.user, comment=body.comment, duration=body.duration, round=body.round
+    )
     return _answer(request, row.pk)
 
 
 @router.post("/requests/{id}/deny", auth=Bearer("decide"), response=RequestOut, summary="Deny a request")
 def deny_request(request: ApiRequest, id: str, body: DenyIn) -> RequestOut:
     row = _seen(request, id)
-    actions.deny(request_id=row.pk, by=request.auth.user, comment=body.comment)
+    actions.deny(request_id=row.pk, by=request.auth.user, comment=body.comment, round=body.round)
+    return _answer(request, row.pk)
+
+
+@router.post("/requests/{id}/return", auth=Bearer("decide"), response=RequestOut, summary="Return for changes")
+def return_request(request: ApiRequest, id: str, body: ReturnIn) -> RequestOut:
+    row = _seen(request, id)
+    actions.return_for_changes(request_id=row.pk, by=request.auth.user, comment=body.comment, round=body.round)
+    return _answer(request, row.pk)
+
+
+@router.post("/requests/{id}/resubmit", auth=Bearer("request"), response=RequestOut, summary="Send it again, changed")
+def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestOut:
+    """What is left out stays as it was."""
+    row = _seen(request, id)
+    resubmit(request_id=row.pk, by=request.auth.user, **body.model_dump())
+    return _answer(request, row.pk)
+
+
+@router.post("/requests/{id}/comments", auth=Bearer("request"), response=RequestOut, summary="Comment on a request")
+def comment_on_request(request: ApiRequest, id: str, body: CommentIn) -> RequestOut:
+    row = _seen(request, id)
+    comment(request_id=row.pk, by=request.auth.user, text=body.text, audience=body.audience)
     return _answer(request, row.pk)
 
 
@@ -132,4 +178,4 @@ def _seen(request: ApiRequest, id: str) -> AccessRequest:
 
 def _answer(request: ApiRequest, pk: int) -> RequestOut:
     """The request as it is now, after what was done to it."""
-    return present.request(queries.request_for(request.auth.user, pk))
+    return present.request(queries.request_for(request.auth.user, pk), reader=request.auth.user)

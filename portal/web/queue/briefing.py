@@ -12,8 +12,8 @@ from accounts.models import User
 from portal.access import conflicts, queries
 from portal.access.models import AccessRequest, Grant
 from portal.access.states import REQUIRING
-from portal.approvals import kinds, tickets
-from portal.approvals.models import Decision, Stage
+from portal.approvals import comments, kinds, rounds, tickets
+from portal.approvals.models import Comment, Decision, Stage
 from portal.approvals.permissions import check_can_decide
 from portal.approvals.principals import Deciders
 from portal.catalogue import queries as catalogue
@@ -56,6 +56,9 @@ class Briefing:
     ticket_url: str
     why_not: str
     conflict: str  # with what the person holds, in words
+    comments: list[Comment]
+    changed: str  # against the round before, in words
+    returned: list[Decision]
 
     @property
     def sentence(self) -> str:
@@ -83,7 +86,7 @@ def brief(request: AccessRequest, *, reader: User) -> Briefing:
         request=request,
         policy=policy,
         longest=request.approved_span,
-        stages=[_stage(request, stage) for stage in request.stages.all()],
+        stages=[_stage(request, stage) for stage in request.stages.all() if stage.round == request.round],
         held=held,
         holds_it=queries.nearest(held).get(request.entitlement_id),
         holders=list(_other_holders(request)),
@@ -92,6 +95,9 @@ def brief(request: AccessRequest, *, reader: User) -> Briefing:
         ticket_url=tickets.address(request.ticket, policy),
         why_not=_why_not(request, reader),
         conflict=_conflict(request),
+        comments=comments.readable_by(reader, request),
+        changed=rounds.changes(request, request.round) if request.round > 1 else "",
+        returned=[made for made in request.decisions.all() if made.outcome == Decision.Outcome.RETURN],
     )
 
 
@@ -125,6 +131,8 @@ def _earlier(request: AccessRequest) -> QuerySet[AccessRequest]:
 
 
 def _why_not(request: AccessRequest, reader: User) -> str:
+    if request.status == AccessRequest.Status.RETURNED:
+        return f"{request.ref} {request.waits}."
     if request.closed_at is not None:
         was = "" if request.status == AccessRequest.Status.LAPSED else "was "
         return f"{request.ref} {was}{request.get_status_display()} {durations.ago(request.closed_at)}."
@@ -156,9 +164,11 @@ def decided_lately(by: User) -> list[Decision]:
 def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     """What a decision just made led to, and what happens next, in one or two sentences."""
     person = request.beneficiary.username
-    what = f"“{request.entitlement.title}” on {request.entitlement.deployment.name}"
+    what = kinds.of(request).what(request)
     if request.status == AccessRequest.Status.DENIED:
         return f"You denied {request.ref}. {request.requester.username} can read your reason on the request's page."
+    if request.status == AccessRequest.Status.RETURNED:
+        return f"You returned {request.ref}. {request.requester.username} can change it and send it again."
     if request.status == AccessRequest.Status.PENDING:
         return f"Your approval of {request.ref} is recorded. {_waits_for(request)}"
     given = request.approved_span

@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from portal.core import durations
 from portal.core.errors import Invalid
+from portal.web.requests.answer_forms import seen_round
 from portal.web.requests.forms import CHIPS, COMMON
 
 
@@ -30,7 +31,7 @@ class DecisionForm(forms.Form):
         super().__init__(data, auto_id=f"{self.name}_%s")
 
     def given(self) -> dict[str, Any]:
-        return {"comment": self.cleaned_data["comment"]}
+        return {"comment": self.cleaned_data["comment"], "round": seen_round(self.data)}
 
     def point(self) -> None:
         """Let the first field with something wrong take the focus."""
@@ -50,6 +51,16 @@ class DenyForm(DecisionForm):
     comment = forms.CharField(
         label="Why you deny it",
         error_messages={"required": "Say why you deny it. The requester reads this."},
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class ReturnForm(DecisionForm):
+    name = "return_form"
+
+    comment = forms.CharField(
+        label="What should be changed?",
+        error_messages={"required": "Say what should be changed. The requester reads this."},
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 

@@ -24,7 +24,7 @@ from portal.ui.request import Request
 from portal.web import paging
 from portal.web.acting import acts_from
 from portal.web.queue import briefing
-from portal.web.queue.forms import ApproveForm, DecisionForm, DenyForm
+from portal.web.queue.forms import ApproveForm, DecisionForm, DenyForm, ReturnForm
 
 PAGE = 50
 
@@ -67,6 +67,15 @@ def request_approve(request: Request, ref: str) -> HttpResponse:
 def request_deny(request: Request, ref: str) -> HttpResponse:
     form = DenyForm(request.POST)
     return _decide(request, ref, form, lambda pk, given: actions.deny(request_id=pk, by=request.user, **given))
+
+
+@requires(Permission.DECIDE)
+@acts_from(_item)
+def request_return(request: Request, ref: str) -> HttpResponse:
+    form = ReturnForm(request.POST)
+    return _decide(
+        request, ref, form, lambda pk, given: actions.return_for_changes(request_id=pk, by=request.user, **given)
+    )
 
 
 def _decide(
@@ -129,14 +138,15 @@ def _after(request: Request) -> str:
 
 
 def _pane(request: Request, chosen: AccessRequest | None, form: DecisionForm | None = None) -> dict[str, Any]:
-    """`form` is the one of the two that was sent and has something wrong."""
+    """`form` is the one that was sent and has something wrong."""
     if chosen is None:
         return {"chosen": None, "brief": None, "decided": briefing.decided_lately(request.user)}
     brief = briefing.brief(chosen, reader=request.user)
     approve = form if isinstance(form, ApproveForm) else ApproveForm()
     approve.offer(brief.longest)
     deny = form if isinstance(form, DenyForm) else DenyForm()
-    return {"chosen": chosen, "brief": brief, "approve_form": approve, "deny_form": deny}
+    back = form if isinstance(form, ReturnForm) else ReturnForm()
+    return {"chosen": chosen, "brief": brief, "approve_form": approve, "deny_form": deny, "return_form": back}
 
 
 urlpatterns = [
@@ -144,4 +154,5 @@ urlpatterns = [
     path("queue/<str:ref>", queue_item, name="queue_item"),
     path("requests/<str:ref>/approve", request_approve, name="request_approve"),
     path("requests/<str:ref>/deny", request_deny, name="request_deny"),
+    path("requests/<str:ref>/return", request_return, name="request_return"),
 ]

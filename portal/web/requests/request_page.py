@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import QueryDict
+
 from accounts.models import User
 from portal.access import permissions
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
+from portal.approvals import comments, tickets
 from portal.approvals import permissions as on_requests
-from portal.approvals import tickets
 from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
 from portal.core.errors import why_not
 from portal.operations import queries as operations
 from portal.web.requests import words
+from portal.web.requests.answer_forms import CommentForm, ResubmitForm
 
 
-def context(user: User, asked: AccessRequest) -> dict[str, Any]:
-    """The sentence, where it stands, the line of its life, and what `user` may do about it."""
+def context(
+    user: User,
+    asked: AccessRequest,
+    *,
+    again_form: ResubmitForm | None = None,
+    comment_form: CommentForm | None = None,
+) -> dict[str, Any]:
+    """The sentence, where it stands, the line of its life, and what `user` may do about it.
+
+    again_form, comment_form: the one that was sent and has something wrong.
+    """
     steps = timeline(asked)
+    policy = catalogue.policy(asked.policy, asked.policy_version)
     grant = words.grant_of(asked)
     return {
         "asked": asked,
@@ -31,8 +45,25 @@ def context(user: User, asked: AccessRequest) -> dict[str, Any]:
         "mark": words.mark(asked, steps),
         "operations": list(operations.of_subject(grant.ref)) if grant else [],
         "may": _may(user, asked),
-        "ticket_url": tickets.address(asked.ticket, catalogue.policy(asked.policy, asked.policy_version)),
+        "ticket_url": tickets.address(asked.ticket, policy),
+        "again_form": again_form or _again_form(user, asked, policy),
+        "comments": comments.readable_by(user, asked),
+        "comment_form": comment_form or comment_form_of(user, asked),
     }
+
+
+def _again_form(user: User, asked: AccessRequest, policy: PolicySpec) -> ResubmitForm | None:
+    if asked.status != AccessRequest.Status.RETURNED or why_not(on_requests.check_can_resubmit, user, asked):
+        return None
+    return ResubmitForm(asked=asked, policy=policy)
+
+
+def comment_form_of(user: User, asked: AccessRequest, data: QueryDict | None = None) -> CommentForm | None:
+    """For those who may comment."""
+    if why_not(on_requests.check_can_comment, user, asked):
+        return None
+    to_approvers = not why_not(on_requests.check_can_comment, user, asked, to_approvers=True)
+    return CommentForm(data, to_approvers=to_approvers)
 
 
 def _may(user: User, asked: AccessRequest) -> dict[str, bool]:

@@ -16,6 +16,8 @@ from accounts.permissions import Permission
 from portal.access import queries
 from portal.access.actions import submit
 from portal.approvals import actions
+from portal.approvals.comments import comment
+from portal.approvals.resubmitting import resubmit
 from portal.catalogue import queries as catalogue
 from portal.core import refs
 from portal.core.errors import Conflict, Invalid, Refused
@@ -24,6 +26,7 @@ from portal.ui.request import Request
 from portal.web import lists, paging
 from portal.web.acting import acts_from
 from portal.web.requests import policy_words, request_page, words
+from portal.web.requests.answer_forms import CommentForm, ResubmitForm
 from portal.web.requests.forms import RequestForm
 
 PAGE = 25
@@ -115,9 +118,49 @@ def request_withdraw(request: Request, ref: str) -> HttpResponse:
     return redirect("request_detail", asked.ref)
 
 
+@requires(Permission.REQUEST)
+@acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
+def request_resubmit(request: Request, ref: str) -> HttpResponse:
+    """Send a returned request again, or show what is wrong with it (422)."""
+    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    policy = catalogue.policy(asked.policy, asked.policy_version)
+    form = ResubmitForm(request.POST, asked=asked, policy=policy)
+    if form.is_valid():
+        try:
+            resubmit(request_id=asked.pk, by=request.user, **form.given())
+        except Invalid as error:
+            form.take(error)
+        else:
+            messages.success(request, f"{asked.ref} was sent again. This page shows its progress.")
+            return redirect("request_detail", asked.ref)
+    context = request_page.context(request.user, asked, again_form=form)
+    return render(request, "requests/detail.html", context, status=Invalid.status)
+
+
+@requires(Permission.HOME)
+@acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
+def request_comment(request: Request, ref: str) -> HttpResponse:
+    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    form = request_page.comment_form_of(request.user, asked, request.POST) or CommentForm(
+        request.POST, to_approvers=True
+    )
+    if form.is_valid():
+        try:
+            comment(request_id=asked.pk, by=request.user, **form.given())
+        except Invalid as error:
+            form.take(error)
+        else:
+            messages.success(request, f"Your comment on {asked.ref} is stored.")
+            return redirect("request_detail", asked.ref)
+    context = request_page.context(request.user, asked, comment_form=form)
+    return render(request, "requests/detail.html", context, status=Invalid.status)
+
+
 urlpatterns = [
     path("requests", request_list, name="request_list"),
     path("requests/new", request_new, name="request_new"),
     path("requests/<str:ref>", request_detail, name="request_detail"),
     path("requests/<str:ref>/withdraw", request_withdraw, name="request_withdraw"),
+    path("requests/<str:ref>/resubmit", request_resubmit, name="request_resubmit"),
+    path("requests/<str:ref>/comments", request_comment, name="request_comment"),
 ]

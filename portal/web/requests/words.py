@@ -25,7 +25,7 @@ SOON = timedelta(minutes=5)
 
 def sentence(request: AccessRequest) -> str:
     """`employee asks for “Maintainer” on prod for 8 hours`; in the past once it is decided."""
-    verb = "asks" if request.status == R.PENDING else "asked"
+    verb = "asks" if request.closed_at is None else "asked"
     what = kinds.of(request).what(request)
     whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
     return f"{request.requester.username} {verb} for {what} for {durations.words(request.span)}{whom}"
@@ -39,6 +39,10 @@ def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
     if request.status == R.PENDING:
         now = next((step.title for step in steps if step.state == "now"), "Waiting for a decision")
         return f"{now}. If nobody decides, it lapses {words.spoken(request.lapses_at)}."
+    if request.status == R.RETURNED:
+        who = "You" if reader.pk == request.requester_id else request.requester.username
+        ask = f"{who} can change it and send it again."
+        return f"It was returned for changes. {ask} If nobody does, it lapses {words.spoken(request.lapses_at)}."
     return {
         R.DENIED: "It was denied; the reason is below. Nothing was changed in Airflow.",
         R.WITHDRAWN: "It was withdrawn. Nothing was changed in Airflow.",
@@ -139,7 +143,7 @@ def every(request: AccessRequest) -> int:
     """After how many seconds a page that shows this request looks again; 0 when nothing can change any more."""
     grant = grant_of(request)
     if grant is None:
-        return 3 if request.status == R.PENDING else 0
+        return 3 if request.closed_at is None else 0
     if grant.status in (G.APPLYING, G.ENDING):
         return 2
     turns_at = {G.SCHEDULED: grant.starts_at, G.ACTIVE: grant.ends_at}.get(G(grant.status))

@@ -1,0 +1,80 @@
+"""Sending a returned request again, changed. It begins another round: all steps are decided anew."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from accounts.acting import acting
+from accounts.models import User
+from portal.approvals import changes, kinds, principals, searching, standing
+from portal.approvals.models import Request, Resubmission
+from portal.approvals.permissions import check_can_resubmit
+from portal.approvals.states import REQUEST
+from portal.audit.verbs import Verb
+from portal.catalogue import queries as catalogue
+from portal.core import clock, durations, refs
+from portal.core.errors import Invalid
+from portal.core.text_checks import clean_text
+
+
+def resubmit(
+    *,
+    request_id: int,
+    by: User,
+    duration: timedelta | None = None,
+    reason: str | None = None,
+    ticket: str | None = None,
+    round: int | None = None,
+) -> Any:
+    """Send a returned request again. What is None stays as it was.
+
+    round: the one that the person has seen returned. The policy version that the request was made under decides on
+    the ticket, the steps and the time; the rules in force say who may ask.
+    Raises Invalid (by field), Refused (`not_yours`, `not_eligible`, `no_approver`, ...), Conflict where the request
+    is not returned.
+    """
+    target = refs.ref(refs.REQUEST, request_id)
+    about = Request.objects.filter(pk=request_id).values_list("beneficiary", flat=True)
+    with acting(by, refusal=Verb.REQUEST_RESUBMIT_REFUSED, target=target, about=about) as (trail, by):
+        request = changes.locked(request_id)
+        kind = kinds.of(request)
+        check_can_resubmit(by, request)
+        standing.check_returned(request, round=round)
+        before = Resubmission(
+            request_id=request.pk,
+            round=request.round + 1,
+            duration_before=request.duration,
+            reason_before=request.reason,
+            ticket_before=request.ticket,
+        )
+        _change(request, duration, reason, ticket)
+        policy = catalogue.policy(request.policy, request.policy_version)
+        if wrong := kind.entry_problems(request, policy):
+            raise Invalid(wrong)
+        kind.check_again(request, by=by)
+        principals.check_enough(policy.stages, without={request.requester_id, request.beneficiary_id})
+        request.reason, request.ticket = clean_text("reason", request.reason), clean_text("ticket", request.ticket)
+        columns = {"duration": request.duration, "reason": request.reason, "ticket": request.ticket}
+        lapses_at = clock.now() + policy.pending_for
+        text = searching.search_text(request)
+        REQUEST.move(
+            request, to=Request.Status.PENDING, round=before.round, lapses_at=lapses_at, search_text=text, **columns
+        )
+        before.save(force_insert=True)
+        changes.copy_stages(request, policy.stages)
+        said = {**columns, "duration": durations.iso(request.duration) if request.duration else ""}
+        said |= {"round": request.round, "lapses_at": lapses_at.isoformat()}
+        changes.record(trail, Verb.REQUEST_RESUBMITTED, by, request, **said)
+    return request
+
+
+def _change(request: Request, duration: timedelta | None, reason: str | None, ticket: str | None) -> None:
+    if duration is not None:
+        if request.duration is None:
+            raise Invalid({"duration": "This request has no duration. Leave it out."})
+        request.duration = duration
+    if reason is not None:
+        request.reason = reason
+    if ticket is not None:
+        request.ticket = ticket

@@ -1,0 +1,36 @@
+"""What each round of a request asked for. Reads the prefetched `resubmissions`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from portal.approvals.models import Request
+from portal.core import durations
+
+
+class Terms(NamedTuple):
+    """What people can change when a request is returned."""
+
+    duration: timedelta | None
+    reason: str
+    ticket: str
+
+
+def terms(request: Request) -> list[Terms]:
+    """By round, the first round first."""
+    before = [Terms(one.duration_before, one.reason_before, one.ticket_before) for one in request.resubmissions.all()]
+    return [*before, Terms(request.duration, request.reason, request.ticket)]
+
+
+def changes(request: Request, round: int) -> str:
+    """What a round, from the second on, asks for otherwise than the one before, in words; empty where nothing."""
+    before, after = terms(request)[round - 2 : round]
+    words = []
+    if after.duration != before.duration and after.duration and before.duration:
+        words.append(f"For {durations.words(after.duration)} instead of {durations.words(before.duration)}.")
+    if after.ticket != before.ticket:
+        words.append(f"Ticket {after.ticket or 'left out'} instead of {before.ticket or 'none'}.")
+    if after.reason != before.reason:
+        words.append(f"New reason: {after.reason}")
+    return " ".join(words)

@@ -1,0 +1,103 @@
+"""What people enter about a request that is there already: its changed terms, a comment."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from portal.access.models import AccessRequest
+from portal.approvals import tickets
+from portal.approvals.models import Comment
+from portal.approvals.tickets import MAX_TICKET
+from portal.catalogue.document import PolicySpec
+from portal.core import durations
+from portal.core.errors import Invalid
+from portal.core.text_checks import MAX_TEXT
+
+
+def seen_round(data: Mapping[str, str] | None) -> int | None:
+    """The round whose terms a page showed; None where it does not say."""
+    said = (data or {}).get("round", "")
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else None
+
+
+class ResubmitForm(forms.Form):
+    """The terms of a returned request. It begins with those that were returned."""
+
+    use_required_attribute = False
+
+    duration = forms.CharField(
+        label="For how long?",
+        max_length=80,
+        error_messages={"required": "Enter a duration, for example 8 hours."},
+        widget=forms.TextInput(attrs={"class": "short", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    reason = forms.CharField(
+        label="Why do you need it?", required=False, widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_TEXT})
+    )
+    ticket = forms.CharField(label="Ticket", required=False, widget=forms.TextInput(attrs={"maxlength": MAX_TICKET}))
+
+    def __init__(self, data: QueryDict | None = None, *, asked: AccessRequest, policy: PolicySpec) -> None:
+        initial = {"duration": durations.words(asked.span), "reason": asked.reason, "ticket": asked.ticket}
+        super().__init__(data, auto_id="again_%s", initial=initial)
+        longest = durations.words(asked.entitlement.max_duration)
+        self.fields["duration"].help_text = f"For example 30 minutes or 1 day; at most {longest}."
+        if policy.ticket:
+            self.fields["ticket"].help_text = tickets.words(policy)
+        else:
+            del self.fields["ticket"]
+
+    def clean_duration(self) -> Any:
+        try:
+            return durations.parse(self.cleaned_data["duration"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def given(self) -> dict[str, Any]:
+        """The action's keyword arguments, of a valid form."""
+        names = ("duration", "reason", "ticket")
+        return {name: self.cleaned_data.get(name) for name in names} | {"round": seen_round(self.data)}
+
+    def take(self, error: Invalid) -> None:
+        """Show what the action found wrong at the fields it named."""
+        for field, words in error.fields.items():
+            self.add_error(field if field in self.fields else None, words)
+
+
+class CommentForm(forms.Form):
+    use_required_attribute = False
+
+    key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    text = forms.CharField(
+        label="Comment", required=False, widget=forms.Textarea(attrs={"rows": 2, "maxlength": MAX_TEXT})
+    )
+    audience = forms.ChoiceField(
+        label="Who reads it?", choices=Comment.Audience.choices, required=False, widget=forms.RadioSelect
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, to_approvers: bool) -> None:
+        """to_approvers: whether the person may write to the approvers alone."""
+        super().__init__(data, auto_id="comment_%s", initial={"audience": Comment.Audience.ALL})
+        self.fields["key"].initial = secrets.token_urlsafe(16)
+        if to_approvers:
+            self.fields["audience"].choices = [  # type: ignore[attr-defined]
+                (Comment.Audience.ALL, "everybody who sees the request"),
+                (Comment.Audience.APPROVERS, "its approvers and auditors alone"),
+            ]
+        else:
+            del self.fields["audience"]
+            self.fields["text"].help_text = "Everybody who sees the request reads it; the audit trail keeps it."
+
+    def given(self) -> dict[str, Any]:
+        """The action's keyword arguments, of a valid form."""
+        cleaned = self.cleaned_data
+        audience = cleaned.get("audience") or Comment.Audience.ALL
+        return {"text": cleaned["text"], "audience": audience, "key": cleaned["key"] or None}
+
+    def take(self, error: Invalid) -> None:
+        for words in error.fields.values():
+            self.add_error("text", words)
