@@ -48,6 +48,13 @@ EXPECTED: dict[tuple[str, str], Call] = {
     ("GET", "/requests/{id}"): Call(ABOUT_REQUEST, things="request", reads=ABOUT_REQUEST),
     ("POST", "/requests/{id}/approve"): Call(LEADS, EVERYBODY - APPROVERS, "request", reads=LEADS),
     ("POST", "/requests/{id}/deny"): Call(LEADS, EVERYBODY - APPROVERS, "request", {"comment": "no"}, LEADS),
+    ("POST", "/requests/{id}/return"): Call(LEADS, EVERYBODY - APPROVERS, "request", {"comment": "no"}, LEADS),
+    ("POST", "/requests/{id}/resubmit"): Call(
+        frozenset({"employee"}), ABOUT_REQUEST - {"employee"}, "returned", reads=frozenset({"employee"})
+    ),
+    ("POST", "/requests/{id}/comments"): Call(
+        LEADS | {"employee"}, OVERSIGHT, "request", {"text": "which one?"}, LEADS | {"employee"}
+    ),
     ("POST", "/requests/{id}/withdraw"): Call(
         frozenset({"employee"}), ABOUT_REQUEST - {"employee"}, "request", reads=frozenset({"employee"})
     ),

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from portal.access.models import AccessRequest, Grant
+from portal.approvals.models import Comment
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.operations.models import Operation
@@ -46,6 +47,7 @@ def test_ask(as_) -> None:
         "break_glass": False,
         "stages": [{"approvers": ["lead", "lead2"], "quorum": 1, "status": "open"}],
         "decisions": [],
+        "comments": [],
         "grant": None,
         "url": f"http://127.0.0.1:8000/requests/{row.ref}",
     }
@@ -221,7 +223,8 @@ def test_approve(as_, asked: AccessRequest) -> None:
     assert (told["status"], told["grant"], told["stages"][0]["status"]) == ("approved", grant.ref, "done")
     (made,) = told["decisions"]
     assert made | {"at": ""} == {
-        "by": "lead", "on_behalf_of": None, "outcome": "approve", "comment": "fine", "duration": "PT2H", "at": "",
+        "by": "lead", "on_behalf_of": None, "round": 1, "outcome": "approve", "comment": "fine",
+        "duration": "PT2H", "at": "",
     }  # fmt: skip
     assert grant.duration == timedelta(hours=2)
     assert Operation.objects.get().subject == grant.ref
@@ -242,14 +245,46 @@ def test_withdraw(as_, asked: AccessRequest) -> None:
     assert as_("employee").post(f"/requests/{asked.ref}/withdraw").json()["status"] == "withdrawn"
 
 
+def test_return_and_resubmit(as_, asked: AccessRequest) -> None:
+    told = as_("lead").post(f"/requests/{asked.ref}/return", {"comment": "shorter, please"}).json()
+    assert (told["status"], told["round"], told["closed_at"]) == ("returned", 1, None)
+    assert (told["decisions"][0]["outcome"], told["decisions"][0]["round"]) == ("return", 1)
+    assert [row["id"] for row in as_("employee").get("/requests", status="returned").json()["items"]] == [asked.ref]
+    assert as_("lead2").get("/requests", decidable="true").json()["items"] == []
+    refused(as_("lead2").post(f"/requests/{asked.ref}/resubmit"), 403, "not_yours")
+    refused(as_("employee").post(f"/requests/{asked.ref}/resubmit", {"duration": "99d"}), 422, "invalid", "duration")
+    told = as_("employee").post(f"/requests/{asked.ref}/resubmit", {"duration": "PT1H"}).json()
+    assert (told["status"], told["round"], told["duration"], told["reason"]) == ("pending", 2, "PT1H", asked.reason)
+    assert [stage["status"] for stage in told["stages"]] == ["open"]
+    refused(as_("employee").post(f"/requests/{asked.ref}/resubmit"), 409, "conflict")
+    refused(as_("lead2").post(f"/requests/{asked.ref}/approve", {"round": 1}), 409, "conflict")
+    assert as_("lead2").post(f"/requests/{asked.ref}/approve", {"round": 2}).json()["status"] == "approved"
+
+
+def test_comments(as_, asked: AccessRequest) -> None:
+    as_("employee").post(f"/requests/{asked.ref}/comments", {"text": "for the close"})
+    told = as_("lead").post(f"/requests/{asked.ref}/comments", {"text": "hm", "for": "approvers"}).json()
+    assert [(one["by"], one["for"], one["text"]) for one in told["comments"]] == [
+        ("employee", "all", "for the close"), ("lead", "approvers", "hm"),
+    ]  # fmt: skip
+    assert len(as_("employee").get(f"/requests/{asked.ref}").json()["comments"]) == 1
+    assert len(as_("auditor").get(f"/requests/{asked.ref}").json()["comments"]) == 2
+    path = f"/requests/{asked.ref}/comments"
+    refused(as_("employee").post(path, {"text": "hm", "for": "approvers"}), 403, "not_an_approver")
+    refused(as_("auditor").post(path, {"text": "hm"}), 403, "not_involved")
+    refused(as_("lead").post(path, {"text": "hm", "for": "me"}), 422, "invalid", "for")
+    refused(as_("lead").post(path, {"text": " "}), 422, "invalid", "text")
+    assert Comment.objects.count() == 2
+
+
 def test_nobody_decides_their_own(as_, catalogue) -> None:
     mine = request_at_status("pending", by="lead", entitlement="demo/role/User")
-    for what, body in (("approve", {}), ("deny", {"comment": "no"})):
+    for what, body in (("approve", {}), ("deny", {"comment": "no"}), ("return", {"comment": "no"})):
         refused(as_("lead").post(f"/requests/{mine.ref}/{what}", body), 403, "own_request")
     for_me = request_at_status("pending", by="employee", beneficiary="lead2", entitlement="demo/role/Op")
     refused(as_("lead2").post(f"/requests/{for_me.ref}/approve"), 403, "own_request")
     assert AccessRequest.objects.filter(status="pending").count() == 2
-    assert AuditEvent.objects.filter(outcome="refused", token__startswith="gh_").count() == 3
+    assert AuditEvent.objects.filter(outcome="refused", token__startswith="gh_").count() == 4
 
 
 def test_the_step_before_is_decided_by_others(as_, catalogue) -> None:

@@ -12,7 +12,8 @@ from portal.access import grants
 from portal.access.actions import submit
 from portal.access.models import AccessRequest, Grant
 from portal.approvals import actions
-from portal.approvals.models import Decision
+from portal.approvals.models import Decision, Stage, Waiting
+from portal.approvals.resubmitting import resubmit
 from portal.audit.models import AuditEvent
 from portal.audit.verify import verify
 from portal.catalogue import queries as catalogue
@@ -29,7 +30,7 @@ def check_one_outcome(request: AccessRequest) -> None:
     approved = request.status == R.APPROVED
     assert Grant.objects.count() == Operation.objects.count() == (1 if approved else 0)
     settling = AuditEvent.objects.filter(
-        verb__in=["request.approved", "request.denied", "request.withdrawn"], target=request.ref
+        verb__in=["request.approved", "request.denied", "request.returned", "request.withdrawn"], target=request.ref
     )
     assert settling.count() == 1
     result = verify()
@@ -61,6 +62,30 @@ def test_one_approves_and_one_denies(catalogue):
     )
     assert (len(outcome.answers), [refusal.status for refusal in outcome.refusals]) == (1, [409])
     check_one_outcome(request)
+
+
+def test_one_approves_and_one_returns(catalogue):
+    request = request_at_status()
+    lead, lead2 = person("lead"), person("lead2")
+    outcome = all_at_once(
+        lambda: actions.approve(request_id=request.pk, by=lead),
+        lambda: actions.return_for_changes(request_id=request.pk, by=lead2, comment="shorter"),
+    )
+    assert (len(outcome.answers), [refusal.status for refusal in outcome.refusals]) == (1, [409])
+    check_one_outcome(request)
+
+
+def test_sent_again_twice(catalogue):
+    request = request_at_status("returned")
+    employee = person("employee")
+    outcome = all_at_once(*[lambda: resubmit(request_id=request.pk, by=employee)] * 3)
+    assert (len(outcome.answers), [refusal.status for refusal in outcome.refusals]) == (1, [409, 409])
+    assert (AccessRequest.objects.get().round, Stage.objects.filter(round=2).count(), Waiting.objects.count()) == (
+        2,
+        1,
+        1,
+    )
+    assert verify().ok
 
 
 @pytest.mark.parametrize("attempt", range(5))

@@ -78,7 +78,7 @@ PAGES: dict[str, Address] = {
     "request_deny": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="no"),
     "request_return": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="shorter"),
     "request_resubmit": do(
-        P.REQUEST, "request", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"}), duration="1 h"
+        P.REQUEST, "returned", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"}), duration="1 h"
     ),
     "request_comment": do(
         P.HOME, "request", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"}) | LEADS, text="which one?"

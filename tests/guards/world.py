@@ -16,9 +16,13 @@ SECRET = "the quiet reason of an employee"
 
 
 def world(cast: dict[str, User]) -> dict[str, list[Any]]:
-    """What stands in an address, by its kind: employee's request, grant and token; colleague's run of sales_report."""
+    """What stands in an address, by its kind.
+
+    Of employee: a request, one that was returned, a grant and a token. Of colleague: a run of sales_report.
+    """
     request = request_at_status("pending", by="employee", entitlement="demo/role/User", reason=SECRET)
     grant = grant_at_status("active", by="employee", entitlement="demo/dag/sales_report/view", reason=SECRET)
+    returned = request_at_status("returned", by="employee", entitlement="demo/dag/sales_report/operate", reason=SECRET)
     dag = catalogue.dags_in_force().get(dag_id="sales_report")
     run = dag_actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "KR"}, note=SECRET)
     work_off()
@@ -26,6 +30,7 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     return {
         "": [],
         "request": [request.ref],
+        "returned": [returned.ref],
         "grant": [grant.ref],
         "run": [run.ref],
         "dag": ["demo", "sales_report"],

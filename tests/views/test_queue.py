@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from portal.access.models import AccessRequest, Grant
 from portal.approvals import actions
+from portal.approvals.comments import comment
 from portal.approvals.models import Decision
+from portal.approvals.resubmitting import resubmit
 from tests.factories import CATALOGUE, grant_at_status, offer, person, request_at_status
 from tests.views.pages import Page
 
@@ -439,3 +441,45 @@ def test_an_empty_queue_hides_neither_half_on_a_phone(client_as):
     made = asked()
     assert Page(client_as("lead").get("/queue")).all("div", id="queue")[0]["data-showing"] == "list"
     assert Page(client_as("lead").get(f"/queue/{made.ref}")).all("div", id="queue")[0]["data-showing"] == "detail"
+
+
+# --- returning for changes -------------------------------------------------------------------------------------------
+def test_returning_takes_words_and_goes_on_to_the_next(client_as):
+    first, second = asked(timedelta(hours=1)), asked(by="colleague")
+    client = client_as("lead")
+    page = Page(client.post(f"/requests/{first.ref}/return", {"comment": " ", "round": "1"}))
+    assert "Say what should be changed. The requester reads this." in page.text
+    response = client.post(f"/requests/{first.ref}/return", {"comment": "Only one day.", "round": "1"}, follow=True)
+    assert response.redirect_chain == [(f"/queue/{second.ref}", 302)]
+    page = Page(response)
+    assert f"You returned {first.ref}. employee can change it and send it again." in page.text
+    assert rows(page) == [second.ref]
+
+
+def test_a_returned_request_says_so_to_its_approvers(client_as):
+    back = request_at_status("returned")
+    page = Page(client_as("lead2").get(f"/queue/{back.ref}"))
+    assert f"{back.ref} was returned to employee for changes." in page.text
+    assert f"/requests/{back.ref}/approve" not in page.actions
+
+
+def test_what_was_changed_is_told_before_it_is_decided_anew(client_as):
+    back = request_at_status("returned", entitlement="demo/role/Op")
+    resubmit(request_id=back.pk, by=person("employee"), duration=timedelta(hours=2))
+    comment(request_id=back.pk, by=person("employee"), text="Two hours are enough.")
+    comment(request_id=back.pk, by=person("lead2"), text="Trust them.", audience="approvers")
+    page = Page(client_as("lead").get(f"/queue/{back.ref}"))
+    assert "lead returned it" in page.text and "shorter, please" in page.text
+    assert "Sent again: For 2 hours instead of 8 hours." in page.text
+    assert "Two hours are enough." in page.text and "Trust them." in page.text
+    assert page.text.count("lead or lead2") + page.text.count("lead (") <= 2, "the steps of the first round are over"
+
+
+@pytest.mark.parametrize("what", ["approve", "deny", "return"])
+def test_a_page_of_the_round_before_decides_nothing(client_as, what):
+    back = request_at_status("returned")
+    resubmit(request_id=back.pk, by=person("employee"), duration=timedelta(hours=7))
+    response = client_as("lead2").post(f"/requests/{back.ref}/{what}", {"comment": "fine", "round": "1"})
+    assert response.status_code == 409
+    assert "was changed after you opened it. Read it again first. Nothing was changed." in Page(response).text
+    assert AccessRequest.objects.get().status == "pending"

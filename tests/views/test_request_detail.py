@@ -221,3 +221,80 @@ def test_trying_again_is_the_admins(client_as, airflow):
     client_as("admin").post(f"/grants/{grant.ref}/retry")
     work_off()
     assert Grant.objects.get().status == "active"
+
+
+# --- returned for changes, and comments ------------------------------------------------------------------------------
+def test_a_returned_request_is_changed_and_sent_again(client_as):
+    back = request_at_status("returned", entitlement="demo/role/Op")
+    client = client_as("employee")
+    page = Page(client.get(f"/requests/{back.ref}"))
+    assert "It was returned for changes. You can change it and send it again." in page.text
+    assert "shorter, please" in page.text
+    assert page.all("input", id="again_duration")[0]["value"] == "8 hours"
+    assert page.all("input", id="again_ticket")[0]["value"] == "OPS-7"
+    sent = {"duration": "2 hours", "reason": "the monthly report", "ticket": "OPS-8", "round": "1"}
+    assert "returned for changes" in Page(client.get("/")).text
+    response = client.post(f"/requests/{back.ref}/resubmit", sent, follow=True)
+    assert f"{back.ref} was sent again." in Page(response).text
+    again = AccessRequest.objects.get()
+    assert (again.status, again.round, again.duration, again.ticket) == ("pending", 2, timedelta(hours=2), "OPS-8")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"duration": ""}, "Enter a duration, for example 8 hours."),
+        ({"duration": "soon"}, "soon"),
+        ({"duration": "9 hours"}, "Enter at most 8 hours, not 9 hours."),
+        ({"reason": ""}, "Say why you need it. The audit trail keeps it."),
+        ({"ticket": "x"}, "is not a valid ticket"),
+    ],
+)
+def test_wrong_terms_come_back_as_they_were_typed(client_as, typed, words):
+    back = request_at_status("returned", entitlement="demo/role/Op")
+    sent = {"duration": "2 hours", "reason": "the monthly report", "ticket": "OPS-8", **typed}
+    response = client_as("employee").post(f"/requests/{back.ref}/resubmit", sent)
+    page = Page(response)
+    assert (response.status_code, AccessRequest.objects.get().status) == (422, "returned")
+    assert words in page.text
+    assert page.all("input", id="again_duration")[0].get("value", "") == sent["duration"]
+
+
+def test_others_have_no_form_to_send_it_again(client_as):
+    back = request_at_status("returned")
+    for who in ("lead", "auditor", "admin"):
+        page = Page(client_as(who).get(f"/requests/{back.ref}"))
+        assert "employee can change it and send it again." in page.text
+        assert f"/requests/{back.ref}/resubmit" not in page.actions
+
+
+def test_a_comment_is_written_and_read(client_as):
+    made = request_at_status("pending")
+    client = client_as("employee")
+    assert "No comments yet." in Page(client.get(f"/requests/{made.ref}")).text
+    refused = client.post(f"/requests/{made.ref}/comments", {"text": " "})
+    assert (refused.status_code, "Write a comment." in Page(refused).text) == (422, True)
+    page = Page(client.post(f"/requests/{made.ref}/comments", {"text": "For the <b>close</b>."}, follow=True))
+    assert f"Your comment on {made.ref} is stored." in page.text
+    assert "For the <b>close</b>." in page.text
+    assert not page.all("input", name="audience")
+
+
+def test_a_comment_for_the_approvers_is_not_on_the_page_of_who_asked(client_as):
+    made = request_at_status("pending")
+    lead = client_as("lead")
+    assert page_has_choice(lead.get(f"/requests/{made.ref}"))
+    lead.post(f"/requests/{made.ref}/comments", {"text": "Do you know them?", "audience": "approvers"})
+    assert "Do you know them?" in Page(client_as("lead2").get(f"/requests/{made.ref}")).text
+    assert "Do you know them?" not in Page(client_as("employee").get(f"/requests/{made.ref}")).text
+    assert client_as("auditor").get(f"/requests/{made.ref}").status_code == 200
+
+
+def page_has_choice(response) -> bool:
+    return {given["value"] for given in Page(response).all("input", name="audience")} == {"all", "approvers"}
+
+
+def test_who_only_oversees_has_no_form_for_comments(client_as):
+    made = request_at_status("pending")
+    assert f"/requests/{made.ref}/comments" not in Page(client_as("auditor").get(f"/requests/{made.ref}")).actions
+    assert client_as("auditor").post(f"/requests/{made.ref}/comments", {"text": "x"}).status_code == 403

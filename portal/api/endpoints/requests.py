@@ -25,7 +25,7 @@ from portal.core import refs
 from portal.core.errors import Invalid, Missing
 from portal.core.text import fold
 
-router = Router(tags=["requests"])
+router = Router(tags=["requests"], by_alias=True)
 
 
 class RequestParams(PageParams):
@@ -153,7 +153,14 @@ def return_request(request: ApiRequest, id: str, body: ReturnIn) -> RequestOut:
 def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestOut:
     """What is left out stays as it was."""
     row = _seen(request, id)
-    resubmit(request_id=row.pk, by=request.auth.user, **body.model_dump())
+    resubmit(
+        request_id=row.pk,
+        by=request.auth.user,
+        duration=body.duration,
+        reason=body.reason,
+        ticket=body.ticket,
+        round=body.round,
+    )
     return _answer(request, row.pk)
 
 
