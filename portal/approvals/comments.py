@@ -26,7 +26,7 @@ def comment(*, request_id: int, by: User, text: str, audience: str = ALL, key: s
     Raises Refused (`not_involved`, `not_an_approver`), Invalid (`text`, `for`).
     """
     with acting(by, refusal=Verb.REQUEST_COMMENT_REFUSED, target=refs.ref(refs.REQUEST, request_id)) as (trail, by):
-        key = once.bound(key, request=request_id, text=text, audience=audience)
+        key = once.bind(key, request=request_id, text=text, audience=audience)
         if key and (sent := Comment.objects.filter(by=by, key=key).first()) is not None:
             return sent
         request = changes.locked(request_id)
