@@ -19,9 +19,9 @@ STEP, WIDTH, HEIGHT = 7, 5, 24
 
 def time_bar(start: datetime, end: datetime, *, now: datetime) -> SafeString:
     """What is left of the time from `start` to `end`; its last tenth asks for attention."""
-    whole = max((end - start).total_seconds(), 1)
-    left = min(max((end - now).total_seconds(), 0), whole)
-    tenths = round(1000 * left / whole) / 10
+    total = max((end - start).total_seconds(), 1)
+    left = min(max((end - now).total_seconds(), 0), total)
+    tenths = round(1000 * left / total) / 10
     return format_html(
         '<svg class="time-bar" data-tone="{}" viewBox="0 0 100 4" preserveAspectRatio="none"'
         ' role="img" aria-label="{}">'

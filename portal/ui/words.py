@@ -72,9 +72,9 @@ def clock(span: timedelta | float) -> str:
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
     if 0.05 <= seconds < 1:
         return f"{seconds:.1f} s"
-    whole = max(int(seconds), 0)
+    total = max(int(seconds), 0)
     for unit, size, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= size:
-            rest = whole % size // part
-            return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
-    return f"{whole} s"
+        if total >= size:
+            rest = total % size // part
+            return f"{total // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{total} s"

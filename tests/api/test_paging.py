@@ -62,9 +62,9 @@ def test_the_oldest_first_where_decisions_wait(as_, catalogue) -> None:
 
 @pytest.mark.parametrize("path", ["/entitlements", "/dags", "/deployments"])
 def test_lists_by_name(as_, path: str) -> None:
-    whole = [item.get("id") or item["name"] for item in as_("colleague").get(path).json()["items"]]
-    assert whole == sorted(whole)
-    assert [id for page in pages(as_("colleague"), path, limit=2) for id in page] == whole
+    complete = [item.get("id") or item["name"] for item in as_("colleague").get(path).json()["items"]]
+    assert complete == sorted(complete)
+    assert [id for page in pages(as_("colleague"), path, limit=2) for id in page] == complete
 
 
 def raw(value: object) -> str:

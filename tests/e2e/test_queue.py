@@ -187,14 +187,14 @@ def test_a_long_reason_takes_the_room_there_is_and_unfolds(catalogue, enter, jav
     long = "\n".join(f"{number}. what will be done, and why it cannot wait" for number in range(1, 40))
     made = request_at_status(reason=long)
     lead = enter("lead", f"/queue/{made.ref}", javascript=javascript)
-    reason, whole = lead.locator("#reason"), "e => e.scrollHeight <= e.clientHeight + 1"
+    reason, fits = lead.locator("#reason"), "e => e.scrollHeight <= e.clientHeight + 1"
     assert reason.bounding_box()["height"] > 150
-    assert not reason.evaluate(whole)
+    assert not reason.evaluate(fits)
     lead.get_by_text("Show all").click()
-    assert reason.evaluate(whole)
+    assert reason.evaluate(fits)
     lead.set_viewport_size({"width": 390, "height": 844})
     lead.reload()
-    assert reason.evaluate(whole)
+    assert reason.evaluate(fits)
 
 
 def test_a_reason_that_fits_offers_nothing_more(catalogue, enter):

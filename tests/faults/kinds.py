@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from tests.faults.proxy import Exchange, Fault, whole
+from tests.faults.proxy import Exchange, Fault, http_response
 
 DRIP = 0.05  # seconds between two bytes of a slow drip
 A_MOMENT = 0.2  # seconds: late, but within every budget of these tests
@@ -101,13 +101,13 @@ def hang_up(exchange: Exchange) -> None:
 
 # --- refused ---------------------------------------------------------------------------------------------------------
 def refuses(status: str, *headers: str) -> Fault:
-    return lambda exchange: exchange.answer(whole(status, [HTML, *headers], PAGE))
+    return lambda exchange: exchange.answer(http_response(status, [HTML, *headers], PAGE))
 
 
 def until_later(exchange: Exchange) -> None:
     """A date, as some proxies put it."""
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    exchange.answer(whole("429 Too Many Requests", [HTML, f"Retry-After: {later}"], PAGE))
+    exchange.answer(http_response("429 Too Many Requests", [HTML, f"Retry-After: {later}"], PAGE))
 
 
 def gateway(status: str) -> Fault:
@@ -115,7 +115,7 @@ def gateway(status: str) -> Fault:
 
     def fault(exchange: Exchange) -> None:
         exchange.forward()
-        exchange.answer(whole(status, [HTML], PAGE))
+        exchange.answer(http_response(status, [HTML], PAGE))
 
     return fault
 
@@ -164,10 +164,10 @@ KINDS: dict[str, Fault] = {
     "502": gateway("502 Bad Gateway"),
     "504": gateway("504 Gateway Timeout"),
     "not_http": instead(b"SSH-2.0-OpenSSH_9.2\r\n"),
-    "html": instead(whole("200 OK", [HTML], PAGE)),
-    "wrong_json": instead(whole("200 OK", [JSON], b'{"unexpected": true}')),
-    "json_list": instead(whole("200 OK", [JSON], b"[]")),
-    "empty": instead(whole("200 OK", [JSON], b"")),
-    "bad_gzip": instead(whole("200 OK", [JSON, "Content-Encoding: gzip"], b"this was never packed")),
+    "html": instead(http_response("200 OK", [HTML], PAGE)),
+    "wrong_json": instead(http_response("200 OK", [JSON], b'{"unexpected": true}')),
+    "json_list": instead(http_response("200 OK", [JSON], b"[]")),
+    "empty": instead(http_response("200 OK", [JSON], b"")),
+    "bad_gzip": instead(http_response("200 OK", [JSON, "Content-Encoding: gzip"], b"this was never packed")),
     "broken_json": broken_json,
 }

@@ -1,6 +1,6 @@
 """A proxy that loses things: it stands between the bridge and an Airflow and does to each request what it is told.
 
-It speaks enough HTTP to see "METHOD /path" of each request and to pass a whole one on; connections of the client are
+It speaks enough HTTP to see "METHOD /path" of each request and to pass a complete one on; connections of the client are
 kept open as a server keeps them, those to the target are new each time. What it may do is in tests/faults/kinds.py.
 
     with LossyProxy(airflow_url) as proxy:
@@ -67,14 +67,14 @@ class Exchange:
         self._answer: bytes | None = None
 
     def forward(self) -> bytes:
-        """Pass the request on, once; the target's whole answer as bytes. Raises OSError where the target is away."""
+        """Pass the request on, once; the target's complete answer as bytes. Raises OSError where the target is away."""
         if self._answer is None:
             self._answer = self._ask_target()
         return self._answer
 
-    def answer(self, whole: bytes) -> None:
+    def answer(self, response: bytes) -> None:
         """Send a complete answer; the connection stays open."""
-        self.send(whole)
+        self.send(response)
         self.keep = True
 
     def send(self, data: bytes) -> None:
@@ -114,10 +114,10 @@ class Exchange:
             content = got.read()
             self.seen.status = got.status
             kept = [f"{name}: {value}" for name, value in got.getheaders() if name.lower() not in OURS]
-            return whole(f"{got.status} {got.reason}", kept, content)
+            return http_response(f"{got.status} {got.reason}", kept, content)
 
 
-def whole(status: str, headers: Sequence[str], content: bytes) -> bytes:
+def http_response(status: str, headers: Sequence[str], content: bytes) -> bytes:
     head = "\r\n".join([f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(content)}"])
     return head.encode("latin-1") + b"\r\n\r\n" + content
 

@@ -78,7 +78,7 @@ CASES = [("3.3.2", fault) for fault in TABLE] + [("2.11.2", fault) for fault in 
 
 
 def test_the_table_is_complete() -> None:
-    assert set(TABLE) == set(KINDS) - {"sluggish"}  # which is for whole calls
+    assert set(TABLE) == set(KINDS) - {"sluggish"}  # which is for complete calls
 
 
 @pytest.mark.parametrize(("target", "fault"), CASES, indirect=["target"])

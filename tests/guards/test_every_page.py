@@ -42,9 +42,9 @@ def made(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[FakeAirflow, dict[str, list[Any]]]]:
     """The Airflow and the world, made once: each test's transaction is a part of this one, and undone without it."""
-    whole = transaction.atomic()
-    whole._from_testcase = True  # as Django marks the transactions around tests
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, fake_airflow() as fake, whole:
+    all_in_one = transaction.atomic()
+    all_in_one._from_testcase = True  # as Django marks the transactions around tests
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, fake_airflow() as fake, all_in_one:
         for name, value in SECRETS.items():
             patch.setenv(name, value)
         cast = people()

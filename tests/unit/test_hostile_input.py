@@ -194,9 +194,9 @@ def made(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, list[Any]]]:
     """A world with something of each kind, made once; each call is undone."""
-    whole = transaction.atomic()
-    whole._from_testcase = True  # type: ignore[attr-defined] # as Django marks the transactions around tests
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, fake_airflow() as fake, whole:
+    all_in_one = transaction.atomic()
+    all_in_one._from_testcase = True  # type: ignore[attr-defined] # as Django marks the transactions around tests
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, fake_airflow() as fake, all_in_one:
         for name, value in SECRETS.items():
             patch.setenv(name, value)
         cast = people()

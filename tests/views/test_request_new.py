@@ -41,15 +41,15 @@ def test_what_one_may_not_ask_for_stands_there_with_the_reason_and_no_way_in(cli
 
 def test_the_search_narrows_as_a_page_and_as_a_part(client_as):
     client = client_as("employee")
-    whole = client.get("/requests/new", {"q": "sales"})
+    complete = client.get("/requests/new", {"q": "sales"})
     part = client.get("/requests/new", {"q": "sales"}, headers=HTMX)
-    for response in (whole, part):
+    for response in (complete, part):
         assert "sales report" in Page(response).text
         assert "Work with DAGs" not in Page(response).text
         assert "HX-Request" in response["Vary"]
-    assert whole.content.startswith(b"<!doctype html>")
+    assert complete.content.startswith(b"<!doctype html>")
     assert part.content.strip().startswith(b'<div id="results">')
-    assert part.content.decode().strip() in whole.content.decode()
+    assert part.content.decode().strip() in complete.content.decode()
 
 
 def test_a_search_without_result_says_what_to_do(client_as):

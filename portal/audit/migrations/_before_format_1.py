@@ -185,8 +185,8 @@ def proper(event: Event) -> dict[str, Any] | None:
         if canonical(document) != event.payload or document["seq"] != event.seq or moment(document["at"]) is None:
             return None
         fits = all(isinstance(document[name], str) and len(document[name]) <= most for name, most in COLUMNS.items())
-        whole = isinstance(document["detail"], dict) and not any(name in document for name in ADDED)
-        return document if fits and whole and not isinstance(document["seq"], bool) else None
+        is_old_format = isinstance(document["detail"], dict) and not any(name in document for name in ADDED)
+        return document if fits and is_old_format and not isinstance(document["seq"], bool) else None
     except UNREADABLE:
         return None
 

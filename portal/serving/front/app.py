@@ -96,7 +96,7 @@ class Front:
 
     async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["path"] == ALIVE and scope["method"] in ("GET", "HEAD"):
-            await _send_whole(send, 200, ALIVE_HEADERS, b'{"status": "ok"}')
+            await _send_complete(send, 200, ALIVE_HEADERS, b'{"status": "ok"}')
             return
         peer = (scope.get("client") or ("",))[0]
         caller = self._proxies.caller(peer, scope["scheme"], scope["headers"])
@@ -110,7 +110,7 @@ class Front:
             answer = Answer(self._application, environ_of(scope, caller, body))
             piece, more = await self._begun(answer, pool)
         if not more:
-            await _send_whole(send, answer.code, answer.headers, piece)
+            await _send_complete(send, answer.code, answer.headers, piece)
             return
         try:
             await send({"type": "http.response.start", "status": answer.code, "headers": answer.headers})
@@ -195,9 +195,9 @@ async def _gone(receive: Receive) -> None:
 
 async def _refuse(scope: dict[str, Any], send: Send, status: int, title: str, detail: str, reason: str) -> None:
     headers, text = refusal(scope["path"], status, title, detail, reason)
-    await _send_whole(send, status, headers, text)
+    await _send_complete(send, status, headers, text)
 
 
-async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+async def _send_complete(send: Send, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": False})

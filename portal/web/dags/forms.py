@@ -72,9 +72,9 @@ class RunForm(ActionForm):
             if not (entered := self.data.get(name, "")):
                 continue
             if len(place.path) > 1 and place.path[0] not in conf:
-                whole = place.path[0]
+                parameter = place.path[0]
                 raise Invalid(
-                    {name: f"Add the rest of “{whole}” to the parameters: the value you send replaces all of it."}
+                    {name: f"Add the rest of “{parameter}” to the parameters: the value you send replaces all of it."}
                 )
             _put(conf, place.path, entered if place.text else _json(name, entered), name)
         return conf

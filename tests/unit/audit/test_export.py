@@ -89,7 +89,7 @@ def test_a_text_too_long_for_a_cell_is_cut_with_a_mark(letter: str, units: int) 
     assert cut.endswith(f"… [cut: {most + 1} characters in all; the JSONL export has the complete event 7]")
 
 
-def test_no_cell_is_too_long_and_jsonl_has_the_whole() -> None:
+def test_no_cell_is_too_long_and_jsonl_is_complete() -> None:
     happen(detail={"comment": "가" * 40_000, "conf": "=" * 70_000})
     csv.field_size_limit(10**6)
     (row,) = table(csv_lines(events(Filters())))

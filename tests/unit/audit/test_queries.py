@@ -97,7 +97,7 @@ def story(db: None) -> None:
         ({"deployment": "legacy"}, [5]),
         ({"outcome": "refused"}, [2]),
         ({"since": "2026-11-06"}, [7, 6]),
-        ({"until": "2026-11-02"}, [2, 1]),  # a day counts whole
+        ({"until": "2026-11-02"}, [2, 1]),  # the complete day counts
         ({"since": "2026-11-02", "until": "2026-11-03"}, [3, 2]),
         ({"since": "2026-11-06T12:00:00Z"}, [7, 6]),
         ({"since": "2026-11-06T12:00:01Z"}, [7]),

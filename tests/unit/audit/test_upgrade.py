@@ -25,7 +25,7 @@ def _of_the_trail_alone() -> None:
 
 @pytest.fixture(scope="module")
 def upgraded(load) -> Database:
-    return load("whole").upgrade()
+    return load("complete").upgrade()
 
 
 def test_the_trail_begins_with_an_event_that_names_the_head_of_the_old_one(upgraded: Database) -> None:
