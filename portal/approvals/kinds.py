@@ -30,7 +30,7 @@ class Kind:
     """What the event of an approval says where another stage follows."""
 
     def what(self, request: Any) -> str:
-        """`“Maintainer” on prod`: what is requested, in words."""
+        """`“Operator” on prod`: what is requested, in words."""
         raise NotImplementedError
 
     def names(self, request: Any) -> Mapping[str, Any]:

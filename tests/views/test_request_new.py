@@ -292,7 +292,7 @@ def test_the_form_begins_with_the_longest_time_only_where_little_is_at_stake(cli
 
 
 def test_the_catalogue_says_what_the_form_begins_with(client_as, tmp_path, airflow):
-    written = 'title = "Maintainer"'
+    written = 'title = "Operator"'
     source = CATALOGUE.read_text().replace(written, f'{written}\ndefault_duration = "3h"')
     offer(tmp_path, url=airflow.url, source=source)
     page = Page(client_as("employee").get(f"{NEW}?entitlement=demo/role/Op"))

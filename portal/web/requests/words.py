@@ -24,7 +24,7 @@ SOON = timedelta(minutes=5)
 
 
 def sentence(request: AccessRequest) -> str:
-    """`employee asks for “Maintainer” on prod for 8 hours`; in the past once it is decided."""
+    """`employee asks for “Operator” on prod for 8 hours`; in the past once it is decided."""
     verb = "asks" if request.closed_at is None else "asked"
     what = kinds.of(request).what(request)
     whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"

@@ -104,9 +104,9 @@ def test_removed_objects_are_retired_and_restored_as_the_same_row(staff, apply):
     op.refresh_from_db()
     assert op.retired_at == first_retired, "when it was retired stays true"
 
-    apply(with_change('title = "Maintainer"', 'title = "Maintainer again"'))
+    apply(with_change('title = "Operator"', 'title = "Operator again"'))
     op.refresh_from_db()
-    assert (op.retired_at, op.title) == (None, "Maintainer again")
+    assert (op.retired_at, op.title) == (None, "Operator again")
     assert Entitlement.objects.filter(key="prod/role/Op").count() == 1
 
 
@@ -131,7 +131,7 @@ def test_a_file_with_mistakes_changes_nothing_and_is_recorded(staff, apply):
     apply()
     before = list(Entitlement.objects.values())
     with pytest.raises(FileRefused):
-        apply(with_change('risk = "high"', 'risk = "hihg"').replace('title = "Maintainer"', 'title = "Changed"'))
+        apply(with_change('risk = "high"', 'risk = "hihg"').replace('title = "Operator"', 'title = "Changed"'))
     assert list(Entitlement.objects.values()) == before
     assert CatalogueVersion.objects.count() == 1
     [event] = trail(Verb.CATALOGUE_REFUSED)
@@ -154,7 +154,7 @@ def test_of_two_simultaneous_files_one_is_applied(tmp_path):
     files = []
     for number in range(4):
         files.append(tmp_path / f"{number}.toml")
-        files[-1].write_text(with_change('title = "Maintainer"', f'title = "Maintainer {number}"'))
+        files[-1].write_text(with_change('title = "Operator"', f'title = "Operator {number}"'))
     together = threading.Barrier(len(files))
 
     def put(file):

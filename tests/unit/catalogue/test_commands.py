@@ -45,7 +45,7 @@ def test_apply_leaves_no_difference_to_plan(staff, file):
 
 def test_another_file_can_be_named(staff, file, tmp_path):
     other = tmp_path / "other.toml"
-    other.write_text(with_change('"Maintainer"', '"Other"'))
+    other.write_text(with_change('"Operator"', '"Other"'))
     assert "title Other" in run("plan", str(other))[0]
 
 

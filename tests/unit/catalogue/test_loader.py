@@ -269,8 +269,8 @@ CASES = [
         "“sales_*” is a pattern",
     ),
     ('dag = "sales_report"\nlevel', 'dag = "a/b"\nlevel', "dag = ", "entitlements[2].dag", "1 to 250 letters"),
-    ('title = "Maintainer"', 'title = " "', "title", "entitlements[1].title", "the text is empty"),
-    ('title = "Maintainer"', f'title = "{"x" * 201}"', "title", "entitlements[1].title", "at most 200 characters"),
+    ('title = "Operator"', 'title = " "', "title", "entitlements[1].title", "the text is empty"),
+    ('title = "Operator"', f'title = "{"x" * 201}"', "title", "entitlements[1].title", "at most 200 characters"),
     ('risk = "high"', 'risk = "hihg"', "risk", "entitlements[1].risk", "Did you mean “high”?"),
     (
         'max_duration = "8h"',

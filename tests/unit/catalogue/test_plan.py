@@ -24,7 +24,7 @@ def test_everything_is_new_at_first(staff):
         "granter.username gatehouse-access; granter.password env PROD_ACCESS; runner.kind password; "
         "runner.username gatehouse-runs; runner.password file /run/secrets/runs; create_users never; max_concurrent 8"
     )
-    assert "+ entitlement prod/role/Op: title Maintainer; risk high; max_duration 8 hours; policy one-lead" in lines
+    assert "+ entitlement prod/role/Op: title Operator; risk high; max_duration 8 hours; policy one-lead" in lines
     stages = "stages 1 of group:leads, user:boss"
     assert f"+ policy one-lead: may_request group:data; {stages}; pending_for 3 days; apply_within 1 hour" in lines
     assert "+ group data" in lines

@@ -26,7 +26,7 @@ def test_it_is_a_schema_that_knows_files_in_order(settings):
     ("old", "new"),
     [
         ('risk = "high"', 'risk = "hihg"'),
-        ('title = "Maintainer"', 'titel = "Maintainer"'),
+        ('title = "Operator"', 'titel = "Operator"'),
         ("stages = []\n", ""),
         ('"group:leads"', '"leads"'),
         ("quorum = 1", "quorum = 0"),

@@ -25,7 +25,7 @@ conflicts_with = ["prod/Op"]
 [[entitlements]]
 deployment = "prod"
 role = "Op"
-title = "Maintainer"
+title = "Operator"
 risk = "high"
 max_duration = "8h"
 policy = "one-lead"
