@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from portal.approvals.comments import comment
+from portal.approvals.resubmitting import resubmit
+from tests.factories import person, request_at_status
 from tests.guards.addresses import PAGES
 from tests.guards.world import url_of, world
 
@@ -109,6 +112,18 @@ def test_what_is_refused_missing_empty_or_wrong(airflow, enter):
             page.goto(address)
             settled(page)
             wrong += check(page, f"{reader} at {address}")
+    returned = request_at_status("returned", by="colleague", entitlement="demo/role/Op")
+    page = enter("colleague", f"/requests/{returned.ref}", csp=False)
+    page.locator("summary").filter(has_text="Write a comment").click()
+    page.get_by_role("textbox", name="For how long?").fill("soon")
+    page.get_by_role("button", name=f"Send {returned.ref} again").click()
+    page.get_by_role("alert").wait_for()
+    wrong += check(page, "a returned request with something wrong")
+    resubmit(request_id=returned.pk, by=person("colleague"))
+    comment(request_id=returned.pk, by=person("lead2"), text="Fine.", audience="approvers")
+    page = enter("lead", f"/queue/{returned.ref}", csp=False)
+    page.locator("summary").filter(has_text="Return").click()
+    wrong += check(page, "a request in its second round")
     page = enter("employee", "/requests/new?entitlement=demo/role/Op", csp=False)
     page.get_by_role("button", name="Send request").click()
     page.get_by_role("alert").wait_for()
