@@ -35,7 +35,7 @@ def request_for(user: User, pk: int) -> AccessRequest:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
     request = _full(AccessRequest.objects.filter(pk=requests.check_visible(user, pk).pk)).first()
     if request is None:
-        raise Missing(f"There is no request {refs.ref(refs.REQUEST, pk)}, or it is not yours to see.")
+        raise requests.not_there(pk)
     return request
 
 

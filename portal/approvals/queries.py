@@ -29,8 +29,12 @@ def check_visible(user: User, pk: int) -> Request:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
     request = visible_to(user, Request.objects.all()).filter(pk=pk).first()
     if request is None:
-        raise Missing(f"There is no request {refs.ref(refs.REQUEST, pk)}, or it is not yours to see.")
+        raise not_there(pk)
     return request
+
+
+def not_there(pk: int) -> Missing:
+    return Missing(f"There is no request {refs.ref(refs.REQUEST, pk)}, or it is not yours to see.")
 
 
 def decidable_by(user: User) -> QuerySet[Request]:
