@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from portal.access import at_once
-from portal.approvals import tickets
-from portal.approvals.checks import duration_problem, reason_problem
+from portal.approvals.checks import duration_problem, reason_problem, text_problems
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Entitlement
 from portal.core import clock, durations
-from portal.core.errors import Invalid
-from portal.core.text_checks import clean_text
 
 FURTHEST_START = timedelta(days=90)
 CLOCK_SLACK = timedelta(minutes=2)  # a start "now" from a slightly slow clock is not in the past
@@ -29,14 +26,7 @@ def problems(
     """Everything wrong with a request at once, by field; empty when it can be submitted."""
     found: dict[str, str] = {}
     found.update(duration_problem(duration, longest=entitlement.max_duration))
-    try:
-        clean_text("reason", reason, required="Say why you need it. The audit trail keeps it.")
-    except Invalid as error:
-        found.update(error.fields)
-    try:
-        found.update(tickets.problem(clean_text("ticket", ticket), policy))
-    except Invalid as error:
-        found.update(error.fields)
+    found.update(text_problems(reason, ticket, policy))
     if "reason" not in found and entitlement.risk == Entitlement.Risk.HIGH:
         found.update(reason_problem(reason))
     found.update(start_problem(starts_at) or at_once.start_problem(policy, starts_at))

@@ -27,7 +27,7 @@ def locked(request_id: int) -> Any:
 
 
 def copy_stages(request: Request, stages: Sequence[StageSpec]) -> None:
-    """The stages of a round, as the policy has them; a later catalogue does not change who decides this request."""
+    """Make the stages of a round. A later catalogue does not change who decides this request."""
     for number, spec in enumerate(stages, start=1):
         status = Stage.Status.OPEN if number == 1 else Stage.Status.WAITING
         stage = Stage.objects.create(
@@ -38,6 +38,16 @@ def copy_stages(request: Request, stages: Sequence[StageSpec]) -> None:
         )
         if number == 1:
             open_stage(stage, request)
+
+
+def stages_of(request: Request) -> list[StageSpec]:
+    """The stages of the request's round, as they were when it began."""
+    return [
+        StageSpec.model_construct(
+            quorum=stage.quorum, approvers=[approver.subject for approver in stage.approvers.all()]
+        )
+        for stage in request.stages.filter(round=request.round).prefetch_related("approvers")
+    ]
 
 
 def _once(subjects: list[str]) -> list[str]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from portal.approvals import tickets
+from portal.catalogue.document import PolicySpec
 from portal.core import durations
+from portal.core.errors import Invalid
 from portal.core.lookalikes import without_unseen
+from portal.core.text_checks import clean_text
 
 SHORTEST_REASON = 5  # letters and digits, for high risk
 SHORTEST = timedelta(minutes=1)
@@ -18,6 +22,20 @@ def reason_problem(reason: str) -> dict[str, str]:
         rule = f"High-risk access needs at least {SHORTEST_REASON} letters or digits, 3 of them different"
         return {"reason": f"Say in a few words what you will do with it. {rule}."}
     return {}
+
+
+def text_problems(reason: str, ticket: str, policy: PolicySpec) -> dict[str, str]:
+    """Whether there is a reason, and the ticket that the policy asks for."""
+    found: dict[str, str] = {}
+    try:
+        clean_text("reason", reason, required="Say why you need it. The audit trail keeps it.")
+    except Invalid as error:
+        found |= error.fields
+    try:
+        found |= tickets.problem(clean_text("ticket", ticket), policy)
+    except Invalid as error:
+        found |= error.fields
+    return found
 
 
 def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, str]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from accounts.models import User
+from portal.approvals import checks
 from portal.approvals.models import Request
 from portal.audit.compare import Columns, LedgerEvent
 from portal.audit.record import Trail
@@ -51,7 +52,7 @@ class Kind:
 
     def entry_problems(self, request: Any, policy: PolicySpec) -> dict[str, str]:
         """What is wrong with the duration, reason and ticket of a request that is sent again, by field."""
-        raise NotImplementedError
+        return checks.text_problems(request.reason, request.ticket, policy)
 
     def check_again(self, request: Any, *, by: User) -> None:
         """What is checked again when `by` approves it, or sends it again. Raises Refused."""

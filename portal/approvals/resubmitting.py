@@ -30,7 +30,7 @@ def resubmit(
     """Send a returned request again. What is None stays as it was.
 
     round: the one that the person has seen returned. The policy version that the request was made under decides on
-    the ticket, the steps and the time; the rules in force say who may ask.
+    the ticket and the time; the steps are those of the round before; the rules in force say who may ask.
     Raises Invalid (by field), Refused (`not_yours`, `not_eligible`, `no_approver`, ...), Conflict where the request
     is not returned.
     """
@@ -53,7 +53,8 @@ def resubmit(
         if wrong := kind.entry_problems(request, policy):
             raise Invalid(wrong)
         kind.check_again(request, by=by)
-        principals.check_enough(policy.stages, without={request.requester_id, request.beneficiary_id})
+        stages = changes.stages_of(request)
+        principals.check_enough(stages, without={request.requester_id, request.beneficiary_id})
         request.reason, request.ticket = clean_text("reason", request.reason), clean_text("ticket", request.ticket)
         columns = {"duration": request.duration, "reason": request.reason, "ticket": request.ticket}
         lapses_at = clock.now() + policy.pending_for
@@ -62,7 +63,7 @@ def resubmit(
             request, to=Request.Status.PENDING, round=before.round, lapses_at=lapses_at, search_text=text, **columns
         )
         before.save(force_insert=True)
-        changes.copy_stages(request, policy.stages)
+        changes.copy_stages(request, stages)
         said = {**columns, "duration": durations.iso(request.duration) if request.duration else ""}
         said |= {"round": request.round, "lapses_at": lapses_at.isoformat()}
         changes.record(trail, Verb.REQUEST_RESUBMITTED, by, request, **said)

@@ -11,6 +11,7 @@ from accounts.models import User
 from portal.approvals import actions, kinds, lapsing, opening, queries
 from portal.approvals.kinds import Kind
 from portal.approvals.models import Decision, Request, Waiting
+from portal.approvals.resubmitting import resubmit
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
@@ -151,3 +152,21 @@ def test_it_lapses_when_its_kind_finds_it_outdated(lamp, tmp_path):
     assert lapsing.outdated(request) == ""
     lamp.gone = "There is no lamp in the hall any more."
     assert lapsing.outdated(request) == lamp.gone
+
+
+def test_it_is_returned_and_sent_again(lamp):
+    request = ask()
+    actions.return_for_changes(request_id=request.pk, by=person("lead"), comment="Which one?")
+    for changed, field in (({"reason": " "}, "reason"), ({"duration": timedelta(hours=1)}, "duration")):
+        with pytest.raises(Invalid) as wrong:
+            resubmit(request_id=request.pk, by=person("employee"), **changed)
+        assert list(wrong.value.fields) == [field]
+    lamp.broken = "The lamp is broken."
+    with pytest.raises(Refused, match="broken"):
+        resubmit(request_id=request.pk, by=person("employee"))
+    lamp.broken = ""
+    resubmit(request_id=request.pk, by=person("employee"), reason="the one by the door")
+    for name in ("lead", "lead2", "security"):
+        assert lamp.lit == [], "the steps of the first round"
+        actions.approve(request_id=request.pk, by=person(name))
+    assert lamp.lit == ["hall"]
