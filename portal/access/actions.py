@@ -95,7 +95,7 @@ def submit(
             stages=policy.stages,
             trail=trail,
             break_glass=policy.break_glass,
-            starts_at=request.starts_at.isoformat() if request.starts_at else "",
+            starts_at=clock.iso_or_empty(request.starts_at),
             **marked,
         )
         if not policy.stages and not request.sent_again:

@@ -13,19 +13,18 @@ from portal.access.grant_changes import given
 from portal.access.models import AccessRequest
 from portal.access.permissions import check_can_receive
 from portal.approvals.kinds import Kind
-from portal.approvals.ledgers import moment
 from portal.audit.compare import NOT_RECORDED, Columns, LedgerEvent
 from portal.audit.record import Trail
 from portal.audit.refusals import Entry
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
-from portal.core import durations
+from portal.core import clock, durations
 
 
 def said_start(told: LedgerEvent) -> Any:
     """The start that an event says, in UTC. Earlier releases wrote it in the zone of the person who asked."""
     said = told.said("starts_at")
-    return said if said is NOT_RECORDED else moment(datetime.fromisoformat(said) if said else None)
+    return said if said is NOT_RECORDED else clock.iso_or_empty(datetime.fromisoformat(said) if said else None)
 
 
 class AccessKind(Kind):
@@ -34,7 +33,7 @@ class AccessKind(Kind):
     related = ("requester", "beneficiary", "withdrawn_by", "deployment", "entitlement__deployment")
     terms = {
         "entitlement": lambda row: row.entitlement.key,
-        "starts_at": lambda row: moment(row.starts_at),
+        "starts_at": lambda row: clock.iso_or_empty(row.starts_at),
         "break_glass": lambda row: row.break_glass,
     }
     related_terms = ("entitlement",)
@@ -86,7 +85,7 @@ class AccessKind(Kind):
             "grant": grant.ref,
             "beneficiary": grant.beneficiary.username,
             "duration": durations.iso(grant.duration),
-            "starts_at": grant.starts_at.isoformat() if grant.starts_at else "",
+            "starts_at": clock.iso_or_empty(grant.starts_at),
             **given(grant),
         }
 

@@ -8,11 +8,10 @@ from accounts.operator import OS_ACCOUNT
 from portal.access import grants
 from portal.access.kinds import said_start
 from portal.access.models import Grant
-from portal.approvals.ledgers import moment
 from portal.audit.compare import NOT_RECORDED, UNKNOWN, Columns, Ledger, LedgerEvent, Makes, OutOfPlace, nothing
 from portal.audit.record import SYSTEM
 from portal.audit.verbs import Verb
-from portal.core import durations, refs
+from portal.core import clock, durations, refs
 
 ASKED = ("entitlement", "beneficiary", "duration", "starts_at")
 GIVEN = ("role", "dag_id", "level")
@@ -152,9 +151,9 @@ GRANTS = Ledger(
         "level": lambda row: row.level,
         "status": lambda row: row.status,
         "duration": lambda row: durations.iso(row.duration),
-        "starts_at": lambda row: moment(row.starts_at),
-        "verified_at": lambda row: moment(row.verified_at),
-        "ends_at": lambda row: moment(row.ends_at),
+        "starts_at": lambda row: clock.iso_or_empty(row.starts_at),
+        "verified_at": lambda row: clock.iso_or_empty(row.verified_at),
+        "ends_at": lambda row: clock.iso_or_empty(row.ends_at),
         "end_reason": lambda row: row.end_reason,
         "end_comment": lambda row: row.end_comment,
         "kept_for": lambda row: row.kept_for,

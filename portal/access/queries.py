@@ -35,7 +35,7 @@ def request_for(user: User, pk: int) -> AccessRequest:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
     request = _full(AccessRequest.objects.filter(pk=requests.check_visible(user, pk).pk)).first()
     if request is None:
-        raise requests.not_there(pk)
+        raise refs.not_found(refs.REQUEST, pk)
     return request
 
 
@@ -77,7 +77,7 @@ def grant_for(user: User, pk: int) -> Grant:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
     grant = grants_visible_to(user).filter(pk=pk).first()
     if grant is None:
-        raise Missing(f"There is no grant {refs.ref(refs.GRANT, pk)}, or it is not yours to see.")
+        raise refs.not_found(refs.GRANT, pk)
     return grant
 
 

@@ -50,7 +50,7 @@ def approve(
         comment = clean_text("comment", comment)
         _decide(request, stage, by, Decision.Outcome.APPROVE, comment, duration)
         given = duration or longest
-        said = {"comment": comment, "stage": stage.number, "duration": durations.iso(given) if given else ""}
+        said = {"comment": comment, "stage": stage.number, "duration": durations.iso_or_empty(given)}
         event = changes.record(trail, Verb.REQUEST_APPROVED, by, request, **said)
         enough = stage.decisions.filter(outcome=Decision.Outcome.APPROVE).count() >= stage.quorum
         if enough and _is_last(request, stage, trail):

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from portal.approvals.kinds import Kind
 from portal.approvals.models import Request, Stage
 from portal.audit.compare import AnyOf, Columns, Ledger, LedgerEvent, Makes, OutOfPlace
 from portal.audit.verbs import Verb
-from portal.core import durations, refs
+from portal.core import clock, durations, refs
 
 R = Request.Status
 FIRST_KIND = "access"  # of requests whose events name no kind: earlier releases had this one alone
 _kinds: dict[str, Kind] = {}
-
-
-def moment(value: datetime | None) -> str:
-    return value.astimezone(UTC).isoformat() if value else ""
 
 
 def register(kind: Kind) -> None:
@@ -150,7 +145,7 @@ def _decisions(row: Request) -> tuple[str, ...]:
             continue
         if made.duration is not None:
             longest = min(longest or made.duration, made.duration)
-        length = f" for {durations.iso(longest) if longest else ''}" if made.outcome == "approve" else ""
+        length = f" for {durations.iso_or_empty(longest)}" if made.outcome == "approve" else ""
         found.append(f"{made.by.username} {made.outcome} step {made.stage.number}{length}: {made.comment}")
     return tuple(found)
 
@@ -178,10 +173,10 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
     "about": lambda row: row.about,
     "deployment": lambda row: row.deployment.name,
     "status": lambda row: row.status,
-    "duration": lambda row: durations.iso(row.duration) if row.duration else "",
+    "duration": lambda row: durations.iso_or_empty(row.duration),
     "reason": lambda row: row.reason,
     "ticket": lambda row: row.ticket,
-    "lapses_at": lambda row: moment(row.lapses_at),
+    "lapses_at": lambda row: clock.iso_or_empty(row.lapses_at),
     "policy": lambda row: row.policy,
     "policy_version": lambda row: row.policy_version,
     "decisions": _decisions,

@@ -12,7 +12,6 @@ from accounts.models import User
 from portal.approvals import principals
 from portal.approvals.models import Decision, Request, Waiting
 from portal.core import clock, refs
-from portal.core.errors import Missing
 
 Row = TypeVar("Row", bound=Request)
 COUNTED = 99  # the navigation counts no further: "99+"
@@ -29,12 +28,8 @@ def check_visible(user: User, pk: int) -> Request:
     """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
     request = visible_to(user, Request.objects.all()).filter(pk=pk).first()
     if request is None:
-        raise not_there(pk)
+        raise refs.not_found(refs.REQUEST, pk)
     return request
-
-
-def not_there(pk: int) -> Missing:
-    return Missing(f"There is no request {refs.ref(refs.REQUEST, pk)}, or it is not yours to see.")
 
 
 def decidable_by(user: User) -> QuerySet[Request]:

@@ -54,6 +54,11 @@ def ahead() -> timedelta:
     return timezone.now() - moment
 
 
+def iso_or_empty(moment: datetime | None) -> str:
+    """ISO 8601 in UTC; empty without a moment."""
+    return "" if moment is None else moment.astimezone(UTC).isoformat()
+
+
 def has_own_clock() -> bool:
     """Whether the database has its own clock."""
     return connection.vendor == "postgresql"

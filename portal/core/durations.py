@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from portal.core import clock
 
 LONGEST = timedelta(days=3650)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+JUST_NOW = timedelta(seconds=10)
 
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _UNITS = "weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s"
@@ -68,6 +70,11 @@ def iso(length: timedelta) -> str:
     return f"P{date}{'T' if time or not date else ''}{time or ('' if date else '0S')}"
 
 
+def iso_or_empty(length: timedelta | None) -> str:
+    """ISO 8601; empty without a length."""
+    return "" if length is None else iso(length)
+
+
 def short(length: timedelta) -> str:
     """As written in gatehouse.toml: `8h`, `1d 12h`."""
     return " ".join(f"{count}{name[0]}" for name, count in _parts(length)) or "0s"
@@ -78,23 +85,24 @@ def words(length: timedelta) -> str:
     return _said(_parts(length)) or "0 seconds"
 
 
-def ago(moment: datetime) -> str:
-    """How long ago `moment` was: `12 s ago`, `5 minutes ago`, `2 hours ago`. A future moment is `just now`."""
-    gone = clock.now() - moment
-    seconds = int(gone.total_seconds())
-    if seconds < 1:
-        return "just now"
-    return f"{seconds} s ago" if seconds < 60 else f"{_said(_parts(gone)[:1])} ago"
+def rough(length: timedelta) -> str:
+    """The largest unit, rounded down: `40 seconds`, `12 minutes`, `47 hours`, `5 days`. Days begin with two."""
+    if HOUR <= length < 2 * DAY:
+        return _said([("hour", length // HOUR)])
+    return _said(_parts(length)[:1]) or "0 seconds"
 
 
-def until(moment: datetime) -> str:
-    """How far away `moment` is: `in 3 days`, `in 1 hour 20 minutes`, `in 40 s`. A past moment is `now`."""
-    left = moment - clock.now()
-    seconds = int(left.total_seconds())
-    if seconds < 1:
+def ago(moment: datetime, *, now: datetime | None = None) -> str:
+    """How long ago `moment` was: `40 seconds ago`, `5 minutes ago`. The last ten seconds are `just now`."""
+    gone = (now or clock.now()) - moment
+    return "just now" if gone < JUST_NOW else f"{rough(gone)} ago"
+
+
+def until(moment: datetime, *, now: datetime | None = None) -> str:
+    """How far away `moment` is: `in 3 days`, `in 1 hour 20 minutes`, `in 40 seconds`. A past moment is `now`."""
+    left = moment - (now or clock.now())
+    if left < timedelta(seconds=1):
         return "now"
-    if seconds < 60:
-        return f"in {seconds} s"
     parts = _parts(left)
     # one unit is enough, except where it would mislead: "1 hour" for 1 h 59 min
     close = len(parts) > 1 and parts[0][1] < 3 and parts[1][0] != "second"

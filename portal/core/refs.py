@@ -11,6 +11,7 @@ import re
 from portal.core.errors import Missing
 
 REQUEST, GRANT, OPERATION, RUN = "REQ", "GR", "OP", "RUN"
+NOUNS = {REQUEST: "request", GRANT: "grant", OPERATION: "operation", RUN: "run"}
 PERSON, DEPLOYMENT, DAG, ENTITLEMENT, VARIABLE = "person", "deployment", "dag", "entitlement", "variable"
 TOKEN, ADDRESS, COMMAND, FILE, TRAIL = "token", "address", "command", "file", "trail"
 UNNAMED = "unnamed"  # for a target without a name: a user name that does not exist, several targets
@@ -23,6 +24,11 @@ _PREFIX = re.compile(r"([A-Z]+)-")
 
 def ref(prefix: str, pk: int) -> str:
     return f"{prefix}-{pk}"
+
+
+def not_found(prefix: str, pk: int) -> Missing:
+    """The same answer for an object that does not exist and for one that the reader may not see."""
+    return Missing(f"There is no {NOUNS[prefix]} {ref(prefix, pk)}, or it is not yours to see.")
 
 
 def named(kind: str, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+from portal.core import bounds
 from portal.core.errors import Invalid
 
 LONGEST_SEARCH = 420  # characters; the longest target of an audit event
@@ -28,7 +29,7 @@ def search_words(text: str, *, field: str = "q") -> list[str]:
     Raises Invalid (`field`) for characters that a database cannot search for, and for too many words: each word costs a
     scan of all rows.
     """
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not bounds.is_storable(text):
         raise Invalid({field: "The text holds a character that cannot be searched for."})
     if len(text) > LONGEST_SEARCH:
         said = f"The text has {len(text)} characters; at most {LONGEST_SEARCH} can be searched for."

@@ -1,21 +1,22 @@
-"""Checking a run's parameters: one validator for the page and the API."""
+"""Checks of a run's parameters, for the pages and the API."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from portal.catalogue.models import Dag
-from portal.core import bounds
+from portal.core import bounds, strict_json
 from portal.core.errors import Invalid
 from portal.core.integers import TOO_LARGE, fits
 from portal.dags.secrets import mask_locked
 
-MAX_BYTES = 64 * 1024  # of the values as UTF-8; how they were escaped on their way does not count
-MAX_TYPED = 3 * MAX_BYTES  # a letter of two bytes may be typed as an escape of six
+MAX_BYTES = 64 * 1024  # of the values as UTF-8, without escapes
+MAX_TYPED = 3 * MAX_BYTES  # of the typed text: a letter of two bytes may be typed as an escape of six
 MAX_DEPTH = 32
-MAX_DIGITS = 1000  # of a number that is read at all; Python refuses some thousands
+TOO_DEEP = f"The parameters are nested deeper than {MAX_DEPTH} levels."
+MAX_DIGITS = 1000  # of a number; Python itself refuses more than 4300
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -25,18 +26,16 @@ def parse(text: str) -> dict[str, Any]:
     if len(text.encode("utf-8", "replace")) > MAX_TYPED:
         raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
     try:
-        value = json.loads(
-            text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
-        )
+        value = strict_json.read(text, integer=_integer)
+    except strict_json.GivenTwice as twice:
+        raise Invalid({"conf": f"“{twice.name[:80]}” is given twice."}) from None
+    except strict_json.NotFinite as number:
+        raise Invalid({"conf": f"{str(number)[:20]} is not a number that can be stored."}) from None
+    except strict_json.TooDeep:
+        raise Invalid({"conf": TOO_DEEP}) from None
     except json.JSONDecodeError as error:
         raise Invalid({"conf": f"Not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."}) from error
-    except RecursionError:
-        raise Invalid({"conf": f"The parameters are nested deeper than {MAX_DEPTH} levels."}) from None
     return checked(value)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise Invalid({"conf": f"{name} is not a valid JSON number."})
 
 
 def _integer(text: str) -> int:
@@ -45,19 +44,12 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if (twin := bounds.first_duplicate(name for name, _ in pairs)) is not None:
-        raise Invalid({"conf": f"“{twin[:80]}” is given twice."})
-    return dict(pairs)
-
-
 def checked(value: Any) -> dict[str, Any]:
-    """`value` if it can be the parameters of a run: a JSON object, not too large, not too deep, finite numbers."""
+    """`value`, if it is a JSON object that is not too large or too deep and has only finite numbers. Else Invalid."""
     if not isinstance(value, Mapping):
         raise Invalid({"conf": 'The parameters must be a JSON object, like {"region": "KR"}.'})
     for name, item in value.items():
-        _check(name, name, 1)
-        _check(item, name, 1)
+        _check(name, item)
     try:
         size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
     except ValueError:
@@ -67,27 +59,21 @@ def checked(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _check(value: Any, name: str, depth: int) -> None:
-    """name: of the parameter that `value` is, or is in."""
-    if depth > MAX_DEPTH:
-        raise Invalid({"conf": f"The parameters are nested deeper than {MAX_DEPTH} levels."})
-    if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+def _check(name: str, value: Any) -> None:
+    """Check one parameter. Raises Invalid."""
+    try:
+        leaves = [name, *strict_json.leaves(value, deepest=MAX_DEPTH)]
+    except strict_json.TooDeep:
+        raise Invalid({"conf": TOO_DEEP}) from None
+    for leaf in leaves:
+        if isinstance(leaf, str) and not bounds.is_storable(leaf):
             raise Invalid({"conf": "A text in the parameters holds a character that cannot be stored."})
-    elif isinstance(value, int):
-        if not fits(value):
+        if isinstance(leaf, int) and not fits(leaf):
             raise Invalid({"conf": f"“{name[:80]}” holds {TOO_LARGE}"})
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _check(key, name, depth + 1)
-            _check(item, name, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _check(item, name, depth + 1)
 
 
 def with_locked(conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:
-    """`conf` with the DAG's locked parameters. Raises Invalid where it gives one of them another value."""
+    """`conf` with the DAG's locked parameters. Raises Invalid if it has another value for one of them."""
     for name, value in dag.locked.items():
         if name in conf and conf[name] != value:
             fixed = json.dumps(mask_locked(dag)[name], ensure_ascii=False)

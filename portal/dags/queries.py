@@ -1,4 +1,4 @@
-"""DAGs and runs as people and programs may read them."""
+"""Queries of DAGs and runs, for what a person may see."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from portal.operations.models import Operation
 
 @dataclass(frozen=True)
 class DagOption:
-    """A DAG as one person sees it: `actions` are what they may do at once; `why_not` says why they may not run it."""
+    """A DAG for one person. actions: what they may do without an approval. why_not: why they may not run it."""
 
     dag: Dag
     state: DagState | None
@@ -36,7 +36,7 @@ class DagOption:
 
 
 def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOption]:
-    """The DAGs `user` may operate or ask to, by deployment and name. Raises Invalid (`q`)."""
+    """The DAGs that `user` may operate, with or without an approval, by deployment and name. Raises Invalid (`q`)."""
     rows = catalogue.dags_in_force().select_related("deployment", "state__switch")
     if deployment:
         rows = rows.filter(deployment__name=deployment)
@@ -54,7 +54,7 @@ def _searched(dag: Dag) -> str:
 
 
 def dag_for(user: User, deployment: str, dag_id: str) -> DagOption:
-    """Raises Missing for what is not in the catalogue and for what `user` may not see, with the same words."""
+    """Raises Missing, with the same words for a DAG that is not in the catalogue and one that `user` may not see."""
     rows = catalogue.dags_in_force().select_related("deployment", "state__switch")
     dag = rows.filter(deployment__name=deployment, dag_id=dag_id).first()
     policies = catalogue.policies_in_force()
@@ -76,14 +76,14 @@ def _option(user: User, dag: Dag, policies: Policies) -> DagOption:
 
 
 def last_started(dags: Iterable[Dag]) -> dict[int, Run]:
-    """The last run through the portal of each DAG that has one, by the DAG's key."""
+    """The last run of each DAG that was requested in the portal, by the DAG's primary key."""
     newest = Run.objects.filter(dag=OuterRef("pk")).order_by("-created_at", "-pk").values("pk")[:1]
     keys = Dag.objects.filter(pk__in=[dag.pk for dag in dags]).annotate(newest=Subquery(newest)).values("newest")
     return {run.dag_id: run for run in Run.objects.filter(pk__in=[row["newest"] for row in keys if row["newest"]])}
 
 
 def runs_visible_to(user: User) -> QuerySet[Run]:
-    """One's own, those of DAGs one may operate or ask for, or all for who may see all access. Newest first."""
+    """A person's own runs and those of DAGs in `operable_by`; all for people who may see all access. Newest first."""
     rows = Run.objects.select_related("dag__deployment", "dag__state__switch", "operation__deployment", "requested_by")
     if sees_everybody(user):
         return rows
@@ -92,20 +92,20 @@ def runs_visible_to(user: User) -> QuerySet[Run]:
 
 
 def run_for(user: User, pk: int) -> Run:
-    """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
+    """Raises Missing, with the same words for a run that does not exist and one that `user` may not see."""
     run = runs_visible_to(user).select_related("tasks").filter(pk=pk).first()
     if run is None:
-        raise Missing(f"There is no run {refs.ref(refs.RUN, pk)}, or it is not yours to see.")
+        raise refs.not_found(refs.RUN, pk)
     return run
 
 
 def switches_of(dag: Dag) -> QuerySet[Operation]:
-    """The operations that pause or unpause a DAG, the oldest first."""
+    """The operations that pause or unpause a DAG, oldest first."""
     return operations.of_subject(str(dag)).filter(kind__in=SWITCHES)
 
 
 class Switched(NamedTuple):
-    """Who had it paused or unpaused, when and why. Without `by`: it was done in Airflow, and seen at `at`."""
+    """Who paused or unpaused a DAG, when and why. Empty `by`: it was done in Airflow, and Gatehouse saw it at `at`."""
 
     by: str
     at: datetime
@@ -113,7 +113,7 @@ class Switched(NamedTuple):
 
 
 def switched(state: DagState | None) -> Switched | None:
-    """None where nothing is known of it: it has stood so since Gatehouse knows the DAG."""
+    """None if Gatehouse knows of no change since it first read the DAG."""
     if state is None or state.switched_at is None:
         return None
     operation = state.switch

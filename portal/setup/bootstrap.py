@@ -58,7 +58,7 @@ def ensure(
         )
         return
     made: list[Account] = []
-    for account in (replace(account, permissions=needs.of_use(account.permissions, can)) for account in accounts):
+    for account in (replace(account, permissions=needs.effective(account.permissions, can)) for account in accounts):
         before = admin.user(account.username)
         if before is not None and ADMIN in before.roles:
             report.wrong.append(

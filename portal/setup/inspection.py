@@ -10,6 +10,7 @@ from portal.airflow import health
 from portal.airflow.models import DeploymentState
 from portal.airflow.states import state_of
 from portal.catalogue.models import Deployment
+from portal.core import clock
 from portal.worker import readiness
 
 S = DeploymentState.Status
@@ -33,7 +34,7 @@ class Look:
         """
         if self.state.status in (S.DOWN, S.NEEDS_REAUTHENTICATION) or not self.state.asks_to_wait:
             return None
-        return self.state.waits_until.isoformat() if self.state.waits_until else ""
+        return clock.iso_or_empty(self.state.waits_until)
 
     @property
     def is_known(self) -> bool:
@@ -107,7 +108,7 @@ class Look:
 
 def look(deployment: Deployment) -> Look:
     """Check the deployment now, with its capabilities and permissions, and store the result."""
-    health.look_at(deployment, examine=True)
+    health.check(deployment, examine=True)
     return Look(state_of(deployment))
 
 

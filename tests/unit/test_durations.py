@@ -117,10 +117,12 @@ def test_rendering(length, iso, short, words):
     ("gone", "said"),
     [
         (timedelta(seconds=-5), "just now"),
-        (timedelta(milliseconds=900), "just now"),
-        (timedelta(seconds=12), "12 s ago"),
+        (timedelta(seconds=9), "just now"),
+        (timedelta(seconds=12), "12 seconds ago"),
         (timedelta(seconds=60), "1 minute ago"),
         (timedelta(hours=2, minutes=59), "2 hours ago"),
+        (timedelta(hours=47, minutes=59), "47 hours ago"),
+        (timedelta(hours=48), "2 days ago"),
         (timedelta(days=400), "400 days ago"),
     ],
 )
@@ -133,7 +135,7 @@ def test_how_long_ago(gone, said):
     ("left", "said"),
     [
         (timedelta(seconds=-1), "now"),
-        (timedelta(seconds=40), "in 40 s"),
+        (timedelta(seconds=40), "in 40 seconds"),
         (timedelta(minutes=2, seconds=30), "in 2 minutes"),
         (timedelta(hours=1, minutes=59), "in 1 hour 59 minutes"),
         (timedelta(hours=5, minutes=59), "in 5 hours"),

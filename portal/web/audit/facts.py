@@ -1,4 +1,4 @@
-"""What an event says, as names and values for people: what its JSON holds, readable."""
+"""The contents of an event as names and values for people."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ NAMES = {
     "first_bad": "First wrong event",
 }
 MOMENTS = {"ends_at", "starts_at", "verified_at", "lapses_at", "first", "last"}
-BY_A_MARK = {"break_glass", "marked"}  # which stands beside the sentence
+SHOWN_AS_CHIP = {"break_glass", "marked"}  # shown as a chip beside the sentence, not as a fact
 
 
 def facts(event: AuditEvent) -> list[tuple[str, str]]:
-    """Who, from where, and every piece of the detail, in the order in which it was recorded."""
+    """The actor, the source, and all details in their recorded order."""
     try:
-        told = list(_told(event.detail))
+        details = list(_details(event.detail))
     except UNREADABLE:
-        told = [("Details", "They cannot be shown: Gatehouse did not write them. Verify the trail.")]
-    return [(name, value) for name, value in (*_about(event), *told) if value]
+        details = [("Details", "The details cannot be shown, because Gatehouse did not write them. Verify the trail.")]
+    return [(name, value) for name, value in (*_about(event), *details) if value]
 
 
 def _about(event: AuditEvent) -> Iterator[tuple[str, str]]:
@@ -55,9 +55,9 @@ def _about(event: AuditEvent) -> Iterator[tuple[str, str]]:
     yield "Deployment", event.deployment
 
 
-def _told(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _details(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in detail.items():
-        if name in BY_A_MARK or (name == "reason" and "said" in detail):  # the stable word for programs
+        if name in SHOWN_AS_CHIP or (name == "reason" and "said" in detail):  # then `reason` is a word for programs
             continue
         yield NAMES.get(name, name.replace("_", " ").capitalize()), _value(name, value)
 
@@ -86,8 +86,13 @@ def _text(name: str, text: str) -> str:
         except ValueError:
             return text
     if name == "conf":
-        try:
-            return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        except ValueError:
-            return text
+        return indented(text)
     return text
+
+
+def indented(text: str) -> str:
+    """A JSON text with a line for each value; any other text as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except UNREADABLE:
+        return text

@@ -1,4 +1,4 @@
-"""The one filter of the audit trail: an address, so that every view of it can be linked, narrowed and exported."""
+"""The filter of the audit trail. It is part of the address, so that every view can be linked and exported."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django.utils.dateparse import parse_date
 from portal.audit import labels
 from portal.audit.models import AuditEvent
 from portal.catalogue import queries as catalogue
-from portal.core.errors import Invalid
+from portal.web.action_forms import ActionForm
 
 
 def _verbs() -> list[tuple[str, str | list[tuple[str, str]]]]:
-    """Every verb as people call it, under what it is about."""
+    """All verbs in words, grouped by what they are about."""
     groups: list[tuple[str, str | list[tuple[str, str]]]] = [("", "anything")]
     for noun, verbs in labels.grouped().items():
         name = labels.GROUPS.get(noun, noun)
@@ -29,10 +29,8 @@ def _text(**more: str) -> forms.TextInput:
     return forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off", **more})
 
 
-class AuditFilter(forms.Form):
-    """Shows what an address asks for. What can be asked is `audit.queries.Filters.parse`'s to say, as in the API."""
-
-    use_required_attribute = False
+class AuditFilter(ActionForm):
+    """Shows the filter in the address. `portal.audit.queries.Filters.parse` checks it, as in the API."""
 
     q = forms.CharField(
         label="Words", required=False, widget=_text(placeholder="Search: a person, a reason, a reference, a DAG")
@@ -57,22 +55,17 @@ class AuditFilter(forms.Form):
             self.fields[name].widget.choices = offered
         for name in ("since", "until"):
             text = str(self.data.get(name, ""))
-            # an address may name a moment instead of a day; a date picker would drop it
+            # an address may have a time instead of a day; a date picker would not show it
             self.fields[name].widget.input_type = "date" if not text or _is_day(text) else "text"
 
     @property
     def narrowing(self) -> list[forms.BoundField]:
-        """All but the words."""
+        """All fields except the search words."""
         return [self[name] for name in self.fields if name != "q"]
 
     @property
     def is_narrowed(self) -> bool:
         return any(self.data.get(bound.name) for bound in self.narrowing)
-
-    def take(self, error: Invalid) -> None:
-        self.full_clean()
-        for field, words in error.fields.items():
-            self.add_error(field, words)
 
 
 def _is_day(text: str) -> bool:

@@ -1,8 +1,7 @@
-"""The trail as its page shows it: events by day, links to newer and older ones, the last time it was verified."""
+"""The data of the trail's page: events by day, links to newer and older events, the last verification."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -14,13 +13,13 @@ from django.utils import timezone
 
 from portal.access.models import AccessRequest
 from portal.audit import queries
-from portal.audit.models import UNREADABLE, AuditEvent
+from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.queries import Filters
 from portal.audit.verbs import Verb
 from portal.core import bounds, refs
 from portal.core.errors import Missing
-from portal.web.audit.facts import facts
+from portal.web.audit.facts import facts, indented
 
 SIZE = 50
 CHECKS = (Verb.AUDIT_VERIFIED, Verb.AUDIT_VERIFY_FAILED)
@@ -38,26 +37,23 @@ class Row:
 
     @property
     def numbered(self) -> list[str]:
-        """Requests, grants, runs and operations that it is about."""
+        """The requests, grants, runs and operations that the event is about."""
         return [one for one in self.event.about if refs.NUMBERED.fullmatch(one)]
 
     @property
     def pretty(self) -> str:
-        """The whole text of the event, laid out; as it is stored where it is no JSON."""
-        try:
-            return json.dumps(json.loads(self.event.payload), indent=2, ensure_ascii=False)
-        except UNREADABLE:
-            return self.event.payload
+        """The complete text of the event, indented; as it is stored where it is not JSON."""
+        return indented(self.event.payload)
 
     @property
     def at(self) -> datetime:
-        """When it happened, as every time zone can show it."""
+        """The time of the event, limited to times that every time zone can show."""
         return bounds.moment(self.event.at)
 
 
 @dataclass(frozen=True)
 class TrailPage:
-    """`newer` and `older` are the addresses of the neighbouring pages; empty where there is none."""
+    """newer, older: the addresses of the neighbouring pages; empty if there is none."""
 
     days: list[tuple[date, list[Row]]]
     newer: str = ""
@@ -65,7 +61,8 @@ class TrailPage:
 
 
 def page(filters: Filters, params: QueryDict) -> TrailPage:
-    """The events before `before`, after `after`, or the newest. Raises Missing for a place that is no number."""
+    """The page before the event `before` or after the event `after`, or the newest one. Raises Missing if they are no
+    numbers."""
     before, after = _place(params, "before"), _place(params, "after")
     rows = queries.events(filters)
     if after is not None:
@@ -84,14 +81,14 @@ def page(filters: Filters, params: QueryDict) -> TrailPage:
 
 
 def _by_day(events: list[AuditEvent]) -> list[tuple[date, list[Row]]]:
-    """In the reader's own time zone."""
+    """The rows by day in the reader's time zone."""
     marked = _of_break_glass(events)
     rows = [Row(event, sentence(event), event.request in marked) for event in events]
     return [(day, list(group)) for day, group in groupby(rows, key=lambda row: timezone.localtime(row.at).date())]
 
 
 def _of_break_glass(events: list[AuditEvent]) -> set[str]:
-    """The requests among those of `events` that broke the glass: every event of theirs is marked."""
+    """The break-glass requests among those of `events`. All their events are marked."""
     named = {event.request.removeprefix(f"{refs.REQUEST}-") for event in events}
     numbers = [int(number) for number in named if number.isdecimal() and len(number) <= 18]
     rows = AccessRequest.objects.filter(pk__in=numbers, break_glass=True)
@@ -108,19 +105,19 @@ def _place(params: QueryDict, name: str) -> int | None:
 
 
 def _link(params: QueryDict, **place: int) -> str:
-    """The same filters at another place."""
+    """The query string of the same filters with another place in the trail."""
     kept = [(name, str(value)) for name, value in params.items() if value and name not in ("before", "after")]
     return urlencode([*kept, *((name, str(seq)) for name, seq in place.items())])
 
 
 def filters_only(params: QueryDict) -> str:
-    """What an export of this view carries on."""
+    """The query string of the filters, for the export."""
     return _link(params)
 
 
 @dataclass(frozen=True)
 class Check:
-    """The last time somebody verified the trail, and what was found."""
+    """The last verification of the trail and its result."""
 
     event: AuditEvent
     detail: dict[str, Any]

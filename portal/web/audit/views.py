@@ -1,4 +1,4 @@
-"""The audit trail: read, exported, verified."""
+"""The pages of the audit trail: reading, exporting, verifying."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from portal.web.audit.forms import AuditFilter
 @require_safe
 @requires(Permission.AUDIT)
 def audit(request: Request) -> HttpResponse:
-    """One page of the events that meet the filter in the address."""
+    """One page of the events that match the filter in the address."""
     form, status = AuditFilter(request.GET), 200
     context: dict[str, Any] = {
         "form": form,
@@ -38,29 +38,29 @@ def audit(request: Request) -> HttpResponse:
     try:
         context["page"] = rows.page(trail_filters.parse(request.GET), request.GET)
     except Invalid as error:
-        form.take(error)
+        form.show_errors(error)
         context["page"], status = None, error.status
     return render(request, "audit/audit.html", context, part="trail", status=status)
 
 
-@require_GET  # a HEAD would record an export that nobody received
+@require_GET  # not HEAD: it would record an export, but its caller receives no data
 @requires(Permission.AUDIT)
 def audit_export(request: Request) -> HttpResponseBase:
-    """The same events as a file, streamed; that somebody exported them is an event itself."""
+    """The same events as a streamed file. The export itself is recorded as an event."""
     given = request.GET
     bom = given.get("bom", "true") != "false"
     by = check_actor(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     made = export(by=by, filters=trail_filters.parse(given), form=given.get("format", "csv"), bom=bom)
     response = StreamingHttpResponse(made.chunks, content_type=made.content_type)
     response["Content-Disposition"] = f'attachment; filename="{made.filename}"'
-    response["X-Accel-Buffering"] = "no"  # a proxy in between streams too
+    response["X-Accel-Buffering"] = "no"  # tells a proxy not to buffer the stream
     return response
 
 
 @requires(Permission.AUDIT)
 @acts_from(lambda request: reverse("audit"))
 def audit_verify(request: Request) -> HttpResponse:
-    """Recalculate the whole chain; what was found is an event, and shown on the trail's page."""
+    """Recalculate all hashes. The result is recorded as an event and shown on the trail's page."""
     by = check_actor(request.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     try:
         result = verify_and_record(by=by)

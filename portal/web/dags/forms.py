@@ -8,25 +8,13 @@ from typing import Any
 
 from django import forms
 
-from portal.core.errors import GatehouseError, Invalid
+from portal.core.errors import Invalid
 from portal.core.secret_schema import Place
 from portal.dags.conf import parse
+from portal.web.action_forms import ActionForm
 
 MOST_SECRETS = 50
 LEFT_EMPTY = "If empty, the DAG's default applies."
-
-
-class ActionForm(forms.Form):
-    """Keeps what was typed. What is wrong with it is the action's to say, so that page and API say the same."""
-
-    use_required_attribute = False
-
-    def take(self, error: GatehouseError) -> None:
-        """Show what an action found wrong: at the fields it named, or above the form."""
-        self.full_clean()
-        found = error.fields if isinstance(error, Invalid) else {None: error.detail}
-        for field, words in found.items():
-            self.add_error(field if field in self.fields else None, words)
 
 
 class RunForm(ActionForm):
@@ -48,7 +36,7 @@ class RunForm(ActionForm):
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, places: Iterable[Place] = (), **kwargs: Any) -> None:
-        """places: where the DAG takes secrets; each is entered in a field of its own, which never shows it again."""
+        """places: of the DAG's secrets. Each is entered in its own field, which never shows the value again."""
         super().__init__(*args, **kwargs)
         known = {_field_name(place): place for place in places}
         known |= {name: place for name in self.data if (place := _place_of(name))}
@@ -67,14 +55,13 @@ class RunForm(ActionForm):
         return [self[name] for name in self.places]
 
     def with_secrets(self, conf: dict[str, Any]) -> dict[str, Any]:
-        """`conf` with the secrets that were entered. Raises Invalid, naming the field."""
+        """`conf` with the entered secrets. Raises Invalid with the field."""
         for name, place in self.places.items():
             if not (entered := self.data.get(name, "")):
                 continue
             if len(place.path) > 1 and place.path[0] not in conf:
-                parameter = place.path[0]
                 raise Invalid(
-                    {name: f"Add the rest of “{parameter}” to the parameters: the value you send replaces all of it."}
+                    {name: f"Add all of “{place.path[0]}” to the parameters: it replaces the DAG's default completely."}
                 )
             _put(conf, place.path, entered if place.text else _json(name, entered), name)
         return conf
@@ -89,7 +76,7 @@ class RunForm(ActionForm):
 
 
 def _field_name(place: Place) -> str:
-    steps = [step.replace("~", "~0").replace("/", "~1") for step in place.path]  # as RFC 6901 writes a path
+    steps = [step.replace("~", "~0").replace("/", "~1") for step in place.path]  # a JSON pointer (RFC 6901)
     return f"secret:{'text' if place.text else 'json'}:/{'/'.join(steps)}"
 
 

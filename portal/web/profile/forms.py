@@ -1,4 +1,4 @@
-"""The forms of the profile page: how the portal looks to its owner, and tokens for their programs."""
+"""The forms of the profile page: preferences, tokens and password."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.conf import settings
 
 from accounts import tokens
 from accounts.models import User
-from portal.core.errors import GatehouseError, Invalid
+from portal.web.action_forms import ActionForm
 
 THEMES = [("", "as the system"), ("light", "light"), ("dark", "dark")]
 REGIONS = frozenset(
@@ -19,7 +19,7 @@ REGIONS = frozenset(
 )
 SCOPE_WORDS = {
     "read": "read: see your requests, your access, and what you may request or operate",
-    "request": "request: ask for access, withdraw, hand back",
+    "request": "request: request access, withdraw requests, hand back access",
     "decide": "decide: approve, deny and revoke in your name",
     "operate": "operate: run and pause the DAGs you may operate, and see their runs",
     "audit": "audit: read, export and verify the trail; with read, see other people's access",
@@ -28,23 +28,9 @@ SCOPE_WORDS = {
 
 @cache
 def zones() -> list[str]:
-    """The zones named after places, and UTC; without the aliases of older days."""
-    regions = (
-        "Africa",
-        "America",
-        "Antarctica",
-        "Arctic",
-        "Asia",
-        "Atlantic",
-        "Australia",
-        "Europe",
-        "Indian",
-        "Pacific",
-    )
-    return [
-        "UTC",
-        *sorted(name for name in zoneinfo.available_timezones() if name.startswith(tuple(f"{r}/" for r in regions))),
-    ]
+    """UTC and the time zones that are named after places, without old aliases."""
+    placed = tuple(f"{region}/" for region in REGIONS)
+    return ["UTC", *sorted(name for name in zoneinfo.available_timezones() if name.startswith(placed))]
 
 
 class PreferencesForm(forms.Form):
@@ -71,11 +57,7 @@ class PreferencesForm(forms.Form):
         self.fields["timezone"].choices = choices  # type: ignore[attr-defined]
 
 
-class TokenForm(forms.Form):
-    """Reads what was typed; what is allowed is the action's to say."""
-
-    use_required_attribute = False
-
+class TokenForm(ActionForm):
     name = forms.CharField(
         label="What is it for?",
         required=False,
@@ -106,15 +88,8 @@ class TokenForm(forms.Form):
         scopes = [(scope, SCOPE_WORDS[scope]) for scope in tokens.allowed_scopes(user)]
         self.fields["scopes"].choices = scopes  # type: ignore[attr-defined]
 
-    def take(self, error: GatehouseError) -> None:
-        _take(self, error)
 
-
-class PasswordForm(forms.Form):
-    """Reads what was typed; whether it will do is the action's to say."""
-
-    use_required_attribute = False
-
+class PasswordForm(ActionForm):
     current = forms.CharField(
         label="Current password",
         required=False,
@@ -140,13 +115,3 @@ class PasswordForm(forms.Form):
         if cleaned.pop("again", "") != cleaned.get("new"):
             self.add_error("again", "The two passwords are different.")
         return cleaned
-
-    def take(self, error: GatehouseError) -> None:
-        _take(self, error)
-
-
-def _take(form: forms.Form, error: GatehouseError) -> None:
-    """Show what the action found wrong: at the fields it named, or above the form."""
-    found = error.fields if isinstance(error, Invalid) else {None: error.detail}
-    for field, words in found.items():
-        form.add_error(field if field in form.fields else None, words)

@@ -1,4 +1,4 @@
-"""What an approver enters: for how long, and in which words."""
+"""The forms of a decision: approve, approve for a shorter time, deny."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django import forms
 from django.http import QueryDict
 
 from portal.core import durations
-from portal.core.errors import Invalid
+from portal.core.errors import GatehouseError
+from portal.web.action_forms import ActionForm
 from portal.web.requests.answer_forms import seen_round
 from portal.web.requests.forms import CHIPS, COMMON
 
 
-class DecisionForm(forms.Form):
-    """A form whose cleaned values are an action's keyword arguments."""
+class DecisionForm(ActionForm):
+    """A decision on a request. name: of the form in the template's context."""
 
-    name = ""  # under which the pane's template knows it
-    use_required_attribute = False
+    name = ""
 
     comment = forms.CharField(
         label="Comment",
@@ -33,16 +33,14 @@ class DecisionForm(forms.Form):
     def given(self) -> dict[str, Any]:
         return {"comment": self.cleaned_data["comment"], "round": seen_round(self.data)}
 
-    def point(self) -> None:
-        """Let the first field with something wrong take the focus."""
+    def focus_first_error(self) -> None:
+        """The first field with an error takes the focus."""
         for field in [name for name in self.errors if name in self.fields][:1]:
             self.fields[field].widget.attrs["data-focus"] = True
 
-    def take(self, error: Invalid) -> None:
-        """Show what an action found wrong at the fields it named."""
-        for field, words in error.fields.items():
-            self.add_error(field if field in self.fields else None, words)
-        self.point()
+    def show_errors(self, error: GatehouseError) -> None:
+        super().show_errors(error)
+        self.focus_first_error()
 
 
 class DenyForm(DecisionForm):
@@ -66,9 +64,9 @@ class ReturnForm(DecisionForm):
 
 
 class ApproveForm(DecisionForm):
-    """For how long: typed (`duration`), else one of the chips (`less`).
+    """The duration is typed (`duration`) or chosen (`less`).
 
-    The button for the full time sends neither field; the form for less sends `duration`, empty or not.
+    The button for the full time sends neither field. The form “Approve for a shorter time” always sends `duration`.
     """
 
     name = "approve_form"
@@ -84,7 +82,7 @@ class ApproveForm(DecisionForm):
     field_order = ["less", "duration", "comment"]
 
     def offer(self, longest: timedelta) -> None:
-        """Shorter times to choose from, the longest of them chosen; the full time has a button of its own."""
+        """Offer durations shorter than `longest`, the longest of them preselected. The full time has its own button."""
         shorter = [span for span in COMMON if span < longest][-CHIPS:]
         self.fields["less"].widget.choices = [(durations.iso(span), durations.words(span)) for span in shorter]
         example = f"For example 30 minutes or 1 hour 30 minutes; at most {durations.words(longest)}."
@@ -97,7 +95,7 @@ class ApproveForm(DecisionForm):
         self.fields["duration"].help_text = example
 
     def clean(self) -> dict[str, Any]:
-        """Read what was typed or chosen; whether it is short enough is the action's to say."""
+        """Parse the duration. The action checks whether it is allowed."""
         cleaned: dict[str, Any] = super().clean() or {}
         text = cleaned.get("duration", "") or cleaned.get("less", "")
         cleaned["duration"] = None

@@ -1,4 +1,4 @@
-"""The form by which access is asked for: for how long, why, and from when."""
+"""The form of an access request: duration, reason, ticket and start."""
 
 from __future__ import annotations
 
@@ -15,33 +15,29 @@ from portal.approvals import tickets
 from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.models import Entitlement
 from portal.core import bounds, durations
-from portal.core.errors import GatehouseError, Invalid
+from portal.core.durations import DAY, HOUR, MINUTE
 from portal.core.text_checks import MAX_TEXT
+from portal.web.action_forms import ActionForm
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 COMMON = [timedelta(minutes=30), HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY]
 CHIPS = 5
 OTHER = "other"
-UNITS = {"minutes": timedelta(minutes=1), "hours": HOUR, "days": DAY}
+UNITS = {"minutes": MINUTE, "hours": HOUR, "days": DAY}
 MINUTE_FORMAT = "%Y-%m-%dT%H:%M"
 
 
 def chips(longest: timedelta) -> list[timedelta]:
-    """A few usual durations, the longest one allowed among them."""
+    """Some usual durations, and the longest allowed one."""
     usual = [span for span in COMMON if span < longest]
     return [*usual[-(CHIPS - 1) :], longest]
 
 
 def first_choice(spans: list[timedelta], *, risky: bool) -> timedelta:
-    """What the form begins with: about a working day; of high risk the shortest, so that more is a choice."""
+    """The preselected duration: about a working day; for high risk the shortest one."""
     return min(spans) if risky else min(spans, key=lambda span: abs(span - min(8 * HOUR, max(spans))))
 
 
-class RequestForm(forms.Form):
-    """Reads what was typed; whether the policy allows it is the action's to say, so that page and API say the same."""
-
-    use_required_attribute = False
-
+class RequestForm(ActionForm):
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     duration = forms.ChoiceField(
         label="For how long?", widget=forms.RadioSelect, error_messages={"required": "Choose for how long you need it."}
@@ -78,9 +74,9 @@ class RequestForm(forms.Form):
     )
 
     def __init__(self, data: QueryDict | None = None, *, option: Option, begin_with: timedelta | None = None) -> None:
-        """begin_with: the duration that the catalogue chooses beforehand; see `first_choice`."""
+        """begin_with: the duration that the catalogue preselects; None: `first_choice`."""
         super().__init__(data)
-        self.fields["key"].initial = secrets.token_urlsafe(16)  # of this form: sent twice, it is one request
+        self.fields["key"].initial = secrets.token_urlsafe(16)  # if the form is sent twice, it makes one request
         self.longest = option.entitlement.max_duration
         spans = sorted({*chips(self.longest), *([begin_with] if begin_with else [])})
         choices = [(durations.iso(span), durations.words(span)) for span in spans]
@@ -95,12 +91,12 @@ class RequestForm(forms.Form):
         else:
             del self.fields["ticket"]
         if option.policy.break_glass:
-            del self.fields["starts_at"]  # for emergencies: now or not at all
+            del self.fields["starts_at"]  # emergency access always starts at once
         else:
             del self.fields["confirm"]
 
     def clean_starts_at(self) -> datetime | None:
-        """One that can be told in every time zone; whether it is possible is the action's to say."""
+        """Limit the start to times that every time zone can show. The action checks whether it is allowed."""
         start: datetime | None = self.cleaned_data["starts_at"]
         return bounds.moment(start).astimezone(timezone.get_current_timezone()) if start else None
 
@@ -112,10 +108,10 @@ class RequestForm(forms.Form):
 
     @property
     def span(self) -> timedelta | None:
-        """The duration that is chosen; None while it is not a usable one."""
+        """The chosen duration; None if it is missing or wrong."""
         if not self.is_bound:
             return durations.parse(str(self.fields["duration"].initial))
-        self.is_valid()  # reads what was typed, where nobody has yet
+        self.is_valid()  # fills `cleaned_data`
         cleaned = self.cleaned_data
         if cleaned.get("duration") == OTHER:
             amount = cleaned.get("amount")
@@ -123,7 +119,7 @@ class RequestForm(forms.Form):
         return durations.parse(cleaned["duration"]) if cleaned.get("duration") else None
 
     def given(self) -> dict[str, Any]:
-        """The action's keyword arguments, of a valid form."""
+        """The keyword arguments of the action. The form must be valid."""
         start: datetime | None = self.cleaned_data.get("starts_at")
         return {
             "duration": self.span,
@@ -133,10 +129,7 @@ class RequestForm(forms.Form):
             "key": self.cleaned_data["key"] or None,
         }
 
-    def take(self, error: GatehouseError) -> None:
-        """Show what the action found wrong: at the fields it named, or above the form."""
-        found = error.fields if isinstance(error, Invalid) else {None: error.detail}
-        for field, words in found.items():
-            if field == "duration" and self.cleaned_data.get("duration") == OTHER:
-                field = "amount"
-            self.add_error(field if field in self.fields else None, words)
+    def field_of(self, name: str | None) -> str | None:
+        if name == "duration" and self.cleaned_data.get("duration") == OTHER:
+            return "amount"
+        return super().field_of(name)
