@@ -224,13 +224,13 @@ def look_at_all() -> None:
     """Ask every Airflow that is due to be asked how it is."""
     for deployment in health.watched(with_work=operations.deployments_with_work()):
         if health.is_due(deployment):
-            health.look_at(deployment)
+            health.check(deployment)
 
 
 def look_at_dags() -> None:
     """Ask for every operable DAG that is due."""
-    for dag in runs.dags_to_look_at():
-        runs.look_at_dag(dag)
+    for dag in runs.due_dags():
+        runs.read_dag(dag)
 
 
 @dataclass(frozen=True)
@@ -264,16 +264,16 @@ def _columns(row: Model) -> dict[str, object]:
 
 def follow_runs() -> None:
     """Ask for every run that is due."""
-    for through in runs.where_due():
-        for run in runs.due_at(through):
-            runs.follow_one(run)
+    for through in runs.due_deployments():
+        for run in runs.due_on(through):
+            runs.read_run(run)
 
 
 def look_at_due() -> None:
     """All second looks that are due."""
-    for through in looks.where_due():
-        for group in looks.due_at(through):
-            looks.look_at(group)
+    for through in looks.due_deployments():
+        for group in looks.due_on(through):
+            looks.check_account(group)
 
 
 def offer(folder: Path, *, url: str = "", api: str = "v2", source: str = "") -> CatalogueVersion:

@@ -1,4 +1,4 @@
-"""The types and errors of the client library that other rooms use. They import them from here."""
+"""The types and errors of `airflow_bridge` for other rooms, which import them only from here."""
 
 from airflow_bridge import (
     Airflow,

@@ -1,4 +1,4 @@
-"""The clients of a deployment's two accounts, one of each per process."""
+"""The API clients of each deployment: one per account and process."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ WAYS: dict[str, Callable[..., Credentials]] = {
 
 
 def runner(deployment: Deployment) -> airflow_bridge.Airflow:
-    """The client of the account that may only run DAGs; one per process.
+    """The client of the account that may only run DAGs.
 
-    A deployment that was renamed is asked under its new name: the secrets of the old one may be gone.
+    For a renamed deployment it is the client of the new name, because the secrets of the old one may be gone.
     """
     return client(airflows.current(deployment), "runner")
 
 
 def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:
-    """The client of one of a deployment's accounts ("granter", "runner"), made anew when anything of it changes.
+    """The client of an account ("granter", "runner"). A new one is made when the settings of the account change.
 
-    Raises secrets.SecretMissing, BridgeError for what cannot be connected to at all.
+    Raises secrets.SecretMissing; BridgeError if the settings allow no connection.
     """
     connection = {**connection_of(deployment), "auth": credentials(deployment.accounts[account])}
     with _making:
@@ -43,19 +43,19 @@ def client(deployment: Deployment, account: str) -> airflow_bridge.Airflow:
             if (replaced := _replaced.pop((deployment.name, account), None)) is not None:
                 replaced.close()
             if kept is not None:
-                _replaced[deployment.name, account] = kept[1]  # another thread may be in the middle of a call
+                _replaced[deployment.name, account] = kept[1]  # closed later, because another thread may be using it
             kept = connection, airflow_bridge.connect(**connection)
             _clients[deployment.name, account] = kept
     return kept[1]
 
 
 def connection_of(deployment: Deployment) -> dict[str, Any]:
-    """What `airflow_bridge.connect` takes for it, without an account."""
+    """The arguments of `airflow_bridge.connect` for a deployment, without the account."""
     return {"name": deployment.name, "url": deployment.url, "api": deployment.api, **deployment.options}
 
 
 def credentials(account: Mapping[str, Any]) -> Credentials:
-    """How an account signs in, as the catalogue describes it (`AccountSpec`). Raises secrets.SecretMissing."""
+    """The credentials of an account in the catalogue (`AccountSpec`). Raises secrets.SecretMissing."""
     given = {name: value for name, value in account.items() if name not in ("kind", "username")}
     given = {name: secrets.resolve(value) if isinstance(value, dict) else value for name, value in given.items()}
     kind = account.get("kind", "password")
@@ -65,7 +65,7 @@ def credentials(account: Mapping[str, Any]) -> Credentials:
 
 
 def close_all() -> None:
-    """Close every connection to Airflow; the next question opens new ones."""
+    """Close all connections to Airflow. The next call opens new ones."""
     with _making:
         for airflow in [*(airflow for _, airflow in _clients.values()), *_replaced.values()]:
             airflow.close()

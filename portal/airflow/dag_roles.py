@@ -1,7 +1,7 @@
 """The names of the Airflow roles that give access to one DAG.
 
-Such a role is created once, complete, and never edited afterwards. What it holds is therefore part of its name's hash:
-a later Gatehouse that needs more makes a new role instead of finding an old one incomplete.
+Such a role is created with all its permissions and never edited afterwards. Its permissions are therefore part of the
+hash in its name: a later release that needs other permissions creates a new role.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LONGEST = 64  # characters of a role's name in Airflow's own table
 
 
 def dag_role_name(dag_id: str, level: str) -> str:
-    """`gatehouse_<level>_<dag id, cut>_<8 hex digits of the whole>`, at most 64 characters."""
+    """`gatehouse_<level>_<DAG id, shortened>_<8 hex digits of a hash>`, at most 64 characters."""
     stem = f"{OWN_PREFIX}{level}_"
     held = "\n".join(f"{action} {resource}" for action, resource in sorted(dag_permissions(dag_id, level)))
     mark = hashlib.sha256(f"{level}\n{dag_id}\n{held}".encode()).hexdigest()[:8]

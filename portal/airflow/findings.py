@@ -1,4 +1,4 @@
-"""Reading what a deployment is like: capabilities, health of its parts, missing permissions, rate limits, clock."""
+"""Reading the properties of a deployment: capabilities, health, missing permissions, rate limits, clock."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from portal.core import clock
 
 EVERY = timedelta(minutes=10)  # how often capabilities and permissions are read; health at every check
 
-LONGEST = 200  # characters of a title that an auth manager gives itself
+LONGEST = 200  # characters of the auth manager's name
 Columns = dict[str, Any]
 
 
 def find(state: DeploymentState, granter: Airflow, runner: Airflow, *, examine: bool = False) -> Columns:
-    """The columns of DeploymentState as they are now. Raises BridgeError.
+    """Read the columns of DeploymentState from Airflow. Raises BridgeError.
 
-    examine: with capabilities and permissions, even if those were read lately.
+    examine: read capabilities and permissions too, even if they were read a short time ago.
     """
     found: Columns = {
         "asks_to_wait": False,
@@ -47,19 +47,19 @@ def find(state: DeploymentState, granter: Airflow, runner: Airflow, *, examine: 
     if fresh and state.status == DeploymentState.Status.UP and not examine:
         return found | {"airflow_version": runner.capabilities().version}
     can, deployment = runner.capabilities(fresh=True), state.deployment
-    of_use = needs.of_use(needed(deployment, "granter"), can)
+    effective = needs.effective(needed(deployment, "granter"), can)
     return found | {
         "airflow_version": can.version,
         "auth_manager": can.auth_manager[:LONGEST],
         "examined_at": clock.now(),
         "missing": dict(can.missing),
-        "granter_lacks": _lacking(of_use, granter.lacking) if can.can("users") else [],
+        "granter_lacks": _lacking(effective, granter.lacking) if can.can("users") else [],
         "runner_lacks": _lacking(needed(deployment, "runner"), partial(_runner_lacks, deployment, granter, runner)),
     }
 
 
 def needed(deployment: Deployment, account: str) -> dict[Permission, str]:
-    """The permissions an account must have there for what the catalogue offers, each with what it is for."""
+    """The permissions that an account needs for the offers of the catalogue, each with its purpose."""
     offered = entitlements_in_force().filter(deployment=deployment, kind=Entitlement.Kind.DAG)
     return service_accounts.permissions(
         account,
@@ -74,7 +74,7 @@ def needed(deployment: Deployment, account: str) -> dict[Permission, str]:
 def _lacking(
     wanted: Mapping[Permission, str], find_lacking: Callable[[Iterable[Permission]], frozenset[Permission]]
 ) -> list[list[str]]:
-    """[what, what for] of each missing permission."""
+    """[permission, purpose] of each missing permission."""
     try:
         missing = find_lacking(wanted)
     except BridgeError as error:
@@ -85,7 +85,8 @@ def _lacking(
 def _runner_lacks(
     deployment: Deployment, granter: Airflow, runner: Airflow, wanted: Iterable[Permission]
 ) -> frozenset[Permission]:
-    """Read by the granter, who may read everybody's roles; where that does not go, the runner finds out by asking."""
+    """The missing permissions of the runner. The granter reads them, because it may read all roles. If that is not
+    possible, the runner finds them by calls that Airflow refuses or not."""
     if username := deployment.accounts["runner"].get("username"):
         with suppress(Forbidden, NotFound, Unsupported):
             return granter.lacking(wanted, username=username)

@@ -1,4 +1,4 @@
-"""Checks of each deployment: whether it is up and accepts both accounts. A change of status is an event."""
+"""Checks of each deployment: whether it is up and accepts both accounts. A change of its status is recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ S = DeploymentState.Status
 
 EVERY = timedelta(seconds=30)  # while it is up
 EVERY_WHILE_AWAY = timedelta(seconds=4)
-SELDOM = timedelta(minutes=5)  # at most, while it refuses an account: directories lock accounts after failed sign-ins
+SELDOM = timedelta(minutes=5)  # while it refuses an account: directories lock accounts after failed sign-ins
 VERBS = {
     S.UP: Verb.DEPLOYMENT_UP,
     S.DOWN: Verb.DEPLOYMENT_DOWN,
@@ -35,7 +35,7 @@ VERBS = {
 
 
 def watched(*, with_work: Iterable[int]) -> QuerySet[Deployment]:
-    """The deployments in the catalogue, and those of `with_work` (primary keys) that left it."""
+    """The deployments in the catalogue, and the retired ones among `with_work` (primary keys)."""
     return Deployment.objects.select_related("state").filter(Q(retired_at=None) | Q(pk__in=with_work))
 
 
@@ -46,22 +46,22 @@ def is_due(deployment: Deployment) -> bool:
 
 
 def _every(state: DeploymentState) -> timedelta:
-    """While an account is refused, less and less often."""
+    """The interval of the checks. It grows while an account is refused, up to SELDOM."""
     if state.status == S.NEEDS_REAUTHENTICATION and state.status_since and state.checked_at:
         return min(SELDOM, max(EVERY_WHILE_AWAY, (state.checked_at - state.status_since) / 4))
     return EVERY if state.status == S.UP else EVERY_WHILE_AWAY
 
 
 def suspect(deployment: Deployment) -> None:
-    """A call failed without an answer: the deployment is checked next, which shows whether it is down."""
+    """A call got no answer, so the deployment is checked next. The check shows whether it is down."""
     DeploymentState.objects.filter(pk=deployment.pk).exclude(status=S.DOWN).update(checked_at=None)
 
 
-def look_at(deployment: Deployment, *, examine: bool = False) -> bool:
-    """Sign in with both accounts, make one call each, and store the result. Returns what `mark` does.
+def check(deployment: Deployment, *, examine: bool = False) -> bool:
+    """Sign in with both accounts, make a call with each, and store the result. Returns the result of `mark`.
 
-    The deployment is down when several different calls fail. A single failed call is stored as a detail only.
-    examine: read capabilities and permissions again, even if that was done lately.
+    The deployment is down if several different calls fail. A single failed call is only stored as a detail.
+    examine: read capabilities and permissions too, even if they were read a short time ago.
     """
     try:
         refused, failed = _sign_in(deployment)
@@ -73,8 +73,8 @@ def look_at(deployment: Deployment, *, examine: bool = False) -> bool:
             return mark(deployment, S.NEEDS_REAUTHENTICATION, " ".join(refused.values()), refused=refused)
         if failed:
             return mark(deployment, S.UP, " ".join(failed.values()))
-        return _look_into(deployment, examine=examine)
-    except RateLimited as error:  # it answers, and wants fewer calls: nothing else was learnt
+        return _examine(deployment, examine=examine)
+    except RateLimited as error:  # Airflow answers but accepts no calls now, so the status stays
         _row(deployment)
         columns = {"checked_at": clock.now(), **findings.asks_to_wait(error)}
         DeploymentState.objects.filter(pk=deployment.pk).update(**columns)
@@ -83,7 +83,7 @@ def look_at(deployment: Deployment, *, examine: bool = False) -> bool:
 
 
 def _sign_in(deployment: Deployment) -> tuple[dict[str, str], dict[str, str]]:
-    """The accounts that are refused, and those whose call failed, each with why. Raises RateLimited.
+    """The refused accounts and the accounts whose call failed, each with the reason. Raises RateLimited.
 
     An account that lacks its role (403) counts as refused.
     """
@@ -102,20 +102,20 @@ def _sign_in(deployment: Deployment) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _failed_without_account(deployment: Deployment) -> dict[str, str]:
-    """The same for a call that needs no account."""
+    """The failure of a call that needs no account; empty if it succeeds."""
     try:
         client(deployment, "runner").version()
     except RateLimited:
         raise
     except BridgeError as error:
         return {"version": str(error)}
-    except secrets.SecretMissing:  # said of the account
+    except secrets.SecretMissing:  # `_sign_in` has already found this
         pass
     return {}
 
 
-def _look_into(deployment: Deployment, *, examine: bool) -> bool:
-    """Read what the deployment is like, now that it accepts both accounts."""
+def _examine(deployment: Deployment, *, examine: bool) -> bool:
+    """Read and store the properties of a deployment that accepts both accounts."""
     granter, runner = client(deployment, "granter"), client(deployment, "runner")
     try:
         found = findings.find(_row(deployment), granter, runner, examine=examine)
@@ -129,7 +129,7 @@ def _look_into(deployment: Deployment, *, examine: bool) -> bool:
 
 
 def refuse(deployment: Deployment, account: str, why: str) -> bool:
-    """One of the accounts was just refused. Returns what `mark` does."""
+    """Store that an account was just refused. Returns the result of `mark`."""
     state = _row(deployment)  # read anew: the other account may have been refused meanwhile
     refused = {name for name in ACCOUNTS if state.refuses(name)} | {account}
     return mark(deployment, S.NEEDS_REAUTHENTICATION, why, refused=refused)
@@ -143,13 +143,13 @@ def mark(
     refused: Collection[str] = ACCOUNTS,
     found: Mapping[str, object] | None = None,
 ) -> bool:
-    """Store the state of a deployment; a change of status is an event.
+    """Store the state of a deployment, and record a change of its status.
 
-    refused: the accounts that are refused, with status needs_reauthentication. found: columns of `findings.find`.
+    refused: the refused accounts, with status needs_reauthentication. found: the result of `findings.find`.
     Returns whether operations that waited for the deployment, or for one of its accounts, can continue now.
     """
     now, state = clock.now(), _row(deployment)
-    held_up = [account for account in ACCOUNTS if not state.can_be_worked_on(account)]
+    unusable = [account for account in ACCOUNTS if not state.can_be_worked_on(account)]
     columns: dict[str, object] = {"checked_at": now, "status_detail": detail, **(found or {})}
     if status != S.DOWN:
         columns |= {f"{name}_refused": status != S.UP and name in refused for name in ACCOUNTS}
@@ -171,7 +171,7 @@ def mark(
             rows.update(**columns)
     deployment.refresh_from_db()
     state = state_of(deployment)
-    return (changed and status == S.UP) or any(state.can_be_worked_on(account) for account in held_up)
+    return (changed and status == S.UP) or any(state.can_be_worked_on(account) for account in unusable)
 
 
 def _row(deployment: Deployment) -> DeploymentState:

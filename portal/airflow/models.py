@@ -1,4 +1,4 @@
-"""What was found of each deployment, and which Airflow user each person is. Written by this room alone."""
+"""The state of each deployment, and each person's user in Airflow. Only this room writes these tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.catalogue.models import Deployment
 
 
 class DeploymentState(models.Model):
-    """The last known state of a deployment. Without a row, nothing is known yet; read it with `states.state_of`."""
+    """The last known state of a deployment. Use `states.state_of` to read it: there may be no row yet."""
 
     class Status(models.TextChoices):
         UNKNOWN = "unknown", "not looked at yet"
@@ -48,17 +48,17 @@ class DeploymentState(models.Model):
         return self.status == self.Status.NEEDS_REAUTHENTICATION and refused
 
     def can_be_worked_on(self, account: str) -> bool:
-        """Whether that account's operations may be tried: not while Airflow is away or refuses the account."""
+        """Whether operations of that account can be executed: Airflow is not down and does not refuse the account."""
         return self.status != self.Status.DOWN and not self.refuses(account)
 
     @property
     def can(self) -> list[str]:
-        """What its API can do, in words; empty until it was read."""
+        """The capabilities of its API, in words; empty until they were read."""
         return [words for what, words in WHAT.items() if what not in self.missing] if self.examined_at else []
 
     @property
     def cannot(self) -> list[tuple[str, str]]:
-        """What its API cannot do and why, in words."""
+        """The missing capabilities of its API, each with the reason, in words."""
         return [(words, self.missing[what]) for what, words in WHAT.items() if what in self.missing]
 
     @property
@@ -69,7 +69,7 @@ class DeploymentState(models.Model):
 
 
 class AirflowAccount(models.Model):
-    """Which Airflow user a person is on a deployment, by the name Airflow itself stores (found, never constructed)."""
+    """A person's user in one Airflow. `username` is read from Airflow, never constructed."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="airflow_accounts")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="airflow_accounts")

@@ -1,4 +1,4 @@
-"""The permissions that Gatehouse's two accounts need on an Airflow, each with what it is for.
+"""The permissions that Gatehouse's two accounts need in Airflow, each with its purpose.
 
 There are two accounts because `can_edit` on Users is enough to become Admin: the granter runs no DAG, and the runner
 cannot read or change users. The permissions are the same on Airflow 2 and 3.
@@ -21,7 +21,7 @@ GRANTER: Mapping[Permission, str] = {
 CREATING_USERS: Mapping[Permission, str] = {("can_create", "Users"): "create accounts for people who have none"}
 DAG_ROLES: Mapping[Permission, str] = {
     ("can_create", "Roles"): "make the roles for access to single DAGs",
-    ("can_edit", "Roles"): "complete such a role when its making was broken off",
+    ("can_edit", "Roles"): "complete such a role if its creation was interrupted",
 }
 RUNNER: Mapping[Permission, str] = {
     ("can_read", "DAGs"): "show DAGs",
@@ -36,10 +36,10 @@ RUNNER: Mapping[Permission, str] = {
 VARIABLES: Mapping[Permission, str] = {
     ("can_read", "Variables"): "read the variables that the catalogue names",
     ("can_edit", "Variables"): "change the variables that the catalogue names",
-    ("can_create", "Variables"): "create those of them that are not there yet",
+    ("can_create", "Variables"): "create variables that the catalogue names and Airflow does not have",
 }
 
 
-def of_use(permissions: Mapping[Permission, str], can: Capabilities) -> dict[Permission, str]:
-    """The permissions that have an effect on this Airflow; nobody has to be given the others."""
+def effective(permissions: Mapping[Permission, str], can: Capabilities) -> dict[Permission, str]:
+    """The permissions that have an effect in this Airflow. The others are not needed."""
     return {pair: why for pair, why in permissions.items() if can.can_use(pair)}

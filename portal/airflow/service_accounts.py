@@ -1,4 +1,4 @@
-"""What Gatehouse's two accounts on an Airflow should be: names, roles and permissions, each with what it is for."""
+"""Gatehouse's two accounts in Airflow: their names, roles and permissions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ROLES: Mapping[str, str] = {GRANTER: needs.GRANTER_ROLE, RUNNER: needs.RUNNER_RO
 FIRST_NAME = "Gatehouse"
 ONLY_AIRFLOW_2: Permission = ("can_edit", "Task Instances")
 SIGNS_IN: Permission = ("can_read", "DAGs")
-"""Without any permission, an account is to Airflow 2 as somebody with a wrong password."""
+"""Airflow 2 refuses an account without permissions like one with a wrong password, so every account has this one."""
 GIVEN_BY_AIRFLOW: Permission = ("can_read", "Website")
-"""Airflow gives it to every role that is not its own, anew at each start: nothing to take away."""
+"""Airflow gives this permission to every custom role at each start, so it is not removed."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """One of the two. part: "granter" or "runner"."""
+    """One of the two accounts. part: "granter" or "runner"."""
 
     part: str
     username: str
@@ -33,7 +33,7 @@ class Account:
 
     @property
     def email(self) -> str:
-        """Airflow wants one of each user; nobody reads what is sent there."""
+        """Airflow requires an address for each user. Nobody reads mail to this one."""
         return self.username if "@" in self.username else f"{self.username}@gatehouse.invalid"
 
     @property
@@ -44,10 +44,10 @@ class Account:
 def permissions(
     part: str, *, api: str, creates_users: bool, dag_roles: bool, runs: bool, variables: bool
 ) -> dict[Permission, str]:
-    """The least that it needs.
+    """The permissions that an account needs, and no others.
 
-    api: "v1" (Airflow 2) or "v2". creates_users: accounts are made for people who have none. dag_roles: access to
-    single DAGs is offered. runs: DAGs are. variables: some may be read and changed.
+    api: "v1" (Airflow 2) or "v2". creates_users: Gatehouse creates accounts for people. dag_roles: the catalogue
+    offers access to single DAGs. runs: it offers DAGs. variables: it offers variables.
     """
     if part == GRANTER:
         return {
@@ -55,7 +55,7 @@ def permissions(
             **(needs.CREATING_USERS if creates_users else {}),
             **(needs.DAG_ROLES if dag_roles else {}),
         }
-    wanted = dict(needs.RUNNER) if runs else {SIGNS_IN: "be told from an account that is not there"}
+    wanted = dict(needs.RUNNER) if runs else {SIGNS_IN: "be able to sign in"}
     if api == "v2":
         wanted.pop(ONLY_AIRFLOW_2, None)
     return {**wanted, **(needs.VARIABLES if variables else {})}

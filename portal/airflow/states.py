@@ -1,4 +1,4 @@
-"""Reading and resetting the known state of deployments."""
+"""Reading and resetting the stored state of deployments."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ OBSERVED = (
     "rate_limits",
     "clock_ahead",
 )
-"""The columns that depend on how a deployment is described."""
+"""The columns that are reset when the settings of a deployment change."""
 
 
 def state_of(deployment: Deployment) -> DeploymentState:
-    """The last known state, or a row that is not saved where nothing is known yet."""
+    """The last known state; a new row that is not saved if nothing is known yet."""
     try:
         return deployment.state
     except DeploymentState.DoesNotExist:
@@ -37,7 +37,7 @@ def state_of(deployment: Deployment) -> DeploymentState:
 
 
 def why_unreadable(deployment: Deployment) -> str:
-    """Why the runner cannot read from this Airflow now, in words; empty where it can, as far as is known."""
+    """In words, why the runner cannot read from this Airflow now; empty if nothing prevents it."""
     state = state_of(deployment)
     if state.status == S.DOWN:
         return f"Airflow on {deployment.name} is unreachable."
@@ -45,7 +45,7 @@ def why_unreadable(deployment: Deployment) -> str:
 
 
 def why_not(deployment: Deployment, what: str) -> str:
-    """Why this Airflow cannot do `what` (a capability such as "users"); empty where it can."""
+    """In words, why this Airflow does not have a capability such as "users"; empty if it has it."""
     return str(state_of(deployment).missing.get(what, ""))
 
 
@@ -62,7 +62,7 @@ def in_trouble() -> QuerySet[Deployment]:
 def reset(deployments: Sequence[Deployment]) -> None:
     """Reset the observed state after a configuration change; the worker checks these deployments next.
 
-    The status stays until then. Which account is refused is not known any more.
+    The status stays until the check. If an account was refused, both count as refused until then.
     """
     ensure(deployments)
     rows = DeploymentState.objects.filter(deployment__in=deployments)

@@ -1,4 +1,4 @@
-"""What the executor and the handlers of operation kinds share: the handler's interface, its results and errors."""
+"""The interface between the executor and the handlers of operation kinds: methods, results and errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from portal.operations.models import Operation
 
 MAX_ATTEMPTS = 8
-"""Failures that count until an operation fails for good: two to four minutes with the pauses between them."""
+"""After so many counted failures an operation fails for good. With the pauses, that takes two to four minutes."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """The state in Airflow before and after, as stored on the operation (JSON); `found` is for `settle` alone."""
+    """The state in Airflow before and after, as JSON for the operation's row. `found`: only for `settle`."""
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -28,11 +28,11 @@ class Done:
 
 
 class PermanentFailure(Exception):
-    """It cannot be done, and trying again would not help; `str()` says why, for people."""
+    """The operation cannot succeed, even later. `str()`: the reason, for people."""
 
 
 class RetryLater(Exception):
-    """It cannot be done now; `str()` says what it waits for. retry_in: seconds; None: back off."""
+    """The operation cannot be done now. `str()`: what it waits for. retry_in: seconds; None: the usual backoff."""
 
     def __init__(self, waiting_for: str, *, retry_in: float | None = None) -> None:
         super().__init__(waiting_for)
@@ -40,11 +40,11 @@ class RetryLater(Exception):
 
 
 class NotNeeded(Exception):
-    """The operation is cancelled, because there is nothing left to do; `str()` says why."""
+    """Nothing is left to do, so the operation is cancelled. `str()`: the reason, for people."""
 
 
 class Handler(Protocol):
-    """Carries out one kind of operation. It ensures a state; it never adds blindly.
+    """Executes one kind of operation. It must be idempotent: it checks the state in Airflow before it changes it.
 
     execute: calls Airflow, outside any transaction, and returns the state before and after.
     settle: stores the result. give_up: stores the failure. Both run in the executor's settling transaction.
@@ -62,7 +62,7 @@ def record(
     outcome: AuditEvent.Outcome = AuditEvent.Outcome.SUCCESS,
     **detail: object,
 ) -> None:
-    """Add an event of what became of an operation. Its actor is the portal itself."""
+    """Add an event about the result of an operation. Its actor is the portal itself."""
     trail.add(
         verb,
         by=None,

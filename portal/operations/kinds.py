@@ -1,4 +1,4 @@
-"""The registry of operation kinds. The room that owns a kind registers it when Django is ready."""
+"""The registry of operation kinds. Each kind is registered by its room when Django is ready."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """What the outbox and the executor know of a kind.
+    """A kind of operation, for the outbox and the executor.
 
-    name: as it is stored, at most 40 characters. label: for people, an action: "give a role".
-    account: which of the two accounts executes it in Airflow, "granter" or "runner".
-    ordering_key: makes the key from what `outbox.put` is given as `about`. Operations with the same key run one at a
-    time. None: they need no order.
-    max_attempts: failures that count until the operation fails for good; None: never.
+    name: as stored, at most 40 characters. label: for people, an action: "give a role".
+    account: the account that executes it in Airflow, "granter" or "runner".
+    ordering_key: returns the ordering key for the argument `about` of `outbox.put`. Operations with the same key run
+    one at a time. None: they may run at the same time.
+    max_attempts: after so many counted failures the operation fails for good; None: it never does.
     first: whether it is executed before the other kinds, as removals are.
-    superseded: the event of an operation that a later one with the same key or subject replaces. None: every
-    operation is executed.
+    superseded: the verb of the event for an operation that a later one with the same key or subject replaces. None:
+    every operation is executed.
     alarm: writes the event of an operation that does not succeed (operation, why, trail), once, inside the caller's
     transaction. Returns whether it wrote one. None: no alarm.
-    check_can_see: raises Missing where a person may not see what the operation is for. None: only people who see
-    everybody's access may.
+    check_can_see: raises Missing if a person may not see what the operation is for. None: only people who may see all
+    access can see it.
     """
 
     name: str
@@ -55,15 +55,15 @@ def register(*kinds: Kind) -> None:
 
 
 def get(name: str) -> Kind:
-    """Raises KeyError for a kind that no room registers."""
+    """The kind of this name. Raises KeyError if it is not registered."""
     return _registered[name]
 
 
 def find(name: str) -> Kind | None:
-    """None for a kind of another release, which no room registers."""
+    """The kind of this name; None if it is not registered, as a kind of another release."""
     return _registered.get(name)
 
 
 def names(which: Callable[[Kind], object] = lambda kind: True) -> list[str]:
-    """The names of the kinds of which `which` is true."""
+    """The names of the kinds for which `which` returns true."""
     return [kind.name for kind in _registered.values() if which(kind)]

@@ -13,7 +13,7 @@ from portal.operations import kinds
 
 
 class Operation(models.Model):
-    """One intended change. The row is the truth; a message on the broker only announces it."""
+    """One intended change. Workers read it from this row; a message of the broker only makes them look sooner."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", "queued"

@@ -1,6 +1,6 @@
-"""Putting operations into the outbox, and how a worker claims, keeps and settles one.
+"""The outbox: storing operations, and how a worker claims, keeps and settles them.
 
-The row is the truth. The message after the commit is only a hint: workers look for due operations every second.
+Workers look for due rows every second. The message after the commit only makes them look sooner.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from portal.operations.states import OPERATION
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)  # longer than any handler's calls to Airflow together may take
+LEASE = timedelta(seconds=60)  # longer than all calls to Airflow of any handler together
 BROKER_PAUSE = 10.0  # seconds for which a broker that did not answer is not tried again
 TASK = "portal.worker.tasks.run_operation"
 S = Operation.Status
 
 wake_here: Callable[[], object] | None = None
-"""Set in a worker, which needs no message for itself."""
+"""Set in a worker process: it wakes its own threads without a message."""
 _broker_away_until = 0.0
 
 
@@ -49,10 +49,10 @@ def put(
     about: object = None,
     token: uuid.UUID | None = None,
 ) -> Operation:
-    """Store an intended change, inside the caller's transaction; a worker is told after the commit.
+    """Store an intended change inside the caller's transaction, and notify a worker after the commit.
 
-    kind: the name of a registered kind. about: what its ordering key is made from. token: the operation's uuid, where
-    something is named after it.
+    kind: the name of a registered kind. about: the argument of its `ordering_key`. token: the uuid of the operation,
+    if the caller needs to know it before.
     """
     registered, token = kinds.get(kind), token or uuid.uuid4()
     operation = Operation.objects.create(
@@ -70,7 +70,7 @@ def put(
 
 
 def notify_worker(operation_id: int) -> None:
-    """Tell a worker that an operation is due. Without the broker, the workers find the row by themselves."""
+    """Notify a worker of a due operation. Without the broker, the workers find the row by themselves."""
     global _broker_away_until
     if wake_here is not None:
         wake_here()
@@ -79,13 +79,14 @@ def notify_worker(operation_id: int) -> None:
         return
     try:
         app.send_task(TASK, args=[operation_id], expires=60, retry=False)
-    except Exception as error:  # whatever a broker's client raises: the workers find the row
+    except Exception as error:  # clients of brokers raise many types of errors
         _broker_away_until = time.monotonic() + BROKER_PAUSE
         log.warning("no worker could be told of OP-%s (%s); they will find it by themselves", operation_id, error)
 
 
 def claim(operation_id: int, *, worker: str) -> Operation | None:
-    """Take a due operation for LEASE. None when it is not due, not queued, or one with its ordering key is running."""
+    """Claim a due operation for LEASE. None if it is not due or not queued, or if another one with its ordering key is
+    running."""
     now = clock.now()
     operation = Operation.objects.select_related("deployment").filter(pk=operation_id, not_before__lte=now).first()
     if operation is None or operation.status != S.QUEUED:
@@ -132,13 +133,13 @@ def supersede(operation: Operation, *, later: Operation) -> None:
 
 
 def _settle(operation: Operation, to: str, **changes: Any) -> None:
-    """Inside the settling transaction. Raises Conflict when the lease is no longer ours: nothing is settled twice."""
+    """Inside the settling transaction. Raises Conflict if the lease was lost, so that nothing is settled twice."""
     where = _lease(operation) if operation.status == S.RUNNING else None
     OPERATION.move(operation, to=to, where=where, settled_at=clock.now(), lease_until=None, **changes)
 
 
 def postpone(operation: Operation, *, until: datetime, waiting_for: str, **changes: Any) -> None:
-    """Give a claimed operation back, to be tried again at `until`; `changes` are further columns."""
+    """Requeue a claimed operation until `until`. changes: other columns."""
     OPERATION.move(
         operation,
         to=S.QUEUED,
@@ -151,29 +152,29 @@ def postpone(operation: Operation, *, until: datetime, waiting_for: str, **chang
 
 
 def mark_alarmed(operation: Operation) -> bool:
-    """Note that an alarm is raised. False when the operation has one already or is settled."""
+    """Store that an alarm was raised. False if the operation has one already or is settled."""
     rows = Operation.objects.filter(pk=operation.pk, alarmed_at=None, settled_at=None)
     return rows.update(alarmed_at=clock.now()) == 1
 
 
 def look_again() -> None:
-    """Operations that waited can continue: a worker that is this process looks for them at once."""
+    """In a worker process: look for due operations now, because waiting ones can continue."""
     if wake_here is not None:
         wake_here()
 
 
 def release_expired() -> int:
-    """Requeue the operations whose lease is over. Returns how many."""
+    """Requeue the operations with an expired lease. Returns how many."""
     expired = Operation.objects.filter(status=S.RUNNING, lease_until__lte=clock.now())
     return sum(_release(operation) for operation in expired)
 
 
 def release_dead() -> int:
-    """Requeue the operations of processes that have ended, so that a restart waits for no lease. Returns how many."""
+    """Requeue the operations of ended processes, without waiting for the end of their leases. Returns how many."""
     count = 0
     for process_id in processes.found_dead():
         count += sum(_release(operation) for operation in _held_by(process_id))
-        processes.bury(process_id)
+        processes.mark_ended(process_id)
     ended = Process.objects.exclude(ended_at=None).values("pk")
     return count + sum(
         _release(operation) for operation in Operation.objects.filter(status=S.RUNNING, claimed_by__in=ended)
@@ -198,7 +199,7 @@ def due_by_deployment() -> dict[int, int]:
 
 
 def startable() -> QuerySet[Operation]:
-    """The due operations that can start now: the kinds that go first, then the oldest."""
+    """The due operations that can start now: first the kinds with `first`, then the oldest."""
     first = models.Case(models.When(kind__in=kinds.names(lambda kind: kind.first), then=0), default=1)
     return _due().exclude(ordering_key__in=_busy_ordering_keys()).order_by(first, "not_before", "pk")
 
@@ -213,7 +214,7 @@ def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
 
 
 def _due() -> QuerySet[Operation]:
-    """Queued and due, of a registered kind; none whose deployment is down or refuses the account."""
+    """The queued and due operations of registered kinds whose deployment is up and accepts the account."""
     states = DeploymentState.objects.all()
     due = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now(), kind__in=kinds.names())
     due = due.exclude(deployment__in=states.filter(status=DeploymentState.Status.DOWN).values("pk"))

@@ -1,4 +1,4 @@
-"""The portal's processes by their heartbeats: living, silent or ended."""
+"""The portal's processes and their heartbeats: alive, silent or ended."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from portal.core import clock, heartbeat
 from portal.operations.models import Process
 
 SILENT = timedelta(seconds=40)
-"""Without a heartbeat for so long, a process is silent; three heartbeats may be missed."""
+"""A process without a heartbeat for this time is silent. Three heartbeats may be missing."""
 FORGOTTEN = timedelta(hours=1)
-"""Without a heartbeat for so long, it is no longer listed: its host is gone."""
+"""A process without a heartbeat for this time is no longer listed, because its host is gone."""
 
 
 def living() -> QuerySet[Process]:
-    """The processes that have not ended, also the silent ones, but not those of hosts that are gone."""
+    """The processes that have not ended. Silent ones are included, but not those silent for FORGOTTEN."""
     rows = Process.objects.filter(ended_at=None, seen_at__gt=clock.now() - FORGOTTEN)
     return rows.order_by("name", "started_at", "pk")
 
@@ -30,14 +30,14 @@ def is_silent(process: Process) -> bool:
 
 
 def found_dead() -> list[str]:
-    """The ids of this host's processes that have ended. Call `bury` once their operations are released.
+    """The ids of this host's processes that have ended. Call `mark_ended` after releasing their operations.
 
-    The lock on a process's file is the proof: the kernel frees it when the process ends, and not before.
+    A process locks a file while it runs. The kernel releases the lock when the process ends, and not before.
     """
     return [file.name for file in _files() if file.name != heartbeat.process_id() and _is_free(file)]
 
 
-def bury(process_id: str) -> None:
+def mark_ended(process_id: str) -> None:
     """Store the end of a process."""
     Process.objects.filter(pk=process_id, ended_at=None).update(ended_at=clock.now())
     (heartbeat.folder() / process_id).unlink(missing_ok=True)
@@ -62,6 +62,6 @@ def _is_free(file: Path) -> bool:
 
 
 def forget(*, older_than: timedelta = timedelta(days=1)) -> int:
-    """Delete the rows of processes that ended, or fell silent, long ago; how many."""
+    """Delete the rows of processes whose last heartbeat is older. Returns how many."""
     count, _ = Process.objects.filter(seen_at__lte=clock.now() - older_than).delete()
     return count

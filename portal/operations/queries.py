@@ -1,4 +1,4 @@
-"""Operations as people and programs may read them."""
+"""Queries of operations."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ NOT_DONE = (Operation.Status.FAILED, Operation.Status.CANCELLED, Operation.Statu
 
 
 def of_subject(subject: str) -> QuerySet[Operation]:
-    """All operations for GR-7, RUN-5 or a DAG, the oldest first."""
+    """All operations for a subject such as GR-7, RUN-5 or a DAG, oldest first."""
     return Operation.objects.filter(subject=subject).select_related("deployment").order_by("pk")
 
 
 def later(operation: Operation) -> Operation | None:
-    """The newest operation for the same thing, if it was asked for later and is open or succeeded.
+    """The newest later operation with the same ordering key or subject that is open or succeeded; else None.
 
-    The ordering key finds it after the deployment was renamed, the subject after its address changed.
+    After the deployment was renamed, only the ordering keys are equal; after its address changed, only the subjects.
     """
     same = Q(ordering_key=operation.ordering_key) | Q(subject=operation.subject)
     asked = Operation.objects.filter(same, pk__gt=operation.pk).order_by("pk")
@@ -29,7 +29,7 @@ def later(operation: Operation) -> Operation | None:
 
 
 def open_for(deployment: Deployment) -> QuerySet[Operation]:
-    """What is still to be done there, the oldest first."""
+    """The open operations of a deployment, oldest first."""
     return Operation.objects.filter(deployment=deployment, status__in=OPEN).order_by("pk")
 
 
@@ -39,7 +39,7 @@ def deployments_with_work() -> QuerySet[Operation, int]:
 
 
 def why_waiting(operation: Operation) -> str:
-    """In words, why an operation is not done yet; empty when it is about to start."""
+    """In words, what an open operation waits for; empty if it waits for nothing or is settled."""
     if operation.is_settled:
         return ""
     if kinds.find(operation.kind) is None:

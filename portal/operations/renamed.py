@@ -1,6 +1,6 @@
-"""Queued operations of a renamed deployment move to its new name.
+"""Moves queued operations of a renamed deployment to its new name.
 
-The old name is retired, and its secrets may be gone: an operation that stayed there could wait for ever.
+The old name is retired and its secrets may be gone, so an operation that stays there could wait forever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from portal.operations.models import Operation
 def move_queued() -> int:
     """Move queued operations from each retired deployment to the deployment in the catalogue with the same address.
 
-    They are due at once. Returns how many were moved. A running operation is moved once it is queued again.
+    They are due at once. A running operation is moved when it is queued again. Returns how many were moved.
     """
     queued = Operation.objects.filter(status=Operation.Status.QUEUED)
     moved = 0

@@ -1,4 +1,4 @@
-"""The life of an operation."""
+"""The state machine of operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alarms of operations that do not succeed, of the kinds that have one: after AFTER_FAILURES failures or AFTER."""
+"""Alarms of operations that do not succeed: after AFTER_FAILURES failures or after AFTER. Only some kinds have one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.operations import kinds, queries
 from portal.operations.models import Operation
 
 AFTER_FAILURES = 6  # failures that count
-AFTER = timedelta(minutes=10)  # whatever the operation waits for, also for a deployment that is down
+AFTER = timedelta(minutes=10)  # also while the deployment is down
 AT_ONCE = 200
 
 

@@ -1,6 +1,6 @@
-"""What runs in a worker beside Celery: the timers, the threads for operations and for polling, the heartbeat.
+"""The threads of a worker beside Celery: the timers, operations, polling, and the heartbeat.
 
-All of it works without the broker: a message is only a hint.
+All of them work without the broker. A message only makes them start earlier.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GRACE = 2.5  # seconds for running operations when the worker is stopped; the su
 
 
 class Engine:
-    """Begins with `start`, which returns at once; ends with `stop`."""
+    """Started by `start`, which returns at once, and ended by `stop`."""
 
     def __init__(self) -> None:
         beat = timers.Duty("heartbeat", heartbeat.WRITE_EVERY, partial(heartbeat.write, "worker"))

@@ -41,12 +41,12 @@ from portal.worker import alarms
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 300.0  # seconds between two attempts
-LONGEST_OUTAGE = 30.0  # the same after an outage, so that the operation continues soon after its end
+LONGEST_OUTAGE = 30.0  # the same during an outage, so that the operation continues soon after it
 FINAL = (PermanentFailure, Rejected, NotFound, Unsupported)
 
 
 def execute(operation: Operation) -> None:
-    """Execute an operation that this process has claimed, once. Raises only the database's errors.
+    """Execute an operation once. This process must have claimed it. Raises only database errors.
 
     If the lease was lost meanwhile, nothing is settled here: the worker that has the lease settles it.
     """
@@ -75,17 +75,17 @@ def execute(operation: Operation) -> None:
             error.retry_after,
             counts=False,
         )
-    except (Unreachable, TimedOut) as error:  # of this call; the next check shows whether the deployment is down
+    except (Unreachable, TimedOut) as error:  # only this call failed; the next check shows if the deployment is down
         health.suspect(operation.deployment)
         _wait(operation, kind, str(error), error.retry_after, counts=False)
     except (Unauthorised, secrets.SecretMissing) as error:
-        goes_on = health.refuse(operation.deployment, operation.account, str(error))
-        _wait(operation, kind, str(error), 0.0, counts=False)  # as soon as the account is let in again
-        if goes_on:
+        can_continue = health.refuse(operation.deployment, operation.account, str(error))
+        _wait(operation, kind, str(error), 0.0, counts=False)  # until Airflow accepts the account again
+        if can_continue:
             outbox.look_again()
     except BridgeError as error:
         _wait(operation, kind, str(error), error.retry_after)
-    except (OperationalError, InterfaceError) as error:  # of the database, not of the operation
+    except (OperationalError, InterfaceError) as error:  # the database failed, not the operation
         log.warning("%s: the database does not answer: %s", operation.ref, error)
         connection.close()
         _wait(operation, kind, "Gatehouse's database did not answer.", None, counts=False)
@@ -112,7 +112,7 @@ def _settling(operation: Operation) -> Iterator[Trail]:
 
 
 def _supersede(operation: Operation, verb: Verb, later: Operation) -> None:
-    """Settle an operation that a later one replaces: operations with one ordering key do not run in order."""
+    """Settle an operation that a later one replaces. Operations with one ordering key may run in any order."""
     with recording() as trail:
         asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
         record(trail, verb, operation, later=later.ref, **asked)
@@ -137,11 +137,10 @@ def _give_up_or_wait(operation: Operation, kind: Kind, why: str) -> None:
 
 
 def _wait(operation: Operation, kind: Kind, why: str, seconds: float | None, *, counts: bool = True) -> None:
-    """Requeue the operation; fail it after `max_attempts`.
+    """Requeue the operation; fail it after `max_attempts` counted attempts.
 
-    seconds: the wait that Airflow or the handler asked for; such an attempt is not counted. counts=False: an outage,
-    which is not counted either. A kind without `max_attempts` counts the handler's waits, so that its alarm is raised
-    in time.
+    seconds: the wait that Airflow or the handler asked for. Such an attempt is counted only for kinds without
+    `max_attempts`, so that their alarm is raised in time. counts=False: an outage, which is never counted.
     """
     if kind.max_attempts is not None:
         counts = counts and seconds is None
@@ -160,5 +159,5 @@ def _wait(operation: Operation, kind: Kind, why: str, seconds: float | None, *, 
 
 def backoff(attempts: int) -> float:
     """Seconds until the next attempt: doubling, at most LONGEST_WAIT, with jitter."""
-    longest = min(LONGEST_WAIT, 2.0 ** min(attempts, 20))  # an outage of days counts more attempts than a float holds
+    longest = min(LONGEST_WAIT, 2.0 ** min(attempts, 20))  # after days of outage, 2.0**attempts would overflow
     return random.uniform(0.5, 1.0) * longest  # noqa: S311 - not a secret

@@ -1,4 +1,4 @@
-"""The second looks of `portal.access.looks`: one request to Airflow for all grants of one account."""
+"""The later checks of access in Airflow (`portal.access.looks`): one call to Airflow for all grants of one account."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from portal.core import clock
 
 log = logging.getLogger(__name__)
 
-LATER = timedelta(seconds=60)  # where Airflow could not be asked
-AT_ONCE = 10  # accounts of one Airflow in one turn: looking is never in the way of what is to be done
+LATER = timedelta(seconds=60)  # the next check after one that Airflow did not answer
+AT_ONCE = 10  # accounts of one Airflow in one visit, so that the checks do not delay other questions
 
 
-def where_due() -> list[Deployment]:
-    """The deployments through which to ask about the grants that are to be looked at now."""
+def due_deployments() -> list[Deployment]:
+    """The deployments in the catalogue by which the due grants are checked."""
     return airflows.all_current(Deployment.objects.filter(pk__in=looks.due().order_by().values("deployment")))
 
 
-def due_at(through: Deployment) -> Iterator[list[Grant]]:
-    """The grants to look at there now, by the account they were given to; a few accounts at once."""
+def due_on(through: Deployment) -> Iterator[list[Grant]]:
+    """The due grants of a deployment, grouped by the account in Airflow; at most AT_ONCE accounts."""
     rows = looks.due().filter(deployment__in=airflows.served_by(through))[: AT_ONCE * 10]
     groups: dict[tuple[int, str, str], list[Grant]] = {}
     for grant in rows:
@@ -37,13 +37,13 @@ def due_at(through: Deployment) -> Iterator[list[Grant]]:
     yield from islice(groups.values(), AT_ONCE)
 
 
-def look_at(group: list[Grant]) -> None:
-    """One look at grants that were given to one account."""
+def check_account(group: list[Grant]) -> None:
+    """Check the grants of one account."""
     through = airflows.current(group[0].deployment)
     try:
         seen = _ask(group[0], through) if state_of(through).can_be_worked_on("granter") else None
     except (BridgeError, secrets.SecretMissing) as error:
-        log.info("%s: the second look at %s has to wait: %s", through.name, group[0].ref, error)
+        log.info("%s: the check of %s is postponed: %s", through.name, group[0].ref, error)
         seen = None
     for grant in group:
         if seen is None:
@@ -57,6 +57,6 @@ def _ask(grant: Grant, through: Deployment) -> looks.Seen:
     user = accounts.find_given(grant, client(through, "granter"))
     if user is None:
         return looks.Seen(asked_at, None)
-    # the id of an account that only has the right name may be somebody else's: it is not learnt
+    # an account that only has the same name may be another person's, so its id is not stored
     known = user.id if accounts.is_theirs(grant.beneficiary, user) else ""
     return looks.Seen(asked_at, user.roles, usable=user.active, name=user.username, id=known)

@@ -1,6 +1,6 @@
-"""Whether the portal does its work: what is overdue, which process is silent, which clock is wrong.
+"""Whether the portal does its work: overdue items, silent processes, wrong clocks.
 
-Read by whatever watches the portal and by the deployments page. No name of a person and no number of a grant is in it.
+Shown by `/health/ready` and the deployments page. It contains no names of people and no numbers of grants.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from portal.operations.models import Operation, Process
 from portal.operations.queries import OPEN
 
 LATE = timedelta(seconds=15)
-"""Nothing is reported before: the timers run every second, and Airflow takes its time."""
+"""An item is overdue after this time: the timers run every second, and Airflow needs some time."""
 TOO_LATE = timedelta(seconds=60)
-"""From here on, an overdue item makes the portal not ready."""
+"""After this time, an overdue item makes the portal not ready."""
 TOO_LATE_TO_REMOVE = timedelta(minutes=3)
-"""The same for a removal that a worker could have begun: another change of the same person may be on its way."""
+"""The same for a removal that no worker has begun. It is longer, because a removal waits while another change of the
+same person is executed."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Overdue:
 
 @dataclass(frozen=True)
 class Readiness:
-    """In words. problems: why the portal is not ready. notes: what is wrong while the portal is still ready."""
+    """The result, in words. problems: why the portal is not ready. notes: what is wrong but leaves the portal ready."""
 
     overdue: list[Overdue]
     processes: list[Process]
@@ -52,7 +53,7 @@ class Readiness:
 
 
 def look() -> Readiness:
-    """How the portal is now. Raises DatabaseError."""
+    """Check the portal now. Raises DatabaseError."""
     late, listed, clocks = overdue(), list(processes.living()), wrong_clocks()
     found = Readiness(late, listed, clocks)
     found.problems.extend(str(one) for one in late if one.urgent)
@@ -74,7 +75,7 @@ def look() -> Readiness:
 
 
 def overdue() -> list[Overdue]:
-    """The overdue items by what they are, the most urgent first."""
+    """The overdue items by kind, the most urgent kind first."""
     now = clock.now()
     told = Operation.objects.filter(status__in=OPEN, alarmed_at__isnull=False)
     first = kinds.names(lambda kind: kind.first)
@@ -105,7 +106,7 @@ def _late(
 
 
 def wrong_clocks() -> list[str]:
-    """Each clock that is notably apart from the database's, in words."""
+    """A sentence for each clock that differs notably from the database's."""
     said = {}
     for process in processes.living():
         ahead = process.ahead_ms / 1000
@@ -119,7 +120,7 @@ def wrong_clocks() -> list[str]:
 
 
 def is_notable(ahead: float | None) -> bool:
-    """Whether a clock that is so many seconds ahead (negative: behind) is worth telling."""
+    """Whether people should be told of this difference. ahead: in seconds; negative if the clock is behind."""
     return ahead is not None and abs(ahead) > clock.NOTABLE.total_seconds()
 
 

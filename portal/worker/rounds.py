@@ -1,4 +1,4 @@
-"""A worker thread that repeats one task, and counts as alive only while its turns go on."""
+"""A worker thread that repeats one task. It counts as alive only while the task does not hang."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from django.db import connection
 from portal.core.threads import errors_logged
 
 HUNG = 120.0
-"""Longest time of one turn, in seconds; after it the thread counts as dead. A turn asks the database alone."""
+"""Seconds after which a turn counts as hung, and the thread as dead. A turn uses only the database."""
 
 
 class Rounds:
-    """Begins with `start`, which returns at once; ends after its turn when told to `stop`.
+    """Started by `start`, which returns at once. After `stop`, the current turn is the last one.
 
-    turn: the task. Its errors are logged, and the next turn comes all the same.
-    pause: called after each turn, gives the seconds until the next one; `wake` ends the pause.
+    turn: the task. Its errors are logged and do not end the thread.
+    pause: called after each turn; returns the seconds until the next one. `wake` ends the pause.
     """
 
     def __init__(self, name: str, turn: Callable[[], object], *, pause: Callable[[], float]) -> None:
         self._name, self._turn, self._pause = name, turn, pause
         self._wake, self._stopping = threading.Event(), threading.Event()
-        self._went_on = time.monotonic()
-        self._thread = threading.Thread(target=self._go_round, name=name, daemon=True)
+        self._last_progress = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        self.go_on()
+        self.note_progress()
         self._thread.start()
 
     def wake(self) -> None:
         """Begin the next turn now."""
         self._wake.set()
 
-    def go_on(self) -> None:
-        """Say that a turn of several steps is not hung."""
-        self._went_on = time.monotonic()
+    def note_progress(self) -> None:
+        """Called between the steps of a long turn, so that it does not count as hung."""
+        self._last_progress = time.monotonic()
 
     def is_alive(self) -> bool:
-        return self._thread.is_alive() and time.monotonic() - self._went_on < HUNG
+        return self._thread.is_alive() and time.monotonic() - self._last_progress < HUNG
 
     @property
     def is_stopping(self) -> bool:
@@ -53,12 +53,12 @@ class Rounds:
     def join(self, *, within: float) -> None:
         self._thread.join(within)
 
-    def _go_round(self) -> None:
+    def _run(self) -> None:
         while True:
-            self._wake.clear()  # before the turn: what wakes it meanwhile is not lost
-            if self.is_stopping:  # after that: `stop` wakes it too
+            self._wake.clear()  # before the turn, so that a `wake` during the turn is not lost
+            if self.is_stopping:  # after the clear, so that a `stop` before it is not lost
                 break
-            self.go_on()
+            self.note_progress()
             with errors_logged(self._name):
                 self._turn()
             self._wake.wait(self._pause())

@@ -1,7 +1,7 @@
-"""The threads of a worker that carry operations out: each deployment has its own, removals go first.
+"""The threads of a worker that execute operations. Each deployment has its own threads; removals are executed first.
 
-A worker looks for due operations by itself every second. A message of the broker, or an operation that this process
-puts, only makes it look at once. One slow or dead Airflow keeps its own threads busy and nobody else's.
+A worker looks for due operations every second. A message of the broker, or a new operation of this process, makes it
+look at once. A slow or dead Airflow occupies only the threads of its own deployment.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from portal.worker import executor
 from portal.worker.rounds import Rounds
 
 EVERY = 1.0
-THREADS = 3  # of each deployment that has work; more would only wait for one Airflow
+THREADS = 3  # for each deployment with work; more would only wait for the same Airflow
 
 
 class Runner:
-    """Begins with `start`, which returns at once."""
+    """Started by `start`, which returns at once."""
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
-        self._crews: dict[int, set[threading.Thread]] = {}
-        self._rounds = Rounds("operations", self._muster, pause=lambda: EVERY)
+        self._lock = threading.Lock()
+        self._threads: dict[int, set[threading.Thread]] = {}  # by deployment
+        self._rounds = Rounds("operations", self._start_threads, pause=lambda: EVERY)
 
     def start(self) -> None:
         self._rounds.start()
@@ -40,27 +40,27 @@ class Runner:
         self._rounds.wake()
 
     def stop(self, *, within: float) -> None:
-        """Begin nothing new, and wait for what is going on, for at most `within` seconds."""
+        """Begin no new operation, and wait at most `within` seconds for the running ones."""
         deadline = time.monotonic() + within
         self._rounds.stop()
         self._rounds.join(within=within)
-        for thread in self._everybody():
+        for thread in self._all_threads():
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _muster(self) -> None:
-        """Give each deployment with due operations as many threads as it may have and can use."""
+    def _start_threads(self) -> None:
+        """Start threads for each deployment with due operations: one for each operation, at most THREADS."""
         for deployment_id, count in outbox.due_by_deployment().items():
-            with self._changing:
-                crew = self._crews.setdefault(deployment_id, set())
-                for _ in range(min(count, THREADS - len(crew))):
+            with self._lock:
+                threads = self._threads.setdefault(deployment_id, set())
+                for _ in range(min(count, THREADS - len(threads))):
                     thread = threading.Thread(target=self._work, args=(deployment_id,), daemon=True)
-                    thread.start()  # first: one that cannot start must not keep a place; it leaves under the lock
-                    crew.add(thread)
+                    thread.start()  # before `add`: a thread that cannot start must not occupy a place
+                    threads.add(thread)  # the thread removes itself under the same lock, so only after this
 
     def _work(self, deployment_id: int) -> None:
-        """One operation after another, until nothing is due on the deployment."""
+        """Execute one operation after another, until none is due on the deployment."""
         try:
-            with errors_logged("operations"):  # what was claimed is free when its lease is over
+            with errors_logged("operations"):  # a claimed operation is released when its lease ends
                 while not self._rounds.is_stopping:
                     operation = outbox.claim_next(deployment_id, worker=heartbeat.process_id())
                     if operation is None:
@@ -70,10 +70,10 @@ class Runner:
             try:
                 connection.close()
             finally:
-                with self._changing:
-                    self._crews[deployment_id].discard(threading.current_thread())
-        self.wake()  # what became due after the last look is not to wait for the next one
+                with self._lock:
+                    self._threads[deployment_id].discard(threading.current_thread())
+        self.wake()  # an operation may have become due after the last `claim_next`
 
-    def _everybody(self) -> list[threading.Thread]:
-        with self._changing:
-            return [thread for crew in self._crews.values() for thread in crew]
+    def _all_threads(self) -> list[threading.Thread]:
+        with self._lock:
+            return [thread for threads in self._threads.values() for thread in threads]

@@ -1,4 +1,4 @@
-"""Reading from Airflow the runs that are followed, and the DAGs that people may operate."""
+"""Reading runs and operable DAGs from Airflow."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from portal.dags.wanted import OVERDUE, UNKNOWN_OVERDUE
 
 S = DeploymentState.Status
 LAST_RUNS = 20
-NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # nothing was learnt of what was asked for
-INSTANCES_A_SECOND = 50  # the tasks of a run with many are asked for less often
+NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # the error says nothing about the run or the DAG
+INSTANCES_A_SECOND = 50  # task instances; a run with many of them is read less often
 
 
 def deployments_with_runs() -> QuerySet[Run, int]:
-    """The primary keys of the deployments whose runs are not over."""
+    """The primary keys of the deployments with runs that have not ended."""
     return Run.objects.filter(status__in=FOLLOWED).values_list("dag__deployment", flat=True)
 
 
-def where_due() -> list[Deployment]:
-    """The deployments through which to ask for runs now."""
+def due_deployments() -> list[Deployment]:
+    """The deployments in the catalogue by which the due runs are read."""
     given = Deployment.objects.filter(pk__in=_due().values("dag__deployment"))
     return [through for through in airflows.all_current(given) if state_of(through).status == S.UP]
 
 
-def due_at(through: Deployment) -> QuerySet[Run]:
-    """The runs to ask for there now, those that are due for longest first; none while it is not up."""
+def due_on(through: Deployment) -> QuerySet[Run]:
+    """The due runs of a deployment, the longest overdue first; none while it is not up."""
     if state_of(through).status != S.UP:
         return Run.objects.none()
     rows = _due().filter(dag__deployment__in=airflows.served_by(through))
@@ -62,8 +62,8 @@ def _due() -> QuerySet[Run]:
     return Run.objects.filter(Q(next_look__lte=clock.now()) | Q(next_look=None, status__in=FOLLOWED))
 
 
-def follow_one(run: Run) -> None:
-    """Ask for a run and, where somebody looks at it or it has just ended, for its tasks."""
+def read_run(run: Run) -> None:
+    """Read a run, and its tasks if they are due."""
     try:
         airflow = clients.runner(run.dag.deployment)
         seen = airflow.run(run.dag.dag_id, run.dag_run_id)
@@ -79,7 +79,10 @@ def follow_one(run: Run) -> None:
 
 
 def _tasks_are_due(run: Run, seen: AirflowRun) -> bool:
-    """With every change of the run; after its end once; else while somebody looks, less often where there are many."""
+    """Whether to read the tasks: at every change of the run, once after its end, and while somebody views its page.
+
+    While the page is open, a run with many task instances is read less often.
+    """
     tasks: RunTasks | None = getattr(run, "tasks", None)
     read_at = tasks.seen_at if tasks is not None else None
     if seen.state != run.status or (seen.is_final and (read_at is None or seen.ended_at != run.ended_at)):
@@ -99,8 +102,8 @@ def _tasks(airflow: Airflow, run: Run) -> list[AirflowTask] | None:
         return None
 
 
-def dags_to_look_at() -> QuerySet[Dag]:
-    """The operable DAGs that are to be read now: those that somebody looks at, then those not read for longest."""
+def due_dags() -> QuerySet[Dag]:
+    """The operable DAGs that are due: first those that somebody views, then those whose last reading is the oldest."""
     rows = dags_in_force().filter(deployment__state__status=S.UP)
     now = clock.now()
     due = Q(state__seen_at__lte=now - OVERDUE) | Q(state__is_wanted=True, state__seen_at__lte=now - UNKNOWN_OVERDUE)
@@ -110,23 +113,23 @@ def dags_to_look_at() -> QuerySet[Dag]:
 
 
 def is_wanted(dag: Dag) -> bool:
-    """Whether somebody looks at the DAG, which the worker has read before."""
+    """Whether somebody views the DAG, and the worker has read it before."""
     state = getattr(dag, "state", None)
     return state is not None and state.is_wanted
 
 
-def look_at_dag(dag: Dag) -> None:
-    """Ask for one DAG and for its last runs; what is not answered stays as it was, what is answered is kept."""
+def read_dag(dag: Dag) -> None:
+    """Read a DAG and its last runs. The two are stored separately: if one cannot be read, the other is still stored."""
     try:
         airflow = clients.runner(dag.deployment)
-        is_there = _look_at_itself(airflow, dag)
+        exists = _read_state(airflow, dag)
     except (*NO_ANSWER, secrets.SecretMissing):
         unwant(dag)
         return
-    except BridgeError as error:  # its runs may be told all the same
+    except BridgeError as error:  # its runs may still be readable
         dag_unread(dag, str(error))
-        is_there = True
-    if not is_there:
+        exists = True
+    if not exists:
         observe_runs(dag, [])
         return
     try:
@@ -135,8 +138,8 @@ def look_at_dag(dag: Dag) -> None:
         observe_runs(dag, None, problem=f"Its last runs could not be read: {error}")
 
 
-def _look_at_itself(airflow: Airflow, dag: Dag) -> bool:
-    """Whether Airflow has it."""
+def _read_state(airflow: Airflow, dag: Dag) -> bool:
+    """Read the DAG itself. Returns whether Airflow has it."""
     asked_at = clock.now()
     seen = airflow.dag(dag.dag_id)
     observe_dag(dag, seen, asked_at=asked_at, problem=why_not(airflow, dag, seen))

@@ -1,4 +1,4 @@
-"""What Celery calls: hints that an operation waits or somebody looks at a run, and the upkeep that beat asks for."""
+"""The Celery tasks: a new operation, somebody views a run or a DAG, and the routine cleaning that beat sends."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from portal.worker import engine
 
 @shared_task(name=outbox.TASK)
 def run_operation(operation_id: int) -> None:
-    """An operation waits. Without the engine, as in a forked child of a worker, others find it within a second."""
+    """A new operation. Without the engine, as in a forked child of a worker, another worker finds it in a second."""
     if engine.running is not None:
         engine.running.runner.wake()
 
 
 @shared_task(name=wanted.RUN)
 def want_run(run_id: int) -> None:
-    """Somebody looks at a run: it is polled for sooner."""
+    """Somebody views a run: it is read sooner."""
     following.want(run_id)
 
 
 @shared_task(name=wanted.DAG)
 def want_dag(dag_id: int) -> None:
-    """Somebody looks at a DAG: it is polled for before the others."""
+    """Somebody views a DAG: it is read before the others."""
     observing.want(dag_id)
 
 
 @shared_task(name="portal.worker.tasks.keep_up")
 def keep_up() -> None:
-    """Routine upkeep, for which the hour does not matter: what nobody needs any more is deleted."""
+    """Routine cleaning: delete expired sessions and the rows of old processes."""
     call_command("clearsessions")
     processes.forget()
 
 
 @worker_init.connect
 def begin(**_: Any) -> None:
-    """Before the worker has its broker, which may be away for as long as it likes."""
+    """Start the engine before the worker connects to the broker, so that it works without the broker."""
     private.exit_if_exposed()
     engine.start()
 

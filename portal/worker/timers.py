@@ -1,7 +1,7 @@
-"""Periodic sweep, in a thread of its own in every worker: it waits for no message and no other work.
+"""The timers: a thread in every worker that does periodic duties. It needs no messages and waits for no other work.
 
-Intervals use the host's monotonic clock, "now" is the database's. A duty only changes rows, by conditional update, so
-that several workers do no harm. What is to be done in Airflow is put into the outbox.
+Intervals use the host's monotonic clock; "now" is the database's time. A duty only changes rows, with conditional
+updates, so several workers can do it at the same time. Changes in Airflow are put into the outbox.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from portal.worker.rounds import Rounds
 
 @dataclass(frozen=True)
 class Duty:
-    """`work` is done every `every` seconds. It must not call Airflow, nor wait for anything but the database."""
+    """`work` is called every `every` seconds. It must not call Airflow, and may wait only for the database."""
 
     name: str
     every: float
@@ -29,23 +29,23 @@ class Duty:
 
 
 DUTIES: list[Duty] = [
-    Duty("end what is over", 1.0, grants.expire_due),
-    Duty("start what is due", 1.0, grants.start_due),
-    Duty("let requests lapse", 1.0, lapsing.lapse_due),
-    Duty("let requests of people who left lapse", 5.0, lapsing.lapse_of_leavers),
-    Duty("give up what is late", 5.0, upkeep.give_up_overdue),
-    Duty("end what may no longer be held", 5.0, upkeep.end_ineligible),
+    Duty("end expired grants", 1.0, grants.expire_due),
+    Duty("start scheduled grants", 1.0, grants.start_due),
+    Duty("lapse requests", 1.0, lapsing.lapse_due),
+    Duty("lapse requests of people who left", 5.0, lapsing.lapse_of_leavers),
+    Duty("give up grants that are too late", 5.0, upkeep.give_up_overdue),
+    Duty("end grants of people who are no longer eligible", 5.0, upkeep.end_ineligible),
     Duty("raise alarms of removals that do not succeed", 5.0, alarms.raise_of_old),
-    Duty("move what waits for a renamed deployment", 5.0, renamed.move_queued),
-    Duty("free what a dead worker held", 2.0, outbox.release_dead),
-    Duty("free what nobody settled", 2.0, outbox.release_expired),
-    Duty("write down repeated refusals", 5.0, close_refusals),
+    Duty("move operations of renamed deployments", 5.0, renamed.move_queued),
+    Duty("release operations of dead workers", 2.0, outbox.release_dead),
+    Duty("release operations with an expired lease", 2.0, outbox.release_expired),
+    Duty("record repeated refusals", 5.0, close_refusals),
 ]
-"""In this order: the end of access comes first."""
+"""In this order, so that the end of access comes first."""
 
 
 class Timekeeper:
-    """Does the duties, each at its interval. Begins with `start`, which returns at once."""
+    """Does the duties, each at its interval. Started by `start`, which returns at once."""
 
     def __init__(self, duties: list[Duty]) -> None:
         self._duties = duties
@@ -67,7 +67,7 @@ class Timekeeper:
             if self._due[duty.name] > time.monotonic():
                 continue
             self._due[duty.name] = time.monotonic() + duty.every
-            self._rounds.go_on()
+            self._rounds.note_progress()
             with errors_logged(duty.name):
                 duty.work()
 

@@ -76,7 +76,7 @@ def test_they_are_made_and_may_what_they_need(bootstrap: Bootstrap, server: Serv
     for account in wanted:
         user, role = bootstrap.admin.user(account.username), bootstrap.admin.role(account.role)
         assert user and user.roles == {account.role}
-        of_use = needs.of_use(account.permissions, bootstrap.admin.capabilities())
+        of_use = needs.effective(account.permissions, bootstrap.admin.capabilities())
         assert role and role.permissions - {GIVEN_BY_AIRFLOW} == set(of_use)
         assert (account.permissions != of_use) == (account.part == "granter" and not server.target.can("role_edits"))
 

@@ -23,7 +23,7 @@ def found():
 
 def look_much_later():
     with time_machine.travel(timezone.now() + timedelta(hours=1), tick=False):
-        health.look_at(Deployment.objects.get())
+        health.check(Deployment.objects.get())
 
 
 def test_an_airflow_3_with_all_there_is(airflow):
@@ -101,7 +101,7 @@ def test_to_edit_roles_is_asked_for_where_roles_can_be_edited(airflow, asked_for
 
 def test_it_is_looked_into_now_and_then_and_its_health_each_time(airflow):
     asked, looked = len(airflow.calls("GET .*/roles/.*")), len(airflow.calls("GET .*/health"))
-    health.look_at(Deployment.objects.get())
+    health.check(Deployment.objects.get())
     assert len(airflow.calls("GET .*/roles/.*")) == asked
     assert len(airflow.calls("GET .*/health")) == looked + 1
     look_much_later()
@@ -130,23 +130,23 @@ def test_where_roles_cannot_be_given_nobody_can_ask_for_one(catalogue_in_force, 
 
 def test_rate_limits_are_shown_as_they_were_said(airflow):
     airflow.rate_limit_headers = {"RateLimit-Limit": "100", "RateLimit-Remaining": "7", "RateLimit-Reset": "30"}
-    health.look_at(Deployment.objects.get())
-    health.look_at(Deployment.objects.get())
+    health.check(Deployment.objects.get())
+    health.check(Deployment.objects.get())
     assert found().rate_limits["granter"] == {"limit": 100, "remaining": 7, "reset": 30.0}
 
 
 def test_a_deployment_that_wants_fewer_questions_is_not_down(airflow):
     airflow.fail_next("GET .*", "429", times=99, retry_after="60")
-    health.look_at(Deployment.objects.get())
+    health.check(Deployment.objects.get())
     assert found().status == "up"
     assert found().checked_at is not None
 
 
 def test_an_account_that_lost_its_role_is_not_an_airflow_that_is_away(airflow):
     airflow.state.users["gatehouse-access"].roles = []
-    health.look_at(Deployment.objects.get())
+    health.check(Deployment.objects.get())
     assert found().status == "needs_reauthentication"
     assert "gatehouse-access" in found().status_detail
     airflow.state.users["gatehouse-access"].roles = ["gatehouse-access"]
-    health.look_at(Deployment.objects.get())
+    health.check(Deployment.objects.get())
     assert found().status == "up"

@@ -43,7 +43,7 @@ def let_in(airflow, username):
 def test_a_refused_account_for_runs_does_not_keep_access_from_ending(airflow, cast):
     grant = factories.grant_at_status("active")
     refuse(airflow, "gatehouse-runs")
-    health.look_at(deployment())
+    health.check(deployment())
     assert state().status == "needs_reauthentication"
     assert (state().refuses("granter"), state().refuses("runner")) == (False, True)
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
@@ -54,7 +54,7 @@ def test_a_refused_account_for_runs_does_not_keep_access_from_ending(airflow, ca
     assert Run.objects.get(pk=run.pk).status == "requested"
 
     let_in(airflow, "gatehouse-runs")
-    health.look_at(deployment())
+    health.check(deployment())
     factories.work_off()
     assert Run.objects.get(pk=run.pk).status != "requested"
 
@@ -70,7 +70,7 @@ def test_a_refused_account_for_access_does_not_keep_runs_from_starting(airflow, 
 
     let_in(airflow, "gatehouse-access")
     refuse(airflow, "gatehouse-runs")
-    health.look_at(deployment())
+    health.check(deployment())
     assert state().status == "needs_reauthentication"
     factories.work_off()
     assert Grant.objects.get().status == "active", "what one account waits for goes on though the other is refused now"
@@ -79,7 +79,7 @@ def test_a_refused_account_for_access_does_not_keep_runs_from_starting(airflow, 
 def test_nothing_is_read_with_a_refused_account(airflow):
     Deployment.objects.update(variables=["report_mode"])
     refuse(airflow, "gatehouse-runs")
-    health.look_at(deployment())
+    health.check(deployment())
     airflow.requests.clear()
     with pytest.raises(variables.Unavailable, match="refuses"):
         variables.read(deployment(), "report_mode")
@@ -88,7 +88,7 @@ def test_nothing_is_read_with_a_refused_account(airflow):
 
 def test_while_it_refuses_it_is_asked_less_and_less_often(airflow):
     refuse(airflow, "gatehouse-runs")
-    health.look_at(deployment())
+    health.check(deployment())
     begun = timezone.now()
     looks = []
     for seconds in range(0, 3600, 15):
@@ -104,14 +104,14 @@ def test_while_it_refuses_it_is_asked_less_and_less_often(airflow):
 
 def test_until_when_it_wants_to_be_left_alone_is_kept(airflow):
     airflow.fail_next("GET .*", "429", times=99, retry_after="60")
-    health.look_at(deployment())
+    health.check(deployment())
     assert state().asks_to_wait and state().waits_until > timezone.now()
     assert state().examined_at is not None, "what was known is kept"
 
 
 def test_until_when_it_wanted_to_be_left_alone_is_forgotten(airflow):
     factories.observe(asks_to_wait=True, waits_until=timezone.now())
-    health.look_at(deployment())
+    health.check(deployment())
     assert (state().asks_to_wait, state().waits_until) == (False, None)
 
 
@@ -121,7 +121,7 @@ def test_one_that_does_not_say_how_long(airflow):
 
 def test_health_that_is_not_told_is_no_reason_to_call_it_away(airflow):
     airflow.fail_next("GET .*/monitor/health", "404", times=9)
-    health.look_at(deployment())
+    health.check(deployment())
     assert (state().status, state().health) == ("up", {})
 
 
@@ -158,16 +158,16 @@ def test_both_accounts_refused_at_the_same_moment(airflow):
 @pytest.mark.parametrize("account", ["gatehouse-access", "gatehouse-runs"])
 def test_one_call_that_fails_alone_is_said_and_is_not_down(airflow, account):
     pattern = "GET .*/users.*" if account == "gatehouse-access" else "GET .*/dags.*"
-    health.look_at(deployment())  # from then on, each account's client knows which call it may make
+    health.check(deployment())  # from then on, each account's client knows which call it may make
     airflow.fail_next(pattern, "close", times=99)
-    health.look_at(deployment())
+    health.check(deployment())
     assert state().status == "up"
     assert state().status_detail
 
 
 def test_several_different_calls_that_fail_are_down(airflow):
     airflow.fail_next("GET .*", "close", times=99)
-    health.look_at(deployment())
+    health.check(deployment())
     assert state().status == "down"
 
 
@@ -182,7 +182,7 @@ def woken(monkeypatch):
 @pytest.mark.parametrize(("status", "wakes"), [("down", True), ("needs_reauthentication", True), ("up", False)])
 def test_operations_continue_at_once_when_a_deployment_is_back(airflow, woken, status, wakes):
     factories.observe(status=status, checked_at=None)
-    polling.Poller().look(deployment())
+    polling.Poller().visit(deployment())
     assert (state().status, bool(woken)) == ("up", wakes)
 
 

@@ -26,6 +26,6 @@ def test_where_no_role_can_be_changed_nobody_needs_to_be_allowed_to(roles, users
     """FAB providers 3.0.3 to 3.1 take a token for roles and a password for users."""
     paths = [f"/fab/v1/{name}" for name, takes in (("roles", roles), ("users", users)) if takes == "token"]
     can = of_airflow_3("3.1.6", {"info": {"title": "FAB auth manager"}, "paths": paths})
-    assert (("can_edit", "Roles") in needs.of_use(needs.DAG_ROLES, can)) is usable
-    assert needs.of_use(needs.GRANTER, can) == needs.GRANTER
-    assert needs.of_use(needs.DAG_ROLES, of_airflow_2("2.11.2")) == needs.DAG_ROLES
+    assert (("can_edit", "Roles") in needs.effective(needs.DAG_ROLES, can)) is usable
+    assert needs.effective(needs.GRANTER, can) == needs.GRANTER
+    assert needs.effective(needs.DAG_ROLES, of_airflow_2("2.11.2")) == needs.DAG_ROLES

@@ -81,7 +81,7 @@ def test_missing_accounts_are_created_and_a_second_run_changes_nothing(
         assert fake.roles_of(account.username) == {account.role}
         own = sign_in(account.username, account.password)
         own.check()
-        of_use = needs.of_use(account.permissions, own.capabilities())
+        of_use = needs.effective(account.permissions, own.capabilities())
         assert fake.state.roles[account.role].permissions == set(of_use)
         assert own.lacking(of_use) == frozenset()
 

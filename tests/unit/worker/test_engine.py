@@ -82,10 +82,10 @@ def test_a_thread_that_cannot_start_blocks_no_other(hanging, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     for _ in range(runner.THREADS + 1):
         with pytest.raises(RuntimeError):
-            threads._muster()
+            threads._start_threads()
     monkeypatch.setattr(threading.Thread, "start", start)
-    threads._muster()
-    wait_until(lambda: len(done) == 1 and not threads._everybody())
+    threads._start_threads()
+    wait_until(lambda: len(done) == 1 and not threads._all_threads())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -188,7 +188,7 @@ def slices(moment, monkeypatch):
         asked.append(dag.dag_id)
         moment[0] += 4.0
 
-    monkeypatch.setattr(runs, "look_at_dag", ask)
+    monkeypatch.setattr(runs, "read_dag", ask)
     return asked
 
 
@@ -196,9 +196,9 @@ def test_reading_a_slow_airflow_releases_its_thread_and_continues_later(airflow,
     on = Deployment.objects.get()
     Dag.objects.bulk_create(Dag(deployment=on, dag_id=f"slow_{n:02}", actions=["trigger"]) for n in range(40))
     poller = polling.Poller()
-    poller.look(on)
+    poller.visit(on)
     assert len(slices) == 2, "5 s hold two questions of 4 s"
-    poller.look(on)
+    poller.visit(on)
     assert len(set(slices)) == 4, "the next look asks for others"
 
 
@@ -207,8 +207,8 @@ def test_one_airflow_is_read_by_one_thread_at_a_time(airflow, monkeypatch):
     poller = polling.Poller()
     sent = []
     monkeypatch.setattr(poller._pool, "submit", lambda work, one, look: sent.append(one))
-    poller._send(on)
-    poller._send(on)
+    poller._start_visit(on)
+    poller._start_visit(on)
     assert sent == [on]
 
 
@@ -218,15 +218,15 @@ def test_a_read_without_a_free_thread_is_done_once_later(monkeypatch):
     on = deployment("well")
     poller = polling.Poller()
     looks = []
-    monkeypatch.setattr(poller, "look", lambda one: looks.append(one.name))
+    monkeypatch.setattr(poller, "visit", lambda one: looks.append(one.name))
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as full, pytest.raises(RuntimeError):
         full.setattr(threading.Thread, "start", refuse)
-        poller._send(on)
-    poller._send(on)
+        poller._start_visit(on)
+    poller._start_visit(on)
     poller._pool.shutdown(wait=True)
     assert looks == ["well"]
 
@@ -247,9 +247,9 @@ def test_a_connection_that_cannot_be_closed_leaves_no_deployment_claimed(monkeyp
     poller = polling.Poller()
     sent = []
     monkeypatch.setattr(poller._pool, "submit", lambda work, *args: sent.append((work, args)))
-    monkeypatch.setattr(poller, "look", lambda one: None)
+    monkeypatch.setattr(poller, "visit", lambda one: None)
     for _ in range(2):
-        poller._send(on)
+        poller._start_visit(on)
         work, args = sent.pop()
         with pytest.raises(InterfaceError):
             work(*args)
@@ -259,10 +259,10 @@ def test_a_connection_that_cannot_be_closed_leaves_no_deployment_claimed(monkeyp
 def test_a_connection_that_cannot_be_closed_blocks_no_thread(monkeypatch):
     on = deployment("well")
     threads = runner.Runner()
-    threads._crews[on.pk] = {threading.current_thread()}
+    threads._threads[on.pk] = {threading.current_thread()}
     with pytest.raises(InterfaceError):
         threads._work(on.pk)
-    assert threads._everybody() == []
+    assert threads._all_threads() == []
 
 
 def test_what_is_asked_meanwhile_does_not_disturb_the_search_for_what_is_due(airflow):
@@ -314,14 +314,14 @@ def test_a_slow_health_check_delays_no_other_kind(airflow, cast, moment, monkeyp
 
         return ask
 
-    monkeypatch.setattr(health, "look_at", taking_long("health"))
-    monkeypatch.setattr(runs, "follow_one", taking_long("run"))
-    monkeypatch.setattr(looks, "look_at", taking_long("look"))
-    monkeypatch.setattr(runs, "look_at_dag", taking_long("dag"))
+    monkeypatch.setattr(health, "check", taking_long("health"))
+    monkeypatch.setattr(runs, "read_run", taking_long("run"))
+    monkeypatch.setattr(looks, "check_account", taking_long("look"))
+    monkeypatch.setattr(runs, "read_dag", taking_long("dag"))
     poller = polling.Poller()
     for turn in range(6):
         on.state.checked_at = None if turn % 3 == 0 else timezone.now()
-        poller.look(on)
+        poller.visit(on)
         moment[0] += max(polling.AGAIN.values())
         poller._due()  # forgets what was asked so long ago
     assert asked == ["health", "run", "look", "dag"] * 2
@@ -340,12 +340,12 @@ def test_a_dag_whose_page_is_open_is_read_in_the_next_round(airflow, moment):
     known = airflow.state.dags.pop("sales_report")
     DagState.objects.filter(dag=dag).delete()
     poller = polling.Poller()
-    poller.look(on)
+    poller.visit(on)
     assert not DagState.objects.get(dag=dag).known
     airflow.state.dags["sales_report"] = known
     DagState.objects.filter(dag=dag).update(seen_at=timezone.now() - timedelta(seconds=4), is_wanted=True)
     moment[0] += 4
-    poller.look(on)
+    poller.visit(on)
     assert DagState.objects.get(dag=dag).known
 
 
@@ -353,14 +353,14 @@ def test_a_dag_that_gatehouse_may_not_read_says_so_and_delays_no_other(airflow):
     DagState.objects.all().delete()
     on, dag = Deployment.objects.get(), Dag.objects.get(dag_id="sales_report")
     airflow.fail_next(r".*/dags/sales_report(/details)?$", "403", times=99)
-    polling.Poller().look(on)
+    polling.Poller().visit(on)
     state = DagState.objects.get(dag=dag)
     assert state.problem.startswith("Gatehouse cannot read this DAG from Airflow: ")
-    assert dag not in runs.dags_to_look_at()
+    assert dag not in runs.due_dags()
     airflow.fail_next(r".*/dags/payroll_close(/details)?$", "403", times=99)
     payroll = DagState.objects.get(dag__dag_id="payroll_close")
     DagState.objects.filter(pk=payroll.pk).update(seen_at=timezone.now() - timedelta(minutes=2), is_wanted=True)
-    polling.Poller().look(on)
+    polling.Poller().visit(on)
     after = DagState.objects.get(pk=payroll.pk)
     assert (after.known, after.params, after.problem, after.is_wanted) == (True, payroll.params, "", False)
     assert after.runs_seen_at > payroll.runs_seen_at

@@ -302,10 +302,10 @@ def test_an_airflow_that_is_away_is_marked_so_and_worked_off_when_it_is_back(mem
     assert factories.work_off() == 0  # it is not hammered
     factories.attempt(the_operation().pk)
     assert the_operation().attempts == attempts
-    health.look_at(deployment)
+    health.check(deployment)
     assert factories.verbs().count(Verb.DEPLOYMENT_DOWN) == 1
     member.start()
-    health.look_at(deployment)
+    health.check(deployment)
     factories.work_off()
     assert the_grant().status == "active"
     assert Verb.DEPLOYMENT_UP in factories.verbs()
@@ -318,7 +318,7 @@ def test_time_runs_only_from_the_proof_when_airflow_was_away(member):
     later = timezone.now() + timedelta(minutes=50)
     with time_machine.travel(later, tick=False):
         member.start()
-        health.look_at(Deployment.objects.get())
+        health.check(Deployment.objects.get())
         factories.work_off()
     assert the_grant().ends_at == later + HOURS
 
@@ -334,7 +334,7 @@ def test_refused_credentials_stop_the_deployment_and_lose_nothing(member, monkey
     assert (the_operation().status, the_grant().status) == ("queued", "applying")
     assert Verb.DEPLOYMENT_LOCKED_OUT in factories.verbs()
     account.password = known
-    health.look_at(deployment)
+    health.check(deployment)
     factories.work_off()
     assert the_grant().status == "active"
 

@@ -57,7 +57,7 @@ def test_postponed_operations_keep_their_time_after_an_outage(member):
     later = timezone.now() + timedelta(seconds=20)
     Operation.objects.update(not_before=later)
     member.start()
-    health.look_at(Deployment.objects.get())
+    health.check(Deployment.objects.get())
     assert Deployment.objects.get().state.status == "up"
     assert the_operation().not_before == later
 

@@ -102,7 +102,7 @@ def test_a_run_asked_for_before_a_deployment_was_renamed_is_started_under_its_ne
     member.set_run_states("success")
     poller = polling.Poller()
     for deployment in poller._due():
-        poller.look(deployment)
+        poller.visit(deployment)
     run.refresh_from_db()
     assert run.status == "success"
 

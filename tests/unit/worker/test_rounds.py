@@ -55,7 +55,7 @@ def test_a_slow_round_counts_as_alive(moment):
 
     def work():
         moment[0] += 100
-        seen.append(moment[0] - keeper._rounds._went_on)
+        seen.append(moment[0] - keeper._rounds._last_progress)
 
     keeper = timers.Timekeeper([timers.Duty(str(number), 1, work) for number in range(5)])
     keeper.do_due()
@@ -73,7 +73,7 @@ def test_a_round_stops_at_once_if_stopped_at_its_start(monkeypatch):
         clear()
 
     monkeypatch.setattr(one._wake, "clear", stop_and_clear)
-    one._go_round()
+    one._run()
     assert turns == []
 
 
@@ -91,7 +91,7 @@ def test_a_database_that_is_away_gets_a_new_connection(monkeypatch, caplog, erro
         one.stop()
 
     one = Rounds("one", turn, pause=lambda: 0)
-    one._go_round()
+    one._run()
     assert closed == [1, 2], "after the error, and at the end"
     assert "one: the database does not answer" in caplog.text
 

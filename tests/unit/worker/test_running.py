@@ -133,7 +133,7 @@ def test_a_run_on_a_deployment_that_left_the_catalogue_is_followed_to_its_end(ai
     airflow.set_run_states("success")
     poller = polling.Poller()
     for deployment in poller._due():
-        poller.look(deployment)
+        poller.visit(deployment)
     run.refresh_from_db()
     assert run.status == "success"
     assert polling.Poller()._due() == [], "there is nothing more to ask for at this moment"
@@ -153,8 +153,8 @@ def test_two_who_see_the_end_at_once_record_it_once(airflow, run):
     factories.work_off()
     airflow.set_run_states("failed")
     first, second = Run.objects.get(), Run.objects.get()
-    runs.follow_one(first)
-    runs.follow_one(second)
+    runs.read_run(first)
+    runs.read_run(second)
     assert first.status == second.status == "failed"
     assert factories.verbs().count(Verb.RUN_FINISHED) == 1
     assert AuditEvent.objects.get(verb=Verb.RUN_FINISHED).outcome == "failed"
@@ -218,7 +218,7 @@ def test_a_run_that_is_cleared_in_airflow_is_followed_to_its_new_end(airflow, ru
     airflow.set_run_states("success")
     assert (seen(run).status, run.error) == ("success", "")
     assert factories.verbs()[-2:] == [Verb.RUN_CHANGED, Verb.RUN_FINISHED]
-    assert run.remark.startswith("It had failed; that was changed in Airflow") and "started again" in run.remark
+    assert run.remark.startswith("The run had failed, then it was changed in Airflow") and "started again" in run.remark
 
 
 def test_a_run_that_failed_again_between_two_looks_is_seen(airflow, run):
@@ -327,7 +327,7 @@ def test_a_success_without_any_task_says_so_in_the_trail_too(airflow, run):
     factories.work_off()
     airflow.state.dags["sales_report"].tasks = ()
     airflow.state.dags["sales_report"].end_date = datetime(2026, 2, 1, tzinfo=UTC)
-    runs.look_at_dag(run.dag)
+    runs.read_dag(run.dag)
     airflow.set_run_states("success")
     assert seen(run).status == "success"
     assert run.remark.startswith("No task ran") and "end date, 2026-02-01, has passed" in run.remark
@@ -422,7 +422,7 @@ def test_lists_know_each_dag_without_asking_airflow(airflow, dag, run):
 
 
 def state_of(dag):
-    runs.look_at_dag(Dag.objects.select_related("deployment", "state").get(pk=dag.pk))
+    runs.read_dag(Dag.objects.select_related("deployment", "state").get(pk=dag.pk))
     return DagState.objects.get(dag=dag)
 
 

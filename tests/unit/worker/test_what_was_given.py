@@ -221,12 +221,12 @@ def test_what_could_not_be_given_in_time_is_given_up(member, cast, airflow_is_ba
     with time_machine.travel(timezone.now() + timedelta(minutes=61), tick=False):
         if airflow_is_back:
             member.start()
-            health.look_at(Deployment.objects.get())
+            health.check(Deployment.objects.get())
             factories.work_off()
         else:
             assert upkeep.give_up_overdue() == 1
             member.start()
-            health.look_at(Deployment.objects.get())
+            health.check(Deployment.objects.get())
             factories.work_off()
     assert fresh(grant).status == "failed"
     assert "could not be given within 1 hour" in fresh(grant).failure
