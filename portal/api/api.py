@@ -1,4 +1,4 @@
-"""The API itself: its endpoints behind tokens, and one way to say no."""
+"""The API: its endpoints, and its error handlers. Every error becomes a problem (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ DESCRIPTION = """Request access to Airflow, decide requests, see access and run 
 
 Tokens (`Authorization: Bearer gh_...`) come from the profile page or `manage.py token create`. Lists come in pages:
 pass `next` as `cursor`. Times are RFC 3339 in UTC, durations ISO 8601. A POST with an `Idempotency-Key` may be
-sent again for 24 hours: it does nothing twice. Whatever is refused is a problem (RFC 9457) whose `reason` is a stable
-word."""
+sent again for 24 hours: it is executed once. Every error is a problem (RFC 9457) with a stable word as `reason`."""
 
 
 class GatehouseAPI(NinjaAPI):
@@ -35,7 +34,7 @@ class GatehouseAPI(NinjaAPI):
         return described.complete(document, self.scopes)
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """Asked for each call when the document is made: the moment to note its scopes, too."""
+        """The id of a call. Ninja asks for it while it makes the document; the scopes are collected here too."""
         name: str = operation.view_func.__name__
         self.scopes[name] = [scope for auth in operation.auth_callbacks for scope in auth.scopes]  # type: ignore[attr-defined]
         return name
@@ -49,7 +48,7 @@ api = GatehouseAPI(
     docs_url=None,  # its page would load scripts that the content policy refuses
     parser=StrictParser(),
 )
-# in front of every operation; here, because a decorator of the API reaches all routers
+# on the API and not on a router, so that it applies to all routers
 api.add_decorator(idempotency.once, mode="operation")
 for module in (me, catalogue, requests, grants, dags, operations, audit):
     api.add_router("", module.router)
@@ -79,5 +78,5 @@ def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
 
 
 @api.exception_handler(Exception)
-def _mishap(request: HttpRequest, error: Exception) -> HttpResponse:
-    return problems.mishap(request, error)
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problems.unexpected(request, error)

@@ -1,4 +1,4 @@
-"""Who calls: a bearer token and nothing else. A session's cookie counts for nothing here, so neither does CSRF."""
+"""Authentication by bearer tokens. Session cookies are not accepted, so the API needs no CSRF protection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from portal.core.errors import Refused
 
 @dataclass(frozen=True)
 class Caller:
-    """The person a token speaks for, and what it may do now."""
+    """The owner of a token, and the scopes that the token has now."""
 
     user: User
     token: Token
@@ -29,15 +29,15 @@ class Caller:
 
 
 class ApiRequest(HttpRequest):
-    """A request that came in with a token."""
+    """A request with a valid token."""
 
     auth: Caller
 
 
 class Bearer(HttpBearer):
-    """Lets tokens in that have one of `scopes` (any token, where none is named).
+    """Accepts tokens with one of `scopes`; without scopes, every token.
 
-    Raises Unauthenticated (recorded where a token was sent), TooMany, Refused (`scope`), which is recorded.
+    Raises Unauthenticated (recorded if a token was sent), TooMany (recorded) and Refused (`scope`, recorded).
     """
 
     def __init__(self, *scopes: str) -> None:
@@ -69,7 +69,7 @@ class Bearer(HttpBearer):
         if request.method in SAFE:
             people.read_once(found.user)
         caller = Caller(found.user, found, tokens.scopes_in_force(found))
-        credential.set(ByToken(found.pk, self.scopes, caller.scopes))  # the door forgets it
+        credential.set(ByToken(found.pk, self.scopes, caller.scopes))  # reset by portal.api.views
         if self.scopes:
             need_scope(request, caller, *self.scopes)
         return caller

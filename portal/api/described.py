@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what the endpoints say themselves: scopes, problems, idempotency keys."""
+"""Additions to the OpenAPI document: scopes, problems and idempotency keys, which the endpoints do not declare."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PROBLEM = {
         "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "for people: what was refused, why, and the way out"},
+        "detail": {"type": "string", "description": "for people: what was refused, why, and what to do"},
         "reason": {"type": "string", "description": "a stable word for programs"},
         "fields": {
             "type": "object",
             "additionalProperties": {"type": "string"},
-            "description": "with 422: what is wrong with each field",
+            "description": "with 422: the error of each field",
         },
     },
 }
@@ -32,15 +32,15 @@ KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "the same key with the same call within 24 hours gets the same answer and does nothing again",
+    "description": "a call that is repeated with its key within 24 hours gets the first answer and changes nothing",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
 }
 
 
 def complete(document: Document, scopes: Mapping[str, list[str]]) -> Document:
-    """Add to every call its scopes and how it says no, and to every POST the key by which it may be repeated.
+    """Add its scopes and the problem response to every call, and the idempotency key to every POST.
 
-    scopes: of each operation id; a token with one of them will do.
+    scopes: by operation id; a token needs one of them.
     """
     document["components"].setdefault("schemas", {})["Problem"] = PROBLEM
     for calls in document["paths"].values():

@@ -1,10 +1,9 @@
-"""POSTs that may be sent twice: with `Idempotency-Key`, the second one gets the first one's answer and does nothing.
+"""Idempotency keys: a POST that is repeated with its `Idempotency-Key` gets the first answer and changes nothing.
 
-The key's row is inserted in the same transaction as what the call does. A twin at the same moment therefore waits at
-the row until the first call is committed, and then finds its answer; a crash leaves neither the row nor the effect.
-Only what was done is kept: a refused call may be sent again with its key, and is decided anew. The same key with
-another address or other content is a conflict: nothing is done, and what the first call did is not told as the
-second one's.
+The row of the key is inserted in the transaction of the call. A second call at the same time waits for that row until
+the first one is committed, and then finds its answer. A crash rolls back both the row and the changes.
+Only successful calls are stored: a refused call may be repeated with its key and is executed again. The same key with
+another address or another body is a conflict, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from portal.core.errors import Conflict, Invalid
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
 LONGEST = 200
-SWEPT = 100  # old keys removed with each new one
+SWEPT = 100  # expired keys that are deleted with each new one
 
 
 def once(operation: Callable[..., BaseModel]) -> Callable[..., BaseModel | dict[str, Any]]:
-    """Wrap every operation of the API; only POSTs that name a key are concerned.
+    """Wrap a call of the API. Only a POST with a key is treated differently.
 
-    Raises Invalid (`Idempotency-Key`) for what is no key, Conflict (`idempotency_key_reused`).
+    Raises Invalid (`Idempotency-Key`) for a malformed key, Conflict (`idempotency_key_reused`).
     """
 
     @wraps(operation)
@@ -66,7 +65,7 @@ def _checked(key: str) -> str:
 
 
 def _claim(request: ApiRequest, key: str) -> IdempotencyKey:
-    """The key's row: a new one, or the one of the call that was first, with its answer."""
+    """The row of the key: a new one, or the row of the first call with its answer."""
     user, now = request.auth.user, clock.now()
     _sweep(user.pk, key, before=now - KEPT)
     digest = _digest(request)
@@ -85,16 +84,16 @@ def _claim(request: ApiRequest, key: str) -> IdempotencyKey:
 
 
 def _digest(request: ApiRequest) -> str:
-    """Of what is asked: the address and the body, however its JSON is laid out."""
+    """The digest of the address and the body. Whitespace and the order of fields in the JSON do not count."""
     body: bytes = request.body
-    with suppress(ValueError, RecursionError):  # what is no JSON was refused before, or is compared as it came
+    with suppress(ValueError, RecursionError):  # a body that is not JSON is compared byte by byte
         body = json.dumps(json.loads(body), sort_keys=True).encode()
     said = f"{request.method} {request.get_full_path()}\n{body.decode('utf-8', 'backslashreplace')}"
-    return sealing.digest(said)  # by a key of ours: the body may hold secret parameters
+    return sealing.digest(said)  # a keyed digest, because the body may contain secret parameters
 
 
 def _sweep(user_id: int, key: str, *, before: Any) -> None:
     IdempotencyKey.objects.filter(user=user_id, key=key, created_at__lt=before).delete()
-    # skipping what others sweep at this moment: two sweeps must not wait for each other
+    # skip_locked: two sweeps must not wait for each other
     old = IdempotencyKey.objects.filter(created_at__lt=before).select_for_update(skip_locked=True)
     IdempotencyKey.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:SWEPT])).delete()

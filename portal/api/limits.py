@@ -1,4 +1,4 @@
-"""How often one token may call: so many calls a minute, counted for all web processes together."""
+"""The rate limit of each token: calls per minute, counted for all web processes together."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WINDOW = 60  # seconds
 
 
 def count(request: HttpRequest, token: Token) -> None:
-    """Count this call. Raises TooMany over the limit; `set_headers` tells how much is left either way.
+    """Count this call. Raises TooMany over the limit. In both cases `set_headers` adds the remaining calls.
 
-    Where the database takes no writes the call is not counted: what only reads shall work all the same.
+    While the database accepts no writes, calls are not counted, so that calls that only read still work.
     """
     limit = Limit("api-calls", settings.API_CALLS_PER_MINUTE, WINDOW)
     counted = best_effort("the count of a token's calls", partial(limit.count, token.pk))
@@ -30,7 +30,7 @@ def count(request: HttpRequest, token: Token) -> None:
 
 
 def set_headers(request: HttpRequest, response: HttpResponse) -> None:
-    """RateLimit headers as draft-ietf-httpapi-ratelimit-headers names them, and Retry-After with a 429."""
+    """Set the RateLimit headers of draft-ietf-httpapi-ratelimit-headers, and Retry-After with 429."""
     rate: tuple[int, int, int] | None = getattr(request, "api_rate", None)
     if rate is None:
         return

@@ -1,4 +1,4 @@
-"""What the API itself keeps: answers to calls that may be made twice."""
+"""The table of the API: answers of calls with an idempotency key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """The answer to a POST, for whoever did not hear it. Written in the transaction of what the POST did."""
+    """The answer to a POST, for a caller that repeats it. Written in the transaction of the POST."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)

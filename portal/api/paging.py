@@ -1,4 +1,4 @@
-"""Lists a page at a time (portal.core.paging)."""
+"""Pages of lists, with cursors of portal.core.paging."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Page(BaseModel, Generic[Item]):
-    """Some items, and the cursor of the next page: null on the last one."""
+    """Some items, and the cursor of the next page; null on the last page."""
 
     items: list[Item]
     next: str | None = None
 
 
 class PageParams(Params):
-    cursor: str = Field("", description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=200, description="items on a page")
+    cursor: str = Field("", description="`next` of the previous page")
+    limit: int = Field(50, ge=1, le=200, description="items per page")
 
 
 def by_creation(
     rows: QuerySet[Row], params: PageParams, name: str, *, oldest_first: bool = False
 ) -> tuple[Sequence[Row], str | None]:
-    """One page of `rows` by when they were made. Raises Invalid (`cursor`)."""
+    """One page of `rows` in the order of their creation, and the next cursor. Raises Invalid (`cursor`)."""
     with valid_cursor():
         page = paging.by_creation(rows, after=params.cursor, size=params.limit, name=name, oldest_first=oldest_first)
     return page.items, page.next or None
@@ -41,7 +41,7 @@ def by_creation(
 def by_name(
     rows: Sequence[Item], params: PageParams, name: str, name_of: Callable[[Item], str]
 ) -> tuple[list[Item], str | None]:
-    """One page of a list that is read whole anyway, in the order of its names. Raises Invalid (`cursor`)."""
+    """One page of a complete list, sorted by name, and the next cursor. Raises Invalid (`cursor`)."""
     ordered = sorted(rows, key=name_of)
     if params.cursor:
         with valid_cursor():
@@ -53,7 +53,7 @@ def by_name(
 
 @contextmanager
 def valid_cursor() -> Iterator[None]:
-    """Raises Invalid (`cursor`) for a BadCursor."""
+    """Turns BadCursor into Invalid (`cursor`)."""
     try:
         yield
     except paging.BadCursor:

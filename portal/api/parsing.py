@@ -1,12 +1,9 @@
-"""Reading what programs send: strict JSON, and the few types that JSON has no word for."""
+"""Parsing of bodies and query parameters: strict JSON, durations and times."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
@@ -15,76 +12,55 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Va
 from pydantic import WithJsonSchema as Described
 
 from portal.api.problems import Malformed
-from portal.core import bounds, durations
+from portal.core import bounds, durations, strict_json
 from portal.core.errors import Invalid
 
 MAX_DEPTH = 40
+TOO_DEEP = f"It is nested deeper than {MAX_DEPTH} levels."
 
 
 class StrictParser(Parser):
-    """JSON as RFC 8259 has it, without what would mean different things to different readers.
+    """Reads JSON objects of RFC 8259 with `portal.core.strict_json`.
 
-    Raises Malformed; Invalid for twins, for numbers that are none, and for texts that cannot be stored.
+    Raises Malformed; Invalid for a name given twice, NaN, too large numbers and texts that cannot be stored.
     """
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         try:
-            value = json.loads(
-                request.body.decode("utf-8"),
-                parse_constant=_refuse_number,
-                parse_float=_finite,
-                object_pairs_hook=_no_duplicates,
-            )
-        except RecursionError:
-            raise Invalid({"body": f"It is nested deeper than {MAX_DEPTH} levels."}) from None
+            value = strict_json.read(request.body.decode("utf-8"))
+        except strict_json.GivenTwice as twice:
+            raise Invalid({bounds.shown(twice.name): "It is given twice."}) from None
+        except strict_json.NotFinite as number:
+            raise Invalid({"body": f"{str(number)[:20]} is not a number that can be stored."}) from None
+        except strict_json.TooDeep:
+            raise Invalid({"body": TOO_DEEP}) from None
         except ValueError as error:
             raise Malformed(f"The body is not JSON: {error}.", reason="malformed") from error
         if not isinstance(value, dict):
             raise Invalid({"body": "It must be a JSON object."})
         for name, item in value.items():
-            _check(name, name, 0)
-            _check(name, item, 1)
+            _check(name, item)
         return value
 
 
-def _refuse_number(text: str) -> NoReturn:
-    raise Invalid({"body": f"{text[:20]} is not a number that can be stored."})
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse_number(text)
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if (twin := bounds.first_duplicate(name for name, _ in pairs)) is not None:
-        raise Invalid({bounds.shown(twin): "It is given twice."})
-    return dict(pairs)
-
-
-def _check(field: str, value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise Invalid({field: f"It is nested deeper than {MAX_DEPTH} levels."})
-    if isinstance(value, str):
-        if not bounds.is_storable(value):
-            raise Invalid({bounds.shown(field): "The text holds a character that cannot be stored."})
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _check(field, key, depth + 1)
-            _check(field, item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _check(field, item, depth + 1)
+def _check(field: str, value: Any) -> None:
+    """Raises Invalid for a text that cannot be stored, in the field's name or anywhere in its value."""
+    try:
+        leaves = [field, *strict_json.leaves(value, deepest=MAX_DEPTH)]
+    except strict_json.TooDeep:
+        raise Invalid({bounds.shown(field): TOO_DEEP}) from None
+    if not all(bounds.is_storable(leaf) for leaf in leaves if isinstance(leaf, str)):
+        raise Invalid({bounds.shown(field): "The text holds a character that cannot be stored."})
 
 
 class Body(BaseModel):
-    """What a POST carries; a field nobody reads is refused rather than ignored."""
+    """The body of a POST. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Params(BaseModel):
-    """What stands behind the question mark; a mistyped parameter is refused, or it would quietly not filter."""
+    """The query parameters. Unknown ones are refused: a mistyped filter would be ignored without notice."""
 
     @model_validator(mode="before")
     @classmethod
@@ -110,7 +86,7 @@ def _moment(given: Any) -> datetime:
     if isinstance(given, str):
         try:
             found = parse_datetime(given)
-        except ValueError:  # well formed, but there is no such day
+        except ValueError:  # the format is right, but the date does not exist
             found = None
     if found is None or found.tzinfo is None:
         raise ValueError("Write a time in RFC 3339 with its zone, for example 2026-11-21T09:00:00Z.")
@@ -118,7 +94,7 @@ def _moment(given: Any) -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC with a Z; with microseconds where it has some, so that it is the same moment when it comes back."""
+    """UTC with Z. Microseconds are kept, so that a client can send back exactly the same time."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -127,7 +103,7 @@ Duration = Annotated[
     BeforeValidator(_duration),
     PlainSerializer(durations.iso, return_type=str),
     Described(
-        {"type": "string", "description": "ISO 8601; 8h, 3d and the like are understood too", "examples": ["PT8H"]}
+        {"type": "string", "description": "ISO 8601; forms like 8h and 3d are accepted too", "examples": ["PT8H"]}
     ),
 ]
 Moment = Annotated[

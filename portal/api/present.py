@@ -1,4 +1,4 @@
-"""From rows to the shapes of the API. Lists are presented together, so that none asks the database row by row."""
+"""Turns database rows into the shapes of the API. Lists are built together, to avoid a query for each row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every answer that says no: RFC 9457 problem details, with the stable word `reason` for programs."""
+"""Error responses: RFC 9457 problem details, with the stable word `reason` for programs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TooMany(GatehouseError):
 
 
 def answer(error: GatehouseError) -> HttpResponse:
-    """What an action, a query or a door of the API raised, as a problem."""
+    """The problem for an error of an action, of a query or of the API."""
     fields = error.fields if isinstance(error, Invalid) else None
     response = _problem(error.status, error.title, error.detail, error.reason, fields)
     if error.status == 401:
@@ -53,7 +53,7 @@ def answer(error: GatehouseError) -> HttpResponse:
 
 
 def wrong_input(error: ValidationError) -> HttpResponse:
-    """What does not have the shape the API asks for, field by field."""
+    """The problem for input that does not have the shape of the API, with an error for each field."""
     fields: dict[str, str] = {}
     for found in error.errors:
         fields.setdefault(_field(found["loc"]), _words(found))
@@ -61,14 +61,14 @@ def wrong_input(error: ValidationError) -> HttpResponse:
 
 
 def http_error(error: HttpError) -> HttpResponse:
-    """What the framework refuses by itself; a body that our own parser refused carries our own words."""
+    """The problem for an error of the framework. If StrictParser caused it, the parser's error is used."""
     if isinstance(error.__cause__, GatehouseError):
         return answer(error.__cause__)
     return _problem(error.status_code, "Not possible", error.message, "refused")
 
 
-def mishap(request: HttpRequest, error: Exception) -> HttpResponse:
-    """What nobody expected. The reference is in the log, with all the rest; the caller learns nothing else."""
+def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The problem for an unexpected error. The caller gets only a reference; the log has it with the traceback."""
     if faults.is_of_the_database(error):
         log.error("the database failed on %s %s: %s", request.method, request.path, error)
         response = _problem(503, "Not available at the moment", faults.words(error), "database_unavailable")
@@ -94,7 +94,7 @@ def _problem(status: int, title: str, detail: str, reason: str, fields: dict[str
 
 
 def _field(place: Iterable[str | int]) -> str:
-    """`("body", "body", "stages", 0)` is `stages.0`: without where it was read from."""
+    """The field's name without its source: `stages.0` for `("body", "body", "stages", 0)`."""
     parts = [str(part) for part in place]
     while len(parts) > 1 and parts[0] in ("body", "query", "path", "header"):
         parts = parts[1:]

@@ -1,4 +1,4 @@
-"""What the API answers with. Fields may be added, never renamed; what is not there is null, never an empty text."""
+"""The shapes of the answers. Fields may be added, but never renamed. A missing value is null, never an empty text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Me(BaseModel):
     name: str
     groups: list[str]
     roles: list[str]
-    scopes: list[str] = Field(description="of this token, less those its owner has lost the role for")
+    scopes: list[str] = Field(description="of this token, without those whose role its owner has lost")
     token: str
     token_expires_at: Moment
 
@@ -39,13 +39,13 @@ class EntitlementOut(BaseModel):
     requestable: bool
     why_not: str | None
     reason: str | None = Field(description="the stable word for why_not")
-    approvers: list[list[str]] = Field(description="who decides, step by step")
-    held: str | None = Field(description="your active grant of it")
+    approvers: list[list[str]] = Field(description="the approvers of each step")
+    held: str | None = Field(description="your active grant of this entitlement")
     open_request: str | None
 
 
 class StageOut(BaseModel):
-    approvers: list[str] = Field(description="who may decide it as groups stand now")
+    approvers: list[str] = Field(description="who may decide it, by the current groups")
     quorum: int
     status: str
 
@@ -56,7 +56,7 @@ class DecisionOut(BaseModel):
     round: int
     outcome: str = Field(description="approve, deny, return")
     comment: str
-    duration: Duration | None = Field(description="where the approver shortened it")
+    duration: Duration | None = Field(description="the duration that the approver set, if it was shortened")
     at: Moment
 
 
@@ -154,7 +154,7 @@ class LastRun(BaseModel):
 
 
 class SwitchedOut(BaseModel):
-    by: str | None = Field(description="who asked for it here; null where it was done in Airflow")
+    by: str | None = Field(description="who requested it in Gatehouse; null if it was done in Airflow")
     at: Moment
     reason: str | None
 
@@ -164,15 +164,15 @@ class DagOut(BaseModel):
     deployment: str
     dag_id: str
     description: str | None
-    actions: list[str] = Field(description="what you may do at once")
-    why_not: str | None = Field(description="why you may not run it at once")
+    actions: list[str] = Field(description="what you may do without an approval")
+    why_not: str | None = Field(description="why you may not run it without an approval")
     reason: str | None = Field(description="the stable word for why_not")
     problem: str | None = Field(description="why Airflow cannot run it")
-    warning: str | None = Field(description="what a run would end in, though Airflow would start it")
+    warning: str | None = Field(description="why a run would execute no tasks, although Airflow would start it")
     paused: bool | None
-    switched: SwitchedOut | None = Field(description="who had it paused or unpaused, when and why, where it is known")
+    switched: SwitchedOut | None = Field(description="who paused or unpaused it, when and why; null if unknown")
     last_runs: list[LastRun]
-    last_runs_problem: str | None = Field(description="why they could not be read the last time")
+    last_runs_problem: str | None = Field(description="why the last attempt to read the runs failed")
     seen_at: Moment | None
     url: str
 
@@ -180,12 +180,12 @@ class DagOut(BaseModel):
 class Parameter(BaseModel):
     default: JsonValue
     json_schema: dict[str, Any] = Field(serialization_alias="schema")
-    required: bool = Field(description="it has no default: a run must give it")
+    required: bool = Field(description="it has no default, so a run must have a value for it")
 
 
 class DagDetail(DagOut):
-    locked: dict[str, JsonValue] = Field(description="parameters nobody may change")
-    params: dict[str, Parameter] | None = Field(description="as Airflow has them; null when it never told")
+    locked: dict[str, JsonValue] = Field(description="parameters with fixed values")
+    params: dict[str, Parameter] | None = Field(description="as in Airflow; null if they were never read")
     params_as_of: Moment | None
     params_unknown_because: str | None
 
@@ -200,13 +200,13 @@ class RunOut(BaseModel):
     note: str | None
     requested_by: str
     operation: str | None
-    error: str | None = Field(description="why it never started, or that it was deleted")
-    remark: str | None = Field(description="what its end does not tell, as that nothing was run")
+    error: str | None = Field(description="why it was not started, or that it was deleted in Airflow")
+    remark: str | None = Field(description="a note on the status, for example that no task ran")
     created_at: Moment
     started_at: Moment | None
     ended_at: Moment | None
-    deleted_at: Moment | None = Field(description="when Airflow was found to have it no more")
-    seen_at: Moment | None = Field(description="when Airflow was last asked")
+    deleted_at: Moment | None = Field(description="when Gatehouse found that it was deleted in Airflow")
+    seen_at: Moment | None = Field(description="when it was last read from Airflow")
     url: str
 
 
@@ -238,7 +238,7 @@ class Head(BaseModel):
 class Verification(BaseModel):
     ok: bool
     events: int
-    rows: int = Field(description="requests, grants and runs that were compared with their events")
+    rows: int = Field(description="the number of requests, grants and runs that were compared with the trail")
     head: Head
     first_bad: int | None
     problems: list[str]

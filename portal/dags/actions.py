@@ -1,4 +1,4 @@
-"""What people do with DAGs: run, pause, unpause. Each writes an operation; a worker carries it out in Airflow."""
+"""Actions on DAGs: run, pause, unpause. Each stores an operation, which a worker executes in Airflow."""
 
 from __future__ import annotations
 
@@ -39,16 +39,17 @@ def trigger(
     key: str | None = None,
     entered_secrets: Collection[Path] = (),
 ) -> Run:
-    """Ask for a run with these parameters. Its id in Airflow and its logical date are fixed here, once.
+    """Request a run with these parameters. Its id in Airflow and its logical date are set here and never change.
 
-    key: identifies the form it was asked with. The same person's same key and content give the same run, marked
-    `sent_again`; the same key with other content is a run of its own.
-    What is secret in `conf` is kept encrypted until the run is started, and shown nowhere.
-    entered_secrets: paths in `conf` that were entered as secrets. They stay secret, whatever Airflow declares by now.
+    Secrets in `conf` are stored encrypted until the run is started, and are never shown.
+    key: of the form that was sent. If the same person sends the same key and content again, the existing run is
+    returned, with `sent_again`. The same key with other content is a new run.
+    entered_secrets: paths in `conf` that were entered as secrets. They are hidden even if Airflow no longer declares
+    them secret.
     Raises Refused (`not_eligible`, `needs_approval`, `not_offered`, `too_many_runs`), Invalid (`conf`, `note`).
     """
     with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
-        dag = _now(dag)
+        dag = _reread(dag)
         check_can_operate(by, dag, "trigger")
         note = clean_text("note", note)
         if len(note) > MAX_NOTE:
@@ -60,7 +61,7 @@ def trigger(
         if key and (run := _sent(by, key)):
             return run
         _check_rate(dag)
-        token = uuid.uuid4()  # of the operation; the run's id follows from it, so a retry finds the run
+        token = uuid.uuid4()  # of the operation; it is part of the run's id, so a retry finds the run
         try:
             with transaction.atomic():
                 run = Run.objects.create(
@@ -74,7 +75,7 @@ def trigger(
                     requested_by=by,
                     key=key,
                 )
-        except IntegrityError:  # the same form, at the same moment
+        except IntegrityError:  # the same form was sent twice at the same moment
             if key and (sent := _sent(by, key)):
                 return sent
             raise
@@ -92,7 +93,7 @@ def trigger(
             by=by,
             target=run.ref,
             about=[run.ref, operation.ref, refs.dag(str(dag)), refs.deployment(dag.deployment.name)],
-            # as text, because an event holds no fractions; readable, because people and searches read it
+            # `conf` as JSON text, because events contain no fractions; not escaped, for people and searches
             detail={
                 "dag": dag.dag_id,
                 "dag_run_id": run.dag_run_id,
@@ -104,7 +105,7 @@ def trigger(
 
 
 def _sent(by: User, key: str) -> Run | None:
-    """The run that was asked for with this form before."""
+    """The run that was requested with this form before."""
     run = Run.objects.filter(requested_by=by, key=key).first()
     if run is not None:
         run.sent_again = True
@@ -112,7 +113,7 @@ def _sent(by: User, key: str) -> Run | None:
 
 
 def _check_rate(dag: Dag) -> None:
-    """The DAG's row is locked while its runs are counted, so two people at once cannot both have the last one."""
+    """Raises Refused if the DAG was run too often. Its row is locked, so two runs at once are both counted."""
     if dag.max_runs_per_hour is None:
         return
     Dag.objects.select_for_update().get(pk=dag.pk)
@@ -124,27 +125,27 @@ def _check_rate(dag: Dag) -> None:
         )
 
 
-def _now(dag: Dag) -> Dag:
-    """As the catalogue in force has it, not as the caller read it."""
+def _reread(dag: Dag) -> Dag:
+    """The DAG as it is in the catalogue now. The caller may have read it earlier."""
     return Dag.objects.select_related("deployment").get(pk=dag.pk)
 
 
 def pause(*, by: User, dag: Dag, reason: str) -> Operation:
-    """Ask that no new runs of `dag` start. Raises Refused, Invalid without a reason."""
+    """Request that `dag` is paused: no new runs start. Raises Refused; Invalid without a reason."""
     with acting(by, refusal=Verb.DAG_PAUSE_REFUSED, target=str(dag)) as (trail, by):
         reason = clean_text("reason", reason, required="Say why you pause it. Other users read this.")
         return _switch(PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail)
 
 
 def unpause(*, by: User, dag: Dag, reason: str = "") -> Operation:
-    """Ask that runs of `dag` start again, waiting ones included. Raises Refused."""
+    """Request that `dag` is unpaused: new and queued runs can start. Raises Refused."""
     with acting(by, refusal=Verb.DAG_UNPAUSE_REFUSED, target=str(dag)) as (trail, by):
         reason = clean_text("reason", reason)
         return _switch(UNPAUSE_DAG, Verb.DAG_UNPAUSE_REQUESTED, by, dag, reason, trail)
 
 
 def _switch(kind: str, verb: Verb, by: User, dag: Dag, reason: str, trail: Trail) -> Operation:
-    dag = _now(dag)
+    dag = _reread(dag)
     check_can_operate(by, dag, "pause")
     operation = outbox.put(
         kind,

@@ -1,4 +1,4 @@
-"""Why a DAG cannot be run, as far as Airflow and the permissions of Gatehouse's account let it be known."""
+"""The reason why a DAG cannot be run, as far as Gatehouse's account can read it from Airflow."""
 
 from __future__ import annotations
 
@@ -8,44 +8,42 @@ from portal.airflow.bridge import Airflow, AirflowDag, BridgeError, Forbidden, I
 from portal.catalogue.models import Dag
 from portal.core import secrecy
 
-LOOKED_THROUGH = 200  # import errors
-LONGEST = 200  # characters of what Python said
+MOST_ERRORS = 200  # import errors that are read
+LONGEST = 200  # characters of an error message
 
 
 def why_not(airflow: Airflow, dag: Dag, seen: AirflowDag | None) -> str:
-    """In words, why `dag`, which Airflow shows as `seen`, cannot be run; empty where it can."""
+    """In words, why `dag` cannot be run; empty if it can. seen: the DAG as Airflow shows it."""
     if seen is not None and not seen.has_import_errors:
         return seen.problem
     errors = _import_errors(airflow)
     if seen is not None:
-        return f"{seen.problem} {_about(seen, errors)}"
+        return f"{seen.problem} {_import_error_of(seen, errors)}"
     state = getattr(dag, "state", None)
     if state is not None and state.params is not None:
-        return f"Airflow no longer has a DAG of this name.{_perhaps(dag, errors)}"
-    return (
-        f"Airflow has no DAG of this name. It has not read the DAG's file yet, or there is none.{_perhaps(dag, errors)}"
-    )
+        return f"Airflow no longer has a DAG of this name.{_hint(dag, errors)}"
+    return f"Airflow has no DAG of this name. It has not read the DAG's file yet, or there is none.{_hint(dag, errors)}"
 
 
 def _import_errors(airflow: Airflow) -> list[ImportError_] | str:
-    """Or why they cannot be read."""
+    """The import errors; a text with the reason if they cannot be read."""
     try:
-        return list(islice(airflow.import_errors(), LOOKED_THROUGH))
+        return list(islice(airflow.import_errors(), MOST_ERRORS))
     except Forbidden:
         return "Gatehouse's account for runs may not read them (can_read on ImportError)."
     except BridgeError:
         return "They could not be read."
 
 
-def _about(seen: AirflowDag, errors: list[ImportError_] | str) -> str:
+def _import_error_of(seen: AirflowDag, errors: list[ImportError_] | str) -> str:
     if isinstance(errors, str):
         return errors
     found = next((error for error in errors if error.file == seen.file), None)
     return f"The error: {_last_line(found)}" if found else "No run starts until they are fixed."
 
 
-def _perhaps(dag: Dag, errors: list[ImportError_] | str) -> str:
-    """Of a DAG that is not there, no file is known either."""
+def _hint(dag: Dag, errors: list[ImportError_] | str) -> str:
+    """A sentence on import errors that may be the reason. The file of a DAG that Airflow does not have is unknown."""
     if isinstance(errors, str) or not errors:
         return ""
     for error in errors:

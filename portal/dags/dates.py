@@ -1,4 +1,4 @@
-"""The dates between which a DAG runs: outside of them Airflow runs none of its tasks, and calls that a success."""
+"""The start and end dates of a DAG. For a run outside of them, Airflow runs no tasks and ends it as a success."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 
 
 def outside(moment: datetime, start: datetime | None, end: datetime | None) -> str:
-    """A sentence where `moment`, a run's logical date, is not between them; else empty."""
+    """A sentence if `moment`, a run's logical date, is before the start or after the end; else empty."""
     if end is not None and moment > end:
         return f"The DAG's end date, {end:%Y-%m-%d}, has passed."
     if start is not None and moment < start:

@@ -1,4 +1,4 @@
-"""Storing what Airflow says of runs. A run is read until its end and, less and less often, for a time after it."""
+"""Storing runs as Airflow shows them. A run is read until its end, and then for some days at growing intervals."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from portal.dags import dates, tasks
 from portal.dags.models import Run, RunTasks
 from portal.dags.states import FOLLOWED, RUN
 
-if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
+if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import AirflowRun, AirflowTask
 
 S = Run.Status
-FRESH = timedelta(minutes=5)  # a younger run is asked for at every look, an older one every SLOWLY
+FRESH = timedelta(minutes=5)  # a younger run is read at every poll, an older one every SLOWLY
 SLOWLY = timedelta(seconds=15)
-AFTERWARDS = timedelta(days=7)  # for so long a run is asked for after its end: about fifty times
-PERHAPS = timedelta(minutes=10)  # for so long one that could not be started, as far as Gatehouse knows
-WANTED = timedelta(seconds=20)  # an open page says so more often
+AFTERWARDS = timedelta(days=7)  # a run is read for so long after its end: about fifty times
+PERHAPS = timedelta(minutes=10)  # the same for a run whose start failed: Airflow may have started it all the same
+WANTED = timedelta(seconds=20)  # a run stays wanted for so long; an open page renews it more often
 GONE = "Airflow no longer has this run: it was deleted there."
 
 
 def want(run_id: int) -> None:
-    """Somebody looks at this run: read it and its tasks soon, unless that was done a moment ago."""
+    """Somebody views this run: read it and its tasks soon, unless it was read in the last seconds."""
     now = clock.now()
     rows = Run.objects.filter(pk=run_id).exclude(status=S.REQUESTED)
     rows.update(wanted_until=now + WANTED)
@@ -37,10 +37,10 @@ def want(run_id: int) -> None:
 
 
 def observe(run: Run, seen: AirflowRun | None, instances: Iterable[AirflowTask] | None = None) -> None:
-    """Write down what Airflow said of a run (None: it has no such run) and, where they were asked for, of its tasks.
+    """Store a run as Airflow shows it (None: Airflow does not have it), and its tasks if they were read.
 
-    Its end is an event, and so is every change after it. A run that another process has moved since `run` was read is
-    left as that one saw it.
+    Its end is recorded, and every change after it. If another process has changed the run since `run` was read,
+    nothing is changed.
     """
     if run.status == S.REQUESTED:
         return
@@ -49,7 +49,7 @@ def observe(run: Run, seen: AirflowRun | None, instances: Iterable[AirflowTask] 
         if seen is None:
             _gone(run)
         elif run.status in FOLLOWED and seen.state in FOLLOWED:
-            _goes_on(run, seen)
+            _still_running(run, seen)
         elif run.status in FOLLOWED:
             _ended(run, seen, rows)
         else:
@@ -62,34 +62,34 @@ def observe(run: Run, seen: AirflowRun | None, instances: Iterable[AirflowTask] 
 
 
 def unread(run: Run, why: str) -> None:
-    """The run could not be read, though Airflow is there: it is asked for again after a while."""
+    """Airflow answered, but the run could not be read, for the reason `why`. It is read again later."""
     now = clock.now()
     Run.objects.filter(pk=run.pk).update(next_look=now + SLOWLY if run.status in FOLLOWED else _next_look(run, now))
     tasks_unread(run, why)
 
 
 def tasks_unread(run: Run, why: str) -> None:
-    """Its tasks could not be read; what was read of them before is kept."""
+    """The tasks of the run could not be read, for the reason `why`. The tasks of the last reading are kept."""
     RunTasks.objects.update_or_create(run=run, defaults={"problem": why})
 
 
-def _goes_on(run: Run, seen: AirflowRun) -> None:
+def _still_running(run: Run, seen: AirflowRun) -> None:
     times = _times(run, seen, over=False)
     if seen.state != run.status:
         RUN.move(run, to=seen.state, **times)
     else:
-        _note(run, **times)
+        _update(run, **times)
 
 
 def _ended(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> None:
-    remark = _joined(run.remark, _remark(run, seen, rows))  # that it was started again in Airflow stays said
+    remark = _joined(run.remark, _remark(run, seen, rows))  # an earlier remark, as on a restart in Airflow, is kept
     with recording() as trail:
         RUN.move(run, to=seen.state, remark=remark, **_times(run, seen, over=True))
-        _tell_end(trail, run)
+        _record_end(trail, run)
 
 
 def _afterwards(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> None:
-    """It had ended, or had never been there, as far as was known."""
+    """Store a reading of a run that had ended, or that was not started as far as Gatehouse knew."""
     over = seen.state not in FOLLOWED
     times = _times(run, seen, over=over)
     was = "deleted" if run.gone_at else "not started" if run.seen_at is None else run.status
@@ -98,13 +98,13 @@ def _afterwards(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) ->
         said = _remark(run, seen, rows)
         if said not in run.remark:
             times["remark"] = _joined(run.remark, said)
-        _note(run, **times)
+        _update(run, **times)
         return
     said = _remark(run, seen, rows)
-    changes = {**times, "gone_at": None, "error": "", "remark": _joined(_changed(was, seen.state), said)}
+    changes = {**times, "gone_at": None, "error": "", "remark": _joined(_change_remark(was, seen.state), said)}
     with recording() as trail:
         if seen.state == run.status:
-            _note(run, where={"ended_at": run.ended_at, "gone_at": run.gone_at}, **changes)
+            _update(run, where={"ended_at": run.ended_at, "gone_at": run.gone_at}, **changes)
         else:
             RUN.move(run, to=seen.state, **changes)
         detail = _detail(run) | {"was": was, "state": seen.state, "remark": said}
@@ -112,18 +112,18 @@ def _afterwards(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) ->
 
 
 def _gone(run: Run) -> None:
-    """It is asked for as before: what is not found may be back, as after Airflow's database was restored."""
+    """Store that Airflow does not have the run. It is still read: a restored database of Airflow may have it again."""
     now = clock.now()
     if run.status in FOLLOWED:
         changes: dict[str, Any] = {"error": GONE, "gone_at": now, "ended_at": now, "seen_at": now}
         with recording() as trail:
             RUN.move(run, to=S.FAILED, next_look=now + SLOWLY, **changes)
-            _tell_end(trail, run)
-    elif run.gone_at or run.seen_at is None:  # said before; or never there, as was thought
-        _note(run, next_look=_next_look(run, now))
+            _record_end(trail, run)
+    elif run.gone_at or run.seen_at is None:  # already stored as deleted, or never started
+        _update(run, next_look=_next_look(run, now))
     else:
         with recording() as trail:
-            _note(run, where={"gone_at": None}, gone_at=now, seen_at=now, next_look=_next_look(run, now))
+            _update(run, where={"gone_at": None}, gone_at=now, seen_at=now, next_look=_next_look(run, now))
             trail.add(Verb.RUN_DELETED, by=None, target=run.ref, about=_about(run), detail=_detail(run))
 
 
@@ -139,14 +139,14 @@ def _soon(run: Run, now: datetime) -> datetime:
 
 
 def _next_look(run: Run, now: datetime, *, ended_at: datetime | None = None) -> datetime | None:
-    """The longer ago it ended, the later."""
+    """The time of the next reading of an ended run. The interval is a quarter of the time since its end."""
     since = now - (ended_at or run.ended_at or run.created_at)
     longest = PERHAPS if run.seen_at is None and ended_at is None else AFTERWARDS
     return now + max(SLOWLY, since / 4) if since < longest else None
 
 
-def _note(run: Run, *, where: dict[str, Any] | None = None, **changes: Any) -> None:
-    """Columns beside the status. Raises Conflict where another process has moved or noted the run meanwhile."""
+def _update(run: Run, *, where: dict[str, Any] | None = None, **changes: Any) -> None:
+    """Change columns other than the status. Raises Conflict if another process has changed the run meanwhile."""
     if Run.objects.filter(pk=run.pk, status=run.status, **(where or {})).update(**changes) != 1:
         raise Conflict(f"{run.ref} was changed by another process at the same moment.")
     for name, value in changes.items():
@@ -163,22 +163,22 @@ def _remark(run: Run, seen: AirflowRun, rows: list[tasks.TaskRow] | None) -> str
     return f"{said} {why or 'The DAG has no tasks, or all of them lie outside their start and end dates.'}"
 
 
-def _changed(was: str, state: str) -> str:
-    """What the page says of a change after the end. How it was made, Airflow does not tell."""
-    seen = f"as was seen on {clock.now():%Y-%m-%d at %H:%M} UTC"
+def _change_remark(was: str, state: str) -> str:
+    """A remark on a change after the end, for the page. Airflow does not tell how the change was made."""
+    seen = f"Gatehouse saw this on {clock.now():%Y-%m-%d at %H:%M} UTC."
     if was == "deleted":
-        return f"It had been deleted in Airflow and is there again, {seen}."
+        return f"The run was deleted in Airflow and exists there again. {seen}"
     if was == "not started":
-        return f"Gatehouse had marked it as not started, but Airflow had started it, {seen}: Airflow's answer was lost."
-    how = "it was started again" if state in FOLLOWED else "it was marked there, or run again"
-    return f"It had {'succeeded' if was == S.SUCCESS else 'failed'}; that was changed in Airflow, {seen}: {how}."
+        return f"Gatehouse marked the run as not started, but Airflow had started it: its answer was lost. {seen}"
+    how = "it was started again" if state in FOLLOWED else "its state was set there, or it ran again"
+    return f"The run had {'succeeded' if was == S.SUCCESS else 'failed'}, then it was changed in Airflow: {how}. {seen}"
 
 
 def _joined(*sentences: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _tell_end(trail: Trail, run: Run) -> None:
+def _record_end(trail: Trail, run: Run) -> None:
     trail.add(
         Verb.RUN_FINISHED,
         by=None,

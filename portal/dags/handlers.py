@@ -1,4 +1,4 @@
-"""The handlers of runs and pauses; they use the runner's account."""
+"""The handlers of runs and pauses. They use the runner's account."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from portal.operations import outbox
 from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation
 
-TOO_LATE = timedelta(hours=1)  # nobody expects a run to start by itself long after they asked
+TOO_LATE = timedelta(hours=1)  # after that, a run must not start, because nobody expects it any more
 
 
 class TriggerRun:
-    """Ensures that Airflow has the run under the id that was fixed when it was asked for: one run after any retries."""
+    """Ensures that Airflow has the run. Its id was set when it was requested, so retries create no second run."""
 
     def execute(self, operation: Operation) -> Done:
         run = Run.objects.select_related("dag__deployment", "dag__state", "requested_by").get(
             pk=operation.payload["run"]
         )
         airflow = runner(run.dag.deployment)
-        if against := _against_starting(run, operation):
-            seen = airflow.run(run.dag.dag_id, run.dag_run_id)  # an answer that was lost may have left it there
+        if why := _why_not_start(run, operation):
+            seen = airflow.run(run.dag.dag_id, run.dag_run_id)  # an earlier attempt may have started it
             if seen is None:
-                raise PermanentFailure(against)
+                raise PermanentFailure(why)
         else:
             conf, hidden = _conf(run)
             outbox.renew_lease(operation)
@@ -66,15 +66,15 @@ class TriggerRun:
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         run = Run.objects.select_related("dag__deployment").get(operation=operation)
-        now = clock.now()  # it is looked for all the same: an answer that was lost may have left the run there
+        now = clock.now()  # `next_look`: an attempt may have started the run, although its answer was lost
         RUN.move(run, to=Run.Status.FAILED, error=why, ended_at=now, next_look=now, sealed="")
         record(trail, Verb.RUN_START_FAILED, operation, AuditEvent.Outcome.FAILED, dag=run.dag.dag_id, why=why)
 
 
-def _against_starting(run: Run, operation: Operation) -> str:
-    """Why the run is not to be started any more, in words; empty when nothing stands against it."""
+def _why_not_start(run: Run, operation: Operation) -> str:
+    """In words, why the run must not be started any more; empty if it may."""
     if operation.created_at < clock.now() - TOO_LATE:
-        return "It could not be started within an hour of being asked for, so it was given up."
+        return "It could not be started within one hour after the request, so it was given up."
     return why_not_any_more(run.requested_by.username, run.dag, "trigger")
 
 
@@ -88,7 +88,7 @@ def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _why_not(airflow: Airflow, run: Run) -> str:
-    """Airflow says the same of a DAG that is gone, and of one that it has taken out of service."""
+    """In words, why the DAG cannot be run; empty if unknown. Airflow's own answer (404) does not tell the reason."""
     try:
         why = why_not(airflow, run.dag, airflow.dag(run.dag.dag_id))
     except BridgeError:
@@ -102,7 +102,7 @@ def _note(run: Run) -> str:
 
 
 class SetPaused:
-    """Ensures that the DAG is paused, or not, as it was last asked for."""
+    """Ensures that the DAG is paused, or that it is not paused."""
 
     def __init__(self, *, paused: bool) -> None:
         self.paused = paused
@@ -116,9 +116,9 @@ class SetPaused:
         if before is None:
             raise PermanentFailure(f"Airflow on {dag.deployment.name} has no DAG {dag.dag_id}.")
         after = before
-        if before.paused != self.paused:  # otherwise an answer was lost, and it is done
-            if against := why_not_any_more(operation.requested_by, dag, "pause"):
-                raise PermanentFailure(against)
+        if before.paused != self.paused:  # else nothing is to do, for example after a lost answer
+            if why := why_not_any_more(operation.requested_by, dag, "pause"):
+                raise PermanentFailure(why)
             outbox.renew_lease(operation)
             after = airflow.set_paused(dag.dag_id, self.paused)
         return Done({"paused": before.paused}, {"paused": after.paused}, found=after)

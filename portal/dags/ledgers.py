@@ -1,4 +1,7 @@
-"""What the trail says of runs: who asked for which run, with what. What became of it Airflow says, again and again."""
+"""Runs in the audit trail, for verifying: who requested which run, with which parameters.
+
+The later state of a run is not compared, because it is read from Airflow again and again.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from portal.audit.verbs import Verb
 from portal.core import refs
 from portal.dags.models import Run
 
-BECAME = (Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED)
+AFTER_REQUEST = (Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED)
 
 
 def _requested(told: LedgerEvent) -> Columns:
@@ -37,26 +40,26 @@ RUNS = Ledger(
     },
     makes={
         Verb.RUN_REQUESTED: _requested,
-        **dict.fromkeys(BECAME, nothing),
+        **dict.fromkeys(AFTER_REQUEST, nothing),
     },
     begins=frozenset({Verb.RUN_REQUESTED}),
-    next={"": frozenset({Verb.RUN_REQUESTED}), "requested": frozenset(BECAME)},
+    next={"": frozenset({Verb.RUN_REQUESTED}), "requested": frozenset(AFTER_REQUEST)},
     not_compared={
-        "id": "names the row",
-        "operation": "found by it",
-        "logical_date": "the time of its event, but for a moment",
-        "created_at": "the time of its event, but for a moment",
-        "sealed": "encrypted, and gone once the run is started",
-        "digest": "of secrets, which the trail does not hold",
-        "key": "of the form it was asked with",
-        "status": "as Airflow says",
-        "started_at": "as Airflow says",
-        "ended_at": "as Airflow says",
-        "seen_at": "of the worker",
-        "next_look": "of the worker",
-        "wanted_until": "of the worker",
-        "gone_at": "as Airflow says",
-        "remark": "as Airflow says",
-        "error": "as Airflow says",
+        "id": "identifies the row",
+        "operation": "refers to the run itself",
+        "logical_date": "nearly the time of the event",
+        "created_at": "nearly the time of the event",
+        "sealed": "encrypted, and deleted when the run is started",
+        "digest": "of secrets, which the trail does not contain",
+        "key": "of the form that was sent",
+        "status": "read from Airflow",
+        "started_at": "read from Airflow",
+        "ended_at": "read from Airflow",
+        "seen_at": "set by the worker",
+        "next_look": "set by the worker",
+        "wanted_until": "set by the worker",
+        "gone_at": "read from Airflow",
+        "remark": "read from Airflow",
+        "error": "read from Airflow",
     },
 )

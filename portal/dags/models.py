@@ -1,4 +1,4 @@
-"""Runs that people started through the portal, and what Airflow last said about the DAGs they may operate."""
+"""Runs that people requested in the portal, and the last known state of operable DAGs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.operations.models import Operation
 
 
 class Run(models.Model):
-    """One DAG run asked for through the portal; its id in Airflow follows from the operation that starts it."""
+    """A DAG run that was requested in the portal. Its id in Airflow contains the uuid of its operation."""
 
     class Status(models.TextChoices):
         REQUESTED = "requested", "being sent to Airflow"
@@ -48,7 +48,7 @@ class Run(models.Model):
     key = models.CharField(
         max_length=64, null=True, help_text="of the form it was asked with: a double click is one run"
     )
-    sent_again = False  # set on what an action returns, where the same form had been sent before
+    sent_again = False  # set by the action if the same form was sent before
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -72,7 +72,7 @@ class Run(models.Model):
 
 
 class RunTasks(models.Model):
-    """What Airflow last said of a run's tasks: one row for each task, however many instances a mapped one has."""
+    """The last known tasks of a run: one row for each task. A mapped task has one row for all its instances."""
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="tasks")
     rows = models.JSONField(default=list, help_text="as portal.dags.tasks.summary makes them")
@@ -84,7 +84,7 @@ class RunTasks(models.Model):
 
 
 class DagState(models.Model):
-    """What Airflow last said of an operable DAG. Pages and the API read this; none of them asks Airflow."""
+    """The last known state of an operable DAG. Pages and the API read this row and never call Airflow."""
 
     dag = models.OneToOneField(Dag, on_delete=models.CASCADE, related_name="state")
     known = models.BooleanField(default=False, help_text="Airflow has such a DAG and can run it")
@@ -112,7 +112,7 @@ class DagState(models.Model):
 
     @property
     def warning(self) -> str:
-        """In words, what a run started now would end in, though it can be started; empty where nothing is known."""
+        """In words, why a run started now would execute no tasks; empty if it would, as far as is known."""
         if why := dates.outside(clock.now(), self.start_date, self.end_date):
             return f"{why} Airflow would end a run started now as a success without running any task."
         return ""

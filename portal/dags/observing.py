@@ -1,4 +1,4 @@
-"""Storing what Airflow says of the DAGs that people may operate. Each answer is stored by itself."""
+"""Storing operable DAGs and their last runs as Airflow shows them. The two are stored separately."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from portal.dags import params, secrets
 from portal.dags.models import DagState
 from portal.operations.models import Operation
 
-if TYPE_CHECKING:  # the shapes alone: nothing here speaks to Airflow
+if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import AirflowDag, AirflowRun
     from portal.catalogue.models import Dag
 
 
 def want(dag_id: int) -> None:
-    """Somebody looks at the DAG: it is read before the others."""
+    """Somebody views the DAG: it is read before the others."""
     DagState.objects.filter(dag=dag_id, is_wanted=False).update(is_wanted=True)
 
 
 def unwant(dag: Dag) -> None:
-    """Airflow gave no answer: the DAG waits for its turn again."""
+    """Airflow gave no answer: the DAG is no longer read before the others."""
     DagState.objects.filter(dag=dag).update(is_wanted=False)
 
 
 def dag_unread(dag: Dag, why: str) -> None:
-    """Airflow refused to tell of the DAG, for `why`. What was read before is kept, with its time."""
+    """Airflow refused to show the DAG, for the reason `why`. An earlier reading is kept, with its time."""
     unwant(dag)
     problem = f"Gatehouse cannot read this DAG from Airflow: {why}"
     fresh = {"known": False, "problem": problem, "seen_at": clock.now()}
@@ -44,10 +44,10 @@ def observe_dag(
     problem: str = "",
     switch: Operation | None = None,
 ) -> None:
-    """Write down what Airflow said of an operable DAG (None: it has none of this name).
+    """Store an operable DAG as Airflow shows it (None: it has no DAG of this name).
 
-    asked_at: when it was asked; an answer older than what is known is dropped. problem: why it cannot be run, where
-    more is known of that than the answer says. switch: the operation that has just moved, or confirmed, its switch.
+    asked_at: when Airflow was asked; an answer older than the stored state is dropped. problem: why it cannot be run,
+    if more is known than Airflow's answer says. switch: the operation that has just paused or unpaused it.
     """
     known = DagState.objects.filter(dag=dag).first()
     if known is not None and asked_at is not None and known.seen_at > asked_at:
@@ -66,17 +66,20 @@ def observe_dag(
             "start_date": seen.start_date,
             "end_date": seen.end_date,
         }
-        if seen.params or not seen.problem:  # Airflow 2 tells no parameters of a DAG that is out of service
+        if seen.params or not seen.problem:  # Airflow 2 shows no parameters of a DAG with a problem
             values |= {"params": params.kept(seen.params), "secrets": secrets.kept(seen.params)}
         if switch is not None:
             values |= {"switch": switch, "switched_at": now}
         elif known is not None and known.paused is not None and known.paused != seen.paused:
-            values |= {"switch": None, "switched_at": now}  # in Airflow, by somebody there
+            values |= {"switch": None, "switched_at": now}  # somebody changed it in Airflow
     DagState.objects.update_or_create(dag=dag, defaults=values)
 
 
 def observe_runs(dag: Dag, recent: Iterable[AirflowRun] | None, *, problem: str = "") -> None:
-    """Write down a DAG's last runs, newest first; None: they could not be read, for `problem`, and stay."""
+    """Store the last runs of a DAG, newest first. None: they could not be read, and the earlier reading is kept.
+
+    problem: why they could not be read.
+    """
     values: dict[str, object] = {"runs_problem": problem}
     if recent is not None:
         values["runs_seen_at"] = clock.now()

@@ -1,4 +1,4 @@
-"""The operation kinds of runs, pauses and variables, as the executor knows them."""
+"""The operation kinds of runs, pauses and variables, for the executor."""
 
 from __future__ import annotations
 

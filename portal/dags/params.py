@@ -1,4 +1,4 @@
-"""A DAG's parameters as they are stored and shown: secrets in their defaults and schemas are hidden."""
+"""The parameters of a DAG as they are stored and shown. Secrets in their defaults and schemas are hidden."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from portal.core.secret_schema import Place, mask_default, mask_schema
 from portal.dags import secrets
 from portal.dags.models import DagState
 
-if TYPE_CHECKING:  # the shape alone
+if TYPE_CHECKING:  # only for annotations
     from portal.airflow.bridge import AirflowParam
 
 
 class Kept(TypedDict):
-    """value: the default. hidden: a part of it, or all, is secret and not here. required: a run must give it."""
+    """value: the default. hidden: a part of it, or all of it, is secret and left out. required: it has no default."""
 
     value: Any
     schema: dict[str, Any]
@@ -28,14 +28,14 @@ class Kept(TypedDict):
 
 @dataclass(frozen=True)
 class Known:
-    """What is stored of a DAG's parameters, and as of when.
+    """The stored parameters of a DAG, and when they were read (`as_of`).
 
-    problem: why nothing is, in words. is_awaited: the worker reads it again every few seconds.
+    problem: in words, why there are none. is_awaited: the worker tries to read them every few seconds.
     """
 
     params: Mapping[str, Kept] = field(default_factory=dict)
     as_of: datetime | None = None
-    places: list[Place] = field(default_factory=list)  # where it takes secrets
+    places: list[Place] = field(default_factory=list)  # where secrets are entered
     problem: str = ""
     is_awaited: bool = False
 
@@ -51,7 +51,7 @@ def _kept(name: str, param: AirflowParam) -> Kept:
 
 
 def known(dag: Dag, state: DagState | None) -> Known:
-    """From what the worker stored."""
+    """The parameters as the worker stored them."""
     takes = secrets.places_of(dag)
     if state is not None and state.params is not None:
         return Known(params=state.params, as_of=state.seen_at, places=takes)

@@ -1,4 +1,4 @@
-"""Who may operate which DAG. Every rule raises Refused with its reason."""
+"""Who may operate which DAG. Each check raises Refused with its reason."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ VERBS = {"trigger": "run", "pause": "pause or unpause"}
 
 
 def may_see(user: User, dag: Dag, policies: Policies | None = None) -> bool:
-    """Those who may act at once, and those its policy names. `policies`: those in force, where a list has read them."""
+    """Whether `user` may operate the DAG, with or without an approval.
+
+    policies: the policies in force, if the caller has read them for a list.
+    """
     return people.is_one_of(user, [*dag.who, *_may_ask(dag, policies)])
 
 
 def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None = None) -> None:
-    """Whether `by` may do `action` ("trigger", "pause") at once.
+    """Raises Refused if `by` may not do `action` ("trigger", "pause") without an approval.
 
     Reasons: `not_offered`, `needs_approval`, `not_eligible`.
     """
@@ -47,9 +50,9 @@ def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None
 
 
 def why_not_any_more(username: str, dag: Dag, action: str) -> str:
-    """Why what a person asked for earlier is not to be done now, for all to read; empty when they still may do it.
+    """In words, why the person may no longer do what they requested earlier; empty if they still may.
 
-    A DAG of a renamed deployment is judged as the catalogue has it under the new name.
+    Everybody can read the answer. A DAG of a renamed deployment is checked under the new name.
     """
     by = User.objects.filter(username=username, is_active=True).first()
     if by is None:

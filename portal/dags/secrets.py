@@ -1,4 +1,5 @@
-"""Secret parameters of runs: encrypted until Airflow has them, afterwards a digest; shown as HIDDEN everywhere."""
+"""Secret parameters of runs. They are stored encrypted until the run is started, then only as a digest, and are shown
+as HIDDEN everywhere."""
 
 from __future__ import annotations
 
@@ -14,15 +15,15 @@ from portal.core.secrecy import HIDDEN, Path, hidden_in, holds_secret, marks, ma
 from portal.core.secret_schema import Place, declared_in, places
 from portal.dags.models import Run
 
-if TYPE_CHECKING:  # the shape alone
+if TYPE_CHECKING:  # only for annotations
     from portal.airflow.bridge import AirflowParam
 
-LEAST = 4  # characters; a shorter text says nothing in a note
+LEAST = 4  # characters; a shorter secret is not searched for in notes, because it may be part of any word
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """Parameters as they are kept: `shown` for everybody; `sealed` and `digest` are empty where nothing is secret."""
+    """Parameters as they are stored. shown: for everybody. sealed, digest: empty if nothing is secret."""
 
     shown: dict[str, Any]
     sealed: str
@@ -30,14 +31,14 @@ class Hidden:
     values: tuple[str, ...]
 
     def without(self, text: str) -> str:
-        """`text` without the secrets, where somebody wrote one of them."""
+        """`text` with every secret in it replaced by HIDDEN."""
         for value in self.values:
             text = text.replace(value, HIDDEN) if len(value) >= LEAST else text
         return text
 
 
 def kept(params: Mapping[str, AirflowParam]) -> dict[str, Any]:
-    """What DagState.secrets keeps of a DAG's parameters: where secrets are, and none of them."""
+    """The value of DagState.secrets: the places of secrets in a DAG's parameters, but no secrets."""
     found = [place for name, param in params.items() for place in places(name, param.value, param.schema)]
     return {
         "declared": [path for name, param in params.items() for path in declared_in(name, param.schema)],
@@ -46,15 +47,15 @@ def kept(params: Mapping[str, AirflowParam]) -> dict[str, Any]:
 
 
 def places_of(dag: Dag) -> list[Place]:
-    """Where this DAG takes secrets, as far as Airflow has told."""
+    """The places where this DAG's secrets are entered, as far as they are known from Airflow."""
     known = _known(dag) or {"places": []}
     return [Place(tuple(path), text) for path, text in known["places"]]
 
 
 def mask_for(dag: Dag, values: Mapping[str, Any], *, entered: Collection[Path] = ()) -> dict[str, Any]:
-    """Parameters of `dag` as they may be shown. Where Airflow has not told yet what is secret, all of them may be.
+    """Parameters of `dag` as they may be shown. Until it is known from Airflow which are secret, all are hidden.
 
-    entered: paths that are secret whatever Airflow declares.
+    entered: paths that are secret even if Airflow does not declare them secret.
     """
     known = _known(dag)
     masked = mask_all(values) if known is None else mask(values, declared=[*_paths(known), *entered])
@@ -62,20 +63,21 @@ def mask_for(dag: Dag, values: Mapping[str, Any], *, entered: Collection[Path] =
 
 
 def mask_locked(dag: Dag) -> dict[str, Any]:
-    """The DAG's locked parameters as they may be shown; they stand in the catalogue's file, so names decide."""
+    """The DAG's locked parameters as they may be shown. Unlike other parameters they are not all hidden until the DAG
+    is read: they are in gatehouse.toml, so their names are enough to find secrets."""
     return _by_name(dag.locked, mask(dag.locked, declared=_paths(_known(dag) or {"declared": []})))
 
 
 def _by_name(values: Mapping[str, Any], masked: Any) -> dict[str, Any]:
-    """Masked parameters by name, also where a secret in one of the names hides all of them."""
+    """`masked` as a mapping, even if it is HIDDEN because one of the names contains a secret."""
     return dict.fromkeys(values, HIDDEN) if masked == HIDDEN else masked
 
 
 def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -> Hidden:
-    """Parameters of a run that is asked for.
+    """The parameters of a requested run, as they are stored.
 
-    Raises Invalid where HIDDEN was sent back in the place of a secret, and for a secret in a parameter's name.
-    entered: where values were entered as secrets; they are hidden even if Airflow no longer declares them secret.
+    Raises Invalid if a value is HIDDEN, as it is shown in place of a secret, and for a secret in a parameter's name.
+    entered: paths that were entered as secrets; they are hidden even if Airflow no longer declares them secret.
     """
     for path in marks(conf):
         raise Invalid(
@@ -99,7 +101,7 @@ def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -
 
 
 def reveal(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """(the parameters for Airflow, the secrets in them). Raises sealing.Unreadable."""
+    """The parameters for Airflow, and the secrets in them. Raises sealing.Unreadable."""
     if not run.sealed:
         return run.conf, ()
     conf = json.loads(sealing.unseal(run.sealed))

@@ -1,4 +1,4 @@
-"""The life of a run, as Airflow reports it."""
+"""The state machine of runs. After REQUESTED, the states are Airflow's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUN: StateMachine[Run] = StateMachine(
         S.REQUESTED: frozenset({S.QUEUED, S.RUNNING, S.SUCCESS, S.FAILED}),
         S.QUEUED: frozenset({S.RUNNING, S.SUCCESS, S.FAILED}),
         S.RUNNING: frozenset({S.QUEUED, S.SUCCESS, S.FAILED}),
-        # cleared or marked in Airflow
+        # somebody cleared the run in Airflow, or set its state there
         S.SUCCESS: frozenset({S.QUEUED, S.RUNNING, S.FAILED}),
         S.FAILED: frozenset({S.QUEUED, S.RUNNING, S.SUCCESS}),
     },

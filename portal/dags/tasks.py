@@ -1,4 +1,4 @@
-"""A run's tasks as they are kept and shown: one row for each task, however many instances a mapped one has."""
+"""The tasks of a run as they are stored and shown. A mapped task has one row for all its instances."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
-if TYPE_CHECKING:  # the shape alone: nothing here speaks to Airflow
+if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import AirflowTask
 
-NAMED = 10  # failed instances that are named; of the others the number is told
+NAMED = 10  # failed instances that are named; the others are only counted
 NOT_STARTED = "not started"
 FAILED = ("failed", "upstream_failed")
 WORDS = {"success": "succeeded", "up_for_retry": "waiting for retry", "up_for_reschedule": "waiting for reschedule"}
 
 
 class TaskRow(TypedDict):
-    """counts: instances by state. failed: of a mapped task, the names of the first that failed. took: seconds."""
+    """counts: instances by state. failed: names of the first failed instances of a mapped task. took: seconds."""
 
     task: str
     mapped: bool
@@ -27,7 +27,7 @@ class TaskRow(TypedDict):
 
 
 def summary(instances: Iterable[AirflowTask]) -> list[TaskRow]:
-    """In the order in which Airflow tells of the tasks."""
+    """The rows in the order in which Airflow lists the tasks."""
     by_task: dict[str, list[AirflowTask]] = {}
     for instance in instances:
         by_task.setdefault(instance.task_id, []).append(instance)
@@ -52,7 +52,7 @@ def _name(instance: AirflowTask) -> str:
 
 
 def _took(found: list[AirflowTask]) -> float | None:
-    """Of a mapped task, from the beginning of the first instance to the end of the last one."""
+    """Seconds. For a mapped task, from the start of the first instance to the end of the last one."""
     if len(found) == 1:
         return found[0].duration
     began = [instance.started_at for instance in found if instance.started_at]
@@ -74,7 +74,7 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 
 def failures(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Which tasks failed, as the beginning of a sentence; each task once, a mapped one with its instances."""
+    """The failed tasks, as the beginning of a sentence. Each task is named once, a mapped one with its instances."""
     said = []
     for row in rows:
         if not (number := row["counts"].get("failed", 0)):
@@ -90,7 +90,7 @@ def failures(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def nothing_done(rows: list[TaskRow]) -> str:
-    """A sentence where a run that Airflow calls a success has done nothing; else empty."""
+    """A sentence if no task of a successful run succeeded; else empty."""
     counts = counted(rows)
     if not counts:
         return "No task ran: Airflow ended this run as a success without running any task."

@@ -1,4 +1,4 @@
-"""The handler of variables; it uses the runner's account."""
+"""The handler of variables. It uses the runner's account."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from portal.operations.models import Operation
 
 
 class SetVariable:
-    """Ensures that the variable has the value that was asked for last, as Airflow shows it."""
+    """Ensures that the variable has the requested value."""
 
     def execute(self, operation: Operation) -> Done:
         key, value = operation.payload["key"], operation.payload["value"]
         try:
-            check_offered(operation.deployment, key)  # it may have been taken out of the catalogue meanwhile
+            check_offered(operation.deployment, key)  # the catalogue may have changed meanwhile
         except Refused as refusal:
             raise PermanentFailure(refusal.detail) from refusal
         airflow = runner(operation.deployment)
@@ -29,7 +29,7 @@ class SetVariable:
         if after is None or after.value != value:
             if operation.created_at < clock.now() - TOO_LATE:
                 raise PermanentFailure(
-                    f"It could not be changed within an hour of being asked for, so {key} was left as it is."
+                    f"{key} could not be changed within one hour after the request, so it was left unchanged."
                 )
             outbox.renew_lease(operation)
             after = airflow.set_variable(key, value)

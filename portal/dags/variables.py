@@ -1,7 +1,7 @@
-"""Airflow's variables through Gatehouse: only those that the catalogue names for a deployment. Each change is recorded.
+"""Reading and changing Airflow's variables, but only those that the catalogue names for a deployment.
 
-They are for switches of what DAGs do. The trail keeps every value for good, so what sounds like a secret is refused.
-Reading one is no event: only an operator can, at the command line, and nothing is changed by it.
+They are meant for settings of DAGs. Every change is recorded, and the trail keeps its value forever, so secrets are
+refused. Reading is not recorded: only an operator can read, at the command line, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ WHY_NO_SECRETS = (
 
 
 class Unavailable(Exception):
-    """Airflow could not be asked; `str()` says why, for people."""
+    """Airflow could not be read. `str()`: the reason, for people."""
 
 
 def subject(deployment: Deployment, key: str) -> str:
-    """How operations and the trail name it; never like a DAG, whose subject has one slash."""
+    """The variable's name in operations and in the trail. It has two slashes; the subject of a DAG has one."""
     return f"{deployment.name}/variable/{key}"
 
 
 def check_offered(deployment: Deployment, key: str) -> None:
-    """Raises Refused: `retired` deployments, what sounds like a `secret`, what the catalogue does not name."""
+    """Raises Refused: `retired` (the deployment), `secret` (the name), `not_offered` (by the catalogue)."""
     if deployment.retired_at is not None:
         raise Refused(
             f"{deployment.name} is no longer in the catalogue. "
@@ -58,25 +58,25 @@ def check_offered(deployment: Deployment, key: str) -> None:
 
 
 def without_secrets(value: str) -> str:
-    """What may be kept of a value that Airflow shows: what is secret in it is hidden.
+    """A value from Airflow as it may be stored: secrets in it are hidden.
 
-    Airflow 3 hides it itself, Airflow 2 does not. Where nothing is secret, it is the value as it is.
+    Airflow 3 hides them itself, Airflow 2 does not. A value without secrets is not changed.
     """
     try:
         known = json.loads(value)
     except ValueError:  # a text
         return str(mask(value))
-    except RecursionError:  # too deep to be looked through
+    except RecursionError:  # too deep to find secrets in it
         return HIDDEN
     shown = mask(known)
     return value if shown == known else json.dumps(shown, ensure_ascii=False)
 
 
 def read(deployment: Deployment, key: str) -> str | None:
-    """Its value in Airflow; None where there is no such variable. Raises Refused, Unavailable."""
+    """The value in Airflow; None if Airflow does not have the variable. Raises Refused, Unavailable."""
     check_offered(deployment, key)
     deployment = airflows.current(deployment)
-    if why := states.why_unreadable(deployment):  # each refusal may count towards the locking of the account
+    if why := states.why_unreadable(deployment):  # a directory may lock the account after more refused sign-ins
         raise Unavailable(why)
     try:
         found = clients.runner(deployment).variable(key)
@@ -88,7 +88,7 @@ def read(deployment: Deployment, key: str) -> str | None:
 
 
 def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: str) -> Operation:
-    """Ask that it has this value. Raises Refused, Invalid without a reason or with a value that cannot be taken."""
+    """Request a change of a variable. Raises Refused; Invalid without a reason or with an impossible value."""
     about = subject(deployment, key)
     with acting(by, refusal=Verb.VARIABLE_CHANGE_REFUSED, target=about) as (trail, by):
         check_offered(deployment, key)
@@ -113,7 +113,7 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
 
 
 def _integer(text: str) -> int:
-    """Raises Invalid: a DAG that reads the variable as JSON would have a number that Airflow cannot hand on."""
+    """Raises Invalid for a number that Airflow cannot pass to a task: a DAG may read the variable as JSON."""
     if len(text) > integers.LONGEST or not integers.fits(int(text)):
         raise Invalid({"value": f"The value holds {integers.TOO_LARGE}"})
     return int(text)

@@ -1,6 +1,6 @@
-"""Telling the worker that somebody looks at a run or a DAG, so that it reads that from Airflow soon.
+"""Messages to the worker that somebody views a run or a DAG, so that it is read from Airflow soon.
 
-A page only sends a message and writes nothing. A lost message costs no more than a page that is a little older.
+A page only sends a message and writes nothing. If the message is lost, the run or DAG is only read a little later.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from portal.dags.models import DagState, Run
 log = logging.getLogger(__name__)
 
 RUN, DAG = "portal.worker.tasks.want_run", "portal.worker.tasks.want_dag"
-EVERY = 5.0  # seconds between two messages about the same thing, however many look at it
+EVERY = 5.0  # seconds between two messages about the same run or DAG, even if many people view it
 AFTER_FAILURE = 30.0  # seconds without a message while the broker is away
-REMEMBERED = 1000  # things
-OVERDUE = timedelta(seconds=30)  # a DAG that was read less long ago is read in time anyway
-UNKNOWN_OVERDUE = timedelta(seconds=3)  # the same for one that Airflow did not have, or could not import
+REMEMBERED = 1000  # runs and DAGs whose last message is remembered
+OVERDUE = timedelta(seconds=30)  # a DAG is read again after this time
+UNKNOWN_OVERDUE = timedelta(seconds=3)  # the same for a DAG that Airflow does not have or cannot import
 
 _lock = threading.Lock()
 _next: dict[tuple[str, int], float] = {}
@@ -29,13 +29,13 @@ _silent_until = 0.0
 
 
 def tell_of_run(run: Run) -> None:
-    """Somebody looks at a run. Never raises, and waits for the broker for a moment at most."""
+    """Somebody views a run. Raises no errors, and waits only a short time for the broker."""
     if run.seen_at is not None:
         _tell(RUN, run.pk)
 
 
 def tell_of_dag(state: DagState | None) -> None:
-    """The same for a DAG. One that was never read goes first without a message."""
+    """Somebody views a DAG. One that was never read needs no message: it is read first anyway."""
     if state is not None and state.seen_at < clock.now() - (OVERDUE if state.known else UNKNOWN_OVERDUE):
         _tell(DAG, state.dag_id)
 
@@ -51,7 +51,7 @@ def _tell(task: str, pk: int) -> None:
         _next[task, pk] = now + EVERY
     try:
         app.send_task(task, args=[pk], expires=15, retry=False)
-    except Exception as error:  # whatever a broker's client raises
+    except Exception as error:  # clients of brokers raise many types of errors
         with _lock:
             _silent_until = now + AFTER_FAILURE
-        log.info("the worker could not be told that somebody looks at %s %s (%s)", task, pk, error)
+        log.info("the worker could not be notified of %s %s (%s)", task, pk, error)

@@ -123,7 +123,7 @@ def _look_at(deployment: Deployment) -> DeploymentState:
     from portal.airflow import health
     from portal.airflow.states import state_of
 
-    health.look_at(deployment)
+    health.check(deployment)
     return state_of(deployment)
 
 

@@ -1,4 +1,4 @@
-"""Refusals and mishaps as a page, or for htmx as a notice in the page that is there: what happened, and the way out."""
+"""Error pages, and for htmx error notices in the current page. Each says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.ui.htmx import render, wants_part
 
 
 def refused(request: HttpRequest, error: GatehouseError) -> HttpResponse:
-    """What an action or a guard refused, with its own status and words."""
+    """The page for an error of an action or a permission check, with its status and message."""
     context: dict[str, Any] = {"error": error, "title": error.title, "detail": error.detail, "status": error.status}
     context["back"] = _back(request)
     if isinstance(error, Invalid):
@@ -24,7 +24,7 @@ def refused(request: HttpRequest, error: GatehouseError) -> HttpResponse:
 
 
 def _back(request: HttpRequest) -> str:
-    """The page of ours from which a form was sent; empty when it is unknown or the one asked for itself."""
+    """The Gatehouse page that sent the form; empty if it is unknown or is the requested page itself."""
     came_from = request.headers.get("Referer", "")
     here = request.build_absolute_uri()
     ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
@@ -32,12 +32,12 @@ def _back(request: HttpRequest) -> str:
 
 
 def _again(request: HttpRequest) -> str:
-    """The address that was asked for, for a link. A path of two slashes would lead to another host."""
+    """The requested address, for a link. Two slashes at its beginning would lead to another host."""
     return escape_leading_slashes(request.get_full_path())
 
 
 def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """An address that leads nowhere."""
+    """The page for an unknown address."""
     words = exception.args[0] if isinstance(exception, Http404) and exception.args else ""
     detail = words if isinstance(words, str) and words else "There is no page at this address."
     context = {"title": "Not found", "detail": detail, "status": 404}
@@ -45,7 +45,7 @@ def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def stale_form(request: HttpRequest) -> HttpResponse:
-    """A form whose token does not fit this session: signed out meanwhile, signed in anew in another tab."""
+    """The page for a form with an old CSRF token: its sender signed out, or signed in again in another tab."""
     context = {
         "title": "This form is no longer valid",
         "detail": "You probably signed in again after you opened it, perhaps in another tab. Nothing was changed.",
@@ -55,12 +55,12 @@ def stale_form(request: HttpRequest) -> HttpResponse:
 
 
 def unreadable(request: HttpRequest) -> HttpResponse:
-    """What Django could not make sense of: a broken form, too many fields, another host."""
+    """The page for a request that Django cannot read: a malformed form, too many fields, an unknown host."""
     return HttpResponse(render_to_string("errors/unreadable.html"), status=400)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Something nobody expected. Rendered without the frame, which may be what is broken."""
+    """The page for an unexpected error. It has no frame, because the frame itself may have failed."""
     context = {"reference": getattr(request, "reference", ""), "again": _again(request)}
     if wants_part(request):
         html = render_to_string("errors/broken.html#notice", context)
@@ -69,9 +69,9 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
-    """The database failed (portal.core.faults). Rendered without the frame, which asks the database."""
+    """The page for a failed database (portal.core.faults). It has no frame, because the frame reads the database."""
     context = {"detail": faults.words(error), "again": _again(request)}
-    # asked of the headers: it may have failed before the middleware that reads them
+    # the headers are read here, because the error may be from before django-htmx's middleware
     if request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers:
         html = render_to_string("errors/unavailable.html#notice", context)
         response = _into_page(HttpResponse(html, status=503))

@@ -1,4 +1,4 @@
-"""Small pictures as SVG, sized by attributes: the content policy allows no inline style."""
+"""Small charts as SVG. Sizes are attributes, because the content security policy allows no inline styles."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from portal.core import durations
 from portal.ui import tones, words
 
 SHOWN = 20
@@ -18,22 +19,22 @@ STEP, WIDTH, HEIGHT = 7, 5, 24
 
 
 def time_bar(start: datetime, end: datetime, *, now: datetime) -> SafeString:
-    """What is left of the time from `start` to `end`; its last tenth asks for attention."""
+    """The time left between `start` and `end`. The last tenth has the tone "attention"."""
     total = max((end - start).total_seconds(), 1)
     left = min(max((end - now).total_seconds(), 0), total)
-    tenths = round(1000 * left / total) / 10
+    percent = round(1000 * left / total) / 10
     return format_html(
         '<svg class="time-bar" data-tone="{}" viewBox="0 0 100 4" preserveAspectRatio="none"'
         ' role="img" aria-label="{}">'
         '<rect class="ground" width="100" height="4"/><rect class="left" width="{}" height="4"/></svg>',
-        "attention" if tenths < 10 else "plain",
-        f"{words.left(end, now=now)}, of {words.rough(end - start)}",
-        f"{tenths:g}",
+        "attention" if percent < 10 else "plain",
+        f"{words.left(end, now=now)}, of {durations.rough(end - start)}",
+        f"{percent:g}",
     )
 
 
 def run_bars(runs: Iterable[Mapping[str, Any]]) -> SafeString | str:
-    """Bars for at most 20 runs given newest first, drawn oldest first."""
+    """One bar for each of the last 20 runs, from the oldest to the newest. `runs` has the newest first."""
     shown = list(runs)[:SHOWN][::-1]
     if not shown:
         return ""
@@ -41,7 +42,7 @@ def run_bars(runs: Iterable[Mapping[str, Any]]) -> SafeString | str:
     bars = []
     for place, run in enumerate(shown):
         height = 4 + round(20 * _seconds(run) / longest)
-        bars.append((place * STEP, HEIGHT - height, WIDTH, height, tones.of_state(run.get("state")).tone, _said(run)))
+        bars.append((place * STEP, HEIGHT - height, WIDTH, height, tones.of_state(run.get("state")).tone, _label(run)))
     counts = Counter(str(run.get("state")) for run in shown)
     summary = ", ".join(f"{number} {name}" for name, number in counts.most_common())
     return format_html(
@@ -67,8 +68,8 @@ def _seconds(run: Mapping[str, Any]) -> float:
     return max((end - start).total_seconds(), 0) if start and end else 0
 
 
-def _said(run: Mapping[str, Any]) -> str:
+def _label(run: Mapping[str, Any]) -> str:
     start, end = _times(run)
-    took = f" after {words.rough(timedelta(seconds=_seconds(run)))}" if start and end else ""
+    took = f" after {durations.rough(timedelta(seconds=_seconds(run)))}" if start and end else ""
     at = f", started {words.spoken(start)}" if start else ""
     return f"{run.get('state')}{took}{at}"

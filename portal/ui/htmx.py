@@ -1,4 +1,4 @@
-"""One template per page: rendered whole for a browser, one of its parts for htmx."""
+"""One template for each page: rendered completely for a browser, or only one of its parts for htmx."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 
 
 def wants_part(request: HttpRequest) -> bool:
-    """Whether the answer goes into a page that is already there (a boosted link still wants the whole page)."""
+    """Whether htmx puts the answer into the current page. A boosted link needs a complete page."""
     htmx = getattr(request, "htmx", None)
     return htmx is not None and bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
@@ -25,9 +25,9 @@ def render(
     part: str | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Render `template`, or only its `{% partialdef part %}` when htmx asks. A part's name is its root's DOM id.
+    """Render `template`, or only its `{% partialdef part %}` for htmx. The name of a part is the DOM id of its root.
 
-    Messages waiting for the person travel with a part, out of band. Answers differ by HX-Request, and say so.
+    Pending messages are sent with a part, out of band. The answer has `Vary: HX-Request`.
     """
     partial = part is not None and wants_part(request)
     html = render_to_string(f"{template}#{part}" if partial else template, dict(context or {}), request)

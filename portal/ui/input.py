@@ -1,4 +1,4 @@
-"""What is sent, before anything looks at it: nothing that a database refuses or that costs more than it may."""
+"""Checks of the input before a view reads it: text that no database stores, and too large input, are refused."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def utf8_alone(environ: dict[str, Any]) -> None:
-    """Take the charset out of the content type of a WSGI environment: everything is read as UTF-8.
+    """Remove the charset from the content type of a WSGI environment, so that everything is read as UTF-8.
 
-    Django (5.2) reads the address, too, in the charset that is named, before any middleware; one that is no text
-    encoding (`zlib`) is an error there that nothing catches.
+    Django 5.2 decodes the address with this charset too, before any middleware. A charset that is no text encoding
+    (`zlib`) raises an error there that nothing catches.
     """
     if "CONTENT_TYPE" in environ:
         environ["CONTENT_TYPE"] = CHARSET.sub("", environ["CONTENT_TYPE"])
 
 
 class CleanInputMiddleware:
-    """First of all: what could break those that follow is taken out of the request."""
+    """The first middleware: removes cookies that could break the following ones."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # a quoted cookie may hold any character; none of ours does
+        # a quoted cookie can contain any character; Gatehouse's own cookies are printable ASCII
         request.COOKIES = {
             name: value for name, value in request.COOKIES.items() if value.isascii() and value.isprintable()
         }
@@ -42,7 +42,7 @@ class CleanInputMiddleware:
 
 
 class BoundsMiddleware:
-    """Addresses and forms within `portal.core.bounds`. The API has a door of its own, which answers with problems."""
+    """Checks addresses and forms against `portal.core.bounds`. The API does this itself (`portal.api.views`)."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -62,7 +62,7 @@ class BoundsMiddleware:
 
 
 def check_address(request: HttpRequest) -> None:
-    """Raises Missing for a path that names nothing, Invalid for a parameter that cannot be taken."""
+    """Raises Missing for an impossible path, Invalid for an impossible parameter."""
     if not bounds.is_storable(request.path) or len(request.path) > bounds.QUERY:
         raise Missing("There is no page at this address.")
     bounds.check_fields(dict(request.GET.lists()), longest=bounds.QUERY)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 
 def of_grant(grant: Any, part: str = "") -> str:
-    """The page of a grant's request; its holder's access for a grant without one. part: an anchor, like `#act`."""
+    """The address of the grant's request, or of its holder's access if it has none. part: an anchor, like `#act`."""
     if grant.request:
         return f"{reverse('request_detail', args=[grant.request.ref])}{part}"
     return f"{reverse('access')}?{urlencode({'person': grant.beneficiary.username})}"

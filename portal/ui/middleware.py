@@ -1,4 +1,4 @@
-"""Request-wide duties: security headers, the audit's source, the person's time zone, refusals as pages."""
+"""Middleware: security headers, compression, the source of audit events, the person's time zone, error pages."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ PERMISSIONS_POLICY = ", ".join(
 
 
 class SecurityHeadersMiddleware:
-    """Content policy, permissions policy and no-store on every answer. (Django 6 brings the first of them itself.)
+    """Adds content security policy, permissions policy and `no-store` to every answer. (Django 6 has a CSP middleware.)
 
-    Nothing that is made for a person is kept by a browser or a proxy: after signing out, Back shows nothing of it.
-    Static files do not come by here.
+    With `no-store`, browsers and proxies keep no page, so Back shows nothing after signing out. Static files are
+    served before this middleware.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -49,33 +49,33 @@ class SecurityHeadersMiddleware:
 
 
 class GZipPagesMiddleware(GZipMiddleware):
-    """Pages travel compressed. Streams (exports) do not: they are to flow at the database's speed."""
+    """Compresses pages. Streams (exports) are not compressed, so that each batch is sent at once."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         return response if response.streaming else super().process_response(request, response)
 
 
 class AuditSourceMiddleware:
-    """Tells the trail which network address a request came from, for as long as the request lasts."""
+    """Sets the network address of the caller as the source of all audit events of this request."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        reset = source.set(Source(address=client_address(request)))
+        former = source.set(Source(address=client_address(request)))
         try:
             return self.get_response(request)
         finally:
-            source.reset(reset)
+            source.reset(former)
 
 
 def client_address(request: HttpRequest) -> str:
-    """The caller's address, as the front found it (portal.core.peers). Forwarding headers are not read here."""
+    """The caller's address. The front has already evaluated forwarding headers (portal.core.peers)."""
     return str(request.META.get("REMOTE_ADDR", ""))[:64]
 
 
 class TimeZoneMiddleware:
-    """Times are shown in the person's own zone, where they chose one."""
+    """Shows times in the person's own time zone, if they chose one."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -88,12 +88,12 @@ class TimeZoneMiddleware:
         name = getattr(request.user, "timezone", "")
         try:
             return zoneinfo.ZoneInfo(name) if name else None
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):  # a zone this machine no longer knows
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):  # this machine does not know the zone
             return None
 
 
 class ErrorsMiddleware:
-    """Turns what actions raise into pages, and gives what nobody expected a reference that is in the log too."""
+    """Turns the errors of actions into pages. An unexpected error gets a reference, which is in the log too."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""A request as views behind `@requires` see it: somebody is signed in, and htmx has been looked at."""
+"""The type of requests in views with `@requires`: a person is signed in, and django-htmx has run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from accounts.models import User
 
 
 class Request(HttpRequest):
-    """For annotations alone; Django makes the object."""
+    """For type annotations only; Django creates the object."""
 
     user: User
     htmx: HtmxDetails

@@ -1,4 +1,4 @@
-"""The tone, icon and word of every status there is. A status never speaks by colour alone."""
+"""The tone and icon of every status. A status always has a word and an icon too, never only a colour."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ATTENTION = Tone("attention", "exclamation-triangle")
 REFUSED = Tone("refused", "x-circle")
 OVER = Tone("plain", "minus-circle")
 
-# by model and status; what is not listed is plain
+# by model and status; a status that is not listed is plain
 TONES: dict[str, dict[str, Tone]] = {
     "accessrequest": {
         "pending": WAITING,
@@ -76,7 +76,7 @@ def of(thing: Any, field: str = "status") -> tuple[Tone, str]:
 
 
 def of_state(state: str | None) -> Tone:
-    """The tone of a state as Airflow spells it (runs and tasks)."""
+    """The tone of Airflow's state of a run or a task."""
     return {
         "success": GOOD,
         "failed": REFUSED,

@@ -1,4 +1,4 @@
-"""Times as people say them. Everything is in the zone that is active, which is always named."""
+"""Times in words, in the active time zone, which is always named."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from portal.core import durations
 from portal.core.clock import now as moment_now
-
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+from portal.core.durations import DAY, HOUR, JUST_NOW, MINUTE
 
 
 def exact(moment: datetime) -> str:
@@ -38,23 +34,10 @@ def spoken(moment: datetime, *, now: datetime | None = None) -> str:
     return f"{day}, {date_format(local, 'H:i')} {local.tzname()}"
 
 
-def rough(span: timedelta) -> str:
-    """The largest unit that fits, rounded down: `40 seconds`, `12 minutes`, `3 hours`, `5 days`."""
-    if span < MINUTE:
-        return _count(int(span.total_seconds()), "second")
-    if span < HOUR:
-        return _count(span // MINUTE, "minute")
-    if span < 2 * DAY:
-        return _count(span // HOUR, "hour")
-    return _count(span // DAY, "day")
-
-
 def ago(moment: datetime, *, now: datetime | None = None) -> str:
-    """`just now`, `12 minutes ago`, or for what is to come `in 3 hours`."""
-    gap = (now or moment_now()) - moment
-    if abs(gap) < timedelta(seconds=10):
-        return "just now"
-    return f"{rough(gap)} ago" if gap > timedelta() else f"in {rough(-gap)}"
+    """`just now`, `12 minutes ago`; for a moment in the future `in 3 hours`."""
+    now = now or moment_now()
+    return durations.until(moment, now=now) if moment - now >= JUST_NOW else durations.ago(moment, now=now)
 
 
 def left(ends: datetime, *, now: datetime | None = None) -> str:
@@ -62,19 +45,19 @@ def left(ends: datetime, *, now: datetime | None = None) -> str:
     gap = ends - (now or moment_now())
     if gap <= timedelta():
         return "time is over"
-    if HOUR <= gap < DAY and (gap % HOUR) // MINUTE:
-        return f"{_count(gap // HOUR, 'hour')} {_count((gap % HOUR) // MINUTE, 'minute')} left"
-    return f"{rough(gap)} left"
+    if HOUR <= gap < DAY:
+        return f"{durations.words(gap - gap % MINUTE)} left"
+    return f"{durations.rough(gap)} left"
 
 
 def clock(span: timedelta | float) -> str:
-    """How long something took or has been taking: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
+    """A measured duration: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`."""
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
     if 0.05 <= seconds < 1:
         return f"{seconds:.1f} s"
-    total = max(int(seconds), 0)
+    seconds = max(int(seconds), 0)
     for unit, size, below, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if total >= size:
-            rest = total % size // part
-            return f"{total // size} {unit}" + (f" {rest} {below}" if rest else "")
-    return f"{total} s"
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{seconds} s"

@@ -1,4 +1,4 @@
-"""Addresses that only act: a POST acts, a GET leads to the page with the form."""
+"""Views that execute an action: POST executes it, GET redirects to the page with the form."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SHOWN = ("GET", "HEAD")
 
 
 def acts_from(page: Callable[..., str]) -> Callable[[View], View]:
-    """The view answers POST; GET goes to the address that `page(request, ...)` gives.
+    """The view answers POST; GET is redirected to the address that `page(request, ...)` returns.
 
-    A form that was refused stays in the browser under the address it was sent to. Loaded anew, copied or reached after
-    signing in, that address is a GET.
+    After a refused form, the browser shows the address of the action. If it is reloaded, copied or opened after
+    signing in, the browser sends a GET.
     """
 
     def decorate(view: View) -> View:

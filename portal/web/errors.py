@@ -1,4 +1,4 @@
-"""Django's own error handlers, answered by the portal's pages."""
+"""The error handlers of Django, with the portal's error pages."""
 
 import sys
 
@@ -11,7 +11,7 @@ from portal.ui import answers
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Recorded as other refused calls are: of a stranger by their network."""
+    """It is recorded like other refused calls. If nobody is signed in, their network is recorded."""
     by = request.user if request.user.is_authenticated else None
     error = Refused("The form's token does not belong to this session.", reason="csrf")
     note_refused(by=by, method=request.method or "", path=request.path, error=error)
@@ -27,7 +27,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Called while the exception is handled. Also what goes wrong outside of views comes here: reading the session."""
+    """Django calls this while it handles the exception, also for errors outside of views, as in reading the session."""
     error = sys.exception()
     if error is not None and faults.is_of_the_database(error):
         return answers.unavailable(request, error)

@@ -1,6 +1,6 @@
-"""What stands around every page: the places a person may go, how many decisions wait, which deployment is away.
+"""The frame around every page: navigation, the number of waiting decisions, deployments that are down.
 
-Computed only where a template asks for it, so a fragment for htmx costs none of it.
+Each part is computed only if a template uses it, so fragments for htmx compute none of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from portal.ui import words
 
 @dataclass(frozen=True)
 class Place:
-    """One entry of the navigation. `current` is "page" on the page itself, "true" on one below it."""
+    """An entry of the navigation. current: "page" on the page itself, "true" on a page below it."""
 
     name: str
     title: str
@@ -44,7 +44,7 @@ class Group:
     places: list[Place]
 
 
-# url name, title, short title, icon, who it serves, other url names that belong to it
+# URL name, title, short title, icon, permission, URL names of pages below it
 MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
     (
         "",
@@ -70,10 +70,10 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
         ],
     ),
 ]
-# who the sign-in page of the demo offers, and what each of them is there to show
+# the people on the sign-in page of the demo, and what each of them can show
 DEMO_PEOPLE = {
-    "employee": "asks for access to Airflow",
-    "colleague": "asks for access, and runs the DAGs of group sales",
+    "employee": "requests access to Airflow",
+    "colleague": "requests access and runs the DAGs of group sales",
     "lead": "decides as a data lead",
     "lead2": "the other data lead",
     "security": "decides the second step of high-risk access",
@@ -81,27 +81,27 @@ DEMO_PEOPLE = {
     "admin": "manages the deployments",
 }
 DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, documented, and not a secret
-# the four places of the bar on a phone: home, the first two of these that a person has, and what they hold
+# the bar on a phone has four places: home, the first two of these that the person may open, and their access
 BAR = ("queue", "audit", "deployment_list", "request_new", "dag_list")
 
 LIMIT = "A run is given up after 1 hour, access after the time that its policy sets."
-# where it refuses one account, the work of the other goes on
-REFUSED = {"granter": ("account for access", "The access you ask for"), "runner": ("account for runs", "What you run")}
+# if Airflow refuses only one account, the operations of the other one continue
+REFUSED = {"granter": ("account for access", "Requested access"), "runner": ("account for runs", "Runs and pauses")}
 
 
 def trouble(deployment: Deployment) -> str:
-    """What is the matter with a deployment and what that means for the reader; empty when nothing is."""
+    """The problem of a deployment and what it means for the reader; empty if there is none."""
     state = state_of(deployment)
     since = f" since {words.spoken(state.status_since)}" if state.status_since else ""
     if state.status == state.Status.DOWN:
         away = f"Airflow on {deployment.name} is unreachable{since}."
-        return f"{away} What you ask for waits until Airflow answers. {LIMIT}"
+        return f"{away} Requested access and runs wait until Airflow answers. {LIMIT}"
     if state.status == state.Status.NEEDS_REAUTHENTICATION:
         refused = [account for account in deployment.accounts if state.refuses(account)]
-        which, what = REFUSED.get(refused[0] if len(refused) == 1 else "", ("account", "What you ask for"))
+        which, what = REFUSED.get(refused[0] if len(refused) == 1 else "", ("account", "Requested access and runs"))
         return (
             f"Airflow on {deployment.name} refuses Gatehouse's {which}{since}. "
-            f"{what} waits until an admin has renewed the account. {LIMIT}"
+            f"{what} must wait until an admin has renewed the account. {LIMIT}"
         )
     return ""
 
@@ -140,7 +140,7 @@ class Frame:
 
     @cached_property
     def others(self) -> list[Place]:
-        """What the bar has no room for."""
+        """The places that are not in the bar."""
         return [place for place in self._by_name.values() if place not in self.bar]
 
     @cached_property
@@ -152,21 +152,21 @@ class Frame:
 
     @cached_property
     def locked_out(self) -> int:
-        """How many deployments refuse Gatehouse's account, for those who can renew it."""
+        """How many deployments refuse Gatehouse's account; 0 for people who cannot renew it."""
         if not roles.has(self.user, P.REPAIR):
             return 0
         return states.in_trouble().filter(state__status=DeploymentState.Status.NEEDS_REAUTHENTICATION).count()
 
     @cached_property
     def troubles(self) -> list[str]:
-        """Deployments that cannot be worked on, in words."""
+        """The problems of deployments, in words."""
         if not self.user.is_authenticated:
             return []
         return [trouble(deployment) for deployment in states.in_trouble()]
 
     @cached_property
     def demo_people(self) -> list[dict[str, str]]:
-        """In the demo alone: who may be tried out on the sign-in page, the first things to try first."""
+        """The people on the sign-in page of the demo; empty elsewhere."""
         if not settings.DEMO:
             return []
         there = {person.username for person in people.members(f"user:{name}" for name in DEMO_PEOPLE)}

@@ -1,4 +1,4 @@
-"""The reader's own requests and holdings, as the lists of the pages need them."""
+"""Queries of a person's own requests and access, for the lists of the pages."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ HELD = Q(grant__status__in=[G.ACTIVE, G.ENDING])
 
 
 def asked_by(user: User) -> QuerySet[AccessRequest]:
-    """What a person asked for, or somebody asked for them."""
+    """The requests that a person made, or that somebody made for them."""
     return queries.requests_visible_to(user).filter(Q(requester=user) | Q(beneficiary=user))
 
 
 def on_its_way(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
-    """Requests that are not decided yet, or decided and not yet in Airflow."""
+    """Requests that are not decided yet, and approved ones whose access is not in Airflow yet."""
     return rows.filter(ON_ITS_WAY)
 
 
 def is_in_airflow(grant: Grant) -> bool:
-    """Whether the access is there now; the other live ones are still, or again, on their way."""
+    """Whether Airflow has the access now. A scheduled, applying or failed grant is not there yet."""
     return grant.status in (G.ACTIVE, G.ENDING)
 
 
 def held(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
-    """Requests whose access is there now."""
+    """Requests whose access is in Airflow now."""
     return rows.filter(HELD)
 
 
 def closed(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
-    """Requests from which nothing more will come: not approved, or given and ended."""
+    """Requests that are over: not approved, or their access has ended."""
     return rows.filter(CLOSED)
 
 
 def past_of(user: User) -> QuerySet[Grant]:
-    """What a person held once, whichever way it ended."""
+    """The ended grants of a person."""
     rows = Grant.objects.filter(beneficiary=user, status=G.ENDED)
     return rows.select_related("entitlement__deployment", "request", "ended_by")

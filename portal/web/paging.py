@@ -1,4 +1,4 @@
-"""Pages of a list (portal.core.paging), with the answer for an address of no page."""
+"""Pages of lists, with cursors of portal.core.paging. A wrong cursor is answered with “Not found”."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.core.paging import Page
 
 
 def by_creation(rows: QuerySet[Any], *, after: str, size: int, name: str, oldest_first: bool = False) -> Page[Any]:
-    """Raises Missing where `after` is no cursor of this list."""
+    """One page of `rows`. Raises Missing if `after` is not a cursor of this list."""
     try:
         return paging.by_creation(rows, after=after, size=size, name=name, oldest_first=oldest_first)
     except paging.BadCursor:

@@ -1,11 +1,11 @@
-// What HTML alone cannot do. Every page works without this file; nothing here decides or fetches anything by itself.
+// Behaviour that HTML alone does not have. Every page works without this file. It sends no requests by itself.
 (() => {
   "use strict";
   const root = document.documentElement;
   const typing = (el) => el instanceof Element && el.closest("input, textarea, select, [contenteditable]");
   const shown = (el) => el.getClientRects().length > 0;
 
-  // --- theme: the choice on the profile page is seen before it is saved ---
+  // --- theme: a choice on the profile page is shown before it is saved ---
   document.addEventListener("change", (event) => {
     if (!event.target.matches("[data-theme-choice]")) return;
     if (event.target.value) root.dataset.theme = event.target.value;
@@ -40,7 +40,7 @@
     }
   });
 
-  // --- a form with data-once is sent once, however often its button is pressed ---
+  // --- a form with data-once is sent only once, even if its button is pressed several times ---
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!form.matches("[data-once]")) return;
@@ -51,8 +51,8 @@
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
-  // --- questions that open in place put the focus into their first field ---
-  // at once where a key opened them, so that what is typed next is text and no shortcut
+  // --- details.ask: when it opens, the focus goes to its first field ---
+  // If a shortcut opened it, this happens at once, so that the next key is text and not a shortcut.
   const answer = (ask) => {
     if (!ask?.open || ask.contains(document.activeElement) && document.activeElement.closest("form")) return;
     const chosen = ask.querySelector("input[type=radio]:checked");
@@ -62,9 +62,9 @@
     if (event.target.matches("details.ask")) answer(event.target);
   }, true);
 
-  // --- shortcuts: a single key works only where [data-keys] has the focus, and not at all when switched off ---
-  // <div data-keys> ... <a data-key="j">: pressing j with the focus inside clicks (or focuses, for a field) that element.
-  // data-key="/" on a field works anywhere on the page, as does Escape to close a menu.
+  // --- shortcuts: single keys work only while the focus is inside [data-keys], and only if the person has them on ---
+  // <div data-keys> ... <a data-key="j">: the key j clicks that element; if it is a field, it gets the focus.
+  // data-key="/" on a field works everywhere on the page. So does Escape, which closes a menu.
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       const menu = document.querySelector("details.menu[open]");
@@ -88,7 +88,7 @@
     }
   });
 
-  // rows of links ([data-roving]): arrow keys, j and k move between them
+  // --- lists of links ([data-roving]): arrow keys, j and k move between the links ---
   document.addEventListener("keydown", (event) => {
     const list = event.target.closest?.("[data-roving]");
     if (!list || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
@@ -103,7 +103,7 @@
     next.focus();
   });
 
-  // --- focus: after a swap the first [data-focus] in what arrived takes it; so does an error summary on a fresh page ---
+  // --- focus: the first [data-focus] of a new page or of a swapped part gets the focus ---
   const focusIn = (place) => {
     const target = place.matches?.("[data-focus]") ? place : place.querySelector?.("[data-focus]:not([data-still] *)");
     if (!target) return;
@@ -114,8 +114,8 @@
   focusIn(document);
   document.addEventListener("htmx:afterSettle", (event) => focusIn(event.detail.elt));
 
-  // --- answers that are not the expected fragment ---
-  // A refusal rendered by the portal names where it belongs (HX-Retarget); anything else that failed is said in place.
+  // --- errors of htmx requests ---
+  // An error notice of the portal has the header HX-Retarget and is shown. For other failures, #no-answer is shown.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
   });
@@ -129,7 +129,7 @@
   document.addEventListener("htmx:responseError", (event) => {
     if (!event.detail.xhr.getResponseHeader("HX-Retarget")) say();
   });
-  // the next answer that arrives clears it
+  // the next successful answer removes that notice
   document.addEventListener("htmx:afterOnLoad", (event) => {
     if (event.detail.successful !== false) document.querySelector("#messages > [data-no-answer]")?.remove();
   });

@@ -1,4 +1,4 @@
-// The queue: the row that is opened is the row that is marked, and keys act on what is seen, never on what still loads.
+// The queue: the row of the open request is marked. Keys act only on the request that is shown, not on one that loads.
 (() => {
   "use strict";
   const pane = () => document.getElementById("pane");
@@ -12,17 +12,17 @@
     }
   };
 
-  // j, k and the arrows have moved the focus (app.js): open what it is on, once it rests there
-  let rest;
+  // app.js moves the focus on j, k and arrow keys. If no further key follows within 60 ms, the focused row is opened.
+  let timer;
   document.addEventListener("keydown", (event) => {
     const row = document.activeElement;
     if (!event.defaultPrevented || !["j", "k", "ArrowDown", "ArrowUp"].includes(event.key)) return;
     if (!row.matches("#queue-list .pick") || row.dataset.ref === pane()?.dataset.ref) return;
-    clearTimeout(rest);
-    rest = setTimeout(() => row.click(), 60);
+    clearTimeout(timer);
+    timer = setTimeout(() => row.click(), 60);
   });
 
-  // a and d: from the list alone, once per press, and only when the pane shows the row that has the focus
+  // a and d work only in the list, once for each press, and only if the pane shows the focused row
   document.addEventListener("keydown", (event) => {
     if (!["a", "d"].includes(event.key) || !event.target.closest?.("#queue")) return;
     if (event.target.closest("input, textarea, select")) return;
@@ -32,7 +32,7 @@
       event.stopImmediatePropagation();
       return;
     }
-    // of high risk one key is not enough: it opens the question, which Enter answers and Esc leaves
+    // high risk needs a confirmation: the key opens the dialog, Enter confirms, Esc cancels
     const sure = document.getElementById("sure");
     if (event.key !== "a" || !sure || document.body.dataset.shortcuts !== "on") return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -41,7 +41,7 @@
     sure.showModal();
   }, true);
 
-  // Esc closes the question that is open and gives the focus back to the row; Ctrl+Enter sends what was written
+  // Esc closes the open form and returns the focus to the row; Ctrl+Enter sends the form
   document.addEventListener("keydown", (event) => {
     const ask = event.target.closest?.("#pane details.ask[open]");
     if (!ask) return;
@@ -57,7 +57,7 @@
     }
   });
 
-  // "Show all" only where the reason does not fit; opened, the focus goes on with the text
+  // "Show all" is visible only if the reason does not fit. When it is opened, the text gets the focus.
   const fit = () => {
     const reason = document.getElementById("reason");
     const more = document.querySelector("#pane .more");
@@ -72,7 +72,7 @@
     reason.focus();
   }, true);
 
-  // who comes to the queue with its keys switched on finds the focus where they work: on the row that is opened
+  // if the person has shortcuts on, the open row gets the focus, because the keys work there
   const opened = list()?.querySelector('.pick[aria-current="true"]');
   if (document.body.dataset.shortcuts === "on" && document.activeElement === document.body && opened?.checkVisibility()) {
     opened.focus({ preventScroll: true });
@@ -86,8 +86,8 @@
       document.getElementById("queue").dataset.showing = "detail";
       if (!list().checkVisibility()) document.getElementById("pane-title")?.focus();
     }
-    // after a decision the next row takes the focus, also where the list was fetched anew in between; on a phone, where
-    // the list is away, what is to decide does
+    // after a decision the next row gets the focus, even if the list was reloaded meanwhile; on a phone, where the list
+    // is hidden, the title of the request gets it
     if (event.target.id === "queue" && document.activeElement === document.body) {
       const next = list().checkVisibility() && list().querySelector(".pick[aria-current]");
       (next || document.getElementById("pane-title"))?.focus();

@@ -49,7 +49,7 @@ def test_secret_defaults_are_not_told(as_, airflow) -> None:
         "pin": {"value": "hunter3", "schema": {"type": "string", "format": "password", "default": "hunter3"}},
         "conn": {"value": {"host": "db1", "password": "hunter4"}, "schema": {"type": "object"}},
     }
-    runs.look_at_dag(Dag.objects.get(dag_id="sales_report"))
+    runs.read_dag(Dag.objects.get(dag_id="sales_report"))
     told = as_("colleague").get(REPORT).json()["params"]
     assert "hunter" not in json.dumps(told)
     assert told["api_token"] == {"default": "***", "schema": {"type": "string"}, "required": False}
@@ -79,7 +79,7 @@ def test_a_pause_says_by_whom_and_why(as_, airflow) -> None:
     assert told["paused"] is True
     assert (told["switched"]["by"], told["switched"]["reason"]) == ("colleague", "bad numbers")
     airflow.state.dags["sales_report"].paused = False
-    runs.look_at_dag(Dag.objects.get(dag_id="sales_report"))
+    runs.read_dag(Dag.objects.get(dag_id="sales_report"))
     told = as_("colleague").get(REPORT).json()
     assert (told["paused"], told["switched"]["by"], told["switched"]["reason"]) == (False, None, None)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from portal.api.door import RECORDED
+from portal.api.views import RECORDED
 from portal.operations.models import Operation
-from tests.api.test_door import CALLS
+from tests.api.test_views import CALLS
 from tests.factories import NAMES
 from tests.guards.addresses import EVERYBODY, LEADS, MAY_ASK_FOR_DAG, NOBODY, OF_EMPLOYEES_REQUEST, OVERSIGHT
 from tests.guards.world import SECRET, world

@@ -21,7 +21,7 @@ def ask_for(page: Page, title: str, *, words: str, duration: str = "8 hours", re
     """Search, choose, fill in, send: from any page of somebody signed in to the new request's own page."""
     page.get_by_role("link", name="Request access").first.click()
     page.get_by_role("searchbox", name="What do you need to do?").fill(words)
-    page.get_by_role("link", name=re.compile(f"Ask for it.*{title} on demo")).click()
+    page.get_by_role("link", name=re.compile(f"Request: {title} on demo")).click()
     page.get_by_role("radio", name=duration, exact=True).check()
     page.get_by_role("textbox", name="Why do you need it?").fill(reason)
     if ticket:
@@ -106,10 +106,10 @@ def test_denied_with_a_reason_that_the_requester_reads(airflow, enter):
 def test_approved_for_less_than_was_asked(airflow, enter):
     request = request_at_status()
     lead = enter("lead", f"/queue/{request.ref}")
-    lead.get_by_text("Approve for less", exact=True).click()
+    lead.get_by_text("Approve for a shorter time", exact=True).click()
     lead.get_by_role("textbox", name="Other duration").fill("1 hour")
     lead.get_by_role("button", name="Approve for this time").click()
-    expect(lead.get_by_text("for 1 hour, instead of the 8 hours asked for")).to_be_visible()
+    expect(lead.get_by_text("for 1 hour, instead of the requested 8 hours")).to_be_visible()
     assert Grant.objects.get().duration == timedelta(hours=1)
 
 
@@ -164,10 +164,10 @@ def test_an_airflow_that_is_away_is_said_and_waited_for(airflow, enter):
     lead.get_by_role("button", name="Approve for 8 hours").click()
     expect(lead.get_by_text(f"You approved {request.ref}")).to_be_visible()
     work_off()
-    health.look_at(request.entitlement.deployment)  # one call that fails is not enough to say so
+    health.check(request.entitlement.deployment)  # one call that fails is not enough to say so
     expect(employee.get_by_role("list", name="Timeline")).to_contain_text("unreachable")
     airflow.start()
-    health.look_at(request.entitlement.deployment)
+    health.check(request.entitlement.deployment)
     Operation.objects.update(not_before=clock.now())  # its own time has come, too
     work_off()
     expect(employee.get_by_role("list", name="Timeline")).to_contain_text("Verified in Airflow")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import tokens
 from portal.airflow.models import DeploymentState
-from portal.api.door import RECORDED
+from portal.api.views import RECORDED
 from portal.dags.models import DagState
 from portal.operations.models import Operation
 from tests.api.conftest import Program
@@ -27,7 +27,7 @@ WRITE = re.compile(r"\s*(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|UPDATE|DELETE\s+FROM|RE
 OF_THE_CALLER = {"django_session", "accounts_token", "accounts_ratecount"}
 """Who calls, and how often: a session, when a token was last used, the calls of a token in a minute."""
 EXPORTS = {"audit_export"}
-"""An export is an event; so is what `portal.api.door.RECORDED` names of the API."""
+"""An export is an event; so is what `portal.api.views.RECORDED` names of the API."""
 POLLED = {"run_detail", "dag_detail"}
 """Pages that ask for a part of themselves again while they are open."""
 

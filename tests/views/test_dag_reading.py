@@ -38,7 +38,7 @@ def test_a_dag_that_is_not_read_yet_is_waited_for(client_as, airflow):
     part = {"headers": {**HTMX, "HX-Target": "run"}}
     assert 'hx-trigger="every 2s"' in client.get(SALES, **part).content.decode()
     assert len(airflow.requests) == before
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     shown = client.get(SALES, **part).content.decode()
     assert (
         "hx-trigger" not in shown and "one of KR, APAC, EU" in shown and "&quot;region&quot;: &quot;KR&quot;" in shown
@@ -49,16 +49,16 @@ def test_a_dag_that_airflow_does_not_have_yet_is_looked_for_while_its_page_is_op
     """It was read before Airflow had parsed its file: the page comes by the form with its defaults in seconds."""
     known = airflow.state.dags.pop("sales_report")
     DagState.objects.filter(dag=dag()).delete()
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     page = Page(client_as("colleague").get(SALES))
     assert "reads this DAG from Airflow again every few seconds" in page.text
     assert page.all("div", id="run")[0]["hx-trigger"] == "every 2s"
     airflow.state.dags["sales_report"] = known
     observing.want(dag().pk)
-    assert dag() not in runs.dags_to_look_at(), "it was read at this moment"
+    assert dag() not in runs.due_dags(), "it was read at this moment"
     with time_machine.travel(timezone.now() + timedelta(seconds=4)):
-        assert [one.dag_id for one in runs.dags_to_look_at()] == ["sales_report"]
-    runs.look_at_dag(dag())
+        assert [one.dag_id for one in runs.due_dags()] == ["sales_report"]
+    runs.read_dag(dag())
     page = Page(client_as("colleague").get(SALES))
     assert "hx-get" not in page.all("div", id="run")[0]
     assert "one of KR, APAC, EU" in page.text

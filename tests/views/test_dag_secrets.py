@@ -36,10 +36,10 @@ SECRET_PARAMS = {
 
 def test_secret_defaults_are_neither_shown_nor_sent(client_as, airflow):
     airflow.state.dags["sales_report"].params |= SECRET_PARAMS
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     response = client_as("colleague").get(SALES)
     assert b"hunter" not in response.content
-    assert "kept in Airflow, not shown" in Page(response).text
+    assert "a secret in Airflow, not shown" in Page(response).text
     assert '{"host": "db1", "password": "***"}' in Page(response).text
     begun = response.context["run_form"]["conf"].value()
     assert json.loads(begun).keys() == {"region", "dry_run", "date"}
@@ -51,7 +51,7 @@ def secret_params(airflow):
     airflow.state.dags["sales_report"].params["code"] = {
         "value": None, "schema": {"type": ["null", "integer"], "writeOnly": True},
     }  # fmt: skip
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
 
 
 FIELDS = {"secret:text:/api_token", "secret:text:/pin", "secret:text:/conn/password", "secret:json:/code"}
@@ -84,7 +84,7 @@ def test_what_was_entered_as_a_secret_stays_one_when_the_dag_no_longer_declares_
     client = client_as("colleague")
     params = airflow.state.dags["sales_report"].params
     params |= {name: {**params[name], "schema": {}} for name in ("pin", "code")}
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     entered = {"secret:text:/pin": "hunter7", "secret:json:/code": "4711"}
     client.post(f"{SALES}/runs", {"conf": '{"region": "EU"}', "note": "hunter7", "key": "one", **entered})
     run = Run.objects.get()
@@ -100,20 +100,20 @@ def test_running_again_names_the_parameters_that_are_not_taken_over(client_as, s
     client = client_as("colleague")
     start(client, '{"region": "EU***", "conn": {"host": "db2", "password": "hunter8"}, "pin": "hunter7"}')
     page = Page(client.get(SALES, {"again": Run.objects.get().ref}))
-    said = "Not taken over, because they are or may be secret: conn, pin . "
+    said = "These parameters were not copied, because they are or may be secret: conn, pin . "
     said += "Enter them again, or the DAG’s defaults are used."
     assert said in page.text
     assert '"region": "EU***"' in page.text and "db2" not in page.text
     other = start(client, '{"region": "KR"}', key="two")["Location"].removeprefix("/runs/")
     text = Page(client.get(SALES, {"again": other})).text
-    assert f"Filled in from {other}" in text and "Not taken over" not in text
+    assert f"Filled in from {other}" in text and "not copied" not in text
 
 
 @pytest.mark.parametrize(
     ("name", "entered", "said"),
     [
         ("secret:json:/code", "hunter", "Not valid JSON"),
-        ("secret:text:/conn/password", "hunter7", "Add the rest of “conn” to the parameters"),
+        ("secret:text:/conn/password", "hunter7", "Add all of “conn” to the parameters"),
     ],
 )
 def test_a_secret_that_cannot_be_taken_is_said_at_its_field(client_as, secret_params, name, entered, said):

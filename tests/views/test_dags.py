@@ -67,7 +67,7 @@ def test_finding_one(client_as):
 
 def test_a_dag_that_airflow_cannot_run_offers_no_run(client_as, airflow):
     airflow.state.dags["sales_report"].import_errors = True
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     page = Page(client_as("colleague").get("/dags"))
     assert "The file of this DAG has import errors in Airflow." in page.text
     assert f"{SALES}#run" not in page.links
@@ -110,7 +110,7 @@ def test_the_form_comes_from_what_the_worker_keeps(client_as, airflow):
 )
 def test_what_has_no_default_is_not_filled_in(client_as, airflow, param, told):
     airflow.state.dags["sales_report"].params["extra"] = param
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     response = client_as("colleague").get(SALES)
     assert ("needs a value" in Page(response).text) is told
     begun = json.loads(response.context["run_form"]["conf"].value())
@@ -201,7 +201,7 @@ def test_each_form_has_a_key_of_its_own(client_as):
         ('{"region": "EU",\n "x": }', "Not valid JSON at line 2, column 7"),
         ("[1, 2]", "must be a JSON object"),
         ('{"a": 1, "a": 2}', "“a” is given twice"),
-        ('{"a": NaN}', "NaN is not a valid JSON number"),
+        ('{"a": NaN}', "NaN is not a number that can be stored"),
         ('{"region": "US"', "Not valid JSON at line 1"),
     ],
 )
@@ -266,7 +266,7 @@ def test_pausing_needs_a_reason_and_is_followed_until_it_is_done(client_as, airf
 
 def test_unpausing(client_as, airflow):
     airflow.state.dags["sales_report"].paused = True
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     page = Page(client_as("colleague").get(SALES))
     assert "The DAG is paused: the run stays queued until it is unpaused." in page.text
     client_as("colleague").post(f"{SALES}/unpause", {"reason": ""})
@@ -290,15 +290,15 @@ def test_who_paused_it_when_and_why_stands_beside_the_switch_and_in_the_list(cli
     assert "numbers are right" in Page(client.get(SALES)).text
 
     airflow.state.dags["sales_report"].paused = True  # by somebody in Airflow
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     text = Page(client.get(SALES)).text
-    assert "Changed in Airflow itself, seen today," in text
+    assert "Changed in Airflow; Gatehouse saw it today," in text
     assert "numbers are right" not in text
 
 
 def test_a_run_of_a_paused_dag_is_not_said_to_start_within_seconds(client_as, airflow):
     airflow.state.dags["sales_report"].paused = True
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     text = Page(client_as("colleague").get(SALES)).text
     assert "starts when the DAG is unpaused" in text
     assert "within seconds" not in text
@@ -312,14 +312,14 @@ def test_the_list_knows_a_run_that_was_just_asked_for(client_as, airflow):
     work_off()
     assert f"{run.ref} queued just now" in Page(client.get("/dags", {"q": "sales"})).text
     airflow.set_run_states("success")
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     text = Page(client.get("/dags", {"q": "sales"})).text
     assert "success" in text and run.ref not in text and "No runs yet" not in text
 
 
 def test_a_dag_whose_end_date_has_passed_warns_before_it_is_run(client_as, airflow):
     airflow.state.dags["sales_report"].end_date = datetime(2026, 2, 1, tzinfo=UTC)
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     for address in (SALES, "/dags"):
         text = Page(client_as("colleague").get(address)).text
         assert "The DAG's end date, 2026-02-01, has passed." in text
@@ -329,7 +329,7 @@ def test_a_dag_whose_end_date_has_passed_warns_before_it_is_run(client_as, airfl
 def test_runs_that_cannot_be_listed_leave_all_else_as_it_is(client_as, airflow):
     airflow.state.dags["sales_report"].paused = True
     airflow.fail_next("GET .*/dags/sales_report/dagRuns", "500", times=9)
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     text = Page(client_as("colleague").get(SALES)).text
     assert "Paused in Airflow" in text
     assert "Its last runs could not be read" in text
@@ -383,8 +383,8 @@ def test_a_run_of_another_dag_gives_no_parameters(client_as, airflow):
 def test_when_a_run_would_start_is_said(client_as, status, refused, waits):
     observe(status=status, granter_refused="granter" in refused, runner_refused="runner" in refused)
     text = Page(client_as("colleague").get(SALES)).text
-    assert ("It waits until Airflow can be reached again" in text) is waits
-    assert ("It starts within seconds" in text) is not waits
+    assert ("The run waits until Airflow can be reached again" in text) is waits
+    assert ("The run starts within seconds" in text) is not waits
 
 
 def test_an_airflow_that_is_away_is_said_while_it_waits(client_as):
@@ -405,7 +405,7 @@ def test_a_switch_that_failed_is_said_until_it_is_so(client_as, airflow):
     assert f"{SALES}/pause" in Page(client.get(SALES)).actions
 
     airflow.state.dags["sales_report"].paused = True  # by somebody in Airflow
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     assert "Pausing failed" not in Page(client.get(SALES)).text
 
 
@@ -423,7 +423,7 @@ def test_a_variable_called_like_the_dag_is_not_its_switch(client_as, status):
 def test_only_pausing_needs_a_reason_and_the_form_says_so(client_as, airflow):
     assert "Reason (optional)" not in Page(client_as("colleague").get(SALES)).text
     airflow.state.dags["sales_report"].paused = True
-    runs.look_at_dag(dag())
+    runs.read_dag(dag())
     assert "Reason (optional)" in Page(client_as("colleague").get(SALES)).text
 
 

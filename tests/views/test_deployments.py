@@ -96,8 +96,8 @@ def test_an_admin_is_told_everywhere_that_an_account_is_refused(client_as):
 @pytest.mark.parametrize(
     ("refused", "said"),
     [
-        ("runner", ("refuses Gatehouse's account for runs since", "What you run waits until an admin")),
-        ("granter", ("refuses Gatehouse's account for access since", "The access you ask for waits until an admin")),
+        ("runner", ("refuses Gatehouse's account for runs since", "Runs and pauses must wait until an admin")),
+        ("granter", ("refuses Gatehouse's account for access since", "Requested access must wait until an admin")),
     ],
 )
 def test_which_account_is_refused_is_said(client_as, refused, said):

@@ -77,7 +77,7 @@ def test_what_nobody_expected_has_a_reference_that_is_in_the_log(client_as, capl
     assert len(reference) == 8
     assert f"reference {reference}" in caplog.text
     assert "a very secret detail" not in page.text
-    assert "If you sent a form, look first whether it had its effect." in page.text
+    assert "If you sent a form, first check whether the change was made." in page.text
     assert "/breaks?page=2" in page.links
 
 

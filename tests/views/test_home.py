@@ -115,4 +115,4 @@ def test_handing_back_asks_once_and_everywhere_the_same(client_as):
         html = client.get(address).content.decode()
         ask = html.partition(f'action="/grants/{held.ref}/hand-back"')[0].rpartition("<details")[2]
         assert 'class="ask"' in ask and "</details>" not in ask, address
-        assert "Gatehouse takes the role away in Airflow, unless other access of yours needs it." in html
+        assert "Gatehouse takes the role away in Airflow, unless your other access needs it." in html

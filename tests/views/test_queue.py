@@ -247,7 +247,7 @@ def test_a_conflict_with_what_is_held_is_said_before_it_is_approved(client_as, t
     client = client_as("lead")
     said = "employee has demo/role/Viewer, which must not be combined with demo/role/User."
     text = Page(client.get(f"/queue/{made.ref}")).text
-    assert f"{said} The request cannot be approved while that is held." in text
+    assert f"{said} The request cannot be approved until that access ends." in text
     assert "must not be combined" not in Page(client.get(f"/queue/{other.ref}")).text
     assert said in Page(client.post(f"/requests/{made.ref}/approve")).text
     client.post(f"/requests/{made.ref}/deny", {"comment": "you can look around already"})
@@ -291,7 +291,7 @@ def test_approving_for_less(client_as):
     response = client_as("lead").post(
         f"/requests/{made.ref}/approve", {"duration": "1h 30m", "comment": "until lunch"}, follow=True
     )
-    assert "for 1 hour 30 minutes, instead of the 8 hours asked for" in Page(response).text
+    assert "for 1 hour 30 minutes, instead of the requested 8 hours" in Page(response).text
     assert Grant.objects.get(request=made).duration == timedelta(minutes=90)
     assert Decision.objects.get().comment == "until lunch"
 
@@ -383,7 +383,7 @@ def test_the_second_of_two_approvers_is_told_who_was_first(client_as, headers):
         response = lead.post(f"/requests/{made.ref}/approve", headers=headers)
     page = Page(response)
     assert response.status_code == 409
-    assert f"lead2 approved {made.ref} 12 s ago" in page.text
+    assert f"lead2 approved {made.ref} 12 seconds ago" in page.text
     assert rows(page) == [other.ref]
     assert page.all("section", id="pane")[0]["data-ref"] == made.ref
     assert Decision.objects.count() == 1
@@ -428,12 +428,12 @@ def test_the_keys_are_shown_and_can_be_switched_off(client_as, lead):
     page = Page(client_as("lead").get("/queue"))
     assert [given["data-key"] for _, given, _ in page.tags if "data-key" in given] == ["a", "d"]
     assert page.all("body")[0]["data-shortcuts"] == "on"
-    assert "approve as asked" in page.text
+    assert "approve as requested" in page.text
     lead.shortcuts = False
     lead.save(update_fields=["shortcuts"])
     page = Page(client_as("lead").get("/queue"))
     assert page.all("body")[0]["data-shortcuts"] == "off"
-    assert "approve as asked" not in page.text
+    assert "approve as requested" not in page.text
 
 
 def test_an_empty_queue_hides_neither_half_on_a_phone(client_as):

@@ -112,15 +112,15 @@ def test_an_unknown_entitlement_is_a_404(client_as):
 def test_what_is_held_already_is_said_before_one_asks(client_as, airflow):
     grant = grant_at_status("active")
     page = Page(client_as("employee").get("/requests/new", {"entitlement": USER}))
-    assert "You already hold it until" in page.text
+    assert "You already hold this access until" in page.text
     assert grant.ref in page.text
     assert "/requests/new" in page.actions
 
 
 NOT_HELD = {
-    "scheduled": ("You will have it from", "Will have this access from", "starts later"),
-    "applying": ("It is being given to you", "Is being given this access", "being applied"),
-    "ending": ("It is being taken away from you", "This access is being taken away", "being taken away"),
+    "scheduled": ("You will have this access from", "Will have this access from", "starts later"),
+    "applying": ("This access is being given to you", "Is being given this access", "being applied"),
+    "ending": ("This access is being taken away from you", "This access is being taken away", "being taken away"),
     "failed": ("", "", "Nothing through Gatehouse"),
 }
 
@@ -144,7 +144,10 @@ def test_what_is_not_held_is_not_called_so(client_as, airflow, status):
 def test_a_grant_that_is_held_is_told_before_one_that_is_not(client_as, airflow):
     grant_at_status("active", duration=timedelta(hours=2))
     grant_at_status("ending", duration=timedelta(hours=8))
-    assert "You already hold it until" in Page(client_as("employee").get("/requests/new", {"entitlement": USER})).text
+    assert (
+        "You already hold this access until"
+        in Page(client_as("employee").get("/requests/new", {"entitlement": USER})).text
+    )
 
 
 def test_a_second_request_for_the_same_is_not_offered(client_as):
@@ -244,7 +247,7 @@ def test_a_form_sent_again_tells_what_has_become_of_it(client_as):
     response = client.post("/requests/new", form, follow=True)
     page = Page(response)
     assert "granted at once. The role" not in page.text
-    assert f"It made {AccessRequest.objects.get().ref}; no new request was made" in page.text
+    assert f"It made {AccessRequest.objects.get().ref}. No new request was made" in page.text
 
 
 def test_a_start_that_is_granted_at_once_is_not_told_as_now(client_as):
@@ -252,7 +255,7 @@ def test_a_start_that_is_granted_at_once_is_not_told_as_now(client_as):
     response = client_as("employee").post("/requests/new", asked(VIEWER, starts_at=starts), follow=True)
     assert Grant.objects.get().status == "scheduled"
     assert "Its policy needs no decision" in Page(response).text
-    assert "It begins" in Page(response).text
+    assert "The access begins" in Page(response).text
 
 
 def test_break_glass_stands_out_and_takes_a_confirmation(client_as):

@@ -55,7 +55,7 @@ def links_to_dags(page: Page) -> set[str]:
 
 def test_the_page_says_all_of_the_run(client_as, run):
     page = Page(client_as("colleague").get(f"/runs/{run.ref}"))
-    for words in ("sales_report on demo", "colleague asked for this run", '"region": "EU"', "for the board", run.ref):
+    for words in ("sales_report on demo", "colleague requested this run", '"region": "EU"', "for the board", run.ref):
         assert words in page.text
     assert run.dag_run_id in page.text
     assert f"{run.dag.deployment.url}/dags/sales_report/runs/{run.dag_run_id}" in page.links
@@ -201,7 +201,8 @@ def test_a_run_that_was_put_right_in_airflow_is_what_it_is_there(client_as, airf
     look(run)
     text = Page(client_as("colleague").get(f"/runs/{run.ref}")).text
     assert "succeeded" in text and "publish failed" not in text
-    assert "It had failed; that was changed in Airflow, as was seen on" in text
+    said = "The run had failed, then it was changed in Airflow: its state was set there, or it ran again. Gatehouse saw"
+    assert said in text
 
 
 def test_a_paused_dag_is_pointed_out_with_who_paused_it_and_why(client_as, airflow, run):
@@ -255,7 +256,7 @@ def test_a_run_of_a_dag_that_left_the_catalogue_has_no_link_to_it(client_as, air
 
 def test_an_airflow_that_is_away_leaves_the_last_known_state(client_as, airflow, run):
     airflow.stop()
-    health.look_at(run.dag.deployment)
+    health.check(run.dag.deployment)
     response = client_as("colleague").get(f"/runs/{run.ref}", headers=HTMX)
     page = Page(response)
     assert Deployment.objects.get(name="demo").state.status == "down"

@@ -1,1 +1,1 @@
-"""The calls: each parses, calls one action or query, and answers."""
+"""The calls. Each one parses its input, calls one action or query, and answers."""

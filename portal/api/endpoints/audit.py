@@ -1,4 +1,4 @@
-"""The trail: reading, exporting and verifying it."""
+"""Reading, exporting and verifying the audit trail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = Router(tags=["audit"])
 
 
 class TrailParams(Params):
-    """As texts; `portal.audit.queries.Filters` reads them and says what is wrong with each."""
+    """Texts. `portal.audit.queries.Filters` parses them and has the error of each."""
 
     actor: str = ""
     verb: str = Field("", examples=["request.approved", "request.*"])
@@ -32,8 +32,8 @@ class TrailParams(Params):
     deployment: str = ""
     outcome: str = Field("", examples=["success", "refused", "failed"])
     since: str = Field("", description="a date or a time", examples=["2026-11-21", "2026-11-21T09:00:00Z"])
-    until: str = Field("", description="a date (its whole day counts) or a time (which no longer counts)")
-    q: str = Field("", description="words, each of which is found somewhere in the event")
+    until: str = Field("", description="a date (included) or a time (not included)")
+    q: str = Field("", description="words that must all be somewhere in the event")
 
     def filters(self) -> queries.Filters:
         return trail_filters.parse({name: str(getattr(self, name)) for name in TrailParams.model_fields})
@@ -48,7 +48,7 @@ class ExportParams(TrailParams):
     bom: bool = Field(True, description="whether CSV begins with a byte-order mark, which Excel needs")
 
 
-@router.get("/audit", auth=Bearer("audit"), response=Page[EventOut], summary="Events, the newest first")
+@router.get("/audit", auth=Bearer("audit"), response=Page[EventOut], summary="Events, newest first")
 def list_events(request: ApiRequest, params: Query[EventParams]) -> Page[EventOut]:
     with valid_cursor():
         before = read_cursor(params.cursor, "events", int)[0] if params.cursor else None
@@ -68,7 +68,7 @@ FILES = {form: {"schema": {"type": "string"}} for form in ("text/csv", "applicat
     openapi_extra={"responses": {200: {"description": "The file, streamed", "content": FILES}}},
 )
 def export_events(request: ApiRequest, params: Query[ExportParams]) -> StreamingHttpResponse:
-    """The oldest first. That it was exported is itself an event."""
+    """Oldest first. The export itself is recorded as an event."""
     by = check_actor(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     made = export.export(by=by, filters=params.filters(), form=params.format, bom=params.bom)
     headers = {"Content-Disposition": f'attachment; filename="{made.filename}"'}
@@ -77,7 +77,7 @@ def export_events(request: ApiRequest, params: Query[ExportParams]) -> Streaming
 
 @router.get("/audit/verify", auth=Bearer("audit"), response=Verification, summary="Whether the trail is unchanged")
 def verify_trail(request: ApiRequest) -> Verification:
-    """Recomputes everything; what was found is itself an event."""
+    """Recalculates all hashes. The result is recorded as an event."""
     by = check_actor(request.auth.user, refusal=Verb.PAGE_REFUSED, target=request.path)
     found = verify.verify_and_record(by=by)
     return Verification(

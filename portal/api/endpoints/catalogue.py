@@ -1,4 +1,4 @@
-"""What is offered, and how the deployments are."""
+"""The entitlements in the catalogue, and the state of the deployments."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class EntitlementParams(PageParams):
     q: str = ""
 
 
-@router.get("/deployments", auth=Bearer("read"), response=Page[DeploymentOut], summary="How the deployments are")
+@router.get("/deployments", auth=Bearer("read"), response=Page[DeploymentOut], summary="Deployments and their state")
 def list_deployments(request: ApiRequest, params: Query[PageParams]) -> Page[DeploymentOut]:
     rows, following = by_name(list(states.listed()), params, "deployments", lambda row: row.name)
     return Page(items=[present.deployment(row) for row in rows], next=following)
 
 
-@router.get("/entitlements", auth=Bearer("read"), response=Page[EntitlementOut], summary="What may be asked for")
+@router.get("/entitlements", auth=Bearer("read"), response=Page[EntitlementOut], summary="What you can request")
 def list_entitlements(request: ApiRequest, params: Query[EntitlementParams]) -> Page[EntitlementOut]:
     found = queries.options_for(request.auth.user, q=params.q, deployment=params.deployment)
     options, following = by_name(found, params, "entitlements", lambda option: option.entitlement.key)

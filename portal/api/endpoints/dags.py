@@ -1,4 +1,4 @@
-"""DAGs one may operate, and the runs one started."""
+"""DAGs that the caller may operate, and their runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PauseIn(Body):
     reason: str = ""
 
 
-@router.get("/dags", auth=Bearer("read"), response=Page[DagOut], summary="The DAGs one may see")
+@router.get("/dags", auth=Bearer("read"), response=Page[DagOut], summary="The DAGs you may see")
 def list_dags(request: ApiRequest, params: Query[DagParams]) -> Page[DagOut]:
     found = queries.operable_by(request.auth.user, q=params.q, deployment=params.deployment)
     options, following = by_name(found, params, "dags", lambda option: str(option.dag))

@@ -1,4 +1,4 @@
-"""Grants: who holds what, held what on a date, and giving it back or taking it away."""
+"""Grants: who has which access, now or at a given time; handing back and revoking."""
 
 from __future__ import annotations
 
@@ -31,9 +31,12 @@ class RevokeIn(Body):
     reason: str = ""
 
 
-@router.get("/grants", auth=Bearer("read", "audit"), response=Page[GrantOut], summary="Who holds what")
+@router.get("/grants", auth=Bearer("read", "audit"), response=Page[GrantOut], summary="Who has which access")
 def list_grants(request: ApiRequest, params: Query[GrantParams]) -> Page[GrantOut]:
-    """One's own and those one decides about; everybody's with the scope `audit`. `at`: those that Airflow had then."""
+    """Your own grants and those of requests that you decide; with the scope `audit`, all grants.
+
+    `at`: only grants that were active in Airflow at that time.
+    """
     rows = queries.grants_visible_to(request.auth.user)
     if params.beneficiary:
         rows = rows.filter(beneficiary__folded=fold(params.beneficiary))
@@ -56,7 +59,7 @@ def read_grant(request: ApiRequest, id: str) -> GrantOut:
     "/grants/{id}/revoke", auth=Bearer("decide", "request"), response=GrantOut, summary="End a grant before its time"
 )
 def revoke_grant(request: ApiRequest, id: str, body: RevokeIn) -> GrantOut:
-    """One's own is handed back (scope `request`); another's is revoked (scope `decide`), with a reason."""
+    """Your own grant is handed back (scope `request`). Another person's is revoked, with a reason (scope `decide`)."""
     by = request.auth.user
     row = queries.grant_for(by, refs.parse(refs.GRANT, id))
     own = row.beneficiary_id == by.pk

@@ -1,4 +1,4 @@
-"""Who one is."""
+"""The owner of the token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.api.shapes import Me
 router = Router(tags=["me"])
 
 
-@router.get("/me", auth=Bearer(), response=Me, summary="Who this token speaks for")
+@router.get("/me", auth=Bearer(), response=Me, summary="The owner of this token")
 def read_me(request: ApiRequest) -> Me:
     caller = request.auth
     return Me(

@@ -1,4 +1,4 @@
-"""Operations: what is being done in Airflow, and what was seen there before and after."""
+"""Operations: changes in Airflow, each with the state before and after."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def read_operation(request: ApiRequest, id: str) -> OperationOut:
     pk = refs.parse(refs.OPERATION, id)
     row = Operation.objects.select_related("deployment").filter(pk=pk).first()
     if row is None or not _may_see(request.auth.user, row):
-        raise Missing(f"There is no operation {refs.ref(refs.OPERATION, pk)}, or it is not yours to see.")
+        raise refs.not_found(refs.OPERATION, pk)
     return present.operation(row)
 
 
 def _may_see(user: User, operation: Operation) -> bool:
-    """Whoever may see what the operation is for, as its kind says."""
+    """Whether `user` may see the operation: its kind decides, by the grant, run or DAG that the operation is for."""
     if sees_everybody(user):
         return True
     kind = kinds.find(operation.kind)

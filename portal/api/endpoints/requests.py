@@ -77,7 +77,7 @@ class WithdrawIn(Body):
     pass
 
 
-@router.post("/requests", auth=Bearer("request"), response={201: RequestOut}, summary="Ask for access")
+@router.post("/requests", auth=Bearer("request"), response={201: RequestOut}, summary="Request access")
 def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
     by = request.auth.user
     wrong: dict[str, str] = {}
@@ -104,9 +104,9 @@ def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
     return _answer(request, made.pk)
 
 
-@router.get("/requests", auth=Bearer("read"), response=Page[RequestOut], summary="Requests one may see")
+@router.get("/requests", auth=Bearer("read"), response=Page[RequestOut], summary="Requests that you may see")
 def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[RequestOut]:
-    """The newest first; with `decidable`, what waits for this person's decision, the oldest first."""
+    """Newest first. With `decidable`, only requests that wait for your decision, oldest first."""
     user = request.auth.user
     rows = queries.decidable_by(user) if params.decidable else queries.requests_visible_to(user)
     if params.status:
@@ -122,13 +122,13 @@ def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[Req
 
 @router.get("/requests/{id}", auth=Bearer("read"), response=RequestDetail, summary="One request, with its timeline")
 def read_request(request: ApiRequest, id: str) -> RequestDetail:
-    row = _seen(request, id)
+    row = _visible(request, id)
     return present.request_detail(row, timeline(row), reader=request.auth.user)
 
 
 @router.post("/requests/{id}/approve", auth=Bearer("decide"), response=RequestOut, summary="Approve a request")
 def approve_request(request: ApiRequest, id: str, body: ApproveIn) -> RequestOut:
-    row = _seen(request, id)
+    row = _visible(request, id)
     actions.approve(
         request_id=row.pk, by=request.auth.user, comment=body.comment, duration=body.duration, round=body.round
     )
@@ -137,22 +137,22 @@ def approve_request(request: ApiRequest, id: str, body: ApproveIn) -> RequestOut
 
 @router.post("/requests/{id}/deny", auth=Bearer("decide"), response=RequestOut, summary="Deny a request")
 def deny_request(request: ApiRequest, id: str, body: DenyIn) -> RequestOut:
-    row = _seen(request, id)
+    row = _visible(request, id)
     actions.deny(request_id=row.pk, by=request.auth.user, comment=body.comment, round=body.round)
     return _answer(request, row.pk)
 
 
 @router.post("/requests/{id}/return", auth=Bearer("decide"), response=RequestOut, summary="Return for changes")
 def return_request(request: ApiRequest, id: str, body: ReturnIn) -> RequestOut:
-    row = _seen(request, id)
+    row = _visible(request, id)
     actions.return_for_changes(request_id=row.pk, by=request.auth.user, comment=body.comment, round=body.round)
     return _answer(request, row.pk)
 
 
 @router.post("/requests/{id}/resubmit", auth=Bearer("request"), response=RequestOut, summary="Send it again, changed")
 def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestOut:
-    """What is left out stays as it was."""
-    row = _seen(request, id)
+    """Fields that are left out are not changed."""
+    row = _visible(request, id)
     resubmit(
         request_id=row.pk,
         by=request.auth.user,
@@ -166,23 +166,23 @@ def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestO
 
 @router.post("/requests/{id}/comments", auth=Bearer("request"), response=RequestOut, summary="Comment on a request")
 def comment_on_request(request: ApiRequest, id: str, body: CommentIn) -> RequestOut:
-    row = _seen(request, id)
+    row = _visible(request, id)
     comment(request_id=row.pk, by=request.auth.user, text=body.text, audience=body.audience)
     return _answer(request, row.pk)
 
 
-@router.post("/requests/{id}/withdraw", auth=Bearer("request"), response=RequestOut, summary="Take a request back")
+@router.post("/requests/{id}/withdraw", auth=Bearer("request"), response=RequestOut, summary="Withdraw a request")
 def withdraw_request(request: ApiRequest, id: str, body: WithdrawIn) -> RequestOut:
-    row = _seen(request, id)
+    row = _visible(request, id)
     actions.withdraw(request_id=row.pk, by=request.auth.user)
     return _answer(request, row.pk)
 
 
-def _seen(request: ApiRequest, id: str) -> AccessRequest:
-    """Raises Missing for what does not exist and for what the caller may not see."""
+def _visible(request: ApiRequest, id: str) -> AccessRequest:
+    """Raises Missing if the request does not exist or the caller may not see it."""
     return queries.request_for(request.auth.user, refs.parse(refs.REQUEST, id))
 
 
 def _answer(request: ApiRequest, pk: int) -> RequestOut:
-    """The request as it is now, after what was done to it."""
+    """The request, read again after the change."""
     return present.request(queries.request_for(request.auth.user, pk), reader=request.auth.user)

@@ -1,4 +1,4 @@
-"""Template tags of the portal; built in, so no template loads them. /style shows what each of them draws."""
+"""Template tags of the portal. They are built in, so no template loads them. The page /style shows each of them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ register.simple_tag(links.of_grant, name="grant_url")
 
 @register.simple_tag
 def icon(name: str, size: int = 20) -> SafeString:
-    """A heroicon, hidden from screen readers: the word beside it says it."""
+    """A heroicon. Screen readers skip it, because the text beside it has the meaning."""
     style = "micro" if size <= 16 else "mini"
     return mark_safe(heroicons._render_icon(style, str(name), size, {"aria-hidden": "true", "focusable": "false"}))  # noqa: S308
 
 
 @register.simple_tag
 def chip(word: str, tone: str = "plain", icon_name: str = "") -> SafeString:
-    """A word in a tone: {% chip "break-glass" "attention" "bolt" %}."""
+    """A word with a tone and an icon: {% chip "break-glass" "attention" "bolt" %}."""
     picture = icon(icon_name, 16) if icon_name else ""
     return format_html('<span class="chip" data-tone="{}">{}{}</span>', tone, picture, word)
 
@@ -46,7 +46,7 @@ def status(thing: Any, field: str = "status") -> SafeString:
 
 @register.simple_tag
 def state(name: str | None) -> SafeString:
-    """A state as Airflow spells it, of a run or a task."""
+    """Airflow's state of a run or a task."""
     tone, picture = tones.of_state(name)
     return chip((name or "not started").replace("_", " "), tone, picture)
 
@@ -59,13 +59,13 @@ def risk(level: str) -> SafeString:
 
 @register.simple_tag
 def when(moment: datetime | None, empty: str = "") -> SafeString | str:
-    """A moment as people say it, exact on hover and in print."""
+    """A time in words, like `today, 17:00 CET`. The exact time is shown on hover and in print."""
     return _time(moment, words.spoken(moment)) if moment else empty
 
 
 @register.simple_tag
 def ago(moment: datetime | None, empty: str = "") -> SafeString | str:
-    """How long ago (or in how long), exact on hover and in print."""
+    """A time relative to now, like `12 minutes ago`. The exact time is shown on hover and in print."""
     return _time(moment, words.ago(moment)) if moment else empty
 
 
@@ -92,7 +92,7 @@ def clock(span: timedelta | float | None) -> str:
 
 @register.simple_tag
 def person(user: User | None) -> SafeString | str:
-    """Somebody by user name, their full name on hover; Gatehouse itself where there is nobody."""
+    """A person's user name, with the full name on hover; `Gatehouse` for None."""
     if user is None:
         return "Gatehouse"
     name = user.get_full_name()
@@ -101,14 +101,14 @@ def person(user: User | None) -> SafeString | str:
 
 @register.filter
 def called(user: User) -> str:
-    """`lead (Lea Okafor)`; the user name alone where no other name is known."""
+    """`lead (Lea Okafor)`; only the user name if the full name is unknown."""
     name = user.get_full_name()
     return f"{user.username} ({name})" if name else user.username
 
 
 @register.filter
 def names(people: Iterable[User], last: str = "or") -> str:
-    """`lead`, `lead or lead2`, `a, b or c`; of more than five, five and the number of the rest."""
+    """`lead`, `lead or lead2`, `a, b or c`. Of more than six people, five are named and the others counted."""
     listed = [user.username for user in people]
     if len(listed) > 6:
         listed = [*listed[:5], f"{len(listed) - 5} others"]
@@ -123,7 +123,7 @@ def at_most(number: int, most: int = 99) -> str:
 
 @register.simple_tag
 def ref(thing: Any) -> SafeString:
-    """A reference as a link to the page that shows it: a request, a grant (its request), a run; else the bare text."""
+    """A reference, as a link if it has a page: a request, a run, or a grant (the page of its request)."""
     text = thing if isinstance(thing, str) else thing.ref
     url = _page_of(thing, text)
     if url:
@@ -147,26 +147,31 @@ def _page_of(thing: Any, text: str) -> str:
 
 @register.inclusion_tag("_parts/field.html")
 def field(bound: BoundField, optional: bool | None = None) -> dict[str, Any]:
-    """A form field with its label, hint and error. That it may stay empty is said in words; `optional` overrules
-    what the field itself says, for fields whose emptiness an action judges."""
+    """A form field with its label, hint and errors, and `(optional)` if it is not required.
+
+    optional: replaces the field's own setting, for fields that an action requires.
+    """
     kind = getattr(bound.field.widget, "input_type", "")
     return {"field": bound, "kind": kind, "optional": not bound.field.required if optional is None else optional}
 
 
 @register.inclusion_tag("_parts/error_summary.html")
 def error_summary(form: Any) -> dict[str, Any]:
-    """All of a form's errors on top, each a link to its field; takes the focus. Nothing for a form without errors."""
+    """All errors of a form, each as a link to its field. It takes the focus. Empty for a form without errors."""
     rows = [(form[name].id_for_label or form[name].auto_id, text) for name in form.fields for text in form[name].errors]
     return {"rows": rows, "general": list(form.non_field_errors())}
 
 
 @register.simple_tag
 def time_bar(start: datetime | None, end: datetime | None) -> SafeString | str:
-    """How much of a holding's time is left, as a bar that shortens."""
+    """The remaining time of a grant as a bar."""
     return charts.time_bar(start, end, now=moment_now()) if start and end else ""
 
 
 @register.simple_tag
 def run_bars(runs: Iterable[Mapping[str, Any]]) -> SafeString | str:
-    """The last runs of a DAG, newest last: height is duration, tone is state. Takes DagState.last_runs as it is."""
+    """The last runs of a DAG as bars, newest last: the height is the duration, the tone is the state.
+
+    runs: `DagState.last_runs`.
+    """
     return charts.run_bars(runs)

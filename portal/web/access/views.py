@@ -1,4 +1,4 @@
-"""What a person holds and held; handing back, revoking, trying again."""
+"""The pages of access: a person's present and past access; handing back, revoking, trying again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAGE = 50
 @require_safe
 @requires(Permission.HOME)
 def access(request: Request) -> HttpResponse:
-    """The reader's own access; with ?person= somebody else's, for those who may see it."""
+    """The reader's own access. With ?person= another person's access, for people who may see all access."""
     whose = _whose(request)
     past = request.GET.get("show") == "past"
     context = {
@@ -61,7 +61,7 @@ def _whose(request: Request) -> User:
 
 
 def _page_of(request: Request, ref: str) -> str:
-    """The page on which something can be done about a grant."""
+    """The page with the buttons for a grant."""
     return links.of_grant(queries.grant_for(request.user, refs.parse(refs.GRANT, ref)), "#act")
 
 
@@ -95,7 +95,7 @@ def grant_revoke(request: Request, ref: str) -> HttpResponse:
 @requires(Permission.HOME)
 @acts_from(_page_of)
 def grant_read(request: Request, ref: str) -> HttpResponse:
-    """The holder has read on the home page that the access was taken away."""
+    """The holder has read the notice on the home page that the access was taken away."""
     held = queries.grant_for(request.user, refs.parse(refs.GRANT, ref))
     grants.mark_read(grant_id=held.pk, by=request.user)
     return redirect("home")

@@ -1,4 +1,4 @@
-"""Signing in and out: allauth's views under the portal's addresses. Nothing else of allauth is reachable."""
+"""Signing in and out, with three views of allauth. Its other views have no address here."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from accounts.guard import public
 
 
 class SignIn(allauth_views.LoginView):
-    """allauth's form, which answers 200 to whatever it refuses; after too many attempts this one answers 429."""
+    """allauth's view, but it answers 429 after too many attempts. allauth itself answers 200."""
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)

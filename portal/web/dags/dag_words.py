@@ -1,4 +1,4 @@
-"""What the pages say of a DAG: by whom it is paused and why, when a run would start, how its last run went."""
+"""Words about a DAG on its pages: when a run would start, and the state of the last run."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from portal.dags.queries import DagOption
 
 
 def starts(option: DagOption) -> str:
-    """When a run that is asked for now would start."""
+    """When a run requested now would start."""
     state = option.state
     if not state_of(option.dag.deployment).can_be_worked_on("runner"):
-        return "It waits until Airflow can be reached again, for an hour at most; the next page follows it."
+        return "The run waits until Airflow can be reached again, for one hour at most. The next page shows its state."
     if state is not None and state.problem:
-        return "Airflow cannot start it until this problem is solved."
+        return "Airflow cannot start the run until this problem is solved."
     if state is not None and state.paused:
-        return "It is queued in Airflow at once, and starts when the DAG is unpaused; the next page follows it."
-    return "It starts within seconds; the next page follows it."
+        return "The run is queued in Airflow and starts when the DAG is unpaused. The next page shows its state."
+    return "The run starts within seconds. The next page shows its state."
 
 
 class LastRun(NamedTuple):
     state: str
     at: datetime | None
-    run: Run | None  # where it was started through the portal and Airflow has not listed it yet
+    run: Run | None  # set if it was requested in the portal and Airflow's list does not have its newest state
 
 
 def last_run(state: DagState | None, started: Run | None) -> LastRun | None:
-    """Airflow's newest, or the last one of the portal where that is newer than what Airflow told."""
+    """The newest run in Airflow's list, or the last run requested in the portal if that is newer."""
     listed: list[dict[str, Any]] = state.last_runs if state else []
     if started is not None and state is not None and listed and listed[0]["id"] == started.dag_run_id:
         is_newer = started.seen_at is not None and started.seen_at > state.seen_at

@@ -1,4 +1,4 @@
-"""A DAG's stored parameters, their schemas in words, and the defaults to start a run from."""
+"""The stored parameters of a DAG: their schemas in words, and the defaults for the form of a run."""
 
 from __future__ import annotations
 
@@ -31,36 +31,36 @@ FORMATS = {
     "email": "e-mail address",
     "uri": "web address",
 }
-MANY = 12  # values named in a sentence
+MANY = 12  # values that are listed; further ones are only counted
 
 
 @dataclass(frozen=True)
 class ParamRow:
     name: str
     title: str
-    words: str  # what it takes
+    words: str  # its schema in words
     description: str
-    default: str  # as JSON, what is secret in it hidden; empty where there is none
+    default: str  # as JSON, with secrets hidden; empty if there is none
     required: bool
-    secret: bool  # the whole default is hidden
-    partly: bool  # a part of it is
+    secret: bool  # all of the default is hidden
+    partly: bool  # a part of the default is hidden
     locked: bool
 
 
 @dataclass(frozen=True)
 class Params:
-    """The stored parameters for the page. `problem` says why there are none, in words."""
+    """The stored parameters for the page. problem: in words, why there are none."""
 
     problem: str = ""
-    is_awaited: bool = False  # none yet: the page asks for them again
+    is_awaited: bool = False  # they will be read soon, so the page loads them again
     rows: list[ParamRow] = field(default_factory=list)
-    defaults: dict[str, Any] = field(default_factory=dict)  # without those that hide something or have none
+    defaults: dict[str, Any] = field(default_factory=dict)  # without parameters that have none or hide secrets
     as_of: datetime | None = None
-    places: list[Place] = field(default_factory=list)  # where it takes secrets
+    places: list[Place] = field(default_factory=list)  # where secrets are entered
 
 
 def read(option: DagOption) -> Params:
-    """The DAG's parameters, from what the worker stored."""
+    """The DAG's parameters as the worker stored them."""
     known = params.known(option.dag, option.state)
     rows, defaults = [], {}
     for name, param in known.params.items():
@@ -86,7 +86,7 @@ def _row(name: str, param: Kept, *, locked: bool) -> ParamRow:
 
 
 def in_words(schema: Mapping[str, Any]) -> str:
-    """What a parameter takes, as a phrase: “one of KR, APAC, EU”, “whole number from 1 to 10, or empty”."""
+    """The values that a parameter accepts: “one of KR, APAC, EU”, “whole number from 1 to 10, or null”."""
     if "const" in schema:
         return f"always {json.dumps(schema['const'], ensure_ascii=False)}"
     if isinstance(schema.get("enum"), list):

@@ -1,4 +1,4 @@
-"""DAGs one may operate: the list, a DAG's page with its run form, pause and unpause."""
+"""The pages of operable DAGs: the list, the page of a DAG, and its actions run, pause and unpause."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def dag_list(request: Request) -> HttpResponse:
 @require_safe
 @requires(Permission.OPERATE)
 def dag_detail(request: Request, deployment: str, dag_id: str) -> HttpResponse:
-    """The page, from what the worker stored. With `?enter=1` the form does not wait for parameters not read yet."""
+    """The page of a DAG, from its stored state. With `?enter=1` the form is shown before the parameters are read."""
     option = queries.dag_for(request.user, deployment, dag_id)
     wanted.tell_of_dag(option.state)
     part = request.htmx.target if request.htmx.target in PARTS else ""
@@ -65,14 +65,14 @@ def _page_of(part: str) -> Callable[[Request, str, str], str]:
 @requires(Permission.OPERATE)
 @acts_from(_page_of("run"))
 def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
-    """Start a run. The form's one-time key makes a double click one run."""
+    """Request a run. The form has a one-time key, so a double click requests one run."""
     option = queries.dag_for(request.user, deployment, dag_id)
     form = RunForm(request.POST, places=secrets.places_of(option.dag))
     try:
         values = {"conf": form.with_secrets(conf.parse(form.data.get("conf", ""))), **form.given()}
         run = actions.trigger(by=request.user, dag=option.dag, **values)
     except (Invalid, Refused) as error:
-        form.take(error)
+        form.show_errors(error)
         return render(request, "dags/dag_detail.html", _page(request, option, run_form=form), status=error.status)
     if run.sent_again:
         said = (
@@ -102,14 +102,14 @@ def _switch(request: Request, deployment: str, dag_id: str, act: Callable[..., O
     try:
         operation = act(by=request.user, dag=option.dag, reason=form.data.get("reason", ""))
     except (Invalid, Refused, Conflict) as error:
-        form.take(error)
+        form.show_errors(error)
         return render(request, "dags/dag_detail.html", _page(request, option, switch_form=form), status=error.status)
     messages.success(request, f"{operation.ref}: {done}")
     return redirect("dag_detail", deployment=deployment, dag_id=dag_id)
 
 
 def _row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:
-    """A DAG with the words for what one may not do with it. `started`: its last run through the portal."""
+    """The data of one DAG for the templates. started: its last run requested in the portal."""
     why_not_switch = why_not(lambda by, dag: check_can_operate(by, dag, "pause"), user, option.dag)
     state = option.state
     return {
@@ -123,7 +123,7 @@ def _row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:
 
 
 def _switch_failed(option: DagOption) -> Operation | None:
-    """The last pause or unpause where it was given up, unless the DAG has become what was asked for since."""
+    """The last pause or unpause if it failed and the DAG is still not as requested; else None."""
     last = queries.switches_of(option.dag).last()
     if last is None or last.status != Operation.Status.FAILED:
         return None

@@ -1,4 +1,4 @@
-"""The Airflow installations Gatehouse speaks to: how they are, with which accounts, and what waits for them."""
+"""The page of the deployments: their state, Gatehouse's accounts there, and waiting operations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def deployment_list(request: Request) -> HttpResponse:
 
 
 def _itself() -> dict[str, object]:
-    """How the portal's own processes are."""
+    """The state of the portal's own processes."""
     found = readiness.look()
     return {
         "problems": found.problems,
@@ -73,7 +73,7 @@ def _row(deployment: Deployment) -> dict[str, object]:
 
 
 def _account(deployment: Deployment, role: str) -> dict[str, object]:
-    """By name alone: how it signs in is nobody's business on a page."""
+    """An account, without its credentials."""
     spec = deployment.accounts[role]
     return {
         "role": role,
@@ -85,7 +85,7 @@ def _account(deployment: Deployment, role: str) -> dict[str, object]:
 
 
 def _part(name: str, status: str) -> dict[str, str]:
-    """`dag_processor` as people say it; a part that says nothing may not run, or not by itself."""
+    """A component of Airflow and its health. One that reports nothing may not run, or may be part of another one."""
     tone = {"healthy": "good", "unhealthy": "refused"}.get(status, "")
     return {"name": name.replace("_", " "), "status": status or "not reported", "tone": tone}
 

@@ -1,4 +1,4 @@
-"""For whatever watches the portal: is the process alive, and does the portal do its work?"""
+"""Health endpoints for monitoring: whether the process is alive, and whether the portal does its work."""
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, JsonResponse
@@ -22,7 +22,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @public
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers, a worker lives, and what time should have brought is done; else 503, and why in words."""
+    """200 if the database answers, a worker is alive and nothing is far overdue; else 503. The body has the reasons."""
     try:
         found = readiness.look()
     except (DatabaseError, InterfaceError):

@@ -1,4 +1,4 @@
-"""Home: what waits for the reader, what they oversee, what they hold, what they wait for, what they can run."""
+"""The home page: waiting decisions, oversight, the reader's access and open requests, and DAGs to run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def home(request: Request) -> HttpResponse:
 
 
 def _decide(user: User) -> dict[str, Any]:
-    """How many decisions wait, since when the oldest, and the first of them."""
+    """The number of waiting decisions, the time of the oldest, and the first ones."""
     top = list(access.decidable_by(user)[:TOP])
     return {
         "count": approvals.count_for(user) if len(top) == TOP else len(top),
@@ -67,7 +67,7 @@ def _deployment_states() -> list[DeploymentState]:
 
 
 def _step(asked: AccessRequest) -> str:
-    """The step a request is at, in words."""
+    """The title of a request's current step."""
     steps = timeline(asked)
     current = [step for step in steps if step.state in ("now", "bad")] or steps[-1:]
     return current[-1].title

@@ -1,4 +1,4 @@
-"""One's own profile: what the portal knows of its reader, how it looks to them, and tokens for their programs."""
+"""The profile page: a person's details, preferences, password and tokens."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def profile(request: Request) -> HttpResponse:
 @requires(Permission.HOME)
 @acts_from(lambda request: f"{reverse('profile')}#tokens")
 def token_create(request: Request) -> HttpResponse:
-    """Answers with the page itself: the token's text is shown this once and kept nowhere."""
+    """The answer is the page itself, not a redirect: the token is shown only here and never stored."""
     form, status = TokenForm(request.POST, user=request.user), 422
     if form.is_valid():
         try:
             token, plaintext = tokens.create(by=request.user, **form.cleaned_data)
         except (Conflict, Invalid, Refused) as error:
-            form.take(error)
+            form.show_errors(error)
             status = error.status
         else:
             return _page(request, made=token, plaintext=plaintext)
@@ -68,13 +68,13 @@ def token_revoke(request: Request, token_id: str) -> HttpResponse:
 @requires(Permission.HOME)
 @acts_from(lambda request: f"{reverse('profile')}#password")
 def password_change(request: Request) -> HttpResponse:
-    """The present session goes on; the action ends all others, and all tokens."""
+    """The current session continues. The action ends all other sessions and all tokens."""
     form, status = PasswordForm(request.POST), 422
     if form.is_valid():
         try:
             changed, ended = passwords.change(by=request.user, **form.cleaned_data)
         except (Conflict, Invalid, Refused) as error:
-            form.take(error)
+            form.show_errors(error)
             status = error.status
         else:
             update_session_auth_hash(request, changed)

@@ -1,4 +1,4 @@
-"""All that a decision needs, read once for the queue's decision pane, and the words for what a decision led to."""
+"""The facts that the queue shows for a decision, and the messages after a decision."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from portal.core import durations
 from portal.core.errors import why_not
 from portal.web.requests import words
 
-SHOWN = 5  # names, grants and earlier requests: the pane fits one screen; the rest unfolds
-LINE, LINES = 90, 6  # of a reason that surely fits
+SHOWN = 5  # names, grants or requests, so that the pane fits on one screen; the others can be unfolded
+LINE, LINES = 90, 6  # characters of a line, and lines, of a reason that fits into the pane
 
 
 @dataclass(frozen=True)
 class StageFacts:
-    """One step of the decision: who may decide it, who has, how many are still missing."""
+    """One step of the decision: its approvers, its decisions, and how many approvals are missing."""
 
     stage: Stage
     approvers: list[User]
@@ -42,7 +42,7 @@ class StageFacts:
 
 @dataclass(frozen=True)
 class Briefing:
-    """What the pane shows. `why_not` is empty where `reader` may decide now; else it says why they may not."""
+    """The facts in the pane. why_not: why the reader may not decide now; empty if they may."""
 
     request: AccessRequest
     policy: PolicySpec
@@ -55,9 +55,9 @@ class Briefing:
     people: list[tuple[User, str]]
     ticket_url: str
     why_not: str
-    conflict: str  # with what the person holds, in words
+    conflict: str  # in words, the conflict with other access of the person
     comments: list[Comment]
-    changed: str  # against the round before, in words
+    changed: str  # in words, the changes since the previous round
     returned: list[Decision]
 
     @property
@@ -66,18 +66,18 @@ class Briefing:
 
     @property
     def is_long(self) -> bool:
-        """Whether the reason may need more room than there is."""
+        """Whether the reason may be too long for the pane."""
         lines = self.request.reason.split("\n")
         return sum(1 + len(line) // LINE for line in lines) > LINES
 
     @property
-    def asks_again(self) -> bool:
-        """Whether one key is not enough to approve it."""
+    def needs_confirmation(self) -> bool:
+        """Whether an approval needs a confirmation, because the risk is high."""
         return self.request.entitlement.risk == Entitlement.Risk.HIGH
 
 
 def brief(request: AccessRequest, *, reader: User) -> Briefing:
-    """Gather the facts about `request` for `reader`; `request` comes from access.queries with its stages prefetched."""
+    """Collect the facts about `request` for `reader`. `request` must come from portal.access.queries."""
     rows = queries.held_by(request.beneficiary).exclude(status=Grant.Status.FAILED)
     held = [grant for grant in rows if grant.request_id != request.pk]
     held.sort(key=lambda grant: grant.entitlement.deployment_id != request.entitlement.deployment_id)
@@ -107,7 +107,7 @@ def _stage(request: AccessRequest, stage: Stage) -> StageFacts:
 
 
 def _people(request: AccessRequest) -> list[tuple[User, str]]:
-    """Who asks and whom it is for, each with their groups in words."""
+    """The requester and the beneficiary, each with their groups in words."""
     both = {person.pk: person for person in (request.requester, request.beneficiary)}
     return [(person, _groups(person)) for person in both.values()]
 
@@ -140,21 +140,21 @@ def _why_not(request: AccessRequest, reader: User) -> str:
 
 
 def _conflict(request: AccessRequest) -> str:
-    """What would refuse an approval now, whoever made it."""
+    """The conflict that prevents an approval now, by any approver; empty if there is none."""
     if request.closed_at is not None:
         return ""
     return why_not(conflicts.check_not_held, request.beneficiary, request.entitlement)
 
 
 def following(request: AccessRequest, *, by: User) -> AccessRequest | None:
-    """The request to decide after this one: the next in the queue's order, else the oldest."""
+    """The request to decide after this one: the next in the queue, or else the oldest."""
     rows = queries.decidable_by(by)
     later = Q(created_at__gt=request.created_at) | Q(created_at=request.created_at, pk__gt=request.pk)
     return rows.filter(later).first() or rows.first()
 
 
-def decided_lately(by: User) -> list[Decision]:
-    """The last things this person decided, for when nothing waits."""
+def last_decisions(by: User) -> list[Decision]:
+    """The last decisions of this person, shown when the queue is empty."""
     made = list(Decision.objects.filter(by=by).select_related("request").order_by("-at", "-pk")[:SHOWN])
     for decision, request in zip(made, kinds.specific(one.request for one in made), strict=True):
         decision.request = request
@@ -162,7 +162,7 @@ def decided_lately(by: User) -> list[Decision]:
 
 
 def outcome(request: AccessRequest, *, asked: timedelta) -> str:
-    """What a decision just made led to, and what happens next, in one or two sentences."""
+    """The result of a decision and what happens next, in one or two sentences."""
     person = request.beneficiary.username
     what = kinds.of(request).what(request)
     if request.status == AccessRequest.Status.DENIED:
@@ -172,7 +172,7 @@ def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     if request.status == AccessRequest.Status.PENDING:
         return f"Your approval of {request.ref} is recorded. {_waits_for(request)}"
     given = request.approved_span
-    less = f", instead of the {durations.words(asked)} asked for" if given < asked else ""
+    less = f", instead of the requested {durations.words(asked)}" if given < asked else ""
     approved = f"You approved {request.ref} for {durations.words(given)}{less}."
     if request.grant.status == Grant.Status.SCHEDULED and request.starts_at:
         return f"{approved} {person} gets {what} {durations.until(request.starts_at)}."

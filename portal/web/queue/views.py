@@ -1,4 +1,4 @@
-"""The queue: what waits for the reader's decision, and the decisions themselves."""
+"""The pages of the queue: the requests that wait for the reader's decision, and the decisions."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ PAGE = 50
 @require_safe
 @requires(Permission.DECIDE)
 def queue(request: Request) -> HttpResponse:
-    """The list, with the longest waiting request opened beside it on wide screens."""
-    context = _desk(request)
+    """The list. On wide screens, the oldest request is open beside it."""
+    context = _list_context(request)
     first = next(iter(context["page"].items), None)
     part = "queue-list" if request.htmx.target == "queue-list" else ""
     return render(request, "queue/queue.html", {**context, **_pane(request, first)}, part=part)
@@ -42,11 +42,11 @@ def queue(request: Request) -> HttpResponse:
 @require_safe
 @requires(Permission.DECIDE)
 def queue_item(request: Request, ref: str) -> HttpResponse:
-    """One request opened; htmx loads the pane alone."""
+    """The queue with one open request. htmx loads only the pane."""
     chosen = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     part = "pane" if request.htmx.target == "pane" else ""
-    desk = _desk(request) if not part else {"after": _after(request)}
-    context = {**desk, **_pane(request, chosen), "opened": True}
+    listed = _list_context(request) if not part else {"after": _after(request)}
+    context = {**listed, **_pane(request, chosen), "opened": True}
     return render(request, "queue/queue.html", context, part=part)
 
 
@@ -81,15 +81,15 @@ def request_return(request: Request, ref: str) -> HttpResponse:
 def _decide(
     request: Request, ref: str, form: DecisionForm, act: Callable[[int, dict[str, Any]], AccessRequest]
 ) -> HttpResponse:
-    """Decide and go on to the next request, or show the same one with what is wrong (422) or who was first (409)."""
+    """Decide and show the next request. If that fails, show the same one with the errors (422) or conflict (409)."""
     chosen = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     if not form.is_valid():
-        form.point()
+        form.focus_first_error()
         return _again(request, chosen, form, status=Invalid.status)
     try:
         settled = act(chosen.pk, form.given())
     except Invalid as error:
-        form.take(error)
+        form.show_errors(error)
         return _again(request, chosen, form, status=error.status)
     except (Conflict, Refused) as error:
         return _again(request, chosen, None, status=error.status, problem=error)
@@ -105,42 +105,42 @@ def _again(
     status: int,
     problem: GatehouseError | None = None,
 ) -> HttpResponse:
-    """The same request as it is now, with the list as it is now."""
+    """The same request and the list, both read again."""
     fresh = queries.request_for(request.user, chosen.pk)
-    context = {**_desk(request), **_pane(request, fresh, form), "problem": problem, "opened": True}
+    context = {**_list_context(request), **_pane(request, fresh, form), "problem": problem, "opened": True}
     response = render(request, "queue/queue.html", context, part="queue", status=status)
-    response["HX-Retarget"] = "#queue"  # which also makes a 403 take its place
+    response["HX-Retarget"] = "#queue"  # without this header, htmx does not show a 403
     return response
 
 
 def _next(request: Request, settled: AccessRequest) -> HttpResponse:
-    """The next request takes the place of the decided one; without JavaScript by a redirect."""
+    """Show the next request. Without JavaScript, this is a redirect."""
     following = briefing.following(settled, by=request.user)
     url = reverse("queue_item", args=[following.ref]) if following else reverse("queue")
     if following and _after(request):
         url = f"{url}?{urlencode({'after': _after(request)})}"
     if not request.htmx:
         return redirect(url)
-    context = {**_desk(request), **_pane(request, following), "opened": following is not None, "moved": True}
+    context = {**_list_context(request), **_pane(request, following), "opened": following is not None, "moved": True}
     response = render(request, "queue/queue.html", context, part="queue")
     response["HX-Push-Url"] = url
     return response
 
 
-def _desk(request: Request) -> dict[str, Any]:
+def _list_context(request: Request) -> dict[str, Any]:
     rows, after = queries.decidable_by(request.user), _after(request)
     return {"page": paging.by_creation(rows, after=after, size=PAGE, name="queue", oldest_first=True), "after": after}
 
 
 def _after(request: Request) -> str:
-    """The place in the list, which every link and form of the page carries on."""
+    """The cursor of the list. Every link and form of the page contains it."""
     return request.GET.get("after", "")
 
 
 def _pane(request: Request, chosen: AccessRequest | None, form: DecisionForm | None = None) -> dict[str, Any]:
-    """`form` is the one that was sent and has something wrong."""
+    """The data of the pane. form: the form that was sent, if it has errors."""
     if chosen is None:
-        return {"chosen": None, "brief": None, "decided": briefing.decided_lately(request.user)}
+        return {"chosen": None, "brief": None, "decided": briefing.last_decisions(request.user)}
     brief = briefing.brief(chosen, reader=request.user)
     approve = form if isinstance(form, ApproveForm) else ApproveForm()
     approve.offer(brief.longest)

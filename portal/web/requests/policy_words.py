@@ -1,4 +1,4 @@
-"""A policy in sentences: who may ask, who decides, what is needed, what follows."""
+"""A policy in sentences: who may request, who decides, what is needed, what happens next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.ui.templatetags.gatehouse import names
 
 
 def deciders(able: Sequence[User], stage: StageSpec) -> str:
-    """Who decides a stage, by name: `lead or lead2`, `2 of lead, lead2 and lead3`."""
+    """The approvers of a stage: `lead or lead2`, `2 of lead, lead2 and lead3`."""
     if not able:
         return "nobody at the moment"
     if stage.quorum > 1:
@@ -22,7 +22,7 @@ def deciders(able: Sequence[User], stage: StageSpec) -> str:
 
 
 def who_decides(option: Option) -> str:
-    """In a few words, for a row of a list."""
+    """Who decides, in a few words for a row of a list."""
     if option.policy.break_glass:
         return "for emergencies: given at once"
     if not option.policy.stages:
@@ -32,7 +32,7 @@ def who_decides(option: Option) -> str:
 
 
 def rules(option: Option) -> list[str]:
-    """The policy, a sentence each."""
+    """The rules of the policy, each as a sentence."""
     policy = option.policy
     offered = principals.words(policy.may_request)
     said = [f"Offered to {offered}.", f"For at most {durations.words(option.entitlement.max_duration)}."]
@@ -53,7 +53,7 @@ def rules(option: Option) -> list[str]:
 
 
 def next_steps(option: Option) -> list[str]:
-    """What happens once it is sent, in order."""
+    """What happens after the request is sent, in order."""
     where = option.entitlement.deployment.name
     stages = zip(option.approvers, option.policy.stages, strict=True)
     said = [
@@ -65,7 +65,7 @@ def next_steps(option: Option) -> list[str]:
         "This usually takes a few seconds."
     )
     said.append(
-        "Your time starts then. At its end the role is taken away, unless other access of yours needs it. "
+        "Your time starts then. At its end the role is taken away, unless your other access needs it. "
         "You can hand it back earlier."
     )
     return said

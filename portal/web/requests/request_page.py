@@ -1,4 +1,4 @@
-"""Everything the page of one request shows, for the views that answer with it."""
+"""The data of a request's page, for the views that show it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def context(
     again_form: ResubmitForm | None = None,
     comment_form: CommentForm | None = None,
 ) -> dict[str, Any]:
-    """The sentence, where it stands, the line of its life, and what `user` may do about it.
+    """The request in a sentence, its state, its timeline, and the actions that `user` may take.
 
-    again_form, comment_form: the one that was sent and has something wrong.
+    again_form, comment_form: the form that was sent, if it has errors.
     """
     steps = timeline(asked)
     policy = catalogue.policy(asked.policy, asked.policy_version)
@@ -41,7 +41,7 @@ def context(
         "sentence": words.sentence(asked),
         "standing": words.standing(asked, steps, reader=user),
         "own": user.pk in (asked.requester_id, asked.beneficiary_id),
-        "every": words.every(asked),
+        "every": words.reload_seconds(asked),
         "mark": words.mark(asked, steps),
         "operations": list(operations.of_subject(grant.ref)) if grant else [],
         "may": _may(user, asked),
@@ -59,7 +59,7 @@ def _again_form(user: User, asked: AccessRequest, policy: PolicySpec) -> Resubmi
 
 
 def comment_form_of(user: User, asked: AccessRequest, data: QueryDict | None = None) -> CommentForm | None:
-    """For those who may comment."""
+    """The form of a comment; None if `user` may not comment."""
     if why_not(on_requests.check_can_comment, user, asked):
         return None
     to_approvers = not why_not(on_requests.check_can_comment, user, asked, to_approvers=True)
@@ -67,7 +67,7 @@ def comment_form_of(user: User, asked: AccessRequest, data: QueryDict | None = N
 
 
 def _may(user: User, asked: AccessRequest) -> dict[str, bool]:
-    """Which of the actions are this person's to take; whether the state still allows them is the action's to say."""
+    """The actions that this person may take. The action itself checks whether the state still allows it."""
     asking = {"withdraw": on_requests.check_can_withdraw, "decide": on_requests.check_can_decide}
     may = {name: not why_not(check, user, asked) for name, check in asking.items()}
     grant = words.grant_of(asked)
@@ -77,7 +77,7 @@ def _may(user: User, asked: AccessRequest) -> dict[str, bool]:
 
 
 def held(user: User, grant: Grant) -> dict[str, bool]:
-    """The same for a grant."""
+    """The actions on a grant that this person may take."""
     checks = {
         "hand_back": permissions.check_can_hand_back,
         "revoke": permissions.check_can_revoke,

@@ -1,4 +1,4 @@
-"""Asking for access, and following a request: the list, the form, one request's page."""
+"""The pages of access requests: the list, the form, the page of a request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CHOSEN = {"open": lists.on_its_way, "held": lists.held, "closed": lists.closed}
 @require_safe
 @requires(Permission.HOME)
 def request_list(request: Request) -> HttpResponse:
-    """What the reader asked for, or was asked for on their behalf."""
+    """The requests that the reader made, or that somebody made for them."""
     tab = request.GET.get("show", "open")
     rows = lists.asked_by(request.user)
     rows = CHOSEN[tab](rows) if tab in CHOSEN else rows
@@ -49,7 +49,7 @@ def request_list(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.REQUEST)
 def request_new(request: Request) -> HttpResponse:
-    """Search for what one needs; with ?entitlement=KEY the form for it."""
+    """The search for an entitlement. With ?entitlement=KEY: the form for it."""
     key = request.POST.get("entitlement") or request.GET.get("entitlement", "")
     if key:
         return _submit(request, key) if request.method == "POST" else _form(request, key)
@@ -63,7 +63,7 @@ def _form(request: Request, key: str) -> HttpResponse:
     option = queries.option_for(request.user, key)
     preview = "preview" in request.GET
     form = RequestForm(request.GET if preview else None, option=option, begin_with=_default(option))
-    return render(request, "requests/new.html", _asking(option, form), part="preview" if preview else None)
+    return render(request, "requests/new.html", _form_context(option, form), part="preview" if preview else None)
 
 
 def _submit(request: Request, key: str) -> HttpResponse:
@@ -73,7 +73,7 @@ def _submit(request: Request, key: str) -> HttpResponse:
         try:
             made = submit(by=request.user, entitlement=option.entitlement, **form.given())
         except (Invalid, Refused, Conflict) as error:
-            form.take(error)
+            form.show_errors(error)
             status = error.status
         else:
             if made.sent_again:
@@ -81,14 +81,14 @@ def _submit(request: Request, key: str) -> HttpResponse:
             else:
                 messages.success(request, words.sent(made))
             return redirect("request_detail", made.ref)
-    return render(request, "requests/new.html", _asking(option, form), part="ask", status=status)
+    return render(request, "requests/new.html", _form_context(option, form), part="ask", status=status)
 
 
 def _default(option: queries.Option) -> timedelta | None:
     return catalogue.default_durations().get(option.entitlement.key)
 
 
-def _asking(option: queries.Option, form: RequestForm) -> dict[str, Any]:
+def _form_context(option: queries.Option, form: RequestForm) -> dict[str, Any]:
     return {
         "option": option,
         "form": form,
@@ -101,7 +101,7 @@ def _asking(option: queries.Option, form: RequestForm) -> dict[str, Any]:
 @require_safe
 @requires(Permission.HOME)
 def request_detail(request: Request, ref: str) -> HttpResponse:
-    """One request: the sentence, where it stands, the line of its life. Asked again with ?seen= while it moves."""
+    """A request. The page loads itself again with ?seen=MARK; the answer is 204 if nothing has changed."""
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     context = request_page.context(request.user, asked)
     if request.htmx and request.GET.get("seen") == context["mark"]:

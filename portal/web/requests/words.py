@@ -1,4 +1,4 @@
-"""A request in one sentence, and where it stands in another."""
+"""Sentences about a request: what was requested, its state, and what happens next."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sentence(request: AccessRequest) -> str:
 
 
 def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
-    """Where it stands now, and what that means."""
+    """The state of the request, and what it means."""
     grant = grant_of(request)
     if grant is not None:
         return _granted(request, grant, reader)
@@ -54,55 +54,53 @@ def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
     holds = "You hold" if reader.pk == request.beneficiary_id else f"{request.beneficiary.username} holds"
     where = request.entitlement.deployment.name
     if grant.status == G.SCHEDULED and grant.starts_at:
-        return f"It begins {words.spoken(grant.starts_at)}."
+        return f"The access begins {words.spoken(grant.starts_at)}."
     if grant.status == G.APPLYING:
         return f"The role is being given in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.left_at:
         return f"The role is missing in Airflow on {where} and is not given again. A platform admin can try again."
     if grant.status == G.ACTIVE and grant.missing_since:
-        return f"Airflow on {where} no longer shows it. It is being given again."
+        return f"Airflow on {where} no longer shows the role. The role is being given again."
     if grant.status == G.ACTIVE and grant.unusable_since:
-        return f"It cannot be used: the account is deactivated in Airflow on {where}."
+        return f"The access cannot be used: the account is deactivated in Airflow on {where}."
     if grant.status == G.ACTIVE and grant.ends_at:
         return f"{holds} it until {words.spoken(grant.ends_at)}. Airflow on {where} shows the role."
     if grant.status == G.ENDING and not grant.end_reason:
-        return (
-            f"It could not be given. Gatehouse is removing whatever it may already have changed in Airflow on {where}."
-        )
+        return f"The role could not be given. Gatehouse is undoing changes that it may have made in Airflow on {where}."
     if grant.status == G.ENDING:
-        return f"It is being taken away in Airflow on {where}."
+        return f"The role is being taken away in Airflow on {where}."
     if grant.status == G.FAILED:
-        return "It could not be given in Airflow. A platform admin can try again."
+        return "The role could not be given in Airflow. A platform admin can try again."
     ended = f" {words.spoken(grant.ended_at)}" if grant.ended_at else ""
-    return f"It ended{ended}: {grant.get_end_reason_display()}."
+    return f"The access ended{ended}: {grant.get_end_reason_display()}."
 
 
 def sent(request: AccessRequest) -> str:
-    """What to say to who has just asked."""
+    """The message after a request was sent."""
     if request.status == R.PENDING:
         return f"{request.ref} was sent. This page shows its progress. You can close it."
-    # how far it has come by now is said by the page, which follows it; this stays as it is
+    # the page shows the current state, so this message must be true in every state
     how = "You used emergency access (break-glass)" if request.break_glass else "Its policy needs no decision"
     return f"{request.ref} was sent. {how}. This page shows its progress in Airflow."
 
 
 def sent_again(request: AccessRequest) -> str:
-    """What to say to who has sent a form a second time: nothing new was asked for, whatever has become of the first."""
+    """The message after a form was sent a second time."""
     return (
-        f"You already sent this form {words.ago(request.created_at)}. It made {request.ref}; no new request was made. "
+        f"You already sent this form {words.ago(request.created_at)}. It made {request.ref}. No new request was made. "
         "To ask again, start a new request."
     )
 
 
 class Outlook(NamedTuple):
-    """What will be held if all goes well, and the words on the button that sends the request."""
+    """text: what the person will have if the request is approved. action: the label of the button."""
 
     text: str
     action: str
 
 
 def outlook(option: Option, form: RequestForm) -> Outlook:
-    """Said again with every change of the duration."""
+    """The preview of the request. It is computed again at every change of the form."""
     what = f"“{option.entitlement.title}” on {option.entitlement.deployment.name}"
     verb = "Break the glass" if option.policy.break_glass else "Send request"
     span = form.span
@@ -123,7 +121,7 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
 
 
 def _refused(option: Option, span: timedelta, start: datetime | None) -> dict[str, str]:
-    """What sending it would refuse, so that it is not promised either."""
+    """The errors that the action would raise now, by field."""
     wrong = duration_problem(span, longest=option.entitlement.max_duration)
     wrong |= entry.start_problem(start) or at_once.start_problem(option.policy, start)
     if not wrong and option.held and not option.policy.stages:
@@ -139,8 +137,8 @@ def grant_of(request: AccessRequest) -> Grant | None:
     return getattr(request, "grant", None)
 
 
-def every(request: AccessRequest) -> int:
-    """After how many seconds a page that shows this request looks again; 0 when nothing can change any more."""
+def reload_seconds(request: AccessRequest) -> int:
+    """After how many seconds the page of this request loads it again; 0 if nothing can change any more."""
     grant = grant_of(request)
     if grant is None:
         return 3 if request.closed_at is None else 0
@@ -153,7 +151,7 @@ def every(request: AccessRequest) -> int:
 
 
 def mark(request: AccessRequest, steps: list[Step]) -> str:
-    """A short text that changes when the page would say something new."""
+    """A hash of what the page shows, to find out whether it has changed."""
     grant = grant_of(request)
     left = words.left(grant.ends_at) if grant and grant.status == G.ACTIVE and grant.ends_at else ""
     said = [request.status, grant.status if grant else "", left, *(repr(step) for step in steps)]

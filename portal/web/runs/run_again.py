@@ -1,4 +1,4 @@
-"""“Run it again”: the form of a DAG with the parameters and the note of a run that was asked for before."""
+"""“Run it again”: the form of a DAG is filled with the parameters and the note of an earlier run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from portal.ui.request import Request
 
 
 def asked_for(request: Request, dag: Dag) -> Run | None:
-    """The run that `?again=RUN-5` names, if it is one of this DAG that the reader may see.
+    """The run in `?again=RUN-5`, if it is a run of this DAG and the reader may see it.
 
-    A run of before its deployment was renamed is one of this DAG too.
+    Runs from before the deployment was renamed count as runs of this DAG.
     """
     try:
         run = queries.run_for(request.user, refs.parse(refs.RUN, request.GET.get("again", "")))
@@ -28,12 +28,12 @@ def asked_for(request: Request, dag: Dag) -> Run | None:
 
 
 def conf(run: Run) -> dict[str, Any]:
-    """Its parameters, without those that hold secrets."""
+    """The parameters of the run, without those that contain secrets."""
     return {name: value for name, value in run.conf.items() if not _holds_secrets(value)}
 
 
 def not_taken_over(run: Run) -> list[str]:
-    """The parameters that hold secrets, which are to be entered anew; those that are fixed need not be."""
+    """The names of parameters with secrets, which must be entered again. Fixed parameters are left out."""
     return sorted(name for name, value in run.conf.items() if _holds_secrets(value) and name not in run.dag.locked)
 
 

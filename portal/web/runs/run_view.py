@@ -1,4 +1,4 @@
-"""What a run's page shows: the last known state and tasks, and how soon to look again. Airflow is not asked."""
+"""The data of a run's page: the stored state and tasks, and when to load them again. Airflow is not called."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from portal.dags.tasks import TaskRow
 from portal.operations import queries as operations
 from portal.ui import tones
 
-WIDTH = 600  # of the bar, in its own units
+WIDTH = 600  # of the task bar, in units of its view box
 ORDER = ("success", "skipped", "failed", "upstream_failed", "running", "queued")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One stretch of the task bar."""
+    """A segment of the task bar."""
 
     state: str
     count: int
@@ -43,13 +43,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as the worker last saw it."""
+    """A run as the worker last read it."""
 
     run: Run
 
     @property
     def known(self) -> RunTasks | None:
-        """Its tasks, where they have been read."""
+        """The tasks; None if they were not read yet."""
         tasks: RunTasks | None = getattr(self.run, "tasks", None)
         return tasks if tasks is not None and tasks.seen_at is not None else None
 
@@ -59,13 +59,13 @@ class RunView:
 
     @property
     def tasks_problem(self) -> str:
-        """Why they could not be read the last time."""
+        """Why the last reading of the tasks failed."""
         tasks: RunTasks | None = getattr(self.run, "tasks", None)
         return tasks.problem if tasks is not None else ""
 
     @property
     def has_tasks(self) -> bool:
-        """Whether there are tasks to ask for: the run is, or was, in Airflow."""
+        """Whether the run can have tasks: it is, or was, in Airflow."""
         return self.run.seen_at is not None
 
     @property
@@ -76,7 +76,7 @@ class RunView:
 
     @property
     def usual(self) -> timedelta | None:
-        """The median time of the DAG's last successful runs."""
+        """The median duration of the DAG's last successful runs."""
         state = getattr(self.dag or self.run.dag, "state", None)
         took = [seconds for run in (state.last_runs if state else []) if (seconds := _seconds(run)) is not None]
         return timedelta(seconds=median(took)) if len(took) >= 3 else None
@@ -99,7 +99,7 @@ class RunView:
 
     @property
     def paused(self) -> bool:
-        """Whether the DAG is, while the run is on its way."""
+        """Whether the DAG is paused and the run has not ended."""
         state = getattr(self.dag, "state", None)
         return not self.run.is_final and state is not None and bool(state.paused)
 
@@ -109,23 +109,23 @@ class RunView:
 
     @cached_property
     def dag(self) -> Dag | None:
-        """The DAG as the catalogue has it now, under its deployment's present name; None where it has it no more."""
+        """The DAG in the catalogue now, under the present name of its deployment; None if it was removed."""
         rows = dags_in_force().select_related("deployment", "state")
         return rows.filter(deployment=self.through, dag_id=self.run.dag.dag_id).first()
 
     @cached_property
     def through(self) -> Deployment:
-        """The deployment by which Airflow is asked for it."""
+        """The deployment in the catalogue with the Airflow of this run."""
         return airflows.current(self.run.dag.deployment)
 
     @property
     def problem(self) -> str:
-        """Why Airflow cannot be asked now."""
+        """Why Airflow cannot be read now."""
         return why_unreadable(self.through)
 
     @property
     def waiting(self) -> str:
-        """Why it has not reached Airflow yet, in words."""
+        """In words, why the run was not sent to Airflow yet."""
         return operations.why_waiting(self.run.operation) if self.run.operation else ""
 
     @property
@@ -143,7 +143,7 @@ class RunView:
 
     @property
     def look_again(self) -> int:
-        """Seconds until the page should ask again; 0 when there is nothing more to come."""
+        """Seconds until the page loads the run again; 0 if nothing will change."""
         if self.run.is_final:
             is_awaited = self.has_tasks and self.known is None and not self.run.gone_at
             return 5 if is_awaited else 30 if self.run.next_look else 0

@@ -1,4 +1,4 @@
-"""A run's page: its state as Airflow has it, followed for as long as the page is open."""
+"""The page of a run. It reloads the state while it is open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from portal.web.runs import run_view
 @require_safe
 @requires(Permission.OPERATE)
 def run_detail(request: Request, ref: str) -> HttpResponse:
-    """The last known state. The worker is told that somebody looks, so that it reads the run sooner."""
+    """The last known state. The worker is notified that somebody views the run, so that it reads it sooner."""
     run = queries.run_for(request.user, refs.parse(refs.RUN, ref))
     wanted.tell_of_run(run)
     context = {

@@ -1,4 +1,4 @@
-"""All components on one page: what they look like, and the markup each expects."""
+"""The page /style: all components and their markup."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def release(request):
 @pytest.fixture
 def dag(cast, airflow):
     airflow.state.dags["sales_report"].params |= copy.deepcopy(PARAMS)
-    runs.look_at_dag(Dag.objects.get(dag_id="sales_report"))
+    runs.read_dag(Dag.objects.get(dag_id="sales_report"))
     return Dag.objects.select_related("state").get(dag_id="sales_report")
 
 

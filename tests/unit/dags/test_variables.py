@@ -123,7 +123,7 @@ def test_nothing_is_changed_an_hour_late(airflow, deployment):
         try_again()
     operation.refresh_from_db()
     assert operation.status == "failed"
-    assert "within an hour of being asked for" in operation.error
+    assert "within one hour after the request" in operation.error
     assert variables.read(deployment, "report_mode") is None
     assert factories.verbs()[-1] == Verb.VARIABLE_CHANGE_FAILED
 

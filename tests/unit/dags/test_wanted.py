@@ -59,21 +59,21 @@ def test_a_dag_that_airflow_did_not_have_is_overdue_sooner(airflow, client_as, t
 
 def test_what_is_wanted_is_read_before_the_others_and_then_is_one_of_them(airflow):
     read_ago(minutes=2)
-    last = list(runs.dags_to_look_at())[-1]
+    last = list(runs.due_dags())[-1]
     tasks.want_dag(last.pk)
-    assert next(iter(runs.dags_to_look_at())) == last
-    runs.look_at_dag(last)
-    assert last not in runs.dags_to_look_at()
+    assert next(iter(runs.due_dags())) == last
+    runs.read_dag(last)
+    assert last not in runs.due_dags()
     assert not DagState.objects.filter(is_wanted=True).exists()
 
 
 def test_to_be_wanted_is_no_reason_to_be_read_before_it_is_due(airflow):
     tasks.want_dag(dag().pk)
-    assert list(runs.dags_to_look_at()) == []
+    assert list(runs.due_dags()) == []
 
 
 def test_what_was_never_read_is_read_with_what_is_wanted(airflow):
     read_ago(minutes=2)
     new = dag()
     DagState.objects.filter(dag=new).delete()
-    assert next(iter(runs.dags_to_look_at())) == new
+    assert next(iter(runs.due_dags())) == new

@@ -1,4 +1,4 @@
-"""What every call passes on its way in and out: limits on what is sent, one clock, problems for every refusal."""
+"""The wrapper of every view of the API: limits of the input, UTC, problems for all errors, response headers."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from portal.core.errors import GatehouseError, Missing
 View = Callable[..., HttpResponse]
 NO_SUCH_CALL = "There is no such call. /api/v1/openapi.json lists all calls."
 RECORDED = ("/audit/export", "/audit/verify")
-"""GET calls that write an event. A HEAD would record what nobody received, so they answer 405 to it."""
-MAX_BODY = 256 * 1024  # a run's parameters of 64 KiB, with every letter beyond ASCII escaped, and the rest of the call
+"""GET calls that write an event. HEAD is answered with 405: its caller receives no data, so nothing may be recorded."""
+MAX_BODY = 256 * 1024  # the 64 KiB of a run's parameters are up to three times as long with escaped letters
 
 
-def door(view: View) -> View:
-    """`view`, a view of the API, behind the door. Exempt from CSRF, because no cookie opens it."""
+def api_view(view: View) -> View:
+    """Wrap a view of the API. It needs no CSRF protection, because cookies are not accepted."""
 
     @csrf_exempt
     @wraps(view)
-    def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         method = request.method
         if method == "HEAD" and not request.path.endswith(RECORDED):
-            request.method = "GET"  # the same answer; the web server leaves the body out
-        reset = source.set(source.get())  # whose token it is, is forgotten on the way out
-        forget = credential.set(None)
+            request.method = "GET"  # the same response; the web server leaves the body out
+        former_source = source.set(source.get())  # the token is added to it during the call
+        former_credential = credential.set(None)
         try:
             with timezone.override(UTC):
                 _check_sent(request)
@@ -47,29 +47,29 @@ def door(view: View) -> View:
         except (SuspiciousOperation, BadRequest):
             response = problems.answer(problems.Malformed("The call could not be read.", reason="malformed"))
         except Exception as error:
-            response = problems.mishap(request, error)
+            response = problems.unexpected(request, error)
         finally:
             request.method = method
-            source.reset(reset)
-            credential.reset(forget)
+            source.reset(former_source)
+            credential.reset(former_credential)
         if response.status_code == 405:
-            response = _not_this_way(request, response)
+            response = _method_not_allowed(request, response)
         response.setdefault("Cache-Control", "no-store")
         if getattr(request, "api_replayed", False):
             response["Idempotency-Replayed"] = "true"
         limits.set_headers(request, response)
         return response
 
-    return entered
+    return wrapped
 
 
 def unknown(request: HttpRequest, rest: str) -> HttpResponse:
-    """Any address below the API's that is none of its calls."""
+    """Any address below /api/v1/ that is no call."""
     raise Missing(NO_SUCH_CALL)
 
 
 def _check_sent(request: HttpRequest) -> None:
-    """Raises TooLarge, Malformed, Missing, Invalid. An empty body of a POST is an empty object."""
+    """Raises TooLarge, Malformed, Missing, Invalid. An empty body of a POST becomes an empty object."""
     try:
         body = request.body
     except RequestDataTooBig:
@@ -85,7 +85,7 @@ def _check_sent(request: HttpRequest) -> None:
     bounds.check_fields(dict(request.GET.lists()), longest=bounds.QUERY)
 
 
-def _not_this_way(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def _method_not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     allowed = response.get("Allow", "")
     problem = problems.answer(
         problems.NotSupported(f"{request.method} is not possible here; {allowed} is.", reason="method_not_allowed")
