@@ -264,15 +264,15 @@ def _columns(row: Model) -> dict[str, object]:
 
 def follow_runs() -> None:
     """Ask for every run that is due."""
-    for through in runs.due_deployments():
-        for run in runs.due_on(through):
+    for deployment in runs.due_deployments():
+        for run in runs.due_on(deployment):
             runs.read_run(run)
 
 
 def look_at_due() -> None:
     """All second looks that are due."""
-    for through in looks.due_deployments():
-        for group in looks.due_on(through):
+    for deployment in looks.due_deployments():
+        for group in looks.due_on(deployment):
             looks.check_account(group)
 
 

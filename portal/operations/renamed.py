@@ -18,9 +18,9 @@ def move_queued() -> int:
     """
     queued = Operation.objects.filter(status=Operation.Status.QUEUED)
     moved = 0
-    for left in Deployment.objects.filter(pk__in=queued.values("deployment"), retired_at__isnull=False):
-        through = airflows.current(left)
-        if through != left:
-            waiting = queued.filter(deployment=left)
-            moved += waiting.update(deployment=through, not_before=clock.now(), waiting_for="")
+    for retired in Deployment.objects.filter(pk__in=queued.values("deployment"), retired_at__isnull=False):
+        current = airflows.current(retired)
+        if current != retired:
+            waiting = queued.filter(deployment=retired)
+            moved += waiting.update(deployment=current, not_before=clock.now(), waiting_for="")
     return moved

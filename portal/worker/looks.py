@@ -28,9 +28,9 @@ def due_deployments() -> list[Deployment]:
     return airflows.all_current(Deployment.objects.filter(pk__in=looks.due().order_by().values("deployment")))
 
 
-def due_on(through: Deployment) -> Iterator[list[Grant]]:
+def due_on(deployment: Deployment) -> Iterator[list[Grant]]:
     """The due grants of a deployment, grouped by the account in Airflow; at most AT_ONCE accounts."""
-    rows = looks.due().filter(deployment__in=airflows.served_by(through))[: AT_ONCE * 10]
+    rows = looks.due().filter(deployment__in=airflows.served_by(deployment))[: AT_ONCE * 10]
     groups: dict[tuple[int, str, str], list[Grant]] = {}
     for grant in rows:
         groups.setdefault((grant.beneficiary_id, grant.airflow_user, grant.airflow_user_id), []).append(grant)
@@ -39,11 +39,11 @@ def due_on(through: Deployment) -> Iterator[list[Grant]]:
 
 def check_account(group: list[Grant]) -> None:
     """Check the grants of one account."""
-    through = airflows.current(group[0].deployment)
+    deployment = airflows.current(group[0].deployment)
     try:
-        seen = _ask(group[0], through) if state_of(through).can_be_worked_on("granter") else None
+        seen = _ask(group[0], deployment) if state_of(deployment).can_be_worked_on("granter") else None
     except (BridgeError, secrets.SecretMissing) as error:
-        log.info("%s: the check of %s is postponed: %s", through.name, group[0].ref, error)
+        log.info("%s: the check of %s is postponed: %s", deployment.name, group[0].ref, error)
         seen = None
     for grant in group:
         if seen is None:
@@ -52,9 +52,9 @@ def check_account(group: list[Grant]) -> None:
             looks.look(grant.pk, seen)
 
 
-def _ask(grant: Grant, through: Deployment) -> looks.Seen:
+def _ask(grant: Grant, deployment: Deployment) -> looks.Seen:
     asked_at = clock.now()
-    user = accounts.find_given(grant, client(through, "granter"))
+    user = accounts.find_given(grant, client(deployment, "granter"))
     if user is None:
         return looks.Seen(asked_at, None)
     # an account that only has the same name may be another person's, so its id is not stored

@@ -45,14 +45,14 @@ def deployments_with_runs() -> QuerySet[Run, int]:
 def due_deployments() -> list[Deployment]:
     """The deployments in the catalogue by which the due runs are read."""
     given = Deployment.objects.filter(pk__in=_due().values("dag__deployment"))
-    return [through for through in airflows.all_current(given) if state_of(through).status == S.UP]
+    return [deployment for deployment in airflows.all_current(given) if state_of(deployment).status == S.UP]
 
 
-def due_on(through: Deployment) -> QuerySet[Run]:
+def due_on(deployment: Deployment) -> QuerySet[Run]:
     """The due runs of a deployment, the longest overdue first; none while it is not up."""
-    if state_of(through).status != S.UP:
+    if state_of(deployment).status != S.UP:
         return Run.objects.none()
-    rows = _due().filter(dag__deployment__in=airflows.served_by(through))
+    rows = _due().filter(dag__deployment__in=airflows.served_by(deployment))
     return rows.select_related("dag__deployment", "dag__state", "tasks").order_by(
         F("next_look").asc(nulls_first=True), "pk"
     )

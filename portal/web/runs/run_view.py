@@ -111,17 +111,17 @@ class RunView:
     def dag(self) -> Dag | None:
         """The DAG in the catalogue now, under the present name of its deployment; None if it was removed."""
         rows = dags_in_force().select_related("deployment", "state")
-        return rows.filter(deployment=self.through, dag_id=self.run.dag.dag_id).first()
+        return rows.filter(deployment=self.deployment, dag_id=self.run.dag.dag_id).first()
 
     @cached_property
-    def through(self) -> Deployment:
+    def deployment(self) -> Deployment:
         """The deployment in the catalogue with the Airflow of this run."""
         return airflows.current(self.run.dag.deployment)
 
     @property
     def problem(self) -> str:
         """Why Airflow cannot be read now."""
-        return why_unreadable(self.through)
+        return why_unreadable(self.deployment)
 
     @property
     def waiting(self) -> str:
@@ -130,12 +130,12 @@ class RunView:
 
     @property
     def away_since(self) -> datetime | None:
-        state = state_of(self.through)
+        state = state_of(self.deployment)
         return state.status_since if state.status == state.Status.DOWN else None
 
     @property
     def airflow_url(self) -> str:
-        deployment, dag = self.through, quote(self.run.dag.dag_id, safe="")
+        deployment, dag = self.deployment, quote(self.run.dag.dag_id, safe="")
         run = quote(self.run.dag_run_id, safe="")
         if deployment.api == Deployment.Api.V1:
             return f"{deployment.url}/dags/{dag}/grid?dag_run_id={run}"
