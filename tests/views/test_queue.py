@@ -469,7 +469,7 @@ def test_what_was_changed_is_told_before_it_is_decided_anew(client_as):
     comment(request_id=back.pk, by=person("employee"), text="Two hours are enough.")
     comment(request_id=back.pk, by=person("lead2"), text="Trust them.", audience="approvers")
     page = Page(client_as("lead").get(f"/queue/{back.ref}"))
-    assert "lead returned it" in page.text and "shorter, please" in page.text
+    assert "lead returned the request" in page.text and "shorter, please" in page.text
     assert "Sent again: For 2 hours instead of 8 hours." in page.text
     assert "Two hours are enough." in page.text and "Trust them." in page.text
     assert page.text.count("lead or lead2") + page.text.count("lead (") <= 2, "the steps of the first round are over"

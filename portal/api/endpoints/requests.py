@@ -149,7 +149,7 @@ def return_request(request: ApiRequest, id: str, body: ReturnIn) -> RequestOut:
     return _answer(request, row.pk)
 
 
-@router.post("/requests/{id}/resubmit", auth=Bearer("request"), response=RequestOut, summary="Send it again, changed")
+@router.post("/requests/{id}/resubmit", auth=Bearer("request"), response=RequestOut, summary="Send a request again")
 def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestOut:
     """Fields that are left out are not changed."""
     row = _visible(request, id)

@@ -117,7 +117,7 @@ def names(people: Iterable[User], last: str = "or") -> str:
 
 @register.filter
 def at_most(number: int, most: int = 99) -> str:
-    """The number; `99+` where it is larger."""
+    """The number, or `99+` if it is larger."""
     return str(number) if number <= most else f"{most}+"
 
 

@@ -1,4 +1,4 @@
-"""What people enter about a request that is there already: its changed terms, a comment."""
+"""The forms of an existing request: its changed terms, and a comment."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ from portal.approvals.models import Comment
 from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import durations
-from portal.core.errors import Invalid
 from portal.core.text_checks import MAX_TEXT
+from portal.web.action_forms import ActionForm
 
 
 def seen_round(data: Mapping[str, str] | None) -> int | None:
-    """The round whose terms a page showed; None where it does not say."""
+    """The round of the request that the page of the form showed; None if the form does not say."""
     said = (data or {}).get("round", "")
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else None
 
 
-class ResubmitForm(forms.Form):
-    """The terms of a returned request. It begins with those that were returned."""
-
-    use_required_attribute = False
+class ResubmitForm(ActionForm):
+    """The terms of a returned request. The initial values are the present terms."""
 
     duration = forms.CharField(
         label="For how long?",
@@ -58,19 +56,12 @@ class ResubmitForm(forms.Form):
             raise forms.ValidationError(str(error)) from None
 
     def given(self) -> dict[str, Any]:
-        """The action's keyword arguments, of a valid form."""
+        """The keyword arguments of the action. The form must be valid."""
         names = ("duration", "reason", "ticket")
         return {name: self.cleaned_data.get(name) for name in names} | {"round": seen_round(self.data)}
 
-    def take(self, error: Invalid) -> None:
-        """Show what the action found wrong at the fields it named."""
-        for field, words in error.fields.items():
-            self.add_error(field if field in self.fields else None, words)
 
-
-class CommentForm(forms.Form):
-    use_required_attribute = False
-
+class CommentForm(ActionForm):
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     text = forms.CharField(
         label="Comment", required=False, widget=forms.Textarea(attrs={"rows": 2, "maxlength": MAX_TEXT})
@@ -80,24 +71,23 @@ class CommentForm(forms.Form):
     )
 
     def __init__(self, data: QueryDict | None = None, *, to_approvers: bool) -> None:
-        """to_approvers: whether the person may write to the approvers alone."""
+        """to_approvers: whether the person may write comments that only approvers and auditors can read."""
         super().__init__(data, auto_id="comment_%s", initial={"audience": Comment.Audience.ALL})
         self.fields["key"].initial = secrets.token_urlsafe(16)
         if to_approvers:
             self.fields["audience"].choices = [  # type: ignore[attr-defined]
                 (Comment.Audience.ALL, "everybody who sees the request"),
-                (Comment.Audience.APPROVERS, "its approvers and auditors alone"),
+                (Comment.Audience.APPROVERS, "only its approvers and auditors"),
             ]
         else:
             del self.fields["audience"]
-            self.fields["text"].help_text = "Everybody who sees the request reads it; the audit trail keeps it."
+            self.fields["text"].help_text = "Everybody who sees the request can read it. The audit trail keeps it."
 
     def given(self) -> dict[str, Any]:
-        """The action's keyword arguments, of a valid form."""
+        """The keyword arguments of the action. The form must be valid."""
         cleaned = self.cleaned_data
         audience = cleaned.get("audience") or Comment.Audience.ALL
         return {"text": cleaned["text"], "audience": audience, "key": cleaned["key"] or None}
 
-    def take(self, error: Invalid) -> None:
-        for words in error.fields.values():
-            self.add_error("text", words)
+    def field_of(self, name: str | None) -> str | None:
+        return "text"

@@ -121,7 +121,7 @@ def request_withdraw(request: Request, ref: str) -> HttpResponse:
 @requires(Permission.REQUEST)
 @acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
 def request_resubmit(request: Request, ref: str) -> HttpResponse:
-    """Send a returned request again, or show what is wrong with it (422)."""
+    """Send a returned request again, or show the errors (422)."""
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     policy = catalogue.policy(asked.policy, asked.policy_version)
     form = ResubmitForm(request.POST, asked=asked, policy=policy)
@@ -129,7 +129,7 @@ def request_resubmit(request: Request, ref: str) -> HttpResponse:
         try:
             resubmit(request_id=asked.pk, by=request.user, **form.given())
         except Invalid as error:
-            form.take(error)
+            form.show_errors(error)
         else:
             messages.success(request, f"{asked.ref} was sent again. This page shows its progress.")
             return redirect("request_detail", asked.ref)
@@ -148,7 +148,7 @@ def request_comment(request: Request, ref: str) -> HttpResponse:
         try:
             comment(request_id=asked.pk, by=request.user, **form.given())
         except Invalid as error:
-            form.take(error)
+            form.show_errors(error)
         else:
             messages.success(request, f"Your comment on {asked.ref} is stored.")
             return redirect("request_detail", asked.ref)
