@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ from portal.core import clock
 from tests import factories, services, trail
 from tests.fake_airflow import FakeAirflow
 from tests.room import Thing, registered
+from tests.stored import Found, Offered
 
 hypothesis.settings.register_profile("gatehouse", deadline=None)
 hypothesis.settings.load_profile("gatehouse")
@@ -108,6 +110,16 @@ def _empty_tables_and_trail(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _empty_tables_and_trail  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb: bool, django_db_modify_db_settings: None) -> bool:
+    """On SQLite a database that tests/run.py migrated is copied, and only brought up to date."""
+    migrated = os.environ.get("TEST_MIGRATED", "")
+    if django_db_keepdb or connection.vendor != "sqlite" or not Path(migrated).is_file():
+        return django_db_keepdb
+    shutil.copy(migrated, connection.settings_dict["TEST"]["NAME"])
+    return True
 
 
 @pytest.fixture
@@ -221,10 +233,18 @@ def fake(db: None, release: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fa
 def catalogue(
     cast: dict[str, User], fake: FakeAirflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> CatalogueVersion:
-    """The demo's catalogue in force, its deployment `demo` at the address of a fake Airflow; its version."""
+    """The demo's catalogue in force, its deployment `demo` at the address of a fake Airflow; its version.
+
+    It is applied once for each API of Airflow. What that stored is stored again for the tests that follow.
+    """
     for name, value in factories.SECRETS.items():
         monkeypatch.setenv(name, value)
-    return factories.offer(tmp_path, url=fake.url, api=fake.release.api)
+    api = fake.release.api
+    if api in _offered:
+        return _offered[api].store(tmp_path, fake.url)
+    version = factories.offer(tmp_path, url=fake.url, api=api)
+    _offered[api] = Offered.now(fake.url)
+    return version
 
 
 @pytest.fixture
@@ -238,11 +258,12 @@ def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
     else:
         factories.look_at_all()
         factories.look_at_dags()
-        _found[fake.release.version] = factories.Found.now()
+        _found[fake.release.version] = Found.now()
     return fake
 
 
-_found: dict[str, factories.Found] = {}
+_offered: dict[str, Offered] = {}
+_found: dict[str, Found] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -281,7 +302,8 @@ def _is_about_database(item: pytest.Item) -> bool:
     uses = {"db", "transactional_db", "django_db_setup"} & set(getattr(item, "fixturenames", ()))
     of_django = isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, TransactionTestCase)
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return bool(uses or of_django or item.get_closest_marker("django_db")) and params.get("release", "3.3.2") == "3.3.2"
+    concerned = bool(uses or of_django or item.get_closest_marker("django_db"))
+    return concerned and not item.get_closest_marker("any_database") and params.get("release", "3.3.2") == "3.3.2"
 
 
 @pytest.fixture(scope="session")

@@ -11,15 +11,13 @@ look_at_all(), look_at_dags(), follow_runs(), look_at_due()   # what they would 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import time_machine
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
-from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import GroupName, User
@@ -36,9 +34,8 @@ from portal.approvals.principals import Deciders
 from portal.audit.models import AuditEvent
 from portal.catalogue import queries as catalogue
 from portal.catalogue.actions import apply
-from portal.catalogue.models import CatalogueVersion, Dag, Deployment
+from portal.catalogue.models import CatalogueVersion, Deployment
 from portal.core import heartbeat
-from portal.dags.models import DagState
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation
@@ -231,35 +228,6 @@ def look_at_dags() -> None:
     """Ask for every operable DAG that is due."""
     for dag in runs.due_dags():
         runs.read_dag(dag)
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the worker stored of `demo` and its DAGs after a look."""
-
-    state: Mapping[str, object]
-    dags: Mapping[str, Mapping[str, object]]
-
-    @classmethod
-    def now(cls) -> Found:
-        state = state_of(Deployment.objects.get())
-        return cls(_columns(state), {one.dag.dag_id: _columns(one) for one in DagState.objects.select_related("dag")})
-
-    def store(self) -> None:
-        """The same rows and event, as if it had been looked at now."""
-        deployment, now = Deployment.objects.get(), timezone.now()
-        found = {name: value for name, value in self.state.items() if not name.startswith(("status", "checked"))}
-        health.mark(deployment, DeploymentState.Status.UP, "", found={**found, "examined_at": now})
-        keys = dict(Dag.objects.values_list("dag_id", "pk"))
-        DagState.objects.bulk_create(
-            DagState(**{**columns, "seen_at": now}, dag_id=keys[dag_id]) for dag_id, columns in self.dags.items()
-        )
-
-
-def _columns(row: Model) -> dict[str, object]:
-    """All columns but the keys."""
-    fields = row._meta.concrete_fields
-    return {one.attname: getattr(row, one.attname) for one in fields if not one.primary_key and not one.is_relation}
 
 
 def follow_runs() -> None:

@@ -41,9 +41,11 @@ PACKAGES = {  # what must be there, and the Debian package that brings it
     "initdb": "postgresql",
     "redis-server": "redis-server",
 }
-# what depends on the database: locks, conditional updates, triggers, text search, row values, the database's clock
+# what depends on the database: locks, conditional updates, triggers, text search, row values, the database's clock; and
+# each page once. Tests that bear the mark any_database are left to SQLite.
 ON_POSTGRES = (
     "tests/concurrency",
+    "tests/guards/test_every_page.py::test_who_may_look",
     "tests/unit/operations",
     "tests/unit/audit",
     "tests/unit/approvals",
@@ -56,6 +58,7 @@ ON_POSTGRES = (
     "tests/api/test_idempotency.py",
     "tests/api/test_paging.py",
 )
+MIGRATED = "migrated.sqlite3"
 SLOWEST = 10  # files that are named at the end
 PROGRESS_EVERY = 60.0  # seconds
 CLOSING = re.compile(r"^=+ (?P<counts>.*) in (?P<seconds>[\d.]+)s.* =+$")
@@ -111,6 +114,11 @@ def steps(folder: Path) -> list[Step]:
         Step("ruff check", tool("ruff", "check", ".")),
         Step("import rules", tool("lint-imports", "--no-cache")),
         Step("templates", tool("djade", "--target-version", "5.2", "--check", *templates)),
+        Step(
+            "migrated database",  # which the tests on SQLite copy
+            python("manage.py", "migrate", "--verbosity", "0"),
+            {**tests, "TEST_DATABASE_URL": f"sqlite:///{folder / MIGRATED}"},
+        ),
         Step("migrations", python("manage.py", "makemigrations", "--check", "--dry-run"), tests),
         Step("deployment check", python("manage.py", "check", "--deploy", "--fail-level", "WARNING"), production),
     ]
@@ -191,7 +199,8 @@ def run(step: Step, missing: list[str], folder: Path) -> Result:
     command = [*step.command, "-o", "junit_family=xunit1", f"--junit-xml={report}"] if step.is_pytest else step.command
     began = time.monotonic()
     # compiled modules are kept: the tests start a hundred processes, and without them each would compile its own
-    code, output = follow(step.name, command, {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **step.env})
+    more = {"PYTHONDONTWRITEBYTECODE": "", "TEST_MIGRATED": str(folder / MIGRATED)}
+    code, output = follow(step.name, command, {**os.environ, **more, **step.env})
     result = Result(step, "FAILED" if code else "ok", time.monotonic() - began, output)
     if step.is_pytest:
         read_pytest(result, code)

@@ -96,6 +96,7 @@ def test_through_the_lock_no_change_is_lost(airflow: FakeAirflow, proxy: LossyPr
     check_settled(airflow, unmanaged={"Public"})
 
 
+@pytest.mark.any_database
 def test_without_the_lock_changes_are_lost() -> None:
     """Both have read before either writes, as often happens by itself and here always: half of all is lost at least."""
     both = threading.Barrier(PROCESSES)

@@ -15,7 +15,7 @@ from portal.catalogue import queries as offered
 from portal.core.errors import Invalid, Refused
 from tests import factories
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.any_database]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 VIEWER, ADMIN, USER = (
     "demo/role/Viewer",

@@ -17,6 +17,8 @@ from portal.core.errors import Refused
 from tests import factories
 from tests.unit.conftest import Change
 
+pytestmark = pytest.mark.any_database
+
 VIEWER, USER, VIEW = "demo/role/Viewer", "demo/role/User", "demo/dag/sales_report/view"
 VIEWER_AGAINST_USER = ("[policies.at-once]", '[policies.at-once]\nconflicts_with = ["demo/role/User"]')
 

@@ -181,6 +181,7 @@ def test_an_event_forged_with_the_guards_on_is_found(cast, active):
     ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("verb", [Verb.REQUEST_APPROVED, Verb.RUN_REQUESTED])
 @pytest.mark.parametrize("strange", trail.STRANGE)
 def test_an_event_that_cannot_be_read_is_told_in_words(cast, active, verb, strange):
@@ -194,6 +195,7 @@ def test_an_event_that_cannot_be_read_is_told_in_words(cast, active, verb, stran
     assert (recorded.verb, recorded.detail["problems"]) == (Verb.AUDIT_VERIFY_FAILED, found.problems)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("detail", "words"),
     [
@@ -208,6 +210,7 @@ def test_a_well_chained_event_that_says_too_little_or_nonsense_is_told(cast, act
     assert any(words.format(ref=asked.ref) in problem for problem in problems()), problems()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("number", ["9" * 20, "9" * 19, "007", "x", "٣", "0", "", "-1"])
 def test_an_event_about_a_reference_that_cannot_exist_is_told(cast, active, number):
     with recording() as said:
@@ -294,6 +297,7 @@ def test_an_end_by_an_account_of_the_operating_system_is_by_no_person(active):
     assert problems() == []
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("status", "verb", "detail"),
     [

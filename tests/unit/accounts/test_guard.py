@@ -9,7 +9,7 @@ from portal.audit.verbs import Verb
 from portal.core.errors import Refused
 from tests.unit.accounts import urls
 
-pytestmark = pytest.mark.urls(urls.__name__)
+pytestmark = [pytest.mark.urls(urls.__name__), pytest.mark.any_database]
 
 
 def test_a_person_with_the_permission_is_let_in(client_as):

@@ -5,6 +5,8 @@ from accounts import matrix, roles
 from accounts.models import RoleAssignment
 from accounts.permissions import MATRIX, Permission, Role
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def assigned(cast):

@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.sessions import SessionStore, stored
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def signed_in(key):

@@ -9,6 +9,8 @@ from portal.airflow import clients
 from portal.catalogue import secrets
 from portal.catalogue.models import Deployment
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture(autouse=True)
 def _secret(monkeypatch):

@@ -16,6 +16,8 @@ from portal.catalogue.models import Dag, Deployment, Entitlement
 from portal.core.errors import Refused
 from tests import factories
 
+pytestmark = pytest.mark.any_database
+
 
 def found():
     return DeploymentState.objects.get()

@@ -22,6 +22,8 @@ from portal.operations import outbox
 from portal.worker import executor, polling
 from tests import factories
 
+pytestmark = pytest.mark.any_database
+
 
 def deployment():
     return Deployment.objects.get()

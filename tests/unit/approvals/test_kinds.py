@@ -22,6 +22,8 @@ from portal.core import clock
 from portal.core.errors import Conflict, Invalid, Refused
 from tests.factories import person
 
+pytestmark = pytest.mark.any_database
+
 STAGES = [StageSpec(approvers=["group:data-leads"], quorum=2), StageSpec(approvers=["user:security", "group:security"])]
 
 

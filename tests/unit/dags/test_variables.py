@@ -25,6 +25,8 @@ from tests import factories
 from tests.fake_airflow import FakeRole
 from tests.fake_airflow.rows import FakeVariable
 
+pytestmark = pytest.mark.any_database
+
 BY = Operator("tests")
 
 
