@@ -22,8 +22,6 @@ from portal.operations import outbox
 from portal.worker import executor, polling
 from tests import factories
 
-pytestmark = pytest.mark.any_database
-
 
 def deployment():
     return Deployment.objects.get()

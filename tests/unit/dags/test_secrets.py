@@ -20,8 +20,6 @@ from portal.operations.models import Operation
 from portal.worker import runs
 from tests.factories import work_off
 
-pytestmark = pytest.mark.any_database
-
 PARAMS = {
     "region": {"value": "KR", "schema": {"type": "string"}},
     "pin": {"value": None, "schema": {"type": ["null", "string"], "format": "password"}},

@@ -13,8 +13,6 @@ from portal.dags import wanted
 from portal.dags.models import DagState
 from portal.worker import runs, tasks
 
-pytestmark = pytest.mark.any_database
-
 PAGE = "/dags/demo/sales_report"
 
 
