@@ -7,9 +7,9 @@ from accounts.tokens import SCOPES
 
 MEANING: dict[Permission, str] = {
     Permission.HOME: "see one's own access, requests and profile; by the API, the status of each deployment",
-    Permission.REQUEST: "ask for access, withdraw a request, hand access back",
+    Permission.REQUEST: "ask for access; comment on, change and withdraw requests; hand access back",
     Permission.OPERATE: "see and operate the DAGs that the catalogue offers to the person",
-    Permission.DECIDE: "see the queue; approve, deny and revoke where a policy names the person as an approver",
+    Permission.DECIDE: "see the queue; approve, deny, return and revoke where a policy names the person as an approver",
     Permission.AUDIT: "read, export and verify the trail",
     Permission.SEE_ALL_ACCESS: "read everybody's requests, grants and runs",
     Permission.REVOKE_ANY: "end anybody's grant",

@@ -118,6 +118,16 @@ def return_for_changes(*, request_id: int, by: User, comment: str, round: int | 
     return request
 
 
+def check(*, request_id: int, by: User, refusal: Verb) -> None:
+    """Whether `by` may decide the request now, for a form with errors. Raises Refused, recorded as `refusal`, and
+    Conflict.
+    """
+    with acting(by, refusal=refusal, target=refs.ref(refs.REQUEST, request_id)) as (_, by):
+        request = changes.locked(request_id)
+        standing.check_pending(request, round=request.round)
+        check_can_decide(by, request)
+
+
 def withdraw(*, request_id: int, by: User) -> Any:
     """Take back an open request. Raises Refused (`not_yours`) or Conflict when it is closed already."""
     target = refs.ref(refs.REQUEST, request_id)

@@ -30,10 +30,12 @@ def lapse_due() -> int:
 
 
 def _not_in_time(request_id: int) -> None:
-    """A decision made at this very moment stands."""
+    """A decision, a return or a resubmission made at this very moment stands."""
     with recording() as trail:
-        returned = Request.objects.filter(pk=request_id, status=R.RETURNED).exists()
-        _lapse(request_id, because=NOT_SENT_AGAIN if returned else NOT_IN_TIME, by=None, trail=trail)
+        request = changes.locked(request_id)
+        if request.closed_at is None and request.lapses_at <= clock.now():
+            because = NOT_SENT_AGAIN if request.status == R.RETURNED else NOT_IN_TIME
+            _close(request, because=because, by=None, trail=trail)
 
 
 def lapse_outdated(trail: Trail) -> None:
@@ -91,6 +93,10 @@ def _lapse(request_id: int, *, because: str, by: Actor | None, trail: Trail) -> 
     request = changes.locked(request_id)
     if request.closed_at is not None:
         return False
+    _close(request, because=because, by=by, trail=trail)
+    return True
+
+
+def _close(request: Request, *, because: str, by: Actor | None, trail: Trail) -> None:
     changes.close(request, R.LAPSED, because=because)
     changes.record(trail, Verb.REQUEST_LAPSED, by, request, why=because)
-    return True

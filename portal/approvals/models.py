@@ -203,7 +203,7 @@ class Decision(models.Model):
     at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
-        ordering = ["at", "pk"]
+        ordering = ["pk"]  # the order of their events; clocks of several hosts may differ
         constraints = [
             models.UniqueConstraint("request", "round", "by", name="approvals_one_decision_per_person_and_round")
         ]
@@ -227,7 +227,7 @@ class Comment(models.Model):
     at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
-        ordering = ["at", "pk"]
+        ordering = ["pk"]  # the order of their events; clocks of several hosts may differ
         constraints = [models.UniqueConstraint("by", "key", name="approvals_one_comment_per_form")]
 
     def __str__(self) -> str:
@@ -236,8 +236,8 @@ class Comment(models.Model):
 
 def approved_duration(request: Request) -> timedelta | None:
     """What this round asks for, or the shortest time an approver made of it. None where the kind has no duration."""
-    if request.duration is None:
-        return None
+    if request.duration is None or request.status == Request.Status.RETURNED:
+        return request.duration
     decisions = request.decisions.filter(round=request.round)
     shortened = [d for d in decisions.values_list("duration", flat=True) if d is not None]
     return min([request.duration, *shortened])

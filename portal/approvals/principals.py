@@ -56,6 +56,12 @@ def _naming(user: User) -> QuerySet[StageApprover]:
     return StageApprover.objects.filter(folded__in=people.subjects_of(user))
 
 
+def of_open_requests() -> set[str]:
+    """The principals of all stages of the open requests."""
+    rows = StageApprover.objects.filter(stage__request__closed_at=None)
+    return set(rows.values_list("subject", flat=True).distinct())
+
+
 def check_enough(stages: Sequence[StageSpec], *, without: Collection[int]) -> None:
     """Refuse a request that too few people can decide: it would wait until it lapses.
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from accounts.acting import acting
 from accounts.models import User
-from portal.approvals import changes, kinds, principals, searching, standing
+from portal.approvals import changes, kinds, lapsing, principals, searching, standing, tickets
 from portal.approvals.models import Request, Resubmission
 from portal.approvals.permissions import check_can_resubmit
 from portal.approvals.states import REQUEST
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.core import clock, durations, refs
-from portal.core.errors import Invalid
+from portal.core.errors import Invalid, Refused
 from portal.core.text_checks import clean_text
 
 
@@ -39,8 +39,7 @@ def resubmit(
     with acting(by, refusal=Verb.REQUEST_RESUBMIT_REFUSED, target=target, about=about) as (trail, by):
         request = changes.locked(request_id)
         kind = kinds.of(request)
-        check_can_resubmit(by, request)
-        standing.check_returned(request, round=round)
+        _check(by, request, round)
         before = Resubmission(
             request_id=request.pk,
             round=request.round + 1,
@@ -53,6 +52,10 @@ def resubmit(
         if wrong := kind.entry_problems(request, policy):
             raise Invalid(wrong)
         kind.check_again(request, by=by)
+        if ticket_problem := tickets.problem(request.ticket, kind.policy(request)):
+            raise Invalid(ticket_problem)
+        if because := lapsing.outdated(request):
+            raise Refused(because, reason="outdated")
         stages = changes.stages_of(request)
         principals.check_enough(stages, without={request.requester_id, request.beneficiary_id})
         request.reason, request.ticket = clean_text("reason", request.reason), clean_text("ticket", request.ticket)
@@ -68,6 +71,20 @@ def resubmit(
         said |= {"round": request.round, "lapses_at": lapses_at.isoformat()}
         changes.record(trail, Verb.REQUEST_RESUBMITTED, by, request, **said)
     return request
+
+
+def check(*, request_id: int, by: User) -> None:
+    """Whether `by` may send the request again, for a form with errors. Raises Refused or Conflict, recorded as by
+    `resubmit`.
+    """
+    target = refs.ref(refs.REQUEST, request_id)
+    with acting(by, refusal=Verb.REQUEST_RESUBMIT_REFUSED, target=target) as (_, by):
+        _check(by, changes.locked(request_id), None)
+
+
+def _check(by: User, request: Request, round: int | None) -> None:
+    check_can_resubmit(by, request)
+    standing.check_returned(request, round=round)
 
 
 def _change(request: Request, duration: timedelta | None, reason: str | None, ticket: str | None) -> None:

@@ -25,7 +25,10 @@ def terms(request: Request) -> list[Terms]:
 
 def changes(request: Request, round: int) -> str:
     """What a round, from the second on, asks for otherwise than the one before, in words; empty where nothing."""
-    before, after = terms(request)[round - 2 : round]
+    by_round = terms(request)
+    if len(by_round) < round:  # a row is missing: verifying the trail tells
+        return ""
+    before, after = by_round[round - 2 : round]
     words = []
     if after.duration != before.duration and after.duration and before.duration:
         words.append(f"For {durations.words(after.duration)} instead of {durations.words(before.duration)}.")

@@ -10,7 +10,7 @@ R = Request.Status
 
 
 def check_pending(request: Request, *, round: int | None = None) -> None:
-    """For a decision. round: the one whose terms the approver has seen."""
+    """For a decision. round: the one whose terms the approver has seen; it may be left out of the first round only."""
     if request.status != R.PENDING:
         raise _settled(request)
     _check_in_time(request)
@@ -24,7 +24,8 @@ def check_returned(request: Request, *, round: int | None = None) -> None:
     if request.status != R.RETURNED:
         raise _settled(request)
     _check_in_time(request)
-    _check_round(request, round)
+    if round is not None:
+        _check_round(request, round)
 
 
 def check_open(request: Request) -> None:
@@ -34,6 +35,9 @@ def check_open(request: Request) -> None:
 
 
 def _check_round(request: Request, seen: int | None) -> None:
+    if seen is None and request.round > 1:
+        said = f"{request.ref} was returned and changed. Read it again, and name the round that you read"
+        raise Conflict(f"{said} (round {request.round}).")
     if seen is not None and seen != request.round:
         raise Conflict(f"{request.ref} was changed after you opened it. Read it again first.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,8 @@ AFTER_APPLY: list[Callable[[Trail], None]] = []
 """What other packages do in the transaction that applies a catalogue. Each adds its function when it is loaded."""
 DEPLOYMENTS_CHANGED: list[Callable[[Sequence[Deployment]], None]] = []
 """Like AFTER_APPLY, with the deployments that are new or changed."""
+STILL_APPROVERS: list[Callable[[], Iterable[str]]] = []
+"""The principals that other packages name as approvers, whatever the file says: they keep the role."""
 
 
 def _no_name(dag_id: str, level: str) -> str:
@@ -176,10 +178,11 @@ def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role,
     """Who has which role: the groups to which the file gives one, and every approver.
 
     Approvers of an earlier version keep the role while a request made under that version may be pending, because such a
-    request keeps that version's policy and needs its approvers.
+    request keeps that version's policy and needs its approvers. A returned request may stay open longer than that.
     """
     rows = {(Role(spec.role), f"group:{name}") for name, spec in document.groups.items() if spec.role}
     rows |= {(Role.APPROVER, subject) for subject in _approvers(document)}
+    rows |= {(Role.APPROVER, subject) for named in STILL_APPROVERS for subject in named()}
     replaced_at = version.applied_at
     earlier = CatalogueVersion.objects.defer("source", "document").filter(number__lt=version.number)
     for older in earlier.order_by("-number"):

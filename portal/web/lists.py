@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 
 from accounts.models import User
 from portal.access import queries
@@ -22,6 +22,11 @@ def asked_by(user: User) -> QuerySet[AccessRequest]:
 def on_its_way(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
     """Requests that are not decided yet, and approved ones whose access is not in Airflow yet."""
     return rows.filter(ON_ITS_WAY)
+
+
+def returned_first(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+    """Those that were returned for changes, then the others; the newest first."""
+    return rows.order_by(Case(When(status=R.RETURNED, then=0), default=1), "-created_at", "-pk")
 
 
 def is_in_airflow(grant: Grant) -> bool:

@@ -32,7 +32,7 @@ CALLS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/requests/{id}/deny"): ("decide",),
     ("POST", "/requests/{id}/return"): ("decide",),
     ("POST", "/requests/{id}/resubmit"): ("request",),
-    ("POST", "/requests/{id}/comments"): ("request",),
+    ("POST", "/requests/{id}/comments"): ("request", "decide"),
     ("POST", "/requests/{id}/withdraw"): ("request",),
     ("GET", "/grants"): ("read", "audit"),
     ("GET", "/grants/{id}"): ("read", "audit"),

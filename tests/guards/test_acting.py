@@ -276,7 +276,11 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         lambda by, _, __: preferences.set_preferences(by=by, timezone="", theme="dark", shortcuts=True),
     ),
 }
-ELSEWHERE = {"portal/setup/onboarding.py create_accounts"}  # tests/unit/worker/test_deployment_command.py
+ELSEWHERE = {
+    "portal/setup/onboarding.py create_accounts",  # tests/unit/worker/test_deployment_command.py
+    "portal/approvals/actions.py check",  # tests/views/test_queue.py
+    "portal/approvals/resubmitting.py check",  # tests/views/test_request_detail.py
+}
 
 
 def _file(folder: Path) -> Path:

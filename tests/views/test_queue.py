@@ -16,6 +16,7 @@ from portal.approvals import actions
 from portal.approvals.comments import comment
 from portal.approvals.models import Decision
 from portal.approvals.resubmitting import resubmit
+from portal.audit.models import AuditEvent
 from tests.factories import CATALOGUE, grant_at_status, offer, person, request_at_status
 from tests.views.pages import Page
 
@@ -454,6 +455,23 @@ def test_returning_takes_words_and_goes_on_to_the_next(client_as):
     page = Page(response)
     assert f"You returned {first.ref}. employee can change it and send it again." in page.text
     assert rows(page) == [second.ref]
+
+
+@pytest.mark.parametrize("what", ["return", "deny"])
+def test_a_form_with_errors_of_somebody_who_may_not_decide_is_refused_and_recorded(client_as, what):
+    two_steps = asked(entitlement="demo/role/Op")
+    response = client_as("security").post(f"/requests/{two_steps.ref}/{what}", {"comment": " "})
+    assert response.status_code == 403
+    event = AuditEvent.objects.latest("seq")
+    assert (event.verb, event.actor) == (f"request.{what}_refused", "security")
+
+
+@pytest.mark.parametrize("seen", ["", "999999", "x", "-1"])
+def test_a_page_that_does_not_say_its_round_decides_nothing_in_the_second(client_as, seen):
+    back = request_at_status("returned")
+    resubmit(request_id=back.pk, by=person("employee"), duration=timedelta(hours=7))
+    response = client_as("lead2").post(f"/requests/{back.ref}/approve", {"round": seen} if seen else {})
+    assert (response.status_code, AccessRequest.objects.get().status) == (409, "pending")
 
 
 def test_a_returned_request_says_so_to_its_approvers(client_as):

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from portal.access import grants, queries
@@ -260,6 +261,53 @@ def test_wrong_terms_come_back_as_they_were_typed(client_as, typed, words):
     assert page.all("input", id="again_duration")[0].get("value", "") == sent["duration"]
 
 
+def test_a_refusal_keeps_what_was_typed(client_as):
+    back = request_at_status("returned", entitlement="demo/role/Op")
+    Group.objects.get(name="security").user_set.clear()
+    sent = {"duration": "2 hours", "reason": "a long reason", "ticket": "OPS-8", "round": "1"}
+    response = client_as("employee").post(f"/requests/{back.ref}/resubmit", sent)
+    assert response.status_code == 403
+    assert "Too few people can decide this" in Page(response).text and "a long reason" in Page(response).text
+
+
+def test_the_same_form_sent_twice_is_one_round(client_as):
+    back, client = request_at_status("returned", entitlement="demo/role/Op"), client_as("employee")
+    sent = {"duration": "2 hours", "reason": "a long reason", "ticket": "OPS-8", "round": "1"}
+    client.post(f"/requests/{back.ref}/resubmit", sent)
+    again = client.post(f"/requests/{back.ref}/resubmit", sent, follow=True)
+    assert (again.status_code, f"{back.ref} was sent again already." in Page(again).text) == (200, True)
+    assert AccessRequest.objects.get().round == 2
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "answer"), [("lead", "returned", 403), ("employee", "pending", 409), ("employee", "denied", 409)]
+)
+def test_a_form_with_errors_is_for_nobody_else_and_for_no_other_status(client_as, who, status, answer):
+    made = request_at_status(status)
+    response = client_as(who).post(f"/requests/{made.ref}/resubmit", {"duration": ""})
+    assert response.status_code == answer
+    assert "Change it and send it again" not in Page(response).text
+    assert AuditEvent.objects.latest("seq").verb == "request.resubmit_refused"
+
+
+def test_a_page_that_follows_a_request_leads_to_the_form_when_it_is_returned(client_as):
+    made, client = request_at_status("pending"), client_as("employee")
+    assert "was=pending" in polled(client.get(f"/requests/{made.ref}"))
+    actions.return_for_changes(request_id=made.pk, by=person("lead"), comment="Shorter.")
+    link = f"/requests/{made.ref}?again#again"
+    assert link in Page(client.get(f"/requests/{made.ref}?seen=x&was=pending", headers=HTMX)).links
+    assert link not in Page(client.get(f"/requests/{made.ref}?seen=x&was=returned", headers=HTMX)).links
+    assert link not in Page(client.get(f"/requests/{made.ref}")).links
+
+
+def test_home_tells_the_requester_first_what_was_returned(client_as):
+    request_at_status("returned")
+    for key in ("demo/role/Op", "demo/role/Viewer", "demo/dag/sales_report/view", "demo/dag/sales_report/operate"):
+        request_at_status("approved" if "Viewer" in key else "pending", entitlement=key)
+    page = Page(client_as("employee").get("/"))
+    assert page.text.index("You can change it") < page.text.index("lead or lead2 decides")
+
+
 def test_others_have_no_form_to_send_it_again(client_as):
     back = request_at_status("returned")
     for who in ("lead", "auditor", "admin"):
@@ -292,6 +340,12 @@ def test_a_comment_for_the_approvers_is_not_on_the_page_of_who_asked(client_as):
 
 def page_has_choice(response) -> bool:
     return {given["value"] for given in Page(response).all("input", name="audience")} == {"all", "approvers"}
+
+
+def test_a_requester_does_not_write_to_the_approvers_alone(client_as):
+    made = request_at_status("pending")
+    response = client_as("employee").post(f"/requests/{made.ref}/comments", {"text": "x", "audience": "approvers"})
+    assert (response.status_code, made.comments.count()) == (403, 0)
 
 
 def test_who_only_oversees_has_no_form_for_comments(client_as):

@@ -25,6 +25,7 @@ from portal.core import refs
 from portal.core.errors import Invalid, Missing
 from portal.core.text import fold
 
+ROUND = Field(None, description="of the request as it was read; required from the second round on")
 router = Router(tags=["requests"], by_alias=True)
 
 
@@ -48,29 +49,31 @@ class RequestIn(Body):
 class ApproveIn(Body):
     comment: str = ""
     duration: Duration | None = None
-    round: int | None = None
+    round: int | None = ROUND
 
 
 class DenyIn(Body):
     comment: str
-    round: int | None = None
+    round: int | None = ROUND
 
 
 class ReturnIn(Body):
     comment: str
-    round: int | None = None
+    round: int | None = ROUND
 
 
 class ResubmitIn(Body):
     duration: Duration | None = None
     reason: str | None = None
     ticket: str | None = None
-    round: int | None = None
+    round: int | None = Field(None, description="of the request as it was read")
 
 
 class CommentIn(Body):
     text: str
-    audience: Literal["all", "approvers"] = Field("all", alias="for")
+    audience: Literal["all", "approvers"] = Field(
+        "all", alias="for", description="approvers: for its approvers and auditors alone"
+    )
 
 
 class WithdrawIn(Body):
@@ -164,7 +167,9 @@ def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestO
     return _answer(request, row.pk)
 
 
-@router.post("/requests/{id}/comments", auth=Bearer("request"), response=RequestOut, summary="Comment on a request")
+@router.post(
+    "/requests/{id}/comments", auth=Bearer("request", "decide"), response=RequestOut, summary="Comment on a request"
+)
 def comment_on_request(request: ApiRequest, id: str, body: CommentIn) -> RequestOut:
     row = _visible(request, id)
     comment(request_id=row.pk, by=request.auth.user, text=body.text, audience=body.audience)

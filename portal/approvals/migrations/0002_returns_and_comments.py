@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField(default=portal.core.clock.now, editable=False)),
             ],
             options={
-                "ordering": ["at", "pk"],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 "ordering": ["request", "round"],
             },
         ),
+        migrations.AlterModelOptions(name="decision", options={"ordering": ["pk"]}),
         migrations.RemoveConstraint(
             model_name="request",
             name="approvals_closed_has_time",

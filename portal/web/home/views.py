@@ -33,7 +33,7 @@ SHOWN = 6
 @requires(Permission.HOME)
 def home(request: Request) -> HttpResponse:
     user = request.user
-    waiting = list(lists.on_its_way(lists.asked_by(user))[: SHOWN + 1])
+    waiting = list(lists.returned_first(lists.on_its_way(lists.asked_by(user)))[: SHOWN + 1])
     operable = dags.operable_by(user)
     runnable = [option for option in operable if option.may_run][:SHOWN]
     context = {
@@ -43,7 +43,7 @@ def home(request: Request) -> HttpResponse:
         "taken": list(access.taken_from(user)[:SHOWN]),
         "differing": list(access.differing()[:SHOWN]) if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
-        "waiting": [(asked, _step(asked)) for asked in waiting[:SHOWN]],
+        "waiting": [(asked, _step(asked, user)) for asked in waiting[:SHOWN]],
         "more_waiting": len(waiting) > SHOWN,
         "runnable": runnable,
         "as_of": min((option.state.seen_at for option in runnable if option.state), default=None),
@@ -66,8 +66,10 @@ def _deployment_states() -> list[DeploymentState]:
     return [states.state_of(deployment) for deployment in states.listed()]
 
 
-def _step(asked: AccessRequest) -> str:
+def _step(asked: AccessRequest, reader: User) -> str:
     """The title of a request's current step."""
+    if asked.status == asked.Status.RETURNED and asked.requester_id == reader.pk:
+        return "You can change it and send it again"
     steps = timeline(asked)
     current = [step for step in steps if step.state in ("now", "bad")] or steps[-1:]
     return current[-1].title

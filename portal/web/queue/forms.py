@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
+from portal.audit.verbs import Verb
 from portal.core import durations
 from portal.core.errors import GatehouseError
 from portal.web.action_forms import ActionForm
@@ -18,6 +19,7 @@ from portal.web.requests.forms import CHIPS, COMMON
 class DecisionForm(ActionForm):
     """A decision on a request. name: of the form in the template's context."""
 
+    refusal: Verb  # the event of a refused decision
     name = ""
 
     comment = forms.CharField(
@@ -45,6 +47,7 @@ class DecisionForm(ActionForm):
 
 class DenyForm(DecisionForm):
     name = "deny_form"
+    refusal = Verb.REQUEST_DENY_REFUSED
 
     comment = forms.CharField(
         label="Why you deny it",
@@ -55,6 +58,7 @@ class DenyForm(DecisionForm):
 
 class ReturnForm(DecisionForm):
     name = "return_form"
+    refusal = Verb.REQUEST_RETURN_REFUSED
 
     comment = forms.CharField(
         label="What should be changed?",
@@ -70,6 +74,7 @@ class ApproveForm(DecisionForm):
     """
 
     name = "approve_form"
+    refusal = Verb.REQUEST_APPROVE_REFUSED
     has_chips = False
 
     less = forms.CharField(label="For how long?", required=False, max_length=40, widget=forms.RadioSelect)

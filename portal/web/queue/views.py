@@ -83,10 +83,11 @@ def _decide(
 ) -> HttpResponse:
     """Decide and show the next request. If that fails, show the same one with the errors (422) or conflict (409)."""
     chosen = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
-    if not form.is_valid():
-        form.focus_first_error()
-        return _again(request, chosen, form, status=Invalid.status)
     try:
+        if not form.is_valid():
+            actions.check(request_id=chosen.pk, by=request.user, refusal=form.refusal)
+            form.focus_first_error()
+            return _again(request, chosen, form, status=Invalid.status)
         settled = act(chosen.pk, form.given())
     except Invalid as error:
         form.show_errors(error)

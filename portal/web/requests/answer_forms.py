@@ -18,11 +18,15 @@ from portal.core import durations
 from portal.core.text_checks import MAX_TEXT
 from portal.web.action_forms import ActionForm
 
+NO_ROUND = 0
+
 
 def seen_round(data: Mapping[str, str] | None) -> int | None:
-    """The round of the request that the page of the form showed; None if the form does not say."""
+    """The round of the request that the page showed. None if the form does not say; NO_ROUND if it is not a number."""
     said = (data or {}).get("round", "")
-    return int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else None
+    if not said:
+        return None
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else NO_ROUND
 
 
 class ResubmitForm(ActionForm):
@@ -62,7 +66,7 @@ class ResubmitForm(ActionForm):
 
 
 class CommentForm(ActionForm):
-    key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    key = forms.CharField(required=False, widget=forms.HiddenInput)
     text = forms.CharField(
         label="Comment", required=False, widget=forms.Textarea(attrs={"rows": 2, "maxlength": MAX_TEXT})
     )
@@ -71,16 +75,15 @@ class CommentForm(ActionForm):
     )
 
     def __init__(self, data: QueryDict | None = None, *, to_approvers: bool) -> None:
-        """to_approvers: whether the person may write comments that only approvers and auditors can read."""
+        """to_approvers: whether the page offers comments that only approvers and auditors can read."""
         super().__init__(data, auto_id="comment_%s", initial={"audience": Comment.Audience.ALL})
         self.fields["key"].initial = secrets.token_urlsafe(16)
-        if to_approvers:
-            self.fields["audience"].choices = [  # type: ignore[attr-defined]
-                (Comment.Audience.ALL, "everybody who sees the request"),
-                (Comment.Audience.APPROVERS, "only its approvers and auditors"),
-            ]
-        else:
-            del self.fields["audience"]
+        self.to_approvers = to_approvers
+        self.fields["audience"].choices = [  # type: ignore[attr-defined]
+            (Comment.Audience.ALL, "everybody who sees the request"),
+            (Comment.Audience.APPROVERS, "only its approvers and auditors"),
+        ]
+        if not to_approvers:
             self.fields["text"].help_text = "Everybody who sees the request can read it. The audit trail keeps it."
 
     def given(self) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def context(
         "operations": list(operations.of_subject(grant.ref)) if grant else [],
         "may": _may(user, asked),
         "ticket_url": tickets.address(asked.ticket, policy),
+        "followed_from": asked.status,
         "again_form": again_form or _again_form(user, asked, policy),
         "comments": comments.readable_by(user, asked),
         "comment_form": comment_form or comment_form_of(user, asked),

@@ -15,9 +15,8 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.access import queries
 from portal.access.actions import submit
-from portal.approvals import actions
+from portal.approvals import actions, resubmitting
 from portal.approvals.comments import comment
-from portal.approvals.resubmitting import resubmit
 from portal.catalogue import queries as catalogue
 from portal.core import refs
 from portal.core.errors import Conflict, Invalid, Refused
@@ -26,7 +25,7 @@ from portal.ui.request import Request
 from portal.web import lists, paging
 from portal.web.acting import acts_from
 from portal.web.requests import policy_words, request_page, words
-from portal.web.requests.answer_forms import CommentForm, ResubmitForm
+from portal.web.requests.answer_forms import CommentForm, ResubmitForm, seen_round
 from portal.web.requests.forms import RequestForm
 
 PAGE = 25
@@ -104,6 +103,7 @@ def request_detail(request: Request, ref: str) -> HttpResponse:
     """A request. The page loads itself again with ?seen=MARK; the answer is 204 if nothing has changed."""
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     context = request_page.context(request.user, asked)
+    context["followed_from"] = request.GET.get("was", asked.status)  # the status when the page was opened
     if request.htmx and request.GET.get("seen") == context["mark"]:
         return HttpResponse(status=204)
     return render(request, "requests/detail.html", context, part="progress")
@@ -114,7 +114,7 @@ def request_detail(request: Request, ref: str) -> HttpResponse:
 def request_withdraw(request: Request, ref: str) -> HttpResponse:
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     actions.withdraw(request_id=asked.pk, by=request.user)
-    messages.success(request, f"You withdrew {asked.ref}. It no longer waits for a decision.")
+    messages.success(request, f"You withdrew {asked.ref}. It is closed.")
     return redirect("request_detail", asked.ref)
 
 
@@ -124,17 +124,23 @@ def request_resubmit(request: Request, ref: str) -> HttpResponse:
     """Send a returned request again, or show the errors (422)."""
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     policy = catalogue.policy(asked.policy, asked.policy_version)
-    form = ResubmitForm(request.POST, asked=asked, policy=policy)
-    if form.is_valid():
+    form, status = ResubmitForm(request.POST, asked=asked, policy=policy), Invalid.status
+    if not form.is_valid():
+        resubmitting.check(request_id=asked.pk, by=request.user)
+    elif asked.status == asked.Status.PENDING and seen_round(request.POST) == asked.round - 1:
+        messages.warning(request, f"{asked.ref} was sent again already.")
+        return redirect("request_detail", asked.ref)
+    else:
         try:
-            resubmit(request_id=asked.pk, by=request.user, **form.given())
-        except Invalid as error:
+            resubmitting.resubmit(request_id=asked.pk, by=request.user, **form.given())
+        except (Invalid, Refused) as error:
             form.show_errors(error)
+            status = error.status
         else:
             messages.success(request, f"{asked.ref} was sent again. This page shows its progress.")
             return redirect("request_detail", asked.ref)
     context = request_page.context(request.user, asked, again_form=form)
-    return render(request, "requests/detail.html", context, status=Invalid.status)
+    return render(request, "requests/detail.html", context, status=status)
 
 
 @requires(Permission.HOME)
@@ -142,7 +148,7 @@ def request_resubmit(request: Request, ref: str) -> HttpResponse:
 def request_comment(request: Request, ref: str) -> HttpResponse:
     asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     form = request_page.comment_form_of(request.user, asked, request.POST) or CommentForm(
-        request.POST, to_approvers=True
+        request.POST, to_approvers=False
     )
     if form.is_valid():
         try:

@@ -8,10 +8,14 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
+from accounts import roles
+from accounts.permissions import Permission
 from portal.access.models import AccessRequest, Grant
 from portal.access.timeline import timeline
 from portal.approvals import actions, lapsing, queries
+from portal.approvals.comments import comment
 from portal.approvals.models import Decision, Request, Resubmission, Waiting
 from portal.approvals.resubmitting import resubmit
 from portal.audit.models import AuditEvent
@@ -19,6 +23,7 @@ from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.core.errors import Conflict, Invalid, Refused
 from tests import factories
+from tests.factories import person
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 HOURS = timedelta(hours=1)
@@ -58,8 +63,8 @@ def test_sent_again_all_steps_are_decided_anew_under_the_new_terms(returned, cas
         (1, "done"), (1, "closed"), (2, "open"), (2, "waiting"),
     ]  # fmt: skip
     assert [queries.count_for(cast[name]) for name in ("lead", "lead2", "security")] == [1, 1, 0]
-    actions.approve(request_id=row.pk, by=cast["lead"])
-    actions.approve(request_id=row.pk, by=cast["security"])
+    actions.approve(request_id=row.pk, by=cast["lead"], round=2)
+    actions.approve(request_id=row.pk, by=cast["security"], round=2)
     assert Grant.objects.get().duration == 4 * HOURS, "the shorter time of the first round does not count"
     assert verify().problems == []
     before = Resubmission.objects.get()
@@ -80,7 +85,7 @@ def test_the_timeline_tells_both_rounds(returned, cast):
 
 def test_a_second_return_begins_a_third_round(returned, cast):
     resubmit(request_id=returned.pk, by=cast["employee"])
-    actions.return_for_changes(request_id=returned.pk, by=cast["lead"], comment="Still too long.")
+    actions.return_for_changes(request_id=returned.pk, by=cast["lead"], comment="Still too long.", round=2)
     resubmit(request_id=returned.pk, by=cast["employee"], duration=1 * HOURS)
     assert AccessRequest.objects.get().round == 3
     assert verify().problems == []
@@ -134,6 +139,43 @@ def test_who_may_not_ask_any_more_does_not_send_it_again(returned, cast):
     assert refusal.value.reason == "not_eligible"
 
 
+def test_who_may_not_ask_any_more_does_not_send_it_again_for_somebody_else(cast):
+    back = factories.request_at_status("returned", entitlement=OP, beneficiary="colleague")
+    cast["employee"].groups.clear()
+    with pytest.raises(Refused, match="employee may no longer ask for demo/role/Op") as refusal:
+        resubmit(request_id=back.pk, by=cast["employee"], duration=7 * HOURS)
+    assert (refusal.value.reason, Request.objects.get().status) == ("outdated", "returned")
+
+
+def test_the_ticket_fits_the_policy_in_force_too(returned, cast, tmp_path):
+    narrower = factories.CATALOGUE.read_text().replace('ticket = "^OPS-[0-9]+$"', 'ticket = "^OPS-[0-9]$"')
+    factories.offer(tmp_path, source=narrower.replace('ticket_example = "OPS-123"', 'ticket_example = "OPS-1"'))
+    with pytest.raises(Invalid) as wrong:
+        resubmit(request_id=returned.pk, by=cast["employee"], ticket="OPS-123")
+    assert list(wrong.value.fields) == ["ticket"]
+    resubmit(request_id=returned.pk, by=cast["employee"], ticket="OPS-9")
+
+
+def test_the_approvers_of_an_open_request_keep_their_role_however_long_it_takes(returned, cast, tmp_path):
+    """Each return and each round give the time of the policy again."""
+    text = factories.CATALOGUE.read_text()
+    with time_machine.travel(timezone.now(), tick=False) as now:
+        factories.offer(tmp_path, source=text.replace('approvers = ["group:security"]', 'approvers = ["group:admins"]'))
+        for number in range(3):
+            now.shift(timedelta(days=2, hours=23))
+            resubmit(request_id=returned.pk, by=cast["employee"])
+            now.shift(timedelta(days=2, hours=23))
+            back = {"request_id": returned.pk, "comment": "Shorter.", "round": number + 2}
+            actions.return_for_changes(**back, by=cast["lead"])
+        changed = text.replace('approvers = ["group:security"]', 'approvers = ["group:auditors"]')
+        factories.offer(tmp_path, source=changed)
+        assert Request.objects.get().closed_at is None
+        assert roles.has(person("security"), Permission.DECIDE)
+        actions.withdraw(request_id=returned.pk, by=cast["employee"])
+        factories.offer(tmp_path, source=changed + "\n[groups.more]\n")
+    assert not roles.has(person("security"), Permission.DECIDE)
+
+
 def test_what_nobody_could_decide_is_not_sent_again(returned, cast):
     Group.objects.get(name="security").user_set.clear()
     with pytest.raises(Refused) as refusal:
@@ -159,6 +201,8 @@ def test_terms_that_were_changed_meanwhile_are_not_decided_unseen(returned, cast
     resubmit(request_id=returned.pk, by=cast["employee"], duration=7 * HOURS)
     with pytest.raises(Conflict, match="changed after you opened it"):
         getattr(actions, act)(request_id=returned.pk, by=cast["lead2"], comment="fine", round=1)
+    with pytest.raises(Conflict, match=r"name the round that you read \(round 2\)"):
+        getattr(actions, act)(request_id=returned.pk, by=cast["lead2"], comment="fine")
     getattr(actions, act)(request_id=returned.pk, by=cast["lead2"], comment="fine", round=2)
 
 
@@ -179,6 +223,42 @@ def test_a_returned_request_lapses(returned, cast):
     row = Request.objects.get()
     assert (row.status, row.closed_because) == ("lapsed", lapsing.NOT_SENT_AGAIN)
     assert verify().problems == []
+
+
+@pytest.mark.parametrize("meanwhile", ["returned", "sent again"])
+def test_what_was_done_in_time_is_not_lapsed_by_a_sweep_that_listed_it(asked, cast, meanwhile):
+    if meanwhile == "sent again":
+        asked = actions.return_for_changes(request_id=asked.pk, by=cast["lead"], comment="Shorter, please.")
+    with time_machine.travel(asked.lapses_at - timedelta(seconds=1), tick=False):
+        if meanwhile == "sent again":
+            resubmit(request_id=asked.pk, by=cast["employee"])
+        else:
+            actions.return_for_changes(request_id=asked.pk, by=cast["lead"], comment="Shorter, please.")
+        lapsing._not_in_time(asked.pk)
+    assert Request.objects.get().closed_at is None
+
+
+def test_a_shorter_time_of_the_ended_round_does_not_count(returned):
+    assert AccessRequest.objects.get().approved_span == 8 * HOURS
+    assert timeline(AccessRequest.objects.get())[-1].expected == "8 hours after it is verified"
+
+
+def test_decisions_and_comments_are_in_the_order_of_their_events(asked, cast):
+    """Not of clocks, which may be set back."""
+    with time_machine.travel(timezone.now() + timedelta(seconds=2), tick=False):
+        actions.approve(request_id=asked.pk, by=cast["lead"])
+        comment(request_id=asked.pk, by=cast["employee"], text="First.")
+    comment(request_id=asked.pk, by=cast["employee"], text="Second.")
+    actions.return_for_changes(request_id=asked.pk, by=cast["security"], comment="Name the report.")
+    resubmit(request_id=asked.pk, by=cast["employee"])
+    assert verify().problems == []
+
+
+def test_a_missing_row_of_a_round_does_not_hide_the_request(returned, cast):
+    resubmit(request_id=returned.pk, by=cast["employee"])
+    Resubmission.objects.all().delete()
+    assert "Sent again" in [step.title for step in timeline(AccessRequest.objects.get())]
+    assert any("its earlier_rounds is empty" in problem for problem in verify().problems)
 
 
 def test_a_return_and_a_new_round_give_the_time_of_the_policy_again(asked, cast):
