@@ -66,17 +66,17 @@ def test_secrets_are_entered_in_fields_of_their_own(client_as, secret_params):
 
 def test_secrets_that_were_entered_reach_airflow_and_no_page(client_as, airflow, secret_params):
     client = client_as("colleague")
-    entered = {"secret:text:/pin": " hunter7 ", "secret:json:/code": "4711", "secret:text:/conn/password": "hunter8"}
+    entered = {"secret:text:/pin": " hunter7 ", "secret:json:/code": "4711081", "secret:text:/conn/password": "hunter8"}
     form = {"conf": '{"region": "EU", "conn": {"host": "db2"}}', "key": "secret", **entered}
     response = client.post(f"{SALES}/runs", form)
     work_off()
     run = Run.objects.get()
-    there = {"region": "EU", "conn": {"host": "db2", "password": "hunter8"}, "pin": " hunter7 ", "code": 4711}
+    there = {"region": "EU", "conn": {"host": "db2", "password": "hunter8"}, "pin": " hunter7 ", "code": 4711081}
     assert airflow.state.runs[0].conf == there
     assert run.conf == {**there, "conn": {"host": "db2", "password": "***"}, "pin": "***", "code": "***"}
     for address in (response["Location"], SALES, "/audit"):
         shown = client_as("auditor" if address == "/audit" else "colleague").get(address).content.decode()
-        assert "hunter" not in shown and "4711" not in shown
+        assert "hunter" not in shown and "4711081" not in shown
 
 
 def test_what_was_entered_as_a_secret_stays_one_when_the_dag_no_longer_declares_it(client_as, airflow, secret_params):
@@ -85,14 +85,14 @@ def test_what_was_entered_as_a_secret_stays_one_when_the_dag_no_longer_declares_
     params = airflow.state.dags["sales_report"].params
     params |= {name: {**params[name], "schema": {}} for name in ("pin", "code")}
     runs.read_dag(dag())
-    entered = {"secret:text:/pin": "hunter7", "secret:json:/code": "4711"}
+    entered = {"secret:text:/pin": "hunter7", "secret:json:/code": "4711081"}
     client.post(f"{SALES}/runs", {"conf": '{"region": "EU"}', "note": "hunter7", "key": "one", **entered})
     run = Run.objects.get()
     assert (run.conf, run.note) == ({"region": "EU", "pin": "***", "code": "***"}, "***")
     work_off()
-    assert airflow.state.runs[0].conf == {"region": "EU", "pin": "hunter7", "code": 4711}
+    assert airflow.state.runs[0].conf == {"region": "EU", "pin": "hunter7", "code": 4711081}
     shown = client.get(f"/runs/{run.ref}").content.decode() + client_as("auditor").get("/audit").content.decode()
-    assert "hunter" not in shown and "4711" not in shown
+    assert "hunter" not in shown and "4711081" not in shown
 
 
 def test_running_again_names_the_parameters_that_are_not_taken_over(client_as, secret_params):

@@ -330,3 +330,15 @@ def test_the_preview_knows_the_limits_of_what_nobody_decides(client_as, sent):
     assert client.post(NEW, form).status_code == 422
     preview = Page(client.get(NEW, {**form, "preview": "1"}, headers={"HX-Request": "true"})).text
     assert "ou will have" not in preview
+
+
+def test_a_refused_duration_is_not_told_as_a_missing_one(client_as):
+    """Without a decision the longest time counts for all that one holds."""
+    client = client_as("employee")
+    asked = {"entitlement": "demo/role/Viewer", "duration": "PT8H", "reason": "look at the failed runs"}
+    client.post("/requests/new", asked)
+    response = client.post("/requests/new", {**asked, "key": "another"})
+    page = Page(response)
+    assert response.status_code == 422
+    assert "for at most 8 hours in total" in page.text
+    assert "Choose for how long" not in page.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -106,9 +107,9 @@ class RequestForm(ActionForm):
             self.add_error("amount", "Enter a duration, for example 90 minutes.")
         return cleaned
 
-    @property
+    @cached_property
     def span(self) -> timedelta | None:
-        """The chosen duration; None if it is missing or wrong."""
+        """The chosen duration, also where the action refused it; None if it is missing or cannot be read."""
         if not self.is_bound:
             return durations.parse(str(self.fields["duration"].initial))
         self.is_valid()  # fills `cleaned_data`
