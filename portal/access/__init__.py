@@ -1,1 +1,1 @@
-"""Entitlements and grants: asking for access, giving it, taking it away."""
+"""Entitlements and grants: requesting access, granting it and removing it."""

@@ -1,4 +1,4 @@
-"""Asking for access. Decisions on requests are in `portal.approvals.actions`."""
+"""Requesting access. Decisions on requests are in `portal.approvals.actions`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ def submit(
     beneficiary: User | None = None,
     key: str | None = None,
 ) -> AccessRequest:
-    """Ask for `entitlement` for `beneficiary` (default: `by`). Where the policy grants at once, it is approved already.
+    """Request `entitlement` for `beneficiary` (default: `by`). If the policy has no steps, the request is approved at
+    once.
 
-    key: identifies the form it was sent with. The same person's same key and content give the same request, marked
-    `sent_again`; the same key with other content is asked anew.
+    key: of the form. The same key and content from the same person return the first request, with `sent_again` set. The
+    same key with other content makes another request.
     Raises Invalid (by field), Refused (`not_eligible`, `not_offered`, `conflicting_access`, `no_approver`,
     `only_for_oneself`), Conflict (`already_open`).
     """
-    starts_at = starts_at.astimezone(UTC) if starts_at else None  # as its events say it
+    starts_at = starts_at.astimezone(UTC) if starts_at else None  # the form that events use
     about = [beneficiary.pk] if beneficiary else []
     with acting(by, refusal=Verb.REQUEST_SUBMIT_REFUSED, target=entitlement.key, about=about) as (trail, by):
         beneficiary = User.objects.get(pk=beneficiary.pk) if beneficiary else by
@@ -65,7 +66,7 @@ def submit(
         )
         if wrong:
             raise Invalid(wrong)
-        conflicts.check_not_asked_or_held(beneficiary, entitlement)
+        conflicts.check_not_requested_or_held(beneficiary, entitlement)
         if policy.stages:
             principals.check_enough(policy.stages, without={by.pk, beneficiary.pk})
         else:
@@ -88,7 +89,7 @@ def submit(
             break_glass=policy.break_glass,
             lapses_at=now + policy.pending_for,
         )
-        marked = {"marked": "break-glass"} if policy.break_glass else {}  # by which it is found in the trail
+        marked = {"marked": "break-glass"} if policy.break_glass else {}  # to find it in the audit trail
         request = opening.open_request(
             request,
             key=key,

@@ -1,7 +1,7 @@
-"""Finding the Airflow user a person is: by the name Airflow stores and by e-mail, never by a constructed name.
+"""Finding a person's user in Airflow: by the user name that Airflow stores and by e-mail, never by a constructed name.
 
-A wrong guess would give somebody else's account access, or (by taking their e-mail) lock a person who signs in through
-an identity provider out of Airflow.
+A wrong match would give access to another person's account. A new account with the e-mail address of a person who signs
+in through an identity provider would lock that person out of Airflow.
 """
 
 from __future__ import annotations
@@ -24,32 +24,34 @@ from portal.operations.handling import PermanentFailure, RetryLater
 
 
 def find(person: User, deployment: Deployment, airflow: Airflow) -> AirflowUser | None:
-    """The person's Airflow user, or None when there is none yet. Raises PermanentFailure when it is not safe to say."""
+    """The person's user in Airflow; None if there is none yet. Raises PermanentFailure if the match is not certain."""
     link = _link_of(person, deployment)
     if link is not None:
         user = airflow.find_user(username=link.username, email=person.email, id=link.airflow_id)
         if user is not None:
-            _check_theirs(person, deployment, user)  # first: the id of somebody else's account must not be kept
-            _keep(link, user)
+            _check_same_email(
+                person, deployment, user
+            )  # first, because the id of another person's account must not be stored
+            _update_link(link, user)
             return user
-        link.delete()  # deleted in Airflow: look again
+        link.delete()  # the user was deleted in Airflow: search by name and e-mail
     user = airflow.find_user(username=person.username, email=person.email)
     if user is None:
         return None
-    _check_theirs(person, deployment, user)
+    _check_same_email(person, deployment, user)
     _link(person, deployment, user, Verb.ACCOUNT_MATCHED)
     return user
 
 
-def find_given(grant: Grant, airflow: Airflow) -> AirflowUser | None:
-    """The account that a grant was given to, whatever it is called by now; None when Airflow has it no more.
+def find_account_of(grant: Grant, airflow: Airflow) -> AirflowUser | None:
+    """The Airflow account that received the role of a grant, even if it was renamed; None if it no longer exists.
 
-    Another account that has taken over its name is not meant, unless it is the same person's.
+    If another account now has its name, that account is returned only if it belongs to the same person.
     """
     person, known = grant.beneficiary, grant.airflow_user_id
     name = grant.airflow_user or person.username
     user = airflow.find_user(username=name, email=person.email, id=known)
-    if user is None or is_theirs(person, user):
+    if user is None or has_same_email(person, user):
         return user
     if known and user.id:
         return user if user.id == known else None
@@ -57,44 +59,45 @@ def find_given(grant: Grant, airflow: Airflow) -> AirflowUser | None:
 
 
 def _link_of(person: User, deployment: Deployment) -> AirflowAccount | None:
-    """What was matched before, under any name that the catalogue has or had for this Airflow; its own first."""
+    """The stored account of the person in this Airflow. The one of `deployment` itself is preferred to one of another
+    deployment with the same address."""
     links = AirflowAccount.objects.filter(person=person, deployment__in=airflows.with_same_address(deployment))
     return min(links, key=lambda link: link.deployment_id != deployment.pk, default=None)
 
 
-def _keep(link: AirflowAccount, user: AirflowUser) -> None:
-    """What the account is called now; the same account under another name is an event."""
+def _update_link(link: AirflowAccount, user: AirflowUser) -> None:
+    """Store the current name and id of the account. A new name of the same account is recorded as an event."""
     if (link.username, link.airflow_id) == (user.username, user.id):
         return
-    was, link.username = link.username, user.username
-    renamed = link.airflow_id == user.id and was != user.username
+    old_name, link.username = link.username, user.username
+    renamed = link.airflow_id == user.id and old_name != user.username
     link.airflow_id = user.id
     with recording() as trail:
         link.save(update_fields=["username", "airflow_id"])
         if renamed:
-            detail = {"airflow_user": user.username, "was": was}
+            detail = {"airflow_user": user.username, "was": old_name}
             where = refs.deployment(link.deployment.name)
             trail.add(Verb.ACCOUNT_RENAMED, by=None, target=link.person.username, about=[where], detail=detail)
 
 
-def _check_theirs(person: User, deployment: Deployment, user: AirflowUser) -> None:
-    """Raise PermanentFailure unless both sides know one e-mail address. The name may belong to somebody else now."""
-    if not is_theirs(person, user):
+def _check_same_email(person: User, deployment: Deployment, user: AirflowUser) -> None:
+    """Raises PermanentFailure if the e-mail addresses differ: the account may belong to another person now."""
+    if not has_same_email(person, user):
         raise PermanentFailure(
-            f"Airflow on {deployment.name} has an account “{user.username}” with another e-mail address than "
-            f"{person.username} has here. Make the two the same, then an admin can try again."
+            f"Airflow on {deployment.name} has an account “{user.username}”, but its e-mail address is not "
+            f"the one of {person.username} in Gatehouse. Make the two the same, then an admin can try again."
         )
 
 
-def is_theirs(person: User, user: AirflowUser) -> bool:
-    """Whether both sides know the same e-mail address."""
+def has_same_email(person: User, user: AirflowUser) -> bool:
+    """Whether the person and the Airflow user have the same e-mail address."""
     return bool(person.email) and fold(person.email) == fold(user.email)
 
 
 def check_can_create(person: User, deployment: Deployment) -> None:
-    """Raises RetryLater where the deployment creates no accounts and the person must sign in there first.
+    """Raises RetryLater if Gatehouse creates no accounts there and the person must first sign in to Airflow.
 
-    Raises PermanentFailure where the person has no e-mail address.
+    Raises PermanentFailure if the person has no e-mail address.
     """
     if deployment.create_users != Deployment.CreateUsers.LOCAL:
         raise RetryLater(
@@ -109,8 +112,8 @@ def check_can_create(person: User, deployment: Deployment) -> None:
 
 
 def create(person: User, deployment: Deployment, airflow: Airflow, roles: frozenset[str]) -> AirflowUser:
-    """Make a local Airflow account with these roles (at least one) and a password nobody knows; `check_can_create`
-    comes before. Raises RetryLater where Airflow has an account of this name or e-mail address by now."""
+    """Create a local Airflow account with these roles (at least one) and a random password that is not stored. Call
+    `check_can_create` first. Raises RetryLater if Airflow already has an account with this name or e-mail address."""
     try:
         user = airflow.create_user(
             username=person.username,

@@ -7,7 +7,7 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.access.kinds import ACCESS  # models are there only now
+        from portal.access.kinds import ACCESS  # imports models, which are loaded by now
         from portal.access.ledgers import GRANTS
         from portal.access.operation_kinds import KINDS
         from portal.approvals import kinds, ledgers

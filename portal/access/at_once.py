@@ -1,8 +1,10 @@
-"""Access without a decision: by a policy that grants at once, or by break-glass.
+"""Access without a decision: by a policy without steps, or by break-glass.
 
-Nobody looks at it before it is there, so it cannot be stored up: break-glass starts now or not at all, other access
-within a day; what one person has or has booked of one entitlement is at most its longest time together; and one takes
-it for oneself alone, because nobody asks the other person.
+Nobody checks such access before it is granted, so three rules limit it:
+- Break-glass access starts at once, other access within a day.
+- All such access of one person to one entitlement, current and scheduled, is together at most the entitlement's longest
+  duration.
+- People can request it only for themselves.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ CLOCK_SLACK = timedelta(minutes=2)  # a start "now" from a clock that is slightl
 
 
 def start_problem(policy: PolicySpec, starts_at: datetime | None) -> dict[str, str]:
-    """What is wrong with a start under a policy without steps, by field; empty when nothing is."""
+    """The error of a start under a policy without steps, by field; empty if it is valid."""
     if policy.stages or starts_at is None:
         return {}
     ahead = starts_at - clock.now()
@@ -31,55 +33,58 @@ def start_problem(policy: PolicySpec, starts_at: datetime | None) -> dict[str, s
         return {"starts_at": "Break-glass access is for an emergency now: leave the start empty."}
     if ahead > WITHIN:
         return {
-            "starts_at": f"Access that nobody decides on starts within {durations.words(WITHIN)}. "
-            "Choose an earlier start, or come back then."
+            "starts_at": f"Access without an approval starts within {durations.words(WITHIN)}. "
+            "Choose an earlier start, or request it later."
         }
     return {}
 
 
 def check(by: User, beneficiary: User, entitlement: Entitlement, duration: timedelta) -> None:
-    """Whether this may be granted without a decision. The people are locked, so two requests cannot both have the rest.
+    """Check that this may be granted without a decision. `by` is locked, so two requests cannot both use the remaining
+    time.
 
     Raises Refused (`only_for_oneself`), Invalid (`duration`).
     """
     if by != beneficiary:
         raise Refused(
-            f"{entitlement.key} is granted without a decision, so everybody takes it for themselves: "
-            f"{beneficiary.username} can ask for it.",
+            f"{entitlement.key} is granted without an approval, so people can request it only for themselves. "
+            f"{beneficiary.username} can request it.",
             reason="only_for_oneself",
         )
-    there, longest = _had(beneficiary, entitlement), entitlement.max_duration
-    if there + duration > longest:
-        left = longest - there
+    used, longest = _time_without_decision(beneficiary, entitlement), entitlement.max_duration
+    if used + duration > longest:
+        left = longest - used
         rest = (
-            f"Ask for at most {durations.words(left)}, or" if left >= timedelta(minutes=1) else "Wait until it ends, or"
+            f"Request at most {durations.words(left)}, or" if left >= timedelta(minutes=1) else "Wait until it ends, or"
         )
-        there_words, most = durations.words(there), durations.words(longest)
+        used_words, most = durations.words(used), durations.words(longest)
         raise Invalid(
             {
                 "duration": f"Without an approval you can have {entitlement.key} for at most {most} in total, "
-                f"and you already have {there_words}. {rest} hand it back first."
+                f"and you already have {used_words}. {rest} hand it back first."
             },
             reason="at_once_limit",
         )
 
 
 def check_again(grant: Grant) -> None:
-    """Whether a failed grant, which did not count meanwhile, may be tried again. Raises Refused (`at_once_limit`)."""
+    """Check that a failed grant may be tried again. While it was failed, its time did not count. Raises Refused
+    (`at_once_limit`)."""
     if not grant.at_once:
         return
-    there, longest = _had(grant.beneficiary, grant.entitlement), grant.entitlement.max_duration
-    if there + grant.duration > longest:
+    used, longest = _time_without_decision(grant.beneficiary, grant.entitlement), grant.entitlement.max_duration
+    if used + grant.duration > longest:
         raise Refused(
             f"Without an approval {grant.beneficiary.username} can have {grant.entitlement.key} for at most "
             f"{durations.words(longest)} in total. {grant.ref} is for {durations.words(grant.duration)}, and "
-            f"{grant.beneficiary.username} already has {durations.words(there)}.",
+            f"{grant.beneficiary.username} already has {durations.words(used)}.",
             reason="at_once_limit",
         )
 
 
-def _had(person: User, entitlement: Entitlement) -> timedelta:
-    """For how long from now on the person has or has booked it without a decision, under any name of its Airflow."""
+def _time_without_decision(person: User, entitlement: Entitlement) -> timedelta:
+    """The remaining time of the person's current and scheduled access to the entitlement without a decision, on all
+    deployments with the address of its Airflow."""
     rows = Grant.objects.filter(
         beneficiary=person,
         deployment__in=airflows.with_same_address(entitlement.deployment),

@@ -1,4 +1,4 @@
-"""Checks of what people enter to request access: one validator for the pages and the API."""
+"""Checks of the fields of a request for access, for the pages and the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def problems(
     ticket: str,
     starts_at: datetime | None,
 ) -> dict[str, str]:
-    """Everything wrong with a request at once, by field; empty when it can be submitted."""
+    """All errors of a request, by field; empty if it can be submitted."""
     found: dict[str, str] = {}
     found.update(duration_problem(duration, longest=entitlement.max_duration))
     found.update(text_problems(reason, ticket, policy))

@@ -1,4 +1,4 @@
-"""What every change of a grant is made of: the locked row, an operation in Airflow, an event of the trail."""
+"""Parts of every change of a grant: locking its row, adding an operation, recording an event."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from portal.operations import outbox
 from portal.operations.models import Operation
 
 
-def put(kind: str, grant: Grant, *, by: Actor | None) -> Operation:
-    """An operation for the grant, inside the caller's transaction."""
+def add_operation(kind: str, grant: Grant, *, by: Actor | None) -> Operation:
+    """Add an operation for the grant to the outbox, inside the caller's transaction."""
     return outbox.put(
         kind,
         deployment=airflows.current(grant.deployment),
@@ -28,7 +28,7 @@ def put(kind: str, grant: Grant, *, by: Actor | None) -> Operation:
 
 
 def locked(grant_id: int) -> Grant:
-    """The grant, locked, inside the caller's transaction. Raises Missing."""
+    """The locked row of the grant, inside the caller's transaction. Raises Missing."""
     rows = Grant.objects.select_for_update(of=("self",)).select_related(
         "beneficiary", "ended_by", "deployment", "entitlement", "request__requester"
     )
@@ -38,8 +38,8 @@ def locked(grant_id: int) -> Grant:
         raise Missing(f"There is no grant {refs.ref(refs.GRANT, grant_id)}.") from None
 
 
-def given(grant: Grant) -> dict[str, Any]:
-    """What the grant gives, as its events say it: later the entitlement may be for another role."""
+def given_detail(grant: Grant) -> dict[str, Any]:
+    """The role of the grant, for its events. The entitlement may name another role later."""
     return {"role": grant.role, "dag_id": grant.dag_id, "level": grant.level}
 
 

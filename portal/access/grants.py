@@ -1,6 +1,6 @@
-"""The life of a grant: made by an approval, applied and ended by operations, ended early by people.
+"""Creating and ending grants: an approval creates a grant, operations apply and end it, and people can end it early.
 
-What workers report back of a grant is in `outcomes`; the two are the only writers of a grant's status.
+The results of operations are in `outcomes`. Only these two modules change the status of a grant.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from accounts.acting import acting
 from accounts.models import User
 from accounts.operator import person_of
 from portal.access import at_once, holding
-from portal.access.grant_changes import given, locked, put, record
+from portal.access.grant_changes import add_operation, given_detail, locked, record
 from portal.access.models import AccessRequest, Grant
 from portal.access.operation_names import GRANT_ROLE, RESTORE_ROLE, REVOKE_ROLE
 from portal.access.permissions import check_can_hand_back, check_can_retry, check_can_revoke
@@ -27,18 +27,19 @@ from portal.core.errors import Conflict, Refused
 from portal.core.text_checks import clean_text
 
 G, Why = Grant.Status, Grant.EndReason
-ENDS: Mapping[str, Verb] = {
+END_VERBS: Mapping[str, Verb] = {
     Why.EXPIRED: Verb.GRANT_EXPIRED,
     Why.REVOKED: Verb.GRANT_REVOKED,
     Why.HANDED_BACK: Verb.GRANT_HANDED_BACK,
     Why.LEAVER: Verb.GRANT_LEAVER,
     Why.NOT_ELIGIBLE: Verb.GRANT_NOT_ELIGIBLE,
 }
-"""The event of each way in which a grant's end begins."""
+"""By the reason for the end, the verb of the event with which the end begins."""
 
 
 def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Grant:
-    """The grant of an approved request, inside the approving transaction: applied now, or scheduled for its start."""
+    """Create the grant of an approved request, inside the transaction of the approval. It is applied now or scheduled
+    for its start."""
     now = clock.now()
     later = request.starts_at is not None and request.starts_at > now
     within = catalogue.policy(request.policy, request.policy_version).apply_within
@@ -53,18 +54,18 @@ def create(request: AccessRequest, *, duration: timedelta, trail: Trail) -> Gran
         policy_version=request.policy_version,
         at_once=not request.stages.exists(),
         apply_by=None if later else now + within,
-        **_names(request.entitlement),
+        **_copied_columns(request.entitlement),
     )
     if later:
         assert request.starts_at is not None
         record(trail, Verb.GRANT_SCHEDULED, None, grant, starts_at=request.starts_at.isoformat())
     else:
-        put(GRANT_ROLE, grant, by=None)
+        add_operation(GRANT_ROLE, grant, by=None)
     return grant
 
 
 def start_due() -> int:
-    """Apply the scheduled grants whose start has come; how many."""
+    """Apply the scheduled grants whose start is due. Returns their number."""
     rows = Grant.objects.filter(status=G.SCHEDULED, starts_at__lte=clock.now())
     return due.each(rows.order_by("starts_at", "pk").values_list("pk", flat=True)[:200], _start)
 
@@ -74,18 +75,21 @@ def _start(grant_id: int) -> None:
         with recording() as trail:
             grant = locked(grant_id)
             holding.check_may_hold(grant)
-            names = _names(grant.entitlement)  # nothing was given yet: it gives what is offered now
+            names = _copied_columns(
+                grant.entitlement
+            )  # nothing was granted yet, so the role that is offered now counts
             assert grant.starts_at is not None
-            # from its start, not from now: after an outage of Gatehouse it is given up, not given days late
+            # counted from the start, not from now: after a long outage the grant fails instead of being applied days
+            # late
             GRANT.move(grant, to=G.APPLYING, apply_by=_apply_by(grant, since=grant.starts_at), **names)
-            put(GRANT_ROLE, grant, by=None)
-            record(trail, Verb.GRANT_STARTED, None, grant, **given(grant))
+            add_operation(GRANT_ROLE, grant, by=None)
+            record(trail, Verb.GRANT_STARTED, None, grant, **given_detail(grant))
     except Refused as refusal:
-        let_go(grant_id=grant_id, refusal=refusal)
+        end_refused(grant_id=grant_id, refusal=refusal)
 
 
 def expire_due() -> int:
-    """Begin to take away the grants whose time is over; how many."""
+    """Begin to end the grants whose time is over. Returns their number."""
     rows = Grant.objects.filter(status=G.ACTIVE, ends_at__lte=clock.now())
     return due.each(rows.order_by("ends_at", "pk").values_list("pk", flat=True)[:200], _expire)
 
@@ -95,7 +99,7 @@ def _expire(grant_id: int) -> None:
 
 
 def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
-    """Take a grant away before its time. Raises Refused, Invalid without a reason, Conflict when it has ended."""
+    """End a grant early. Raises Refused, Invalid without a reason, Conflict if it has ended."""
     with acting(by, refusal=Verb.GRANT_REVOKE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = locked(grant_id)
         check_can_revoke(by, grant)
@@ -104,7 +108,7 @@ def revoke(*, grant_id: int, by: User, reason: str) -> Grant:
 
 
 def hand_back(*, grant_id: int, by: User) -> Grant:
-    """Give one's own access back early. Raises Refused (`not_yours`), Conflict when it has ended."""
+    """End one's own grant early. Raises Refused (`not_yours`), Conflict if it has ended."""
     with acting(by, refusal=Verb.GRANT_REVOKE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = locked(grant_id)
         check_can_hand_back(by, grant)
@@ -112,10 +116,11 @@ def hand_back(*, grant_id: int, by: User) -> Grant:
 
 
 def end(grant: Grant | int, *, reason: Grant.EndReason, by: Actor | None = None, comment: str = "") -> Grant:
-    """Begin a grant's end, whoever wants it; who may is the caller's to check. grant: the row or its key.
+    """Begin to end a grant. The caller checks the permission. grant: the row or its primary key.
 
-    A scheduled grant has ended with that; of any other an operation takes away what Airflow has. Writes the event of
-    `reason`. Joins the caller's `recording`, if there is one. Raises Missing, Conflict when it is ending or has ended.
+    A scheduled grant ends at once. For any other grant, an operation removes the role in Airflow. Records the event of
+    `reason`. Joins the caller's `recording`, if there is one. Raises Missing, and Conflict if it is ending or has
+    ended.
     """
     with recording() as trail:
         grant = locked(grant if isinstance(grant, int) else grant.pk)
@@ -125,16 +130,16 @@ def end(grant: Grant | int, *, reason: Grant.EndReason, by: Actor | None = None,
             GRANT.move(grant, to=G.ENDED, ended_at=clock.now(), **changes)
         else:
             GRANT.move(grant, to=G.ENDING, **changes)
-            put(REVOKE_ROLE, grant, by=by)
-        said: dict[str, Any] = {"reason": comment} if comment else {}
-        record(trail, ENDS[reason], by, grant, **said)
+            add_operation(REVOKE_ROLE, grant, by=by)
+        detail: dict[str, Any] = {"reason": comment} if comment else {}
+        record(trail, END_VERBS[reason], by, grant, **detail)
     return grant
 
 
 def mark_read(*, grant_id: int, by: User) -> Grant:
-    """Its holder has read that somebody else ended it. A mark for the home page, so no event.
+    """Store that the holder has read that the grant was ended. Only the home page uses this, so it is not an event.
 
-    Raises Refused (`not_yours`), Conflict when it has not been ended.
+    Raises Refused (`not_yours`), Conflict if the grant has not been ended.
     """
     with acting(by, refusal=Verb.PAGE_REFUSED, target=refs.ref(refs.GRANT, grant_id)) as (_, by):
         grant = locked(grant_id)
@@ -147,18 +152,20 @@ def mark_read(*, grant_id: int, by: User) -> Grant:
 
 
 def retry(*, grant_id: int, by: User) -> Grant:
-    """Try to apply a failed grant again, or to give again what was taken away in Airflow too often.
+    """Apply a failed grant again, or restore a role that was removed in Airflow too often to be restored automatically.
 
-    Raises Refused, Conflict when it is neither.
+    Raises Refused, and Conflict if the grant is in neither state.
     """
     about = Grant.objects.filter(pk=grant_id).values_list("beneficiary", flat=True)
     target = refs.ref(refs.GRANT, grant_id)
     with acting(by, refusal=Verb.GRANT_RETRY_REFUSED, target=target, about=about) as (trail, by):
         grant = locked(grant_id)
         check_can_retry(by, grant)
-        if grant.status == G.ACTIVE and grant.can_be_tried_again:  # a tug of war with somebody in Airflow, begun anew
+        if (
+            grant.status == G.ACTIVE and grant.can_be_tried_again
+        ):  # the automatic restoring starts again, with a count of 0
             Grant.objects.filter(pk=grant.pk).update(left_at=None, given_again=0, failure="")
-            put(RESTORE_ROLE, grant, by=by)
+            add_operation(RESTORE_ROLE, grant, by=by)
         else:
             at_once.check_again(grant)
             again: dict[str, Any] = {
@@ -168,20 +175,20 @@ def retry(*, grant_id: int, by: User) -> Grant:
                 "apply_by": _apply_by(grant, since=clock.now()),
             }
             GRANT.move(grant, to=G.APPLYING, **again)
-            put(GRANT_ROLE, grant, by=by)
+            add_operation(GRANT_ROLE, grant, by=by)
         record(trail, Verb.GRANT_RETRIED, by, grant)
     return grant
 
 
-def let_go(*, grant_id: int, refusal: Refused) -> None:
-    """End a grant whose holder may not hold it any more, in the words of `refusal`. Raises Conflict when it is ending
-    already."""
+def end_refused(*, grant_id: int, refusal: Refused) -> None:
+    """End a grant whose holder may no longer hold it. The message of `refusal` is the reason. Raises Conflict if it is
+    already ending."""
     reason = Why.LEAVER if refusal.reason == "inactive" else Why.NOT_ELIGIBLE
     end(grant_id, reason=reason, comment=refusal.detail)
 
 
-def _names(entitlement: Entitlement) -> dict[str, Any]:
-    """What a grant of it gives, as the grant keeps it."""
+def _copied_columns(entitlement: Entitlement) -> dict[str, Any]:
+    """The columns that a grant copies from its entitlement."""
     columns = ("deployment", "role", "dag_id", "level")
     return {column: getattr(entitlement, column) for column in columns}
 
@@ -196,4 +203,4 @@ def _check_can_end(grant: Grant) -> None:
     how = grant.get_end_reason_display() or "it could not be given"
     who = f" by {grant.ended_by.username}" if grant.ended_by else ""
     when = f" {durations.ago(grant.ended_at)}" if grant.ended_at else ""
-    raise Conflict(f"{grant.ref} is {grant.get_status_display()} already: {how}{who}{when}.")
+    raise Conflict(f"{grant.ref} is already {grant.get_status_display()}: {how}{who}{when}.")

@@ -1,4 +1,4 @@
-"""Whether a person may still hold what a grant gives: checked when it starts and right before Airflow is changed."""
+"""Checks that a person may still hold a grant, when it starts and right before Airflow is changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.catalogue.models import Entitlement
 def check_may_hold(grant: Grant) -> None:
     """The beneficiary is active and eligible, the entitlement is offered, and no other access conflicts with it.
 
-    Reads person, groups, entitlement and catalogue as they are now, not as the caller read them.
+    Person, groups, entitlement and catalogue are read from the database again.
     Raises Refused: `inactive`, `not_offered`, `not_eligible`, `conflicting_access`.
     """
     person = User.objects.get(pk=grant.beneficiary_id)

@@ -1,4 +1,4 @@
-"""Requests for access, as approvals handles them."""
+"""The request kind of access, for portal.approvals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from accounts import people
 from accounts.models import User
 from portal.access import conflicts, entry, grants
-from portal.access.grant_changes import given
+from portal.access.grant_changes import given_detail
 from portal.access.models import AccessRequest
 from portal.access.permissions import check_can_receive
 from portal.approvals.kinds import Kind
@@ -21,10 +21,10 @@ from portal.catalogue.document import PolicySpec
 from portal.core import clock, durations
 
 
-def said_start(told: LedgerEvent) -> Any:
-    """The start that an event says, in UTC. Earlier releases wrote it in the zone of the person who asked."""
-    said = told.said("starts_at")
-    return said if said is NOT_RECORDED else clock.iso_or_empty(datetime.fromisoformat(said) if said else None)
+def recorded_start(recorded: LedgerEvent) -> Any:
+    """The start in an event, in UTC. Earlier releases recorded it in the time zone of the requester."""
+    start = recorded.value("starts_at")
+    return start if start is NOT_RECORDED else clock.iso_or_empty(datetime.fromisoformat(start) if start else None)
 
 
 class AccessKind(Kind):
@@ -37,31 +37,31 @@ class AccessKind(Kind):
         "break_glass": lambda row: row.break_glass,
     }
     related_terms = ("entitlement",)
-    not_granting = {"grant": None}
+    detail_without_grant = {"grant": None}
 
-    def what(self, request: AccessRequest) -> str:
+    def label(self, request: AccessRequest) -> str:
         return f"“{request.entitlement.title}” on {request.deployment.name}"
 
-    def names(self, request: AccessRequest) -> Mapping[str, Any]:
+    def event_detail(self, request: AccessRequest) -> Mapping[str, Any]:
         return {"entitlement": request.entitlement.key}
 
-    def said(self, told: LedgerEvent) -> Columns:
-        detail = told.detail
+    def recorded_columns(self, recorded: LedgerEvent) -> Columns:
+        detail = recorded.detail
         return {
             "about": detail["entitlement"],
             "entitlement": detail["entitlement"],
-            "starts_at": said_start(told),
+            "starts_at": recorded_start(recorded),
             "break_glass": detail["break_glass"],
         }
 
     def policy(self, request: AccessRequest) -> PolicySpec:
         return catalogue.policy(request.entitlement.policy)
 
-    def searched(self, request: AccessRequest) -> list[str]:
+    def search_texts(self, request: AccessRequest) -> list[str]:
         return [request.entitlement.key, request.entitlement.title]
 
     def entry_problems(self, request: AccessRequest, policy: PolicySpec) -> dict[str, str]:
-        """The start was checked when it was asked for; one that has passed means at once."""
+        """The start was checked in the first round. A start in the past means: at once."""
         return entry.problems(
             request.entitlement,
             policy,
@@ -72,12 +72,12 @@ class AccessKind(Kind):
         )
 
     def check_again(self, request: AccessRequest, *, by: User) -> None:
-        """The rules in force say who may hold it."""
+        """The rules in force decide who may hold the access."""
         check_can_receive(request.beneficiary, request.entitlement, self.policy(request), speaks_to=by)
         conflicts.check_not_held(request.beneficiary, request.entitlement)
 
     def approved(self, request: AccessRequest, *, duration: timedelta | None, event: Entry, trail: Trail) -> None:
-        """The event names the grant: no grant is right without such an event."""
+        """Creates the grant. The event names it, because verifying the trail needs an event for each grant."""
         assert duration is not None
         grant = grants.create(request, duration=duration, trail=trail)
         event["about"].append(grant.ref)
@@ -86,7 +86,7 @@ class AccessKind(Kind):
             "beneficiary": grant.beneficiary.username,
             "duration": durations.iso(grant.duration),
             "starts_at": clock.iso_or_empty(grant.starts_at),
-            **given(grant),
+            **given_detail(grant),
         }
 
     def outdated(self, request: AccessRequest) -> str:
@@ -95,9 +95,9 @@ class AccessKind(Kind):
             return f"{entitlement.key} is no longer offered."
         for person in (request.requester, request.beneficiary):
             if not people.is_one_of(person, self.policy(request).may_request):
-                return f"{person.username} may no longer ask for {entitlement.key}."
+                return f"{person.username} may no longer request {entitlement.key}."
         if request.duration is not None and request.duration > entitlement.max_duration:
-            return f"{entitlement.key} is now given for at most {durations.words(entitlement.max_duration)}."
+            return f"{entitlement.key} is now granted for at most {durations.words(entitlement.max_duration)}."
         return ""
 
 

@@ -1,7 +1,7 @@
-"""Letting a person go, and taking them back.
+"""Deactivating and reactivating people.
 
-Deactivation ends sessions and tokens at once, lets pending requests lapse and ends grants; operations take away what
-Airflow has. What was scheduled never starts.
+Deactivation ends sessions and tokens at once, lapses open requests and ends grants. Operations remove the roles in
+Airflow. Scheduled grants never start.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HELD = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.FAILED)
 
 @dataclass(frozen=True)
 class Leaving:
-    """What a deactivation ends, by reference: what it will end before, what it did end after."""
+    """The references of everything that a deactivation ends, or would end."""
 
     person: User
     tokens: list[str]
@@ -40,27 +40,27 @@ class Leaving:
 
 
 def consequences(username: str) -> Leaving:
-    """What `deactivate` would end now. Raises Missing."""
+    """Everything that `deactivate` would end now. Raises Missing."""
     person = people.by_username(username)
     tokens = Token.objects.filter(user=person, revoked_at=None, expires_at__gt=clock.now()).order_by("pk")
     return Leaving(
         person,
         [str(token) for token in tokens],
-        [request.ref for request in lapsing.of(person)],
+        [request.ref for request in lapsing.open_requests_of(person)],
         [grant.ref for grant in _held(person)],
     )
 
 
 def deactivate(*, by: Operator, username: str, reason: str = "") -> Leaving:
-    """Let a person go: they cannot sign in any more.
+    """Deactivate a person, who can then no longer sign in.
 
-    Raises Missing, Invalid (`reason`), Conflict when they are deactivated already.
+    Raises Missing, Invalid (`reason`), Conflict if the person is already deactivated.
     """
     with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=username[:150], about=_key(username)) as (trail, by):
         person = people.by_username(username)
         reason = clean_text("reason", reason)
         if not person.is_active:
-            raise Conflict(f"{person.username} is deactivated already.", reason="already_inactive")
+            raise Conflict(f"{person.username} is already deactivated.", reason="already_inactive")
         person.is_active = False
         person.save(update_fields=["is_active"])
         tokens = passwords.end_sessions_and_tokens(person, by=by, trail=trail)
@@ -77,9 +77,9 @@ def deactivate(*, by: Operator, username: str, reason: str = "") -> Leaving:
 
 
 def reactivate(*, by: Operator, username: str, reason: str = "") -> User:
-    """Let a person sign in again, with the password they had. Nothing that ended comes back.
+    """Let a person sign in again, with the same password. Nothing that the deactivation ended is restored.
 
-    Raises Missing, Invalid (`reason`), Conflict when they are active.
+    Raises Missing, Invalid (`reason`), Conflict if the person is active.
     """
     with acting(by, refusal=Verb.PERSON_CHANGE_REFUSED, target=username[:150], about=_key(username)) as (trail, by):
         person = people.by_username(username)
@@ -103,7 +103,7 @@ def _held(person: User) -> list[Grant]:
 def _end_grants(person: User, *, by: Actor) -> list[str]:
     ended = []
     for grant in _held(person):
-        with suppress(Conflict):  # it ended by itself meanwhile: no reason to keep the person
+        with suppress(Conflict):  # it ended in the meantime, which must not stop the deactivation
             grants.end(grant, reason=Grant.EndReason.LEAVER, by=by)
             ended.append(grant.ref)
     return ended

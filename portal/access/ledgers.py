@@ -1,4 +1,4 @@
-"""What the trail says of grants: which event makes which column, for verifying."""
+"""Grants in the audit trail, for verifying: the columns that each event sets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from accounts.operator import OS_ACCOUNT
 from portal.access import grants
-from portal.access.kinds import said_start
+from portal.access.kinds import recorded_start
 from portal.access.models import Grant
 from portal.audit.compare import NOT_RECORDED, UNKNOWN, Columns, Ledger, LedgerEvent, Makes, OutOfPlace, nothing
 from portal.audit.record import SYSTEM
@@ -15,8 +15,8 @@ from portal.core import clock, durations, refs
 
 ASKED = ("entitlement", "beneficiary", "duration", "starts_at")
 GIVEN = ("role", "dag_id", "level")
-SENT = "a moment"  # of `sent_at`, whose time no event says
-SLACK = timedelta(minutes=1)  # a moment and the time of its event are of one clock, but for its corrections
+SENT = "a moment"  # stands for any time in `sent_at`, which no event contains
+SLACK = timedelta(minutes=1)  # both times come from one clock, but the clock may be corrected in between
 G = Grant.Status
 
 
@@ -25,106 +25,110 @@ def _person(actor: str) -> str:
     return "" if actor == SYSTEM or actor.startswith(OS_ACCOUNT) else actor
 
 
-def _made(told: LedgerEvent) -> Columns:
-    """The approval from which the grant came; one that only closes a step names none.
+def _made(recorded: LedgerEvent) -> Columns:
+    """The approval that created the grant. An approval that only closes a step names no grant.
 
-    Approvals of earlier releases name no grant: there, every approval of a request may be the last one.
+    In earlier releases no approval names a grant, so every approval of a request may be the last one.
     """
-    if "grant" in told.detail and not told.detail["grant"]:
+    if "grant" in recorded.detail and not recorded.detail["grant"]:
         return {}
-    named = "grant" in told.detail
-    if told.so_far.get("named"):
+    named = "grant" in recorded.detail
+    if recorded.before.get("named"):
         raise OutOfPlace("the grant was created already.")
-    said = {name: told.detail[name] if named else told.said(name) for name in ASKED} | {"starts_at": said_start(told)}
+    columns = {name: recorded.detail[name] if named else recorded.value(name) for name in ASKED} | {
+        "starts_at": recorded_start(recorded)
+    }
     empty = dict.fromkeys(
         ("end_reason", "end_comment", "ended_by", "failure", "ends_at", "verified_at", "kept_for"), ""
     )
     return {
-        **said,
-        **{name: told.said(name) for name in GIVEN},
+        **columns,
+        **{name: recorded.value(name) for name in GIVEN},
         **empty,
         "status": G.APPLYING.value,
-        "deployment": told.event.deployment,
-        "request": told.event.request,
+        "deployment": recorded.event.deployment,
+        "request": recorded.event.request,
         "rules": "",
         "named": named,
-        "may_wait": said["starts_at"] != "",
+        "may_wait": columns["starts_at"] != "",
     }
 
 
-def _scheduled(told: LedgerEvent) -> Columns:
-    said = {"starts_at": said_start(told), "beneficiary": told.detail["beneficiary"]}
-    if not told.so_far["may_wait"] or any(told.so_far[name] not in (NOT_RECORDED, said[name]) for name in said):
+def _scheduled(recorded: LedgerEvent) -> Columns:
+    columns = {"starts_at": recorded_start(recorded), "beneficiary": recorded.detail["beneficiary"]}
+    if not recorded.before["may_wait"] or any(
+        recorded.before[name] not in (NOT_RECORDED, columns[name]) for name in columns
+    ):
         raise OutOfPlace("its approval set another start or person.")
-    return {"status": G.SCHEDULED.value, **said, "may_wait": False}
+    return {"status": G.SCHEDULED.value, **columns, "may_wait": False}
 
 
-def _started(told: LedgerEvent) -> Columns:
-    """What it gives is read from the entitlement again when it starts."""
-    return {"status": G.APPLYING.value, **{name: told.said(name) for name in GIVEN}}
+def _started(recorded: LedgerEvent) -> Columns:
+    """The role is read from the entitlement again when the grant starts."""
+    return {"status": G.APPLYING.value, **{name: recorded.value(name) for name in GIVEN}}
 
 
-def _active(told: LedgerEvent) -> Columns:
-    """Its time runs from the moment when Airflow showed the role."""
-    verified, ends, duration = told.changed("verified_at"), told.detail["ends_at"], told.so_far["duration"]
-    latest = told.event.at + SLACK
+def _active(recorded: LedgerEvent) -> Columns:
+    """The time of a grant begins when Airflow shows the role."""
+    verified, ends, duration = recorded.changed("verified_at"), recorded.detail["ends_at"], recorded.before["duration"]
+    latest = recorded.event.at + SLACK
     if verified is not UNKNOWN and datetime.fromisoformat(verified) > latest:
         raise OutOfPlace(f"it says that Airflow showed the role at {verified}, which is later than the event.")
     if duration is not NOT_RECORDED:
         begin = latest if verified is UNKNOWN else datetime.fromisoformat(verified)
-        right, said = begin + durations.parse(duration), datetime.fromisoformat(ends)
-        if said > right or (verified is not UNKNOWN and said != right):
+        right, end = begin + durations.parse(duration), datetime.fromisoformat(ends)
+        if end > right or (verified is not UNKNOWN and end != right):
             raise OutOfPlace(f"it lets {duration} end at {ends} instead of {right.isoformat()}.")
     return {"verified_at": verified, "ends_at": ends, "sent_at": SENT, "status": G.ACTIVE.value, "failure": ""}
 
 
 def _failed(status: Grant.Status, **more: str) -> Makes:
-    return lambda told: {"status": status.value, "failure": told.detail["why"], **more}
+    return lambda recorded: {"status": status.value, "failure": recorded.detail["why"], **more}
 
 
-def _tried_again(told: LedgerEvent) -> Columns:
-    """One that is live is given again while it stays so."""
-    live = told.so_far["status"] == G.ACTIVE.value
+def _tried_again(recorded: LedgerEvent) -> Columns:
+    """An active grant stays active while its role is restored."""
+    live = recorded.before["status"] == G.ACTIVE.value
     return {"status": (G.ACTIVE if live else G.APPLYING).value, "failure": "", "may_wait": False}
 
 
 def _ending(reason: str) -> Makes:
-    """A grant that had not begun has ended with that; of any other Airflow is told first."""
+    """A scheduled grant ends with this event. Any other grant is ending until its role is removed in Airflow."""
 
-    def makes(told: LedgerEvent) -> Columns:
-        over = told.so_far["status"] == G.SCHEDULED.value
+    def makes(recorded: LedgerEvent) -> Columns:
+        over = recorded.before["status"] == G.SCHEDULED.value
         return {
             "status": G.ENDED.value if over else G.ENDING.value,
             "end_reason": reason,
-            "end_comment": told.detail.get("reason", ""),
-            "ended_by": _person(told.event.actor),
+            "end_comment": recorded.detail.get("reason", ""),
+            "ended_by": _person(recorded.event.actor),
         }
 
     return makes
 
 
-def _ended(told: LedgerEvent) -> Columns:
-    given = told.said("given")
+def _ended(recorded: LedgerEvent) -> Columns:
+    given = recorded.value("given")
     sent = given if given is NOT_RECORDED else SENT if given else ""
-    return {"status": G.ENDED.value, "kept_for": told.detail.get("kept_for", ""), "sent_at": sent}
+    return {"status": G.ENDED.value, "kept_for": recorded.detail.get("kept_for", ""), "sent_at": sent}
 
 
 def _other_rules(row: Grant) -> str:
-    """What the grant says of its origin and its policy otherwise than its request; empty where they agree."""
+    """The origin and policy of the grant, if they differ from its request; empty if they are the same."""
     request = row.request
     if request is None:
         return "no request" if row.origin == Grant.Origin.REQUEST else ""
     at_once = not request.stages.all()
-    said = (row.origin, row.policy, row.policy_version, row.at_once)
-    right = (Grant.Origin.REQUEST, request.policy, request.policy_version, at_once)
-    return "" if said == right else f"{said} instead of {right}"
+    stored = (row.origin, row.policy, row.policy_version, row.at_once)
+    expected = (Grant.Origin.REQUEST, request.policy, request.policy_version, at_once)
+    return "" if stored == expected else f"{stored} instead of {expected}"
 
 
 def _request(row: Grant) -> str:
     return refs.ref(refs.REQUEST, row.request_id) if row.request_id else ""
 
 
-ENDINGS = frozenset(grants.ENDS.values())
+ENDINGS = frozenset(grants.END_VERBS.values())
 OVER = frozenset(
     {
         Verb.GRANT_CAME_BACK,
@@ -171,9 +175,9 @@ GRANTS = Ledger(
         Verb.GRANT_FAILED: _failed(G.FAILED),
         Verb.GRANT_RETRIED: _tried_again,
         Verb.GRANT_GIVEN_UP: _failed(G.ENDING, sent_at=SENT),
-        Verb.GRANT_LEFT_TO_ADMINS: lambda told: {"failure": told.detail["why"]},
-        Verb.GRANT_GIVEN_AGAIN: lambda told: {"failure": ""},
-        Verb.GRANT_FOUND_AGAIN: lambda told: {"failure": ""},
+        Verb.GRANT_LEFT_TO_ADMINS: lambda recorded: {"failure": recorded.detail["why"]},
+        Verb.GRANT_GIVEN_AGAIN: lambda recorded: {"failure": ""},
+        Verb.GRANT_FOUND_AGAIN: lambda recorded: {"failure": ""},
         Verb.GRANT_MISSING: nothing,
         Verb.GRANT_UNUSABLE: nothing,
         Verb.GRANT_USABLE: nothing,
@@ -181,7 +185,7 @@ GRANTS = Ledger(
         Verb.GRANT_TAKEN_AGAIN: nothing,
         Verb.GRANT_CAME_BACK_LATE: nothing,
         Verb.GRANT_GONE_AGAIN: nothing,
-        **{verb: _ending(reason) for reason, verb in grants.ENDS.items()},
+        **{verb: _ending(reason) for reason, verb in grants.END_VERBS.items()},
         Verb.GRANT_ENDED: _ended,
         Verb.GRANT_END_FAILED: nothing,
     },
@@ -191,7 +195,7 @@ GRANTS = Ledger(
         G.SCHEDULED: frozenset({Verb.GRANT_STARTED, *ENDINGS}),
         G.APPLYING: frozenset(
             {
-                Verb.REQUEST_APPROVED,  # of an earlier release, or of a step before the last
+                Verb.REQUEST_APPROVED,  # an event of an earlier release, or of a step before the last
                 Verb.GRANT_SCHEDULED,
                 Verb.GRANT_ACTIVATED,
                 Verb.GRANT_FAILED,
@@ -216,24 +220,24 @@ GRANTS = Ledger(
         G.FAILED: OVER | {Verb.GRANT_RETRIED, *ENDINGS},
     },
     not_compared={
-        "id": "names the row",
-        "created_at": "the time of its event, but for a moment",
+        "id": "identifies the row",
+        "created_at": "nearly the time of the event",
         "origin": "compared with its request, as `rules`",
         "policy": "compared with its request, as `rules`",
         "policy_version": "compared with its request, as `rules`",
         "at_once": "compared with the stages of its request, as `rules`",
-        "ended_at": "the time of its event, but for a moment",
-        "airflow_user": "found in Airflow",
-        "airflow_user_id": "found in Airflow",
-        "end_read_at": "when its holder read that it ended",
-        "apply_by": "of the worker",
-        "ineligible_since": "of the worker",
-        "look_at": "of the worker",
-        "looks": "of the worker",
-        "missing_since": "of the worker",
-        "given_again": "of the worker",
-        "left_at": "of the worker",
-        "back_since": "of the worker",
-        "unusable_since": "of the worker",
+        "ended_at": "nearly the time of the event",
+        "airflow_user": "read from Airflow",
+        "airflow_user_id": "read from Airflow",
+        "end_read_at": "only for the home page of the holder",
+        "apply_by": "set by the worker",
+        "ineligible_since": "set by the worker",
+        "look_at": "set by the worker",
+        "looks": "set by the worker",
+        "missing_since": "set by the worker",
+        "given_again": "set by the worker",
+        "left_at": "set by the worker",
+        "back_since": "set by the worker",
+        "unusable_since": "set by the worker",
     },
 )

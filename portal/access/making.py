@@ -1,7 +1,7 @@
-"""Making a role for one DAG in Airflow: one operation at a time, of all workers on all hosts.
+"""A lock for creating a role for one DAG in Airflow: one operation at a time, of all workers on all hosts.
 
-Airflow makes a role permission by permission, so that whoever reads it meanwhile sees it half made. An operation that
-dies in the middle has its turn until that runs out.
+Airflow adds the permissions of a role one by one, so other operations could read an incomplete role. If an operation
+dies while it has the lock, the lock expires after TURN.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from portal.catalogue.models import Deployment
 from portal.core import clock
 from portal.operations.models import Operation
 
-TURN = timedelta(seconds=60)  # longer than the calls to Airflow that make a role may take
+TURN = timedelta(seconds=60)  # longer than all calls to Airflow that create a role together
 
 
 def take(deployment: Deployment, role: str, *, operation: Operation) -> bool:
-    """Whether it is this operation's turn to make the role, for TURN from now or until `give_back`."""
+    """Take the lock of the role for TURN, or until `give_back`. Returns whether this operation has it."""
     columns = {"airflow": airflows.key(deployment), "role": role}
     turn = {"held_by": _holder(operation), "until": clock.now() + TURN}
     free = Q(until__lte=clock.now()) | Q(held_by=turn["held_by"])
@@ -41,5 +41,5 @@ def give_back(deployment: Deployment, role: str, *, operation: Operation) -> Non
 
 
 def _holder(operation: Operation) -> str:
-    """Of this attempt: whoever was thought dead and goes on has its turn no longer."""
+    """The holder is one attempt of an operation. An earlier attempt that is still running has no lock."""
     return f"{operation.ref}/{operation.attempts}"

@@ -16,7 +16,7 @@ PERSON = settings.AUTH_USER_MODEL
 
 
 class AccessRequest(Request):
-    """Asks for an entitlement, for a time."""
+    """A request for an entitlement, for a limited time."""
 
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="requests")
     starts_at = models.DateTimeField(null=True, help_text="empty: as soon as approved")
@@ -24,18 +24,18 @@ class AccessRequest(Request):
 
     @property
     def span(self) -> timedelta:
-        """`duration`, which every request for access has."""
+        """`duration`, which is never empty in a request for access."""
         assert self.duration is not None
         return self.duration
 
     @property
     def approved_span(self) -> timedelta:
-        """What was requested, or the shortest time an approver made of it."""
+        """The requested duration, or the shortest one that an approver set."""
         return approved_duration(self) or self.span
 
 
 class Grant(models.Model):
-    """A time-bound holding. Active only once Airflow itself confirmed it; its duration counts from that moment."""
+    """Access for a limited time. It is active when Airflow shows the role, and its duration counts from that moment."""
 
     class Status(models.TextChoices):
         SCHEDULED = "scheduled", "starts later"
@@ -60,16 +60,16 @@ class Grant(models.Model):
     entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="grants")
     beneficiary = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="grants")
     status = models.CharField(max_length=10, choices=Status)
-    # what it gives, by name and as given: a later catalogue may name the entitlement's role differently
+    # the granted role, as granted: a later catalogue may name another role for the entitlement
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="grants")
     role = models.CharField(max_length=64, help_text="the Airflow role it gives")
     dag_id = models.CharField(max_length=250, blank=True, default="")
     level = models.CharField(max_length=8, choices=Entitlement.Level, blank=True, default="")
-    # the rules under which it was given
+    # the rules under which it was granted
     policy = models.CharField(max_length=80)
     policy_version = models.PositiveIntegerField()
     at_once = models.BooleanField(default=False, help_text="given without a decision")
-    # whom it gives it to
+    # the account that receives the role
     airflow_user = models.CharField(max_length=512, blank=True, default="", help_text="the user name in Airflow")
     airflow_user_id = models.CharField(
         max_length=40, blank=True, default="", help_text="what stays the same when Airflow's user is renamed"
@@ -91,7 +91,7 @@ class Grant(models.Model):
     failure = models.TextField(blank=True, default="", help_text="why it could not be given, in words")
     apply_by = models.DateTimeField(null=True, help_text="until when it may be given; later it is given up")
     ineligible_since = models.DateTimeField(null=True, help_text="since when the policy no longer lets its holder ask")
-    # what Airflow shows of it after it was given or taken away
+    # the later state in Airflow (portal.access.looks)
     look_at = models.DateTimeField(null=True, help_text="when to look at it in Airflow again")
     looks = models.PositiveSmallIntegerField(default=0, help_text="looks since it was given or taken away")
     missing_since = models.DateTimeField(null=True, help_text="live, but Airflow does not show the role")
@@ -134,17 +134,17 @@ class Grant(models.Model):
 
     @property
     def references(self) -> list[str]:
-        """Its own reference and that of its request, for its events."""
+        """The references of the grant and of its request, for its events."""
         return [self.ref, *([refs.ref(refs.REQUEST, self.request_id)] if self.request_id else [])]
 
     @property
     def can_be_tried_again(self) -> bool:
-        """Whether an admin can have it given again: it failed, or Gatehouse no longer gives it again by itself."""
+        """Whether an admin can retry it: it failed, or Gatehouse no longer restores its role automatically."""
         return self.status == self.Status.FAILED or (self.status == self.Status.ACTIVE and self.left_at is not None)
 
     @property
     def trouble(self) -> str:
-        """What Airflow shows otherwise than the status says, in a word; empty where it shows what it should."""
+        """In few words, the difference between Airflow and the status; empty if there is none."""
         if self.status == self.Status.ACTIVE:
             if self.left_at:
                 return "taken away in Airflow"
@@ -155,7 +155,7 @@ class Grant(models.Model):
 
 
 class RoleInMaking(models.Model):
-    """A role for one DAG that an operation is making in Airflow at this moment; see `portal.access.making`."""
+    """The lock of an operation that is creating a role for one DAG in Airflow; see `portal.access.making`."""
 
     airflow = models.CharField(max_length=200, help_text="the Airflow, by its address")
     role = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""The operation kinds of grants, as the executor knows them."""
+"""The operation kinds of grants, for the executor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of the operation kinds of this room; `operation_kinds` registers them."""
+"""The names of the operation kinds of this package. `operation_kinds` registers them."""
 
 GRANT_ROLE = "grant_role"
 REVOKE_ROLE = "revoke_role"

@@ -1,4 +1,4 @@
-"""Who may be given what, and who may do what to a grant. Every rule raises Refused with its reason."""
+"""Permissions to receive access, and for actions on grants. Every check raises Refused with a reason."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from portal.core.errors import Refused
 
 
 def check_can_receive(person: User, entitlement: Entitlement, policy: PolicySpec, *, speaks_to: User) -> None:
-    """Whether the policy lets `person` be given this. Reasons: `not_offered`, `not_possible`, `inactive`,
-    `not_eligible`."""
+    """Check that `person` may receive this entitlement under the policy. Reasons: `not_offered`, `not_possible`,
+    `inactive`, `not_eligible`."""
     check_offered(entitlement)
     deployment = entitlement.deployment
     if why := states.why_not(deployment, "users"):
@@ -31,7 +31,7 @@ def check_offered(entitlement: Entitlement) -> None:
 
 
 def check_eligible(person: User, policy: PolicySpec, *, speaks_to: User | None = None) -> None:
-    """Whether `person` can sign in and the policy names them. Reasons: `inactive`, `not_eligible`."""
+    """Check that `person` can sign in and that the policy names them. Reasons: `inactive`, `not_eligible`."""
     if not person.is_active:
         raise Refused(f"{person.username} can no longer sign in.", reason="inactive")
     if not people.is_one_of(person, policy.may_request):
@@ -41,7 +41,7 @@ def check_eligible(person: User, policy: PolicySpec, *, speaks_to: User | None =
 
 
 def check_can_revoke(by: User, grant: Grant) -> None:
-    """Approvers of its request and those who may end any grant. One's own is handed back instead."""
+    """For approvers of the request and people who may end any grant. One's own grant is handed back instead."""
     if by.pk == grant.beneficiary_id:
         raise Refused("This is your own access. Hand it back instead.", reason="own_grant")
     if roles.has(by, Permission.REVOKE_ANY):

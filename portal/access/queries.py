@@ -1,4 +1,4 @@
-"""Requests for access and grants as people and programs may read them."""
+"""Reading requests for access and grants, with the permission to see them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from portal.core import refs
 from portal.core.errors import Missing, Refused
 from portal.core.text import contains_words, search_words
 
-NEARER = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Grant.Status.ACTIVE)
+BY_PRIORITY = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Grant.Status.ACTIVE)
 
 
 def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
@@ -40,15 +40,15 @@ def request_for(user: User, pk: int) -> AccessRequest:
 
 
 def decidable_by(user: User) -> QuerySet[AccessRequest]:
-    """The queue's requests for access, the longest waiting first."""
+    """The requests for access in the user's queue, oldest first."""
     rows = AccessRequest.objects.filter(pk__in=requests.decidable_by(user).order_by().values("pk"))
     return _full(rows).order_by("created_at", "pk")
 
 
 def _full(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
-    """With all that a list or a page shows.
+    """The same rows with all relations that a list or a page shows.
 
-    Few joins: from nine joins on, PostgreSQL reads all rows before it takes a page.
+    They are prefetched instead of joined: with nine or more joins, PostgreSQL reads all rows to get one page.
     """
     stages = Stage.objects.order_by("round", "number").prefetch_related("approvers")
     return rows.select_related("entitlement").prefetch_related(
@@ -66,11 +66,14 @@ def _full(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
 
 
 def grants_visible_to(user: User) -> QuerySet[Grant]:
-    """One's own, those of requests one is named to decide, or all for who may see all access. Newest first."""
+    """The user's own grants and those of requests where the user is an approver, newest first. People who may see all
+    access see all grants."""
     rows = Grant.objects.select_related("entitlement__deployment", "beneficiary", "request", "ended_by")
     if sees_everybody(user):
         return rows
-    return rows.filter(Q(beneficiary=user) | Q(request__requester=user) | principals.names(user, OuterRef("request")))
+    return rows.filter(
+        Q(beneficiary=user) | Q(request__requester=user) | principals.approver_filter(user, OuterRef("request"))
+    )
 
 
 def grant_for(user: User, pk: int) -> Grant:
@@ -82,30 +85,33 @@ def grant_for(user: User, pk: int) -> Grant:
 
 
 def held_by(user: User) -> QuerySet[Grant]:
-    """What a person holds, or is about to, or could not be given: the soonest to end first."""
+    """The grants of a person that are held, scheduled or failed; those that end first come first."""
     rows = Grant.objects.filter(beneficiary=user, status__in=LIVE).select_related(
         "entitlement__deployment", "beneficiary", "request", "ended_by"
     )
     return rows.order_by("ends_at", "pk")
 
 
-def nearest(grants: Iterable[Grant]) -> dict[int, Grant]:
-    """By entitlement, the grant that is held; else one that is on its way or is being taken away. Failed ones do not
-    count: nothing is held.
+def current_grants(grants: Iterable[Grant]) -> dict[int, Grant]:
+    """By entitlement, the active grant; if there is none, one that is applying, scheduled or ending. Failed grants give
+    nothing, so they do not count.
     """
-    there = sorted((grant for grant in grants if grant.status in NEARER), key=lambda grant: NEARER.index(grant.status))
-    return {grant.entitlement_id: grant for grant in there}
+    found = sorted(
+        (grant for grant in grants if grant.status in BY_PRIORITY), key=lambda grant: BY_PRIORITY.index(grant.status)
+    )
+    return {grant.entitlement_id: grant for grant in found}
 
 
-def taken_from(user: User) -> QuerySet[Grant]:
-    """What somebody or something else ended before its time, until its holder has read so. The latest first."""
+def ended_early(user: User) -> QuerySet[Grant]:
+    """The grants that ended early for another reason than a hand-back and that the holder has not marked as read.
+    Latest first."""
     quiet = (Grant.EndReason.EXPIRED, Grant.EndReason.HANDED_BACK, "")
     rows = Grant.objects.filter(beneficiary=user, end_read_at=None).exclude(end_reason__in=quiet)
     return rows.select_related("entitlement__deployment", "request", "ended_by").order_by("-pk")
 
 
 def differing(deployments: Iterable[Deployment] | None = None) -> QuerySet[Grant]:
-    """The grants of which Airflow shows otherwise than it should, and which are left to admins; the newest first."""
+    """The grants that differ from Airflow and that are left to admins, newest first."""
     live = Q(status=Grant.Status.ACTIVE) & (Q(left_at__isnull=False) | Q(unusable_since__isnull=False))
     over = Q(status__in=[Grant.Status.ENDED, Grant.Status.FAILED], back_since__isnull=False)
     rows = Grant.objects.filter(live | over).select_related("entitlement__deployment", "beneficiary", "request")
@@ -114,7 +120,7 @@ def differing(deployments: Iterable[Deployment] | None = None) -> QuerySet[Grant
 
 @dataclass(frozen=True)
 class Option:
-    """One thing a person could ask for, with all they should know before they do."""
+    """One entitlement with everything that a person should know before requesting it."""
 
     entitlement: Entitlement
     policy: PolicySpec
@@ -127,13 +133,14 @@ class Option:
 
 
 def options_for(user: User, *, q: str = "", deployment: str = "") -> list[Option]:
-    """Everything offered, in the catalogue's order, with whether and why `user` may ask for it. Raises Invalid."""
+    """All offered entitlements in the order of the catalogue, each with whether `user` may request it and, if not, why.
+    Raises Invalid (`q`)."""
     rows: Iterable[Entitlement] = catalogue.entitlements_in_force().select_related("deployment")
     if deployment:
         rows = [row for row in rows if row.deployment.name == deployment]
     words = search_words(q)
     rows = [row for row in rows if contains_words(_searchable(row), words)]
-    held = nearest(held_by(user))
+    held = current_grants(held_by(user))
     asked = {
         request.entitlement_id: request for request in AccessRequest.objects.filter(beneficiary=user, closed_at=None)
     }
@@ -164,7 +171,7 @@ def _option(
 
 
 def option_for(user: User, key: str) -> Option:
-    """The option for one entitlement by its key. Raises Missing when nothing offered has it."""
+    """The option for the entitlement with this key. Raises Missing if it is not offered."""
     for option in options_for(user):
         if option.entitlement.key == key:
             return option

@@ -1,4 +1,4 @@
-"""The alarm of a removal that does not succeed."""
+"""The alarm for a removal that does not succeed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ G = Grant.Status
 
 
 def raise_alarm(operation: Operation, why: str, trail: Trail) -> bool:
-    """Write the event, once. Not for a removal that is settled, or of a grant that is being given again."""
+    """Record the event once. Not for a removal that is settled, or if the grant is being applied again. Returns whether
+    it was recorded."""
     over = Grant.objects.filter(pk=operation.payload["grant"], status__in=(G.ENDING, G.ENDED, G.FAILED))
     if not over.select_for_update().values_list("pk"):  # locked first, as by everything that changes a grant
         return False

@@ -1,4 +1,4 @@
-"""What the grants of one person require of one Airflow, under whatever names the catalogue has or had for it."""
+"""The roles that the grants of one person require in one Airflow, on all deployments with its address."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def grants_of(person: User, deployment: Deployment) -> QuerySet[Grant]:
 
 
 def roles_of(person: User, deployment: Deployment) -> tuple[frozenset[str], frozenset[str]]:
-    """(roles that live grants require, roles of grants that are being taken away) of a person on one Airflow.
+    """(roles that live grants require, roles of grants that are ending) of a person in one Airflow.
 
-    A grant that ends before anything was sent to Airflow gave nothing: the person may hold its role by other means.
+    An ending grant counts only if something was sent to Airflow for it. Otherwise, if the person has the role, it was
+    not given by Gatehouse.
     """
     counting = Q(status__in=REQUIRING) | Q(status=G.ENDING, sent_at__isnull=False)
     rows = grants_of(person, deployment).filter(counting).values_list("status", "role")
@@ -30,5 +31,6 @@ def roles_of(person: User, deployment: Deployment) -> tuple[frozenset[str], froz
 
 
 def ordering_key(deployment: Deployment, person: User) -> str:
-    """Airflow replaces a person's whole role list at once, so their changes in one Airflow go one after another."""
+    """The ordering key of a person's role changes in one Airflow. Airflow replaces the complete role list, so the
+    changes must be made one after another."""
     return f"roles/{airflows.key(deployment)}/{person.pk}"

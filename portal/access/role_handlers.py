@@ -1,4 +1,4 @@
-"""The handlers of grants: each brings a person's role list in Airflow in line with all of their grants."""
+"""The operation handlers of grants. Each makes a person's role list in Airflow match all of the person's grants."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from portal.access import grants, outcomes
 from portal.access.models import Grant
 from portal.access.outcomes import Account, TooLate
 from portal.access.role_lists import (
-    bring_in_line,
-    check_may_touch,
+    change_roles,
+    check_can_change,
     ensure_role,
     load,
-    proved,
     record_change,
     shown,
+    verified,
 )
 from portal.airflow.bridge import Airflow, AirflowUser
 from portal.airflow.clients import client
@@ -28,11 +28,11 @@ from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryL
 from portal.operations.models import Operation
 
 G = Grant.Status
-DEACTIVATED = 30.0  # seconds until an account that is deactivated is looked at again
+DEACTIVATED = 30.0  # seconds until a deactivated account is checked again
 
 
 class GrantRole:
-    """Ensures that the beneficiary has the role and can use it, as Airflow shows it."""
+    """Gives the role to the beneficiary and checks that Airflow shows it and that the account is active."""
 
     def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.APPLYING)
@@ -53,7 +53,7 @@ class GrantRole:
 
 
 class RestoreRole:
-    """Ensures that a live grant's role, which Airflow no longer showed, is there again."""
+    """Restores the role of a live grant, after Airflow no longer showed it."""
 
     def execute(self, operation: Operation) -> Done:
         grant = load(operation, G.ACTIVE)
@@ -77,28 +77,28 @@ class RestoreRole:
 
 
 class RevokeRole:
-    """Ensures that the beneficiary no longer has the role, unless another live grant requires it. Never gives up."""
+    """Removes the role from the beneficiary, unless another live grant requires it. It is retried until it succeeds."""
 
     statuses: tuple[str, ...] = (G.ENDING,)
 
     def execute(self, operation: Operation) -> Done:
         grant = load(operation, *self.statuses)
-        if grant.sent_at is None:  # nothing was changed in Airflow for it
+        if grant.sent_at is None:  # nothing was changed in Airflow for this grant
             return Done(shown(None), shown(None))
         airflow = client(operation.deployment, "granter")
-        user = accounts.find_given(grant, airflow)
+        user = accounts.find_account_of(grant, airflow)
         if user is None:
             return Done(shown(None), shown(None))
         if grant.role not in user.roles:
-            return proved(grant, shown(user), user, giving=False)
-        check_may_touch(grant, user, giving=False)
-        return bring_in_line(operation, grant, user, airflow, giving=False)
+            return verified(grant, shown(user), user, giving=False)
+        check_can_change(grant, user, giving=False)
+        return change_roles(operation, grant, user, airflow, giving=False)
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         grant = load(operation, *self.statuses, locked=True)
-        shown_still = grant.role in done.after["roles"]
-        kept_for = outcomes.leave_to_others(grant) if shown_still else []
-        if shown_still and not kept_for:
+        still_shown = grant.role in done.after["roles"]
+        kept_for = outcomes.leave_to_others(grant) if still_shown else []
+        if still_shown and not kept_for:
             raise RetryLater(f"Airflow still shows {grant.role}, which no other grant needs.", retry_in=1)
         if grant.sent_at is not None:
             record_change(operation, grant, done, trail)
@@ -108,11 +108,11 @@ class RevokeRole:
         outcomes.confirm_gone(grant, kept_for=kept_for, operation=operation, trail=trail)
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
-        raise AssertionError("a removal never gives up")
+        raise AssertionError("a removal has no limit of attempts")
 
 
 class RemoveAgain(RevokeRole):
-    """The same for a role that came back after its grant had ended."""
+    """Removes a role that came back after its grant had ended."""
 
     statuses = (G.ENDED, G.FAILED)
 
@@ -126,12 +126,14 @@ def give(operation: Operation, grant: Grant, airflow: Airflow) -> Done:
     person, deployment = grant.beneficiary, operation.deployment
     user = accounts.find(person, deployment, airflow)
     if user is None:
-        accounts.check_can_create(person, deployment)  # first: nothing may be noted as sent if nothing can be
+        accounts.check_can_create(
+            person, deployment
+        )  # first, because `sent_at` must not be set if no account can be created
         _about_to_send(grant, Account(person.username))
         outbox.renew_lease(operation)
         user = accounts.create(person, deployment, airflow, frozenset({grant.role}))
-        return proved(grant, shown(None), user, giving=True)
-    check_may_touch(grant, user, giving=True)
+        return verified(grant, shown(None), user, giving=True)
+    check_can_change(grant, user, giving=True)
     if not user.active:
         raise RetryLater(
             f"The account “{user.username}” in Airflow on {deployment.name} is deactivated. "
@@ -139,7 +141,7 @@ def give(operation: Operation, grant: Grant, airflow: Airflow) -> Done:
             retry_in=DEACTIVATED,
         )
     before = partial(_about_to_send, grant, account_of(user))
-    return bring_in_line(operation, grant, user, airflow, giving=True, before=before)
+    return change_roles(operation, grant, user, airflow, giving=True, before=before)
 
 
 def account_of(user: AirflowUser) -> Account:
@@ -149,19 +151,19 @@ def account_of(user: AirflowUser) -> Account:
 def _about_to_send(grant: Grant, account: Account) -> None:
     if grant.status == G.APPLYING:
         with _allowed(grant):
-            outcomes.sending(grant, account)
+            outcomes.prepare_change(grant, account)
 
 
 @contextmanager
 def _allowed(grant: Grant) -> Iterator[None]:
-    """Turn the reasons against giving a grant into the executor's errors. A grant that may not be held is ended."""
+    """Convert the errors of the checks into errors of the executor. A grant that may no longer be held is ended."""
     try:
         yield
     except TooLate as late:
         raise PermanentFailure(str(late)) from None
     except Refused as refusal:
         with suppress(Conflict):  # it is ending already
-            grants.let_go(grant_id=grant.pk, refusal=refusal)
+            grants.end_refused(grant_id=grant.pk, refusal=refusal)
         raise NotNeeded(refusal.detail) from None
     except Conflict as ended:
         raise NotNeeded(ended.detail) from None

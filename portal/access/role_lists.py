@@ -1,4 +1,4 @@
-"""One person's role list in one Airflow: what it should be, the change, and the read-back."""
+"""One person's role list in one Airflow: changing it, and checking the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from portal.access import making, requiring
 from portal.access.models import Grant
-from portal.access.role_sets import ADMIN, in_line, wanted
+from portal.access.role_sets import ADMIN, is_as_required, target_roles
 from portal.access.states import REQUIRING
 from portal.airflow.bridge import Airflow, AirflowUser, NotParsed, dag_permissions, is_complete
 from portal.airflow.dag_roles import dag_role_name
@@ -22,7 +22,7 @@ from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryL
 from portal.operations.models import Operation
 
 
-def bring_in_line(
+def change_roles(
     operation: Operation,
     grant: Grant,
     user: AirflowUser,
@@ -31,26 +31,26 @@ def bring_in_line(
     giving: bool,
     before: Callable[[], None] | None = None,
 ) -> Done:
-    """Give the grant's role, or take away what ends, if needed. before: called right before a change."""
+    """Give the grant's role (giving), or remove the roles of ending grants. before: called right before a change."""
     required, ending = requiring.roles_of(grant.beneficiary, grant.deployment)
-    mine, gone = ({grant.role}, ending) if giving else (set(), ending | {grant.role})
-    target = wanted(user.roles, giving=mine, required=required, ending=gone)
+    given, removed = ({grant.role}, ending) if giving else (set(), ending | {grant.role})
+    target = target_roles(user.roles, giving=given, required=required, ending=removed)
     if target == user.roles:
-        return proved(grant, shown(user), user, giving=giving)
+        return verified(grant, shown(user), user, giving=giving)
     if before is not None:
         before()
     outbox.renew_lease(operation)
-    return proved(grant, shown(user), airflow.set_roles(user.username, target), giving=giving)
+    return verified(grant, shown(user), airflow.set_roles(user.username, target), giving=giving)
 
 
-def proved(grant: Grant, before: dict[str, Any], user: AirflowUser, *, giving: bool) -> Done:
-    """The result, if Airflow shows what the grants require. Raises RetryLater if not.
+def verified(grant: Grant, before: dict[str, Any], user: AirflowUser, *, giving: bool) -> Done:
+    """The result, if Airflow shows the roles that the grants require. Raises RetryLater if not.
 
-    A 200 proves nothing: Airflow has been seen to answer it without saving.
+    The status 200 is not enough: Airflow sometimes answers 200 without saving.
     """
     required, _ = requiring.roles_of(grant.beneficiary, grant.deployment)
-    mine, gone = ({grant.role} & required, set()) if giving else (set(), {grant.role})
-    if not in_line(user.roles, giving=mine, required=required, ending=gone):
+    given, removed = ({grant.role} & required, set()) if giving else (set(), {grant.role})
+    if not is_as_required(user.roles, giving=given, required=required, ending=removed):
         roles = ", ".join(sorted(user.roles)) or "no role"
         raise RetryLater(f"Airflow accepted the change but still shows {roles} for {user.username}.")
     return Done(before, shown(user), found=user)
@@ -60,10 +60,10 @@ def shown(user: AirflowUser | None) -> dict[str, Any]:
     return {"user": user.username if user else None, "roles": sorted(user.roles) if user else []}
 
 
-def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
-    """Raises PermanentFailure or RetryLater for Gatehouse's own accounts and for Admins.
+def check_can_change(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
+    """Raises PermanentFailure or RetryLater for Gatehouse's own accounts and for accounts with the role Admin.
 
-    An entitlement for Admin itself may change an Admin.
+    A grant of the role Admin may change such an account.
     """
     deployment = grant.deployment
     own = {
@@ -83,15 +83,16 @@ def check_may_touch(grant: Grant, user: AirflowUser, *, giving: bool) -> None:
 
 
 def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
-    """Create the role for one DAG if it is missing. It is never changed later: older Airflows cannot shrink a role.
+    """Create the role for one DAG if it is missing or incomplete. Permissions are never removed from it: older Airflow
+    releases cannot do that.
 
-    Airflow creates it permission by permission, so one operation at a time does that.
+    Airflow adds the permissions one by one, so only one operation at a time creates the role.
     """
     if not grant.dag_id:
         return
     needed = dag_permissions(grant.dag_id, grant.level)
     role = airflow.role(grant.role)
-    if role is not None and (is_complete(role, needed) or not _is_of_now(grant)):
+    if role is not None and (is_complete(role, needed) or not _has_current_name(grant)):
         return
     if not making.take(grant.deployment, grant.role, operation=operation):
         raise RetryLater(f"The role for {grant.dag_id} is being created in Airflow.", retry_in=1)
@@ -103,13 +104,14 @@ def ensure_role(operation: Operation, grant: Grant, airflow: Airflow) -> None:
         making.give_back(grant.deployment, grant.role, operation=operation)
 
 
-def _is_of_now(grant: Grant) -> bool:
-    """Whether the role's name is of this release. A role of an earlier release is left as it is."""
+def _has_current_name(grant: Grant) -> bool:
+    """Whether this release would give the role the same name. A role of an earlier release is not changed."""
     return grant.role == dag_role_name(grant.dag_id, grant.level)
 
 
 def load(operation: Operation, *expected: str, locked: bool = False) -> Grant:
-    """The operation's grant; locked inside the settling transaction. Raises NotNeeded when it is not `expected`."""
+    """The grant of an operation. Raises NotNeeded if its status is not `expected`. locked: inside the settling
+    transaction."""
     rows = Grant.objects.select_related("deployment", "entitlement", "beneficiary", "request")
     if locked:
         _lock(rows.get(pk=operation.payload["grant"]))
@@ -120,15 +122,16 @@ def load(operation: Operation, *expected: str, locked: bool = False) -> Grant:
 
 
 def _lock(grant: Grant) -> None:
-    """With the grants that the role may be left to (`outcomes.leave_to_others`), in the order in which a deactivation
-    locks them: another order could deadlock."""
+    """Lock the grant and the grants that may keep its role (`outcomes.leave_to_others`), in the same order as a
+    deactivation. Another order could deadlock."""
     others = Q(role=grant.role, status__in=REQUIRING)
     rows = requiring.grants_of(grant.beneficiary, grant.deployment).filter(others | Q(pk=grant.pk))
     list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def record_change(operation: Operation, grant: Grant, done: Done, trail: Trail) -> None:
-    """The event of a change, or of a role list that needed none, as after a worker that was killed."""
+    """Record the change of a role list. If there was no change, for example after a worker was killed, record that the
+    list is confirmed."""
     trail.add(
         Verb.ROLES_CHANGED if done.before != done.after else Verb.ROLES_CONFIRMED,
         by=None,

@@ -1,4 +1,4 @@
-"""Which roles a person should have in Airflow: what live grants require, compared with what Airflow has."""
+"""The roles that a person should have in Airflow, calculated from the live grants and the current roles."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Set
 ADMIN = "Admin"
 
 
-def wanted(actual: Set[str], *, giving: Set[str], required: Set[str], ending: Set[str]) -> frozenset[str]:
+def target_roles(actual: Set[str], *, giving: Set[str], required: Set[str], ending: Set[str]) -> frozenset[str]:
     """The role list to set.
 
-    actual: the roles Airflow shows now. giving: those this operation is to give; another grant's role is left to that
-    grant's own operation, because Airflow refuses the whole list for one role it does not have (yet).
-    required: those of all live grants of the person there. ending: those of grants that are being taken away.
-    A role that ends but is still required by another grant stays, as every other role does.
+    actual: the current roles in Airflow. giving: the roles that this operation gives. The roles of other grants are
+    given by their own operations, because Airflow refuses the complete list if one role in it does not exist (yet).
+    required: the roles of all live grants of the person there. ending: the roles of ending grants. An ending role stays
+    if another grant requires it. All other roles stay too.
     """
     return frozenset((set(actual) | set(giving)) - (set(ending) - set(required)))
 
 
-def in_line(actual: Set[str], *, giving: Set[str], required: Set[str], ending: Set[str]) -> bool:
-    """Whether Airflow shows what was to be given and no longer what was to be taken away."""
+def is_as_required(actual: Set[str], *, giving: Set[str], required: Set[str], ending: Set[str]) -> bool:
+    """Whether Airflow shows all roles to give and none of the roles to remove."""
     return giving <= actual and not (actual & (ending - required))

@@ -1,4 +1,4 @@
-"""The life of a grant."""
+"""The statuses of a grant, and the moves between them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from portal.core.state_machine import StateMachine
 
 G = Grant.Status
 
-# A grant may be ended while it is still being applied: whatever Airflow has by then is taken away again. One that could
-# not be applied, and may have changed something, is taken away before it is called failed.
+# A grant may be ended while it is being applied; then the role is removed from Airflow again. If a grant could not be
+# applied but may have changed something in Airflow, it is ending first, and failed when the role is removed.
 GRANT: StateMachine[Grant] = StateMachine(
     Grant,
     {
@@ -22,5 +22,5 @@ GRANT: StateMachine[Grant] = StateMachine(
 )
 
 REQUIRING = (G.APPLYING, G.ACTIVE)  # a grant in these states requires its role in Airflow
-HELD = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.ENDING)  # a person has it, or is about to
+HELD = (G.SCHEDULED, G.APPLYING, G.ACTIVE, G.ENDING)  # current and scheduled access
 LIVE = (*HELD, G.FAILED)

@@ -1,4 +1,4 @@
-"""A request's life as people read it: what happened, what is happening, what is still to come."""
+"""The timeline of a request for people: past, current and future steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ ENDED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One point of the line. `state`: done, now, future or bad. `expected` says when, where `at` is not known yet."""
+    """One step of the timeline. state: done, now, future or bad. expected: the time in words, if `at` is not known
+    yet."""
 
     title: str
     state: str
@@ -39,7 +40,7 @@ class Step:
 
 
 def timeline(request: AccessRequest) -> list[Step]:
-    """From asked to ended. Reads the request's prefetched stages, decisions and grant."""
+    """All steps from the request to the end of the grant. Reads the prefetched stages, decisions and grant."""
     asked = Step("Asked", "done", at=request.created_at, by=request.requester, note=rounds.terms(request)[0].reason)
     steps = [asked, *_decisions(request)]
     grant = getattr(request, "grant", None)
@@ -97,7 +98,7 @@ def _decided(decision: Decision) -> Step:
 
 
 def _sent_again(request: AccessRequest, number: int) -> Step:
-    """The beginning of a round, with what it asks for otherwise than the round before."""
+    """The beginning of a round, with its changes compared with the previous round."""
     at = next((one.at for one in request.resubmissions.all() if one.round == number), None)
     note = rounds.changes(request, number) or "Nothing was changed."
     return Step("Sent again", "done", at=at, by=request.requester, note=note)
@@ -125,7 +126,7 @@ def _applied(grant: Grant) -> list[Step]:
             at=grant.verified_at,
             note="Airflow showed the role. It takes effect there within half a minute.",
         )
-        return [verified, *_differs(grant)]
+        return [verified, *_differences(grant)]
     if grant.status == G.ENDING and not grant.end_reason:
         return [Step(f"Could not be given in Airflow on {where}", "bad", note=grant.failure)]
     if grant.status == G.FAILED:
@@ -135,8 +136,8 @@ def _applied(grant: Grant) -> list[Step]:
     return []
 
 
-def _differs(grant: Grant) -> list[Step]:
-    """What Airflow shows otherwise than it should, of a live grant."""
+def _differences(grant: Grant) -> list[Step]:
+    """The differences between Airflow and a live grant."""
     where = grant.entitlement.deployment.name
     if grant.status != G.ACTIVE:
         return []
@@ -153,8 +154,8 @@ def _differs(grant: Grant) -> list[Step]:
     return []
 
 
-def _came_back(grant: Grant) -> list[Step]:
-    """What Airflow shows again of a grant that is over."""
+def _shown_again(grant: Grant) -> list[Step]:
+    """The steps if Airflow shows the role again after the end of the grant."""
     where = grant.entitlement.deployment.name
     if grant.back_since is None:
         return []
@@ -172,8 +173,10 @@ def _ended(grant: Grant) -> list[Step]:
             return [
                 Step(f"{how} before it began", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
             ]
-        over = Step(f"{how}; {_role_then(grant)}", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment)
-        return [over, *_came_back(grant)]
+        over = Step(
+            f"{how}; {_role_at_end(grant)}", "done", at=grant.ended_at, by=grant.ended_by, note=grant.end_comment
+        )
+        return [over, *_shown_again(grant)]
     if grant.status == G.ENDING and not grant.end_reason:
         note = _waiting(grant)
         return [Step("Being taken away in Airflow, in case it was given in part", "now", note=note)]
@@ -181,13 +184,13 @@ def _ended(grant: Grant) -> list[Step]:
         why = f"{grant.get_end_reason_display()}. {_waiting(grant)}".strip()
         return [Step("Being taken away in Airflow", "now", by=grant.ended_by, note=why[:1].upper() + why[1:])]
     if grant.status == G.FAILED:
-        return _came_back(grant)
+        return _shown_again(grant)
     expected = "" if grant.ends_at else f"{durations.words(grant.duration)} after it is verified"
     return [Step("Ends", "future", at=grant.ends_at, expected=expected)]
 
 
-def _role_then(grant: Grant) -> str:
-    """What Airflow showed of the role when the grant ended."""
+def _role_at_end(grant: Grant) -> str:
+    """In words, the role in Airflow when the grant ended."""
     if grant.sent_at is None and grant.verified_at is None:
         return "nothing had been given in Airflow"
     return f"the role stayed in Airflow for {grant.kept_for}" if grant.kept_for else "Airflow confirmed that it is gone"

@@ -1,5 +1,5 @@
-"""What becomes of grants by themselves while they wait or live: given up when it is too late, ended when their holder
-may no longer have them. Each row is changed on its own, so that one that cannot be does not hold up the others."""
+"""Regular work on grants: grants that could not be applied in time fail, and grants end if their holder may no longer
+have them. Each grant is changed in a separate transaction, so an error with one does not stop the others."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from portal.operations import queries as operations
 from portal.operations.models import Operation
 
 G = Grant.Status
-AT_ONCE = 200
+BATCH = 200
 
 
 def give_up_overdue() -> int:
-    """Give up what could not be given in time, for example because Airflow is away; how many."""
+    """Fail the grants that could not be applied in time, for example because Airflow is down. Returns their number."""
     late = Grant.objects.filter(status=G.APPLYING, apply_by__lte=clock.now())
-    return due.each(late.order_by("apply_by", "pk").values_list("pk", flat=True)[:AT_ONCE], _give_up)
+    return due.each(late.order_by("apply_by", "pk").values_list("pk", flat=True)[:BATCH], _give_up)
 
 
 def _give_up(grant_id: int) -> None:
-    """Raises Conflict when it was ended, or its operation begun, at this moment."""
+    """Raises Conflict if the grant was ended or its operation was started in the meantime."""
     with recording() as trail:
         grant = grant_changes.locked(grant_id)
         giving = operations.of_subject(grant.ref).filter(kind=GRANT_ROLE, status__in=operations.OPEN)
@@ -42,7 +42,7 @@ def _give_up(grant_id: int) -> None:
         waited_for = ""
         if operation is not None:
             if operation.status == Operation.Status.RUNNING:
-                raise Conflict(f"{operation.ref} is being carried out and will find that it is too late.")
+                raise Conflict(f"{operation.ref} is running and will find that it is too late.")
             waited_for = operations.why_waiting(operation)
             outbox.cancel(operation, because="It could not be done in time.")
         why = outcomes.too_late(grant, waited_for=waited_for)
@@ -50,14 +50,14 @@ def _give_up(grant_id: int) -> None:
 
 
 def end_ineligible() -> int:
-    """End what people hold who left, or are no longer among those whom the policy lets ask; how many.
+    """End the grants of people who left or whom the policy no longer names. Returns the number of ended grants.
 
-    At most AT_ONCE of all of them: the timer thread has other duties. The rest is done the next time.
-    Who left loses everything at once, also what has not begun. Otherwise the policy's `grace` passes first.
+    At most BATCH grants per call, because the timer thread has other work. The next call continues.
+    The grants of people who left end at once, also scheduled ones. Other grants end after the policy's `grace`.
     """
     left = Grant.objects.filter(status__in=[G.SCHEDULED, G.APPLYING, G.ACTIVE], beneficiary__is_active=False)
-    found = list(left.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-    room = AT_ONCE - len(found)
+    found = list(left.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    room = BATCH - len(found)
     done = due.each(found, _end)
     for policy, rows in _by_policy():
         named = people.named_by(policy.may_request)
@@ -72,8 +72,8 @@ def end_ineligible() -> int:
 
 
 def _by_policy() -> Iterator[tuple[PolicySpec, QuerySet[Grant]]]:
-    """The live grants by the policy that counts for them: the one in force, or, of what is offered no more, the one
-    under which it was granted."""
+    """The live grants, grouped by the policy that applies: the one in force, or, if the entitlement is no longer
+    offered, the one under which it was granted."""
     live = Grant.objects.filter(status__in=[G.APPLYING, G.ACTIVE], beneficiary__is_active=True)
     retired = Q(entitlement__retired_at__isnull=False) | Q(deployment__retired_at__isnull=False)
     for name in live.exclude(retired).values_list("entitlement__policy", flat=True).distinct().order_by():
@@ -93,7 +93,8 @@ def _policy(name: str, version: int | None = None) -> PolicySpec | None:
 
 
 def _end(grant_id: int, *, policy: PolicySpec | None = None) -> None:
-    """In the words of the rule that it breaks. Raises Conflict where it breaks none any more, or is ending already."""
+    """End a grant if its holder may no longer have it, with the reason of the refusal. Raises Conflict if the holder
+    may have it, or if the grant is already ending."""
     person = Grant.objects.select_related("beneficiary").get(pk=grant_id).beneficiary
     try:
         if not person.is_active:
@@ -101,6 +102,6 @@ def _end(grant_id: int, *, policy: PolicySpec | None = None) -> None:
         if policy is not None:
             check_eligible(person, policy)
     except Refused as refusal:
-        grants.let_go(grant_id=grant_id, refusal=refusal)
+        grants.end_refused(grant_id=grant_id, refusal=refusal)
     else:
         raise Conflict(f"{person.username} may hold it.")

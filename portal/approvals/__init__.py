@@ -1,1 +1,1 @@
-"""Requests of any kind: stages, decisions, the queue, lapse and withdrawal."""
+"""Requests of any kind: stages, decisions, the queue, lapsing and withdrawing."""

@@ -1,7 +1,7 @@
-"""What people do with open requests of any kind: approve, deny, return for changes, withdraw.
+"""Actions on open requests of any kind: approve, deny, return for changes, withdraw.
 
-Every action checks, changes rows and records its events in one transaction (portal.audit.record.recording). A refusal
-is raised, never returned, and is recorded too.
+Every action checks the rules, changes rows and records its events in one transaction
+(portal.audit.record.recording). A refusal is raised as an exception and is recorded too.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ R = Request.Status
 def approve(
     *, request_id: int, by: User, comment: str = "", duration: timedelta | None = None, round: int | None = None
 ) -> Any:
-    """Approve the stage that is open, also for a shorter `duration`. The quorum of the last stage approves the request.
+    """Approve the open stage, if wanted for a shorter `duration`. The request is approved when its last stage has its
+    quorum.
 
-    round: the one whose terms the approver has seen; None where that is not known.
-    Raises Refused (`own_request`, `not_an_approver`, `already_decided`, ...), Conflict with who was first, Invalid.
+    round: the round that the approver has seen; None if it is not known.
+    Raises Refused (`own_request`, `not_an_approver`, `already_decided`, ...), Invalid, and Conflict if somebody else
+    was first; the error names that person.
     """
     target = refs.ref(refs.REQUEST, request_id)
     about = Request.objects.filter(pk=request_id).values_list("beneficiary", flat=True)
@@ -49,40 +51,40 @@ def approve(
         stage = request.stages.get(status=Stage.Status.OPEN)
         comment = clean_text("comment", comment)
         _decide(request, stage, by, Decision.Outcome.APPROVE, comment, duration)
-        given = duration or longest
-        said = {"comment": comment, "stage": stage.number, "duration": durations.iso_or_empty(given)}
-        event = changes.record(trail, Verb.REQUEST_APPROVED, by, request, **said)
-        enough = stage.decisions.filter(outcome=Decision.Outcome.APPROVE).count() >= stage.quorum
-        if enough and _is_last(request, stage, trail):
+        approved = durations.iso_or_empty(duration or longest)
+        detail = {"comment": comment, "stage": stage.number, "duration": approved}
+        event = changes.record(trail, Verb.REQUEST_APPROVED, by, request, **detail)
+        has_quorum = stage.decisions.filter(outcome=Decision.Outcome.APPROVE).count() >= stage.quorum
+        if has_quorum and _close_and_open_next(request, stage, trail):
             REQUEST.move(request, to=R.APPROVED, closed_at=clock.now())
             kind.approved(request, duration=approved_duration(request), event=event, trail=trail)
         else:
-            event["detail"] |= kind.not_granting
+            event["detail"] |= kind.detail_without_grant
     return request
 
 
 def _duration_problem(duration: timedelta, longest: timedelta | None) -> dict[str, str]:
     if longest is None:
-        return {"duration": "This request has no duration that could be shortened. Leave it out."}
+        return {"duration": "This request has no duration, so it cannot be shortened. Leave the duration out."}
     return checks.duration_problem(duration, longest=longest)
 
 
-def _is_last(request: Request, stage: Stage, trail: Trail) -> bool:
-    """Close a stage that has its quorum, and open the next one; whether there is none."""
+def _close_and_open_next(request: Request, stage: Stage, trail: Trail) -> bool:
+    """Close a stage that has its quorum, and open the next one. Returns whether there is no next one."""
     changes.close_stage(stage, to=Stage.Status.DONE)
     following = request.stages.filter(status=Stage.Status.WAITING).order_by("number").first()
     if following is None:
         return True
     changes.open_stage(following, request)
-    said = {"stage": stage.number, "next_stage": following.number}
-    changes.record(trail, Verb.REQUEST_STAGE_DONE, None, request, **said)
+    detail = {"stage": stage.number, "next_stage": following.number}
+    changes.record(trail, Verb.REQUEST_STAGE_DONE, None, request, **detail)
     return False
 
 
 def deny(*, request_id: int, by: User, comment: str, round: int | None = None) -> Any:
-    """Refuse the request, with a reason the requester will read. One denial ends it.
+    """Deny the request, with a reason for the requester. One denial closes the request.
 
-    round: as of `approve`. Raises Refused, Conflict with who was first, Invalid without a comment.
+    round: as for `approve`. Raises Refused, Conflict if somebody else was first, Invalid without a comment.
     """
     target = refs.ref(refs.REQUEST, request_id)
     with acting(by, refusal=Verb.REQUEST_DENY_REFUSED, target=target) as (trail, by):
@@ -98,9 +100,9 @@ def deny(*, request_id: int, by: User, comment: str, round: int | None = None) -
 
 
 def return_for_changes(*, request_id: int, by: User, comment: str, round: int | None = None) -> Any:
-    """Give the request back to the requester, who can change it and send it again. One return ends the round.
+    """Return the request to the requester, who can change it and send it again. One return ends the round.
 
-    round: as of `approve`. Raises Refused, Conflict with who was first, Invalid without a comment.
+    round: as for `approve`. Raises Refused, Conflict if somebody else was first, Invalid without a comment.
     """
     target = refs.ref(refs.REQUEST, request_id)
     with acting(by, refusal=Verb.REQUEST_RETURN_REFUSED, target=target) as (trail, by):
@@ -113,14 +115,14 @@ def return_for_changes(*, request_id: int, by: User, comment: str, round: int | 
         changes.close_stages(request)
         lapses_at = clock.now() + catalogue.policy(request.policy, request.policy_version).pending_for
         REQUEST.move(request, to=R.RETURNED, lapses_at=lapses_at)
-        said = {"comment": comment, "stage": stage.number, "lapses_at": lapses_at.isoformat()}
-        changes.record(trail, Verb.REQUEST_RETURNED, by, request, **said)
+        detail = {"comment": comment, "stage": stage.number, "lapses_at": lapses_at.isoformat()}
+        changes.record(trail, Verb.REQUEST_RETURNED, by, request, **detail)
     return request
 
 
 def check(*, request_id: int, by: User, refusal: Verb) -> None:
-    """Whether `by` may decide the request now, for a form with errors. Raises Refused, recorded as `refusal`, and
-    Conflict.
+    """For a form with errors: check that `by` may decide the request now. Raises Conflict, and Refused, which is
+    recorded as `refusal`.
     """
     with acting(by, refusal=refusal, target=refs.ref(refs.REQUEST, request_id)) as (_, by):
         request = changes.locked(request_id)
@@ -129,7 +131,7 @@ def check(*, request_id: int, by: User, refusal: Verb) -> None:
 
 
 def withdraw(*, request_id: int, by: User) -> Any:
-    """Take back an open request. Raises Refused (`not_yours`) or Conflict when it is closed already."""
+    """Withdraw an open request. Raises Refused (`not_yours`), or Conflict if it is closed already."""
     target = refs.ref(refs.REQUEST, request_id)
     with acting(by, refusal=Verb.REQUEST_WITHDRAW_REFUSED, target=target) as (trail, by):
         request = changes.locked(request_id)
@@ -153,4 +155,4 @@ def _decide(request: Request, stage: Stage, by: User, outcome: str, comment: str
                 duration=duration,
             )
     except IntegrityError:
-        raise Conflict(f"You have decided {request.ref} already.", reason="already_decided") from None
+        raise Conflict(f"You have already decided {request.ref}.", reason="already_decided") from None

@@ -7,7 +7,7 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.approvals import lapsing, principals  # models are there only now
+        from portal.approvals import lapsing, principals  # imports models, which are loaded by now
         from portal.approvals.ledgers import REQUESTS
         from portal.audit import compare
         from portal.catalogue import actions

@@ -1,4 +1,4 @@
-"""What every change of a request has in common: its row locked, its stages opened and closed, its event."""
+"""Parts of every change of a request: locking its row, opening and closing its stages, recording its event."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ def locked(request_id: int) -> Any:
 
 
 def copy_stages(request: Request, stages: Sequence[StageSpec]) -> None:
-    """Make the stages of a round. A later catalogue does not change who decides this request."""
+    """Create the stages of a round. They are copies, so a later catalogue does not change the approvers of this
+    request."""
     for number, spec in enumerate(stages, start=1):
         status = Stage.Status.OPEN if number == 1 else Stage.Status.WAITING
         stage = Stage.objects.create(
             request_id=request.pk, round=request.round, number=number, quorum=spec.quorum, status=status
         )
         StageApprover.objects.bulk_create(
-            StageApprover(stage=stage, subject=subject) for subject in _once(spec.approvers)
+            StageApprover(stage=stage, subject=subject) for subject in _without_duplicates(spec.approvers)
         )
         if number == 1:
             open_stage(stage, request)
 
 
 def stages_of(request: Request) -> list[StageSpec]:
-    """The stages of the request's round, as they were when it began."""
+    """The stages of the request's current round, as copied when the round began."""
     return [
         StageSpec.model_construct(
             quorum=stage.quorum, approvers=[approver.subject for approver in stage.approvers.all()]
@@ -50,8 +51,8 @@ def stages_of(request: Request) -> list[StageSpec]:
     ]
 
 
-def _once(subjects: list[str]) -> list[str]:
-    """Each subject once, as it is written first."""
+def _without_duplicates(subjects: list[str]) -> list[str]:
+    """The subjects without duplicates, in the spelling of their first occurrence."""
     return list({fold(subject): subject for subject in reversed(subjects)}.values())[::-1]
 
 
@@ -73,29 +74,29 @@ def open_stage(stage: Stage, request: Request) -> None:
 
 
 def close_stage(stage: Stage, *, to: Stage.Status) -> None:
-    """Close a stage, and take the request out of the queues of its approvers."""
+    """Close a stage, and remove the request from the queues of its approvers."""
     STAGE.move(stage, to=to)
     Waiting.objects.filter(stage=stage).delete()
 
 
 def close(request: Request, to: Request.Status, *, because: str = "", withdrawn_by: User | None = None) -> None:
-    """End an open request without an approval, and with it the stages that are left."""
+    """Close an open request without an approval, and its remaining stages."""
     REQUEST.move(request, to=to, closed_at=clock.now(), closed_because=because, withdrawn_by=withdrawn_by)
     close_stages(request)
 
 
 def close_stages(request: Request) -> None:
-    """Close the stages that are left of the round."""
+    """Close the remaining stages of the round."""
     for stage in request.stages.filter(status__in=[Stage.Status.WAITING, Stage.Status.OPEN]):
         close_stage(stage, to=Stage.Status.CLOSED)
 
 
 def record(trail: Trail, verb: Verb, by: Actor | None, request: Request, **detail: object) -> Entry:
-    """Add the event of a change. What is returned may be completed until the transaction ends."""
+    """Add the event of a change. The caller may add to the returned event until the transaction ends."""
     return trail.add(
         verb,
         by=by,
         target=request.ref,
         about=[request.ref, refs.deployment(request.deployment.name), refs.person(request.beneficiary.username)],
-        detail={**kinds.of(request).names(request), **detail},
+        detail={**kinds.of(request).event_detail(request), **detail},
     )

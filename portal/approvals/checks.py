@@ -1,4 +1,4 @@
-"""Checks of what people enter in a request of any kind. Each returns what is wrong, by field."""
+"""Checks of the fields of a request of any kind. Each returns the errors by field; empty if there are none."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SHORTEST = timedelta(minutes=1)
 
 
 def reason_problem(reason: str) -> dict[str, str]:
-    """Whether the reason for access of high risk says anything: somebody has to decide by it."""
-    said = [character for character in without_unseen(reason) if character.isalnum()]
-    if len(said) < SHORTEST_REASON or len(set(said)) < 3:
+    """The error if the reason for high-risk access is too short to decide on."""
+    characters = [character for character in without_unseen(reason) if character.isalnum()]
+    if len(characters) < SHORTEST_REASON or len(set(characters)) < 3:
         rule = f"High-risk access needs at least {SHORTEST_REASON} letters or digits, 3 of them different"
         return {"reason": f"Say in a few words what you will do with it. {rule}."}
     return {}
 
 
 def text_problems(reason: str, ticket: str, policy: PolicySpec) -> dict[str, str]:
-    """Whether there is a reason, and the ticket that the policy asks for."""
+    """The errors of the reason and of the ticket. The policy says whether a ticket is required."""
     found: dict[str, str] = {}
     try:
         clean_text("reason", reason, required="Say why you need it. The audit trail keeps it.")

@@ -1,4 +1,4 @@
-"""Comments on a request, beside the decisions. Some are for its approvers alone."""
+"""Comments on a request. They are not decisions. Some are only for the approvers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ALL, APPROVERS = Comment.Audience.ALL, Comment.Audience.APPROVERS
 
 
 def comment(*, request_id: int, by: User, text: str, audience: str = ALL, key: str | None = None) -> Comment:
-    """Write something to those who see the request, or to its approvers alone.
+    """Add a comment for all who may see the request, or only for its approvers.
 
-    key: identifies the form it was sent with; the same form sent twice is one comment.
+    key: of the form. A form that is sent twice adds one comment.
     Raises Refused (`not_involved`, `not_an_approver`), Invalid (`text`, `for`).
     """
     with acting(by, refusal=Verb.REQUEST_COMMENT_REFUSED, target=refs.ref(refs.REQUEST, request_id)) as (trail, by):
@@ -44,9 +44,9 @@ def comment(*, request_id: int, by: User, text: str, audience: str = ALL, key: s
 
 
 def readable_by(user: User, request: Request) -> list[Comment]:
-    """The comments on a request that `user` sees. Reads the prefetched stages and comments.
+    """The comments on a request that `user` may read. Reads the prefetched stages and comments.
 
-    Those for the approvers are for approvers and auditors, never for the requester or the beneficiary.
+    Comments for approvers are shown to approvers and auditors, but not to the requester or the beneficiary.
     """
     return [one for one in request.comments.all() if one.audience == ALL or _reads_all(user, request)]
 

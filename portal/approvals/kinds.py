@@ -1,4 +1,4 @@
-"""Request kinds. Each is registered by the room that owns it; approvals knows kinds through this alone."""
+"""Request kinds. Each package registers its kinds here. approvals uses kinds only through this interface."""
 
 from __future__ import annotations
 
@@ -17,55 +17,56 @@ from portal.catalogue.document import PolicySpec
 
 
 class Kind:
-    """What a room says of its requests. `request` is always a row of `model`."""
+    """One kind of request, with the behaviour that its package defines. `request` is always a row of `model`."""
 
     name: str
     model: type[Request]
     related: tuple[str, ...] = ()
-    """What of `model` is read along with it."""
+    """Relations of `model` for `select_related`."""
     terms: Mapping[str, Callable[[Any], Any]] = {}
-    """What only `model` has, as the event of the request says it; compared when the trail is verified."""
+    """By name, the fields that only `model` has, in the form that the event of the request uses. Verifying the trail
+    compares them."""
     related_terms: tuple[str, ...] = ()
-    """What of `model` is read along for `terms`."""
-    not_granting: Mapping[str, Any] = {}
-    """What the event of an approval says where another stage follows."""
+    """Relations of `model` that `terms` need, for `select_related`."""
+    detail_without_grant: Mapping[str, Any] = {}
+    """Added to the event of an approval if another stage follows."""
 
-    def what(self, request: Any) -> str:
-        """`“Operator” on prod`: what is requested, in words."""
+    def label(self, request: Any) -> str:
+        """The requested thing in words: `“Operator” on prod`."""
         raise NotImplementedError
 
-    def names(self, request: Any) -> Mapping[str, Any]:
-        """What each event of the request says of what it is about."""
+    def event_detail(self, request: Any) -> Mapping[str, Any]:
+        """The part of every event of the request that names the requested thing."""
         return {"about": request.about}
 
-    def said(self, told: LedgerEvent) -> Columns:
-        """`about` and the terms, as the event that made the request says them."""
-        return {"about": told.detail["about"], **{name: told.detail[name] for name in self.terms}}
+    def recorded_columns(self, recorded: LedgerEvent) -> Columns:
+        """The values of `about` and of `terms` in the event that created the request."""
+        return {"about": recorded.detail["about"], **{name: recorded.detail[name] for name in self.terms}}
 
     def policy(self, request: Any) -> PolicySpec:
-        """The policy in force for what is requested. Raises Missing."""
+        """The policy in force for the requested thing. Raises Missing."""
         return catalogue.policy(request.policy)
 
-    def searched(self, request: Any) -> list[str]:
-        """Texts by which the request is found, beside its reason, its ticket and the people."""
+    def search_texts(self, request: Any) -> list[str]:
+        """Texts to search in, in addition to the reason, the ticket and the people."""
         return [request.about]
 
     def entry_problems(self, request: Any, policy: PolicySpec) -> dict[str, str]:
-        """What is wrong with the duration, reason and ticket of a request that is sent again, by field."""
+        """The errors of a request that is sent again, by field: duration, reason and ticket."""
         return checks.text_problems(request.reason, request.ticket, policy)
 
     def check_again(self, request: Any, *, by: User) -> None:
-        """What is checked again when `by` approves it, or sends it again. Raises Refused."""
+        """The checks before `by` approves the request or sends it again. Raises Refused."""
 
     def approved(self, request: Any, *, duration: timedelta | None, event: Entry, trail: Trail) -> None:
-        """What happens when the request is approved, inside the same transaction.
+        """Called when the request is approved, inside the same transaction.
 
-        duration: as approved. event: of the approval; says what came of it.
+        duration: the approved one. event: of the approval; the kind adds the result to it.
         """
         raise NotImplementedError
 
     def outdated(self, request: Any) -> str:
-        """Why an open request could not be made under the catalogue in force, in words; empty where it could."""
+        """In words, why the catalogue in force would not allow an open request; empty if it would."""
         return ""
 
 
@@ -73,7 +74,7 @@ _kinds: dict[str, Kind] = {}
 
 
 def register(kind: Kind) -> None:
-    """For a room's AppConfig.ready."""
+    """Call this in the AppConfig.ready of a package."""
     _kinds[kind.name] = kind
 
 

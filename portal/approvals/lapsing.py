@@ -1,8 +1,8 @@
-"""Requests that end without a decision: nobody decided in time, the offer changed, somebody left.
+"""Requests that end without a decision: it was not decided in time, the catalogue changed, or a person left.
 
-An open request is decided by the stages of the policy version it was made under. It lapses when a catalogue is put in
-force under which it could not be made as it was: its kind finds it outdated (`Kind.outdated`), its ticket does not fit,
-or the decision takes more stages or more approvals.
+The stages of an open request come from the policy version under which it was made. When another catalogue is put in
+force, a request lapses if the new catalogue would not allow it: its kind finds it outdated (`Kind.outdated`), its
+ticket does not match, or its policy now has more stages or needs more approvals.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ NOT_SENT_AGAIN = "It was returned for changes and not sent again in time."
 
 
 def lapse_due() -> int:
-    """End the requests that stayed open for as long as their policy allows; how many."""
+    """Close the open requests whose time is over. Returns their number."""
     late = Request.objects.filter(closed_at=None, lapses_at__lte=clock.now())
-    return due.each(late.order_by("lapses_at", "pk").values_list("pk", flat=True)[:200], _not_in_time)
+    return due.each(late.order_by("lapses_at", "pk").values_list("pk", flat=True)[:200], _lapse_late)
 
 
-def _not_in_time(request_id: int) -> None:
-    """A decision, a return or a resubmission made at this very moment stands."""
+def _lapse_late(request_id: int) -> None:
+    """The row is read again, locked. A decision, a return or a resubmission that was made in the meantime counts."""
     with recording() as trail:
         request = changes.locked(request_id)
         if request.closed_at is None and request.lapses_at <= clock.now():
@@ -39,51 +39,55 @@ def _not_in_time(request_id: int) -> None:
 
 
 def lapse_outdated(trail: Trail) -> None:
-    """End the open requests that the catalogue now in force would not let be made. Inside its transaction."""
+    """Close the open requests that the new catalogue would not allow. Inside the transaction that puts it in force."""
     for request in kinds.specific(Request.objects.filter(closed_at=None).order_by("pk")):
         if because := outdated(request):
             _lapse(request.pk, because=because, by=None, trail=trail)
 
 
-def of(person: User) -> list[Request]:
-    """The open requests that a person made, or that are for them."""
+def open_requests_of(person: User) -> list[Request]:
+    """The open requests that a person made, and those for that person."""
     theirs = Request.objects.filter(Q(requester=person) | Q(beneficiary=person), closed_at=None)
     return list(theirs.order_by("pk"))
 
 
 def lapse_of(person: User, *, by: Actor | None, trail: Trail) -> list[str]:
-    """End the open requests of a person who left. Inside the caller's transaction."""
+    """Close the open requests of a person who left. Inside the caller's transaction. Returns their references."""
     because = f"{person.username} can no longer sign in."
-    return [request.ref for request in of(person) if _lapse(request.pk, because=because, by=by, trail=trail)]
+    return [
+        request.ref for request in open_requests_of(person) if _lapse(request.pk, because=because, by=by, trail=trail)
+    ]
 
 
 def lapse_of_leavers() -> int:
-    """End the open requests of people who cannot sign in any more, however that came about; of how many."""
-    pending = Request.objects.filter(closed_at=None)  # not joined: that would pair made with received ones
+    """Close the open requests of all deactivated people. Returns the number of people."""
+    pending = Request.objects.filter(
+        closed_at=None
+    )  # no join, because it would combine every made with every received request
     concerned = Q(pk__in=pending.values("requester")) | Q(pk__in=pending.values("beneficiary"))
     gone = User.objects.filter(concerned, is_active=False)
-    return due.each(gone.order_by("pk").values_list("pk", flat=True)[:50], _left)
+    return due.each(gone.order_by("pk").values_list("pk", flat=True)[:50], _lapse_for_leaver)
 
 
-def _left(person_id: int) -> None:
+def _lapse_for_leaver(person_id: int) -> None:
     with recording() as trail:
         lapse_of(User.objects.get(pk=person_id), by=None, trail=trail)
 
 
 def outdated(request: Request) -> str:
-    """Why an open request could not be made today as it was; empty when it could."""
+    """In words, why the rules in force would not allow an open request; empty if they would."""
     kind = kinds.of(request)
     if because := kind.outdated(request):
         return because
     now = kind.policy(request)
     if tickets.problem(request.ticket, now):
         return f"{request.about} now needs another ticket."
-    if _takes_more(catalogue.policy(request.policy, request.policy_version), now):
+    if _needs_more_approvals(catalogue.policy(request.policy, request.policy_version), now):
         return f"{request.about} now needs more approvals than when it was asked for."
     return ""
 
 
-def _takes_more(before: PolicySpec, now: PolicySpec) -> bool:
+def _needs_more_approvals(before: PolicySpec, now: PolicySpec) -> bool:
     if len(now.stages) > len(before.stages):
         return True
     return any(new.quorum > old.quorum for old, new in zip(before.stages, now.stages, strict=False))

@@ -1,4 +1,4 @@
-"""What the trail says of requests and the decisions on them: which event makes which column, for verifying."""
+"""Requests and decisions in the audit trail, for verifying: the columns that each event sets."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from portal.audit.verbs import Verb
 from portal.core import clock, durations, refs
 
 R = Request.Status
-FIRST_KIND = "access"  # of requests whose events name no kind: earlier releases had this one alone
+FIRST_KIND = "access"  # for events without a kind: earlier releases had only this one
 _kinds: dict[str, Kind] = {}
 
 
 def register(kind: Kind) -> None:
-    """Compare what only requests of this kind have, too."""
+    """Compare the fields that only requests of this kind have, too."""
     _kinds[kind.name] = kind
     for name, show in kind.terms.items():
         SHOWN[name] = _of_kind(kind, show)
@@ -35,19 +35,19 @@ def _rows() -> Any:
     )
 
 
-def _submitted(told: LedgerEvent) -> Columns:
-    kind = _kinds[told.detail.get("kind", FIRST_KIND)]
+def _submitted(recorded: LedgerEvent) -> Columns:
+    kind = _kinds[recorded.detail.get("kind", FIRST_KIND)]
     names = ("beneficiary", "reason", "duration", "ticket", "policy", "policy_version")
     return {
-        **{name: told.detail[name] for name in names},
-        **kind.said(told),
+        **{name: recorded.detail[name] for name in names},
+        **kind.recorded_columns(recorded),
         "kind": kind.name,
-        "lapses_at": told.said("lapses_at"),
-        "requester": told.event.actor,
-        "deployment": told.event.deployment,
+        "lapses_at": recorded.value("lapses_at"),
+        "requester": recorded.event.actor,
+        "deployment": recorded.event.deployment,
         "decisions": (),
         "earlier_decisions": (),
-        "so_short": (),
+        "decisions_without_duration": (),
         "comments": (),
         "round": 1,
         "earlier_rounds": (),
@@ -58,35 +58,35 @@ def _submitted(told: LedgerEvent) -> Columns:
     }
 
 
-def _decided(told: LedgerEvent, outcome: str) -> Columns:
-    """`so_short` is without the times, for the rounds that follow."""
-    by, said = told.event.actor, told.detail
-    length = f" for {said['duration']}" if outcome == "approve" else ""
-    if said["stage"] != told.so_far["step"]:
-        raise OutOfPlace(f"it names step {said['stage']}, but step {told.so_far['step']} was open.")
-    words = [f"{by} {outcome} step {said['stage']}{time}: {said['comment']}" for time in (length, "")]
+def _decided(recorded: LedgerEvent, outcome: str) -> Columns:
+    """A decision. The form without its duration is for `earlier_decisions`, when another round begins."""
+    by, detail = recorded.event.actor, recorded.detail
+    length = f" for {detail['duration']}" if outcome == "approve" else ""
+    if detail["stage"] != recorded.before["step"]:
+        raise OutOfPlace(f"it names step {detail['stage']}, but step {recorded.before['step']} was open.")
+    words = [f"{by} {outcome} step {detail['stage']}{time}: {detail['comment']}" for time in (length, "")]
     return {
-        "decisions": (*told.so_far.get("decisions", ()), words[0]),
-        "so_short": (*told.so_far.get("so_short", ()), words[1]),
+        "decisions": (*recorded.before.get("decisions", ()), words[0]),
+        "decisions_without_duration": (*recorded.before.get("decisions_without_duration", ()), words[1]),
     }
 
 
-def _returned(told: LedgerEvent) -> Columns:
-    lapses_at = told.detail["lapses_at"]
-    return {"status": R.RETURNED.value, **_decided(told, "return"), "open_step": "", "lapses_at": lapses_at}
+def _returned(recorded: LedgerEvent) -> Columns:
+    lapses_at = recorded.detail["lapses_at"]
+    return {"status": R.RETURNED.value, **_decided(recorded, "return"), "open_step": "", "lapses_at": lapses_at}
 
 
-def _resubmitted(told: LedgerEvent) -> Columns:
-    """The next round, with terms of its own. The decisions of the rounds before stay, the terms they were about too."""
-    said, before = told.detail, told.so_far
-    if said["round"] != before["round"] + 1:
-        raise OutOfPlace(f"it begins round {said['round']} after round {before['round']}.")
+def _resubmitted(recorded: LedgerEvent) -> Columns:
+    """The next round has new terms. The decisions and terms of the earlier rounds are kept."""
+    detail, before = recorded.detail, recorded.before
+    if detail["round"] != before["round"] + 1:
+        raise OutOfPlace(f"it begins round {detail['round']} after round {before['round']}.")
     return {
-        **{name: said[name] for name in ("duration", "reason", "ticket", "lapses_at", "round")},
+        **{name: detail[name] for name in ("duration", "reason", "ticket", "lapses_at", "round")},
         **_at_step(1),
         "decisions": (),
-        "so_short": (),
-        "earlier_decisions": (*before["earlier_decisions"], *before["so_short"]),
+        "decisions_without_duration": (),
+        "earlier_decisions": (*before["earlier_decisions"], *before["decisions_without_duration"]),
         "earlier_rounds": (*before["earlier_rounds"], _terms(before["duration"], before["reason"], before["ticket"])),
     }
 
@@ -95,33 +95,34 @@ def _terms(duration: str, reason: str, ticket: str) -> str:
     return f"{duration} {ticket}: {reason}"
 
 
-def _commented(told: LedgerEvent) -> Columns:
-    words = f"{told.event.actor} to {told.detail['for']}: {told.detail['comment']}"
-    return {"comments": (*told.so_far.get("comments", ()), words)}
+def _commented(recorded: LedgerEvent) -> Columns:
+    words = f"{recorded.event.actor} to {recorded.detail['for']}: {recorded.detail['comment']}"
+    return {"comments": (*recorded.before.get("comments", ()), words)}
 
 
-def _approved(told: LedgerEvent) -> Columns:
-    """Which approval was the last one, an event says since it names the grant that came of it."""
-    decisions = _decided(told, "approve")
-    if "grant" not in told.detail:
-        status, step = AnyOf((R.PENDING.value, R.APPROVED.value)), AnyOf((told.so_far["step"], ""))
+def _approved(recorded: LedgerEvent) -> Columns:
+    """The event of the last approval names the grant. In earlier releases no event did, so any approval may be the
+    last."""
+    decisions = _decided(recorded, "approve")
+    if "grant" not in recorded.detail:
+        status, step = AnyOf((R.PENDING.value, R.APPROVED.value)), AnyOf((recorded.before["step"], ""))
         return {"status": status, **decisions, "open_step": step}
-    if told.detail["grant"]:
+    if recorded.detail["grant"]:
         return {"status": R.APPROVED.value, **decisions, "open_step": ""}
     return {"status": R.PENDING.value, **decisions}
 
 
 def _at_step(number: int) -> Columns:
-    """`step` is for what follows: an earlier release did not say whether an approval closed it."""
+    """`step` stays when the step closes: events of an earlier release do not say whether an approval closed it."""
     return {"status": R.PENDING.value, "step": number, "open_step": number}
 
 
-def _denied(told: LedgerEvent) -> Columns:
-    return {"status": R.DENIED.value, **_decided(told, "deny"), "open_step": ""}
+def _denied(recorded: LedgerEvent) -> Columns:
+    return {"status": R.DENIED.value, **_decided(recorded, "deny"), "open_step": ""}
 
 
 def _closed(status: Request.Status) -> Makes:
-    return lambda told: {"status": status.value, "open_step": ""}
+    return lambda recorded: {"status": status.value, "open_step": ""}
 
 
 def _open_step(row: Request) -> int | str:
@@ -129,7 +130,7 @@ def _open_step(row: Request) -> int | str:
 
 
 def _other_queue(row: Request) -> str:
-    """In whose queue the request is, where it is not the approvers of the open stage; empty where it is."""
+    """The queue entries, if they differ from the approvers of the open stage; empty if they are the same."""
     stages = [stage for stage in row.stages.all() if stage.status == Stage.Status.OPEN]
     right = sorted((stage.number, approver.folded) for stage in stages for approver in stage.approvers.all())
     numbers = {stage.pk: stage.number for stage in row.stages.all()}
@@ -138,7 +139,7 @@ def _other_queue(row: Request) -> str:
 
 
 def _decisions(row: Request) -> tuple[str, ...]:
-    """Of this round, each with the time that was left of what was asked for, as its event has it."""
+    """The decisions of this round. An approval has the duration that was approved so far, as in its event."""
     found, longest = [], row.duration
     for made in row.decisions.all():
         if made.round != row.round:
@@ -198,13 +199,19 @@ REQUESTS = Ledger(
         Verb.REQUEST_SUBMITTED: _submitted,
         Verb.REQUEST_GRANTED_AT_ONCE: _closed(R.APPROVED),
         Verb.REQUEST_APPROVED: _approved,
-        Verb.REQUEST_STAGE_DONE: lambda told: _at_step(told.detail["next_stage"]),
+        Verb.REQUEST_STAGE_DONE: lambda recorded: _at_step(recorded.detail["next_stage"]),
         Verb.REQUEST_DENIED: _denied,
         Verb.REQUEST_RETURNED: _returned,
         Verb.REQUEST_RESUBMITTED: _resubmitted,
         Verb.REQUEST_COMMENTED: _commented,
-        Verb.REQUEST_WITHDRAWN: lambda told: {**_closed(R.WITHDRAWN)(told), "withdrawn_by": told.event.actor},
-        Verb.REQUEST_LAPSED: lambda told: {**_closed(R.LAPSED)(told), "closed_because": told.changed("why")},
+        Verb.REQUEST_WITHDRAWN: lambda recorded: {
+            **_closed(R.WITHDRAWN)(recorded),
+            "withdrawn_by": recorded.event.actor,
+        },
+        Verb.REQUEST_LAPSED: lambda recorded: {
+            **_closed(R.LAPSED)(recorded),
+            "closed_because": recorded.changed("why"),
+        },
     },
     begins=frozenset({Verb.REQUEST_SUBMITTED}),
     next={
@@ -227,12 +234,12 @@ REQUESTS = Ledger(
         **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset({Verb.REQUEST_COMMENTED})),
     },
     not_compared={
-        "id": "names the row",
-        "created_at": "the time of its event, but for a moment",
-        "closed_at": "the time of its event, but for a moment",
-        "submission": "of the form it was sent with",
+        "id": "identifies the row",
+        "created_at": "nearly the time of the event",
+        "closed_at": "nearly the time of the event",
+        "submission": "of the form that was sent",
         "only_one": "the same for all requests of a kind",
-        "risk": "of what is requested, when it was requested",
+        "risk": "of the requested thing at the time of the request",
         "search_text": "made from the other columns",
     },
 )

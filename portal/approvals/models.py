@@ -17,7 +17,7 @@ PERSON = settings.AUTH_USER_MODEL
 
 
 class Submission(models.Model):
-    """What one form or one call sent. It may hold several requests."""
+    """The content of one form or of one API call. It may contain several requests."""
 
     by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="submissions")
     key = models.CharField(
@@ -33,7 +33,7 @@ class Submission(models.Model):
 
 
 class Request(models.Model):
-    """Asks people for a decision. The room of its kind keeps the rest in a model that inherits from this one."""
+    """A request that people decide. The package of its kind adds fields in a model that inherits from this one."""
 
     class Status(models.TextChoices):
         PENDING = "pending", "waiting for a decision"
@@ -68,7 +68,7 @@ class Request(models.Model):
     closed_because = models.TextField(blank=True, default="", help_text="why it lapsed, in words")
     withdrawn_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, null=True, related_name="requests_withdrawn")
     search_text = models.TextField(default="", help_text="what is searched, folded (portal.approvals.searching)")
-    sent_again = False  # set on what an action returns, where the same form had been sent before
+    sent_again = False  # True on the result of an action if the same form was sent before
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -104,14 +104,14 @@ class Request(models.Model):
 
     @property
     def waits(self) -> str:
-        """`is waiting for a decision`: what an open request waits for, after its reference."""
+        """The state of an open request, as the end of a sentence about it: `is waiting for a decision`."""
         if self.status == self.Status.RETURNED:
             return f"was returned to {self.requester.username} for changes"
         return "is waiting for a decision"
 
 
 class Resubmission(models.Model):
-    """A request sent again after a return: the beginning of a round, and what the round before asked for."""
+    """A request that was sent again after a return. It begins a round and keeps the terms of the previous round."""
 
     request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="resubmissions")
     round = models.PositiveSmallIntegerField(help_text="that it began")
@@ -168,7 +168,8 @@ class StageApprover(models.Model):
 
 
 class Waiting(models.Model):
-    """The queue: one narrow row for each principal of an open stage. Written when it opens, deleted when it closes."""
+    """The queue: one short row for each principal of an open stage. Created when the stage opens, deleted when it
+    closes."""
 
     stage = models.ForeignKey(Stage, on_delete=models.CASCADE, related_name="waiting")
     request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="waiting")
@@ -186,7 +187,8 @@ class Waiting(models.Model):
 
 
 class Decision(models.Model):
-    """One approver's word, never changed. A person counts once per round, in however many groups they are."""
+    """One approver's decision. It is never changed. A person decides once per round, even as a member of several
+    groups."""
 
     class Outcome(models.TextChoices):
         APPROVE = "approve", "approved"
@@ -203,7 +205,7 @@ class Decision(models.Model):
     at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
-        ordering = ["pk"]  # the order of their events; clocks of several hosts may differ
+        ordering = ["pk"]  # the order of the events; the clocks of several hosts may differ
         constraints = [
             models.UniqueConstraint("request", "round", "by", name="approvals_one_decision_per_person_and_round")
         ]
@@ -213,7 +215,7 @@ class Decision(models.Model):
 
 
 class Comment(models.Model):
-    """What somebody wrote about a request beside the decisions. Never changed."""
+    """A comment on a request. It is not a decision, and it is never changed."""
 
     class Audience(models.TextChoices):
         ALL = "all", "everybody who sees the request"
@@ -227,7 +229,7 @@ class Comment(models.Model):
     at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
-        ordering = ["pk"]  # the order of their events; clocks of several hosts may differ
+        ordering = ["pk"]  # the order of the events; the clocks of several hosts may differ
         constraints = [models.UniqueConstraint("by", "key", name="approvals_one_comment_per_form")]
 
     def __str__(self) -> str:
@@ -235,7 +237,8 @@ class Comment(models.Model):
 
 
 def approved_duration(request: Request) -> timedelta | None:
-    """What this round asks for, or the shortest time an approver made of it. None where the kind has no duration."""
+    """The requested duration of this round, or the shortest one that an approver set. None if the kind has no
+    duration."""
     if request.duration is None or request.status == Request.Status.RETURNED:
         return request.duration
     decisions = request.decisions.filter(round=request.round)

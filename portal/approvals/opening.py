@@ -1,4 +1,4 @@
-"""Making a request: for the rooms that own the kinds, inside their own transaction and after their own checks."""
+"""Creating a request. The packages of the kinds call this inside their transaction, after their checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = TypeVar("Row", bound=Request)
 
 
 def sent_before(by: User, key: str | None) -> Request | None:
-    """The request that this person made with the form `key` before, marked `sent_again`."""
+    """The request that this person already made with the form `key`, with `sent_again` set; None if there is none."""
     if not key:
         return None
     row = Request.objects.filter(submission__by=by, submission__key=key).order_by("pk").first()
@@ -33,10 +33,11 @@ def sent_before(by: User, key: str | None) -> Request | None:
 
 
 def open_request(request: Row, *, key: str | None, stages: Sequence[StageSpec], trail: Trail, **detail: object) -> Row:
-    """Insert a request that its room has checked, with the stages of its decision, and record it.
+    """Insert a request that its package has checked, with its stages, and record it.
 
-    key: of the form (portal.core.once). The same form sent at the same moment gives the first request (`sent_again`).
-    Raises Conflict (`already_open`) where the beneficiary has an open request about the same thing.
+    key: of the form (portal.core.once). If the same form is sent twice at the same moment, both calls return the first
+    request, the second one with `sent_again` set.
+    Raises Conflict (`already_open`) if the beneficiary has an open request for the same thing.
     """
     request.search_text = searching.search_text(request)
     try:
@@ -47,13 +48,13 @@ def open_request(request: Row, *, key: str | None, stages: Sequence[StageSpec], 
         sent = sent_before(request.requester, key)
         if isinstance(sent, type(request)):
             return sent
-        twin = Request.objects.filter(
+        other = Request.objects.filter(
             beneficiary=request.beneficiary, kind=request.kind, about=request.about, closed_at=None
         ).first()
-        if twin is None:
+        if other is None:
             raise
-        said = f"{twin.ref} already asks for {request.about} and {twin.waits}."
-        raise Conflict(said, reason="already_open") from None
+        message = f"{other.ref} already asks for {request.about} and {other.waits}."
+        raise Conflict(message, reason="already_open") from None
     changes.copy_stages(request, stages)
     changes.record(
         trail,
@@ -74,7 +75,7 @@ def open_request(request: Row, *, key: str | None, stages: Sequence[StageSpec], 
 
 
 def grant_at_once(request: Request, *, trail: Trail, **detail: object) -> None:
-    """Approve a request whose policy has no stages, right after it was made."""
+    """Approve a new request whose policy has no stages."""
     REQUEST.move(request, to=Request.Status.APPROVED, closed_at=clock.now())
     event = changes.record(trail, Verb.REQUEST_GRANTED_AT_ONCE, None, request, **detail)
     kinds.of(request).approved(request, duration=request.duration, event=event, trail=trail)

@@ -1,4 +1,4 @@
-"""Who may do what to a request. Every rule raises Refused with its reason."""
+"""Permissions for actions on requests. Every check raises Refused with a reason."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ def is_own(by: User, request: Request) -> bool:
 
 
 def check_can_decide(by: User, request: Request) -> None:
-    """Whether `by` may decide the stage now open. Reasons: `own_request`, `not_an_approver`, `already_decided`.
+    """Check that `by` may decide the open stage. Reasons: `own_request`, `not_an_approver`, `already_decided`,
+    `inactive`.
 
-    Says nothing about the request's state; the action does. Membership is read now, not when somebody signed in.
+    The state of the request is checked by the action. Group membership is read now, not from the sign-in.
     """
     if not by.is_active:
         raise Refused("This account can no longer sign in.", reason="inactive")
@@ -41,14 +42,16 @@ def check_can_resubmit(by: User, request: Request) -> None:
 def check_can_comment(by: User, request: Request, *, to_approvers: bool = False) -> None:
     """Reasons: `not_involved`, `not_an_approver`.
 
-    to_approvers: to the approvers alone, which is not for the requester or the beneficiary.
+    to_approvers: only for the approvers; the requester and the beneficiary may not write such a comment.
     """
     is_approver = principals.is_named_in(by, request)
     if not (is_own(by, request) or is_approver):
-        said = "Only the requester, the person it is for, and its approvers can comment on a request."
-        raise Refused(said, reason="not_involved")
+        message = "Only the requester, the person it is for, and its approvers can comment on a request."
+        raise Refused(message, reason="not_involved")
     if to_approvers and (is_own(by, request) or not is_approver):
-        raise Refused("Only an approver of this request can write to its approvers alone.", reason="not_an_approver")
+        raise Refused(
+            "Only an approver of this request can write a comment only for its approvers.", reason="not_an_approver"
+        )
 
 
 def check_can_withdraw(by: User, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Who decides: the people whom the principals of a stage (`group:x`, `user:y`) name, as groups stand now."""
+"""The approvers of a stage: the people behind its principals (`group:x`, `user:y`), by the current groups."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from portal.core.errors import Refused
 
 
 class Deciders:
-    """The people by principals. Each combination of principals is read once."""
+    """A cache of people by principals: each combination of principals is read once."""
 
     def __init__(self) -> None:
         self._members: dict[tuple[str, ...], list[User]] = {}
 
     def named_by(self, subjects: Iterable[str], *, without: Collection[int] = ()) -> list[User]:
-        """The active people whom `subjects` name, by user name. without: keys of people to leave out."""
+        """The active people whom `subjects` name, ordered by user name. without: primary keys of people to leave
+        out."""
         key = tuple(subjects)
         if key not in self._members:
             self._members[key] = people.members(key)
         return [person for person in self._members[key] if person.pk not in without]
 
     def of_stage(self, stage: Stage, request: Request) -> list[User]:
-        """Who may decide this stage. Nobody decides their own request."""
+        """The people who may decide this stage. The requester and the beneficiary may not."""
         subjects = [approver.subject for approver in stage.approvers.all()]
         return self.named_by(subjects, without=(request.requester_id, request.beneficiary_id))
 
 
 def words(subjects: Iterable[str]) -> str:
-    """`["group:data", "user:lead"]` as people say it: “group data, lead”."""
+    """Principals in words: “group data, lead” for `["group:data", "user:lead"]`."""
     return ", ".join(subject_words(subject) for subject in subjects)
 
 
@@ -42,8 +43,8 @@ def subject_words(subject: str) -> str:
     return f"group {name}" if kind == "group" else name
 
 
-def names(user: User, request: OuterRef | F) -> Exists:
-    """Whether `user` is an approver in any step of the request with the key `request`; for filters."""
+def approver_filter(user: User, request: OuterRef | F) -> Exists:
+    """For filters: whether `user` is an approver in any step of the request with the primary key `request`."""
     return Exists(_naming(user).filter(stage__request=request))
 
 
@@ -63,9 +64,10 @@ def of_open_requests() -> set[str]:
 
 
 def check_enough(stages: Sequence[StageSpec], *, without: Collection[int]) -> None:
-    """Refuse a request that too few people can decide: it would wait until it lapses.
+    """Refuse a request that too few people can decide, because it would wait until it lapses.
 
-    without: keys of the requester and the beneficiary. Raises Refused (`no_approver`) with who is missing.
+    without: primary keys of the requester and the beneficiary. Raises Refused (`no_approver`); the message names the
+    step with too few approvers.
     """
     deciders = Deciders()
     everybody: set[int] = set()

@@ -1,4 +1,4 @@
-"""Requests of any kind as people and programs may read them."""
+"""Reading requests of any kind, with the permission to see them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from portal.approvals.models import Decision, Request, Waiting
 from portal.core import clock, refs
 
 Row = TypeVar("Row", bound=Request)
-COUNTED = 99  # the navigation counts no further: "99+"
+COUNTED = 99  # for a higher number the navigation shows "99+"
 
 
 def visible_to(user: User, rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Of `rows`: one's own, those one is named to decide (in any stage), or all for who may see all access."""
+    """The part of `rows` that `user` may see: their own requests and those where they are an approver of any stage.
+    People who may see all access see all rows."""
     if sees_everybody(user):
         return rows
-    return rows.filter(Q(requester=user) | Q(beneficiary=user) | principals.names(user, OuterRef("pk")))
+    return rows.filter(Q(requester=user) | Q(beneficiary=user) | principals.approver_filter(user, OuterRef("pk")))
 
 
 def check_visible(user: User, pk: int) -> Request:
-    """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
+    """The request. Raises Missing, with the same message if it does not exist and if `user` may not see it."""
     request = visible_to(user, Request.objects.all()).filter(pk=pk).first()
     if request is None:
         raise refs.not_found(refs.REQUEST, pk)
@@ -33,13 +34,13 @@ def check_visible(user: User, pk: int) -> Request:
 
 
 def decidable_by(user: User) -> QuerySet[Request]:
-    """The queue: what waits for this person's decision, the longest waiting first; never their own."""
+    """The queue: requests that wait for this person's decision, oldest first, without their own."""
     rows = Request.objects.filter(pk__in=_waiting_for(user).values("request"))
     return rows.order_by("created_at", "pk")
 
 
 def count_for(user: User) -> int:
-    """How many requests wait for this person, counted up to COUNTED + 1."""
+    """The number of requests that wait for this person, counted up to COUNTED + 1."""
     found = _waiting_for(user).order_by().values("request").distinct()
     return found[: COUNTED + 1].count()
 

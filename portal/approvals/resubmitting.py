@@ -1,4 +1,4 @@
-"""Sending a returned request again, changed. It begins another round: all steps are decided anew."""
+"""Sending a returned request again, with changes. This begins another round, in which all steps are decided again."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def resubmit(
     ticket: str | None = None,
     round: int | None = None,
 ) -> Any:
-    """Send a returned request again. What is None stays as it was.
+    """Send a returned request again. An argument that is None leaves the field unchanged.
 
-    round: the one that the person has seen returned. The policy version that the request was made under decides on
-    the ticket and the time; the steps are those of the round before; the rules in force say who may ask.
-    Raises Invalid (by field), Refused (`not_yours`, `not_eligible`, `no_approver`, ...), Conflict where the request
-    is not returned.
+    round: the returned round that the person has seen. The ticket and the time to decide follow the policy version
+    under which the request was made. The steps are those of the previous round. The rules in force decide who may make
+    the request.
+    Raises Invalid (by field), Refused (`not_yours`, `not_eligible`, `no_approver`, ...), Conflict if the request is not
+    returned.
     """
     target = refs.ref(refs.REQUEST, request_id)
     about = Request.objects.filter(pk=request_id).values_list("beneficiary", flat=True)
@@ -67,15 +68,15 @@ def resubmit(
         )
         before.save(force_insert=True)
         changes.copy_stages(request, stages)
-        said = {**columns, "duration": durations.iso(request.duration) if request.duration else ""}
-        said |= {"round": request.round, "lapses_at": lapses_at.isoformat()}
-        changes.record(trail, Verb.REQUEST_RESUBMITTED, by, request, **said)
+        detail = {**columns, "duration": durations.iso(request.duration) if request.duration else ""}
+        detail |= {"round": request.round, "lapses_at": lapses_at.isoformat()}
+        changes.record(trail, Verb.REQUEST_RESUBMITTED, by, request, **detail)
     return request
 
 
 def check(*, request_id: int, by: User) -> None:
-    """Whether `by` may send the request again, for a form with errors. Raises Refused or Conflict, recorded as by
-    `resubmit`.
+    """For a form with errors: check that `by` may send the request again. Raises Conflict, and Refused, which is
+    recorded as for `resubmit`.
     """
     target = refs.ref(refs.REQUEST, request_id)
     with acting(by, refusal=Verb.REQUEST_RESUBMIT_REFUSED, target=target) as (_, by):

@@ -1,4 +1,4 @@
-"""What each round of a request asked for. Reads the prefetched `resubmissions`."""
+"""The terms of each round of a request. Reads the prefetched `resubmissions`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.core import durations
 
 
 class Terms(NamedTuple):
-    """What people can change when a request is returned."""
+    """The fields that the requester can change when a request is returned."""
 
     duration: timedelta | None
     reason: str
@@ -18,15 +18,15 @@ class Terms(NamedTuple):
 
 
 def terms(request: Request) -> list[Terms]:
-    """By round, the first round first."""
+    """The terms of all rounds, first round first."""
     before = [Terms(one.duration_before, one.reason_before, one.ticket_before) for one in request.resubmissions.all()]
     return [*before, Terms(request.duration, request.reason, request.ticket)]
 
 
 def changes(request: Request, round: int) -> str:
-    """What a round, from the second on, asks for otherwise than the one before, in words; empty where nothing."""
+    """In words, the changes of a round compared with the previous one; empty if there are none. round: 2 or higher."""
     by_round = terms(request)
-    if len(by_round) < round:  # a row is missing: verifying the trail tells
+    if len(by_round) < round:  # a row is missing, which verifying the trail reports
         return ""
     before, after = by_round[round - 2 : round]
     words = []

@@ -1,4 +1,4 @@
-"""What is searched of a request: the texts that its list shows, folded, as they were when it was made."""
+"""Searching requests: in the texts that the list shows, folded and stored when the request was sent."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ Row = TypeVar("Row", bound=Request)
 
 
 def search_text(request: Request) -> str:
-    """One text a line: reason, ticket, what was requested, and both people by user name, name and e-mail address."""
-    texts = [request.reason, request.ticket, *kinds.of(request).searched(request)]
+    """One text per line: reason, ticket, the texts of the kind, and the user name, name and e-mail address of both
+    people."""
+    texts = [request.reason, request.ticket, *kinds.of(request).search_texts(request)]
     for person in dict.fromkeys((request.requester, request.beneficiary)):
         texts += [person.username, person.get_full_name(), person.email]
     return fold("\n".join(texts))
 
 
 def matching(rows: QuerySet[Row], q: str) -> QuerySet[Row]:
-    """Those of `rows` that hold every word of `q`. Raises Invalid (`q`)."""
+    """The part of `rows` that contains every word of `q`. Raises Invalid (`q`)."""
     for word in search_words(q):
         rows = rows.filter(search_text__contains=word)
     return rows

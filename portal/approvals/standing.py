@@ -1,4 +1,5 @@
-"""Whether a request is where an action can be taken. Each check raises Conflict, which says who was first."""
+"""Checks that the status of a request allows an action. Each raises Conflict; the message names who closed the
+request."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ R = Request.Status
 
 
 def check_pending(request: Request, *, round: int | None = None) -> None:
-    """For a decision. round: the one whose terms the approver has seen; it may be left out of the first round only."""
+    """For a decision. round: the round that the approver has seen. It is required from the second round on."""
     if request.status != R.PENDING:
         raise _settled(request)
     _check_in_time(request)
@@ -18,7 +19,7 @@ def check_pending(request: Request, *, round: int | None = None) -> None:
 
 
 def check_returned(request: Request, *, round: int | None = None) -> None:
-    """For a resubmission. round: the one that the person has seen returned."""
+    """For a resubmission. round: the returned round that the person has seen."""
     if request.status == R.PENDING:
         raise Conflict(f"{request.ref} is waiting for a decision. It can be changed after an approver returns it.")
     if request.status != R.RETURNED:
@@ -36,8 +37,8 @@ def check_open(request: Request) -> None:
 
 def _check_round(request: Request, seen: int | None) -> None:
     if seen is None and request.round > 1:
-        said = f"{request.ref} was returned and changed. Read it again, and name the round that you read"
-        raise Conflict(f"{said} (round {request.round}).")
+        message = f"{request.ref} was returned and changed. Read it again, and name the round that you read"
+        raise Conflict(f"{message} (round {request.round}).")
     if seen is not None and seen != request.round:
         raise Conflict(f"{request.ref} was changed after you opened it. Read it again first.")
 
@@ -49,7 +50,7 @@ def _check_in_time(request: Request) -> None:
 
 
 def _settled(request: Request) -> Conflict:
-    """Says who settled the request, how and when."""
+    """An error that says who decided or closed the request, how and when."""
     last = request.decisions.select_related("by").last()
     ago = durations.ago(request.closed_at) if request.closed_at else ""
     if request.status == R.RETURNED and last is not None:

@@ -1,4 +1,4 @@
-"""The life of a request and of a stage of its decision."""
+"""The statuses of a request and of its stages, and the moves between them."""
 
 from __future__ import annotations
 

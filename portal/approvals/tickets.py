@@ -1,4 +1,4 @@
-"""Tickets: a policy's pattern in words, what is wrong with a ticket, and the address of one."""
+"""Tickets: a policy's pattern in words, checking a ticket, and its address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.catalogue.document import PolicySpec
 
 MAX_TICKET = 80
 
-# parts of a pattern that have words of their own: what it is called, and an example of it
+# the parts of a pattern that CALLED has words and an example for
 PART = re.compile(
     r"(?P<set>\[0-9\]|\\d|\[A-Z\]|\[a-z\]|\[A-Za-z\])(?P<times>\+|\{\d+\}|\{\d+,\d*\})?|(?P<literal>[\w #/:-]|\\[-./])"
 )
@@ -24,7 +24,8 @@ CALLED = {
 
 
 def words(policy: PolicySpec) -> str:
-    """`^OPS-[0-9]+$` as `Use OPS- followed by digits, for example OPS-123.`; a pattern without words is shown."""
+    """The pattern in words: `Use OPS- followed by digits, for example OPS-123.` for `^OPS-[0-9]+$`. A pattern that
+    cannot be put into words is shown itself."""
     parts, example = _read(policy.ticket)
     example = policy.ticket_example or example
     like = f", for example {example}" if example else ""
@@ -36,8 +37,8 @@ def words(policy: PolicySpec) -> str:
 
 
 def _read(pattern: str) -> tuple[list[str], str]:
-    """The parts of a simple pattern in words and a ticket that matches it; nothing for any other pattern."""
-    said: list[tuple[str, bool]] = []  # words, and whether they are literal
+    """The parts of a simple pattern in words, and a matching ticket; both empty for any other pattern."""
+    parts: list[tuple[str, bool]] = []  # words, and whether they are literal
     example, place = "", 0
     inner = pattern.removeprefix("^").removesuffix("$")
     while place < len(inner):
@@ -48,23 +49,23 @@ def _read(pattern: str) -> tuple[list[str], str]:
         if part["literal"]:
             character = part["literal"][-1]
             example += character
-            if said and said[-1][1]:
-                said[-1] = (said[-1][0] + character, True)
+            if parts and parts[-1][1]:
+                parts[-1] = (parts[-1][0] + character, True)
             else:
-                said.append((character, True))
+                parts.append((character, True))
             continue
         one, many, letters = CALLED[part["set"]]
         times = part["times"] or ""
         number = int(re.sub(r"\D.*", "", times[1:]) or 1) if times.startswith("{") else 3 if times else 1
-        said.append((one if not times else many if times == "+" else f"{number} {many}", False))
+        parts.append((one if not times else many if times == "+" else f"{number} {many}", False))
         example += (letters * number)[:number]
-    if not said or not patterns.matches(pattern, example):
+    if not parts or not patterns.matches(pattern, example):
         return [], ""
-    return [f"“{text}”" if literal and not text[0].isalnum() else text for text, literal in said], example
+    return [f"“{text}”" if literal and not text[0].isalnum() else text for text, literal in parts], example
 
 
 def problem(ticket: str, policy: PolicySpec) -> dict[str, str]:
-    """What is wrong with `ticket` under `policy`, by field; empty when nothing is."""
+    """The error of `ticket` under `policy`, by field; empty if it is valid."""
     if len(ticket) > MAX_TICKET:
         return {"ticket": f"A ticket has at most {MAX_TICKET} characters."}
     if not policy.ticket:
@@ -72,17 +73,17 @@ def problem(ticket: str, policy: PolicySpec) -> dict[str, str]:
     if not ticket:
         return {"ticket": f"Enter a ticket. {words(policy)}"}
     if not patterns.is_known(policy.ticket):
-        said = f"The catalogue's pattern for tickets, {policy.ticket}, cannot be used. Tell a platform admin."
-        return {"ticket": said}
+        message = f"The catalogue's pattern for tickets, {policy.ticket}, cannot be used. Tell a platform admin."
+        return {"ticket": message}
     if not patterns.matches(policy.ticket, ticket):
         return {"ticket": f"“{ticket}” is not a valid ticket. {words(policy)}"}
     return {}
 
 
 def address(ticket: str, policy: PolicySpec) -> str:
-    """Where the ticket can be read, by the policy's `ticket_url`; empty where nothing says so.
+    """The web address of the ticket, from the policy's `ticket_url`; empty if there is none.
 
-    Only what the pattern accepts becomes part of an address, and every character with a meaning there is escaped.
+    Only a ticket that matches the pattern becomes part of an address, and its special characters are escaped.
     """
     if not ticket or not policy.ticket_url or problem(ticket, policy):
         return ""

@@ -39,13 +39,13 @@ class AnyOf:
 
 @dataclass(frozen=True)
 class LedgerEvent:
-    """An event as a ledger reads it. `so_far`: the columns of the row after the events before it."""
+    """An event as a ledger reads it. `before`: the columns of the row after the events before it."""
 
     event: AuditEvent
     detail: Columns
-    so_far: Columns
+    before: Columns
 
-    def said(self, name: str) -> Any:
+    def value(self, name: str) -> Any:
         """The event's value of `name`. NOT_RECORDED if its release did not record it."""
         return self.detail.get(name, NOT_RECORDED)
 
@@ -61,7 +61,7 @@ class OutOfPlace(Exception):
 Makes = Callable[[LedgerEvent], Columns]
 
 
-def nothing(told: LedgerEvent) -> Columns:
+def nothing(recorded: LedgerEvent) -> Columns:
     """For a verb that sets no compared column."""
     return {}
 

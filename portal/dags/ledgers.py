@@ -15,14 +15,14 @@ from portal.dags.models import Run
 AFTER_REQUEST = (Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED)
 
 
-def _requested(told: LedgerEvent) -> Columns:
-    said = {name: told.detail[name] for name in ("dag", "dag_run_id", "note")}
+def _requested(recorded: LedgerEvent) -> Columns:
+    said = {name: recorded.detail[name] for name in ("dag", "dag_run_id", "note")}
     return {
         **said,
         "status": "requested",
-        "conf": json.loads(told.detail["conf"]),
-        "requested_by": told.event.actor,
-        "deployment": told.event.deployment,
+        "conf": json.loads(recorded.detail["conf"]),
+        "requested_by": recorded.event.actor,
+        "deployment": recorded.event.deployment,
     }
 
 

@@ -54,9 +54,9 @@ def check_account(group: list[Grant]) -> None:
 
 def _ask(grant: Grant, deployment: Deployment) -> looks.Seen:
     asked_at = clock.now()
-    user = accounts.find_given(grant, client(deployment, "granter"))
+    user = accounts.find_account_of(grant, client(deployment, "granter"))
     if user is None:
         return looks.Seen(asked_at, None)
     # an account that only has the same name may be another person's, so its id is not stored
-    known = user.id if accounts.is_theirs(grant.beneficiary, user) else ""
+    known = user.id if accounts.has_same_email(grant.beneficiary, user) else ""
     return looks.Seen(asked_at, user.roles, usable=user.active, name=user.username, id=known)

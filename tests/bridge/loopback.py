@@ -30,7 +30,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class LedgerEvent:
+class Reply:
     body: Any = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class LedgerEvent:
 class Loopback:
     """`answer` may be exchanged at any time; `asked` is all that came in."""
 
-    def __init__(self, answer: Callable[[Asked], LedgerEvent], url: str) -> None:
+    def __init__(self, answer: Callable[[Asked], Reply], url: str) -> None:
         self.answer = answer
         self.url = url
         self.asked: list[Asked] = []
@@ -49,7 +49,7 @@ class Loopback:
 
 
 @contextmanager
-def loopback(answer: Callable[[Asked], LedgerEvent], *, tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
+def loopback(answer: Callable[[Asked], Reply], *, tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()

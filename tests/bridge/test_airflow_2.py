@@ -8,7 +8,7 @@ import pytest
 
 from airflow_bridge import Airflow, BasicAuth, Forbidden, Unauthorised, connect
 from portal.airflow.needs import RUNNER
-from tests.bridge.loopback import Asked, LedgerEvent, loopback
+from tests.bridge.loopback import Asked, Reply, loopback
 from tests.fake_airflow import FakeAirflow
 
 Make = Callable[[str, str], Airflow]
@@ -30,8 +30,8 @@ class Log:
     def __init__(self) -> None:
         self.state, self.text = "running", ""
 
-    def __call__(self, asked: Asked) -> LedgerEvent:
-        return LedgerEvent(self.text if "/logs/" in asked.path else TASK | {"state": self.state})
+    def __call__(self, asked: Asked) -> Reply:
+        return Reply(self.text if "/logs/" in asked.path else TASK | {"state": self.state})
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------

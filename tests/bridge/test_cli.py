@@ -17,7 +17,7 @@ import pytest
 from airflow_bridge.cli import main
 from tests.bridge.certificates import Authority
 from tests.bridge.conftest import Waits
-from tests.bridge.loopback import LedgerEvent, loopback
+from tests.bridge.loopback import Reply, loopback
 from tests.conftest import missing
 from tests.fake_airflow import FakeAirflow
 
@@ -137,7 +137,7 @@ def test_secrets_from_files(run: Run, environ: dict[str, str], fake: FakeAirflow
 
 def test_an_oauth_client(run: Run, environ: dict[str, str], fake: FakeAirflow) -> None:
     token = fake.state.make_token(fake.state.users["boss"])
-    with loopback(lambda asked: LedgerEvent({"access_token": token})) as issuer:
+    with loopback(lambda asked: Reply({"access_token": token})) as issuer:
         environ.clear()
         environ.update(
             AIRFLOW_URL=fake.url,
@@ -155,7 +155,7 @@ def test_an_oauth_client(run: Run, environ: dict[str, str], fake: FakeAirflow) -
 def test_an_authority_of_our_own(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
     ours = Authority(tmp_path, "ours")
     told = {"access_token": "t", "version": "3.3.2", "users": [], "total_entries": 0}
-    with loopback(lambda asked: LedgerEvent(told), tls=ours.context("127.0.0.1")) as server:
+    with loopback(lambda asked: Reply(told), tls=ours.context("127.0.0.1")) as server:
         environ["AIRFLOW_URL"] = server.url
         code, _, err = run("users")
         assert code == 1

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from airflow_bridge import BasicAuth, PasswordAuth, Rejected, TokenAuth, Unsupported, connect, find_api
-from tests.bridge.loopback import Asked, LedgerEvent, loopback
+from tests.bridge.loopback import Asked, Reply, loopback
 from tests.fake_airflow import FakeAirflow
 
 AUTH = PasswordAuth("gatehouse", "the-password")
@@ -108,19 +108,17 @@ def test_what_stands_before_an_airflow_may_want_to_know_who_asks_for_anything(re
     with FakeAirflow(release=release) as fake:
         token = base64.b64encode(":".join(fake.admin).encode()).decode()
 
-        def answer(asked: Asked) -> LedgerEvent:
+        def answer(asked: Asked) -> Reply:
             if asked.headers.get("authorization") != "Bearer of-the-gateway":
-                return LedgerEvent(
-                    {}, 302 if "health" in asked.path else 401, {"Location": "https://sign-in.example.com"}
-                )
+                return Reply({}, 302 if "health" in asked.path else 401, {"Location": "https://sign-in.example.com"})
             inner = {"Authorization": f"Basic {token}"} if release.startswith("2") else signed_in(fake)
             request = urllib.request.Request(f"{fake.url}{asked.path}", headers=inner)
             try:
                 with urllib.request.urlopen(request, timeout=10) as found:
-                    return LedgerEvent(found.read().decode(), 200, {"Content-Type": found.headers["Content-Type"]})
+                    return Reply(found.read().decode(), 200, {"Content-Type": found.headers["Content-Type"]})
             except urllib.error.HTTPError as refusal:
                 with refusal:
-                    return LedgerEvent({}, refusal.code)
+                    return Reply({}, refusal.code)
 
         with loopback(answer) as gateway:
             auth = TokenAuth("of-the-gateway")

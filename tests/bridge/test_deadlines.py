@@ -11,7 +11,7 @@ import httpcore
 import pytest
 
 from airflow_bridge.deadlines import Backend, until
-from tests.bridge.loopback import LedgerEvent, loopback
+from tests.bridge.loopback import Reply, loopback
 
 NAME = "airflow.example.com"
 
@@ -57,7 +57,7 @@ def test_many_addresses_that_swallow_everything(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_the_address_that_answers_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    with loopback(lambda asked: LedgerEvent()) as server:
+    with loopback(lambda asked: Reply()) as server:
         resolve(monkeypatch, "::1", "127.0.0.1")
         stream = Backend().connect_tcp(NAME, int(server.url.rpartition(":")[2]), 3.0)
         assert stream.get_extra_info("server_addr")[0] == "127.0.0.1"

@@ -10,11 +10,11 @@ import pytest
 from airflow_bridge import Airflow, Forbidden, OAuth2Auth, Rejected, TokenAuth, Unauthorised, connect
 from airflow_bridge.auth import Credentials, Signed
 from airflow_bridge.auth.credentials import Ask
-from tests.bridge.loopback import Asked, LedgerEvent, Loopback, loopback
+from tests.bridge.loopback import Asked, Loopback, Reply, loopback
 
 DAG = {"dag_id": "sales_report", "is_paused": True, "description": None, "tags": [], "owners": [], "params": {}}
 KEYS = ("schedule_interval", "timetable_description", "next_dagrun_create_after", "last_parsed_time", "is_active")
-REFUSED = LedgerEvent({"title": "Forbidden", "detail": None}, 403, {"Content-Type": "application/problem+json"})
+REFUSED = Reply({"title": "Forbidden", "detail": None}, 403, {"Content-Type": "application/problem+json"})
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Old:
     def __init__(self) -> None:
         self.good = {"session=1"}
 
-    def __call__(self, asked: Asked) -> LedgerEvent:
+    def __call__(self, asked: Asked) -> Reply:
         if asked.headers.get("cookie") not in self.good:
             return REFUSED
         if asked.path.startswith("/api/v1/dags/sales_report"):
-            return LedgerEvent({**DAG, **dict.fromkeys(KEYS), "has_import_errors": False})
-        return LedgerEvent({"users": [], "dags": [], "total_entries": 0})
+            return Reply({**DAG, **dict.fromkeys(KEYS), "has_import_errors": False})
+        return Reply({"users": [], "dags": [], "total_entries": 0})
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_a_token_from_elsewhere_cannot_be_renewed(server: Loopback, make: Callab
 
 
 def test_what_is_known_and_not_permitted_is_not_renewed(server: Loopback, make: Callable[..., Airflow]) -> None:
-    def weak(asked: Asked) -> LedgerEvent:
-        return REFUSED if "sales_report" in asked.path else LedgerEvent({"users": [], "total_entries": 0})
+    def weak(asked: Asked) -> Reply:
+        return REFUSED if "sales_report" in asked.path else Reply({"users": [], "total_entries": 0})
 
     server.answer = weak
     sessions = Sessions([])

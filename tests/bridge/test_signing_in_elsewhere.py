@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 import pytest
 
 from airflow_bridge import Airflow, OAuth2Auth, RateLimited, Rejected, Unauthorised, Unexpected, Unreachable
-from tests.bridge.loopback import Asked, LedgerEvent, Loopback, log_everything, loopback
+from tests.bridge.loopback import Asked, Loopback, Reply, log_everything, loopback
 from tests.fake_airflow import FakeAirflow
 
 ID, SECRET = "gate:house", "p+w% ö/&="
@@ -19,8 +19,8 @@ ID, SECRET = "gate:house", "p+w% ö/&="
 
 @pytest.fixture
 def issuer(fake: FakeAirflow) -> Iterator[Loopback]:
-    def give(asked: Asked) -> LedgerEvent:
-        return LedgerEvent({"access_token": fake.state.make_token(fake.state.users["admin"]), "expires_in": 300})
+    def give(asked: Asked) -> Reply:
+        return Reply({"access_token": fake.state.make_token(fake.state.users["admin"]), "expires_in": 300})
 
     with loopback(give) as server:
         yield server
@@ -67,17 +67,17 @@ def test_what_is_not_wanted_is_not_asked_for(enter: Callable[..., Airflow], issu
     ("told", "words"),
     [
         (
-            LedgerEvent({"error": "invalid_client", "error_description": "no such\nclient"}, 401),
+            Reply({"error": "invalid_client", "error_description": "no such\nclient"}, 401),
             r"invalid_client \(no such cl",
         ),
-        (LedgerEvent({"error": "invalid_scope"}, 400), "invalid_scope"),
-        (LedgerEvent({"error": "unauthorized_client", "error_description": f"{SECRET} is old"}, 403), r"\*\*\* is old"),
-        (LedgerEvent("<html>no</html>", 400), "answered 400"),
-        (LedgerEvent(["odd"], 404), "answered 404"),
+        (Reply({"error": "invalid_scope"}, 400), "invalid_scope"),
+        (Reply({"error": "unauthorized_client", "error_description": f"{SECRET} is old"}, 403), r"\*\*\* is old"),
+        (Reply("<html>no</html>", 400), "answered 400"),
+        (Reply(["odd"], 404), "answered 404"),
     ],
 )
 def test_a_refusal_is_told_in_the_words_of_the_server(
-    enter: Callable[..., Airflow], issuer: Loopback, told: LedgerEvent, words: str
+    enter: Callable[..., Airflow], issuer: Loopback, told: Reply, words: str
 ) -> None:
     issuer.answer = lambda asked: told
     with pytest.raises(Unauthorised, match=words) as caught:
@@ -87,8 +87,8 @@ def test_a_refusal_is_told_in_the_words_of_the_server(
     assert len(issuer.asked) == 1
 
 
-@pytest.mark.parametrize("told", [LedgerEvent({"token": "?"}), LedgerEvent("<html>log in</html>"), LedgerEvent([])])
-def test_an_answer_that_is_no_token(enter: Callable[..., Airflow], issuer: Loopback, told: LedgerEvent) -> None:
+@pytest.mark.parametrize("told", [Reply({"token": "?"}), Reply("<html>log in</html>"), Reply([])])
+def test_an_answer_that_is_no_token(enter: Callable[..., Airflow], issuer: Loopback, told: Reply) -> None:
     issuer.answer = lambda asked: told
     with pytest.raises(Unexpected):
         enter().check()
@@ -98,7 +98,7 @@ def test_a_server_that_wants_fewer_questions(
     enter: Callable[..., Airflow], make: Callable[..., Airflow], issuer: Loopback
 ) -> None:
     """Which is no reason for the accounts that have nothing to do with it to wait."""
-    issuer.answer = lambda asked: LedgerEvent({}, 429, {"Retry-After": "3600", "RateLimit": '"default";r=0;t=3600'})
+    issuer.answer = lambda asked: Reply({}, 429, {"Retry-After": "3600", "RateLimit": '"default";r=0;t=3600'})
     airflow = enter()
     for _ in range(2):
         with pytest.raises(RateLimited) as caught:
@@ -111,7 +111,7 @@ def test_a_server_that_wants_fewer_questions(
 
 def test_a_server_that_is_down(enter: Callable[..., Airflow], issuer: Loopback, fake: FakeAirflow) -> None:
     airflow = enter()
-    issuer.answer = lambda asked: LedgerEvent("<html>", 503)
+    issuer.answer = lambda asked: Reply("<html>", 503)
     with pytest.raises(Unreachable):
         airflow.set_roles("alice", ["Op"])
     with pytest.raises(Unreachable):
@@ -120,7 +120,7 @@ def test_a_server_that_is_down(enter: Callable[..., Airflow], issuer: Loopback, 
 
 
 def test_a_server_that_is_down_for_a_moment(enter: Callable[..., Airflow], issuer: Loopback) -> None:
-    good, answers = issuer.answer, [LedgerEvent("", 503), LedgerEvent("", 502)]
+    good, answers = issuer.answer, [Reply("", 503), Reply("", 502)]
     issuer.answer = lambda asked: answers.pop() if answers else good(asked)
     enter().check()
     assert len(issuer.asked) == 3
@@ -129,7 +129,7 @@ def test_a_server_that_is_down_for_a_moment(enter: Callable[..., Airflow], issue
 def test_a_token_is_used_for_as_long_as_it_says(enter: Callable[..., Airflow], issuer: Loopback) -> None:
     good = issuer.answer
     lives: list[object] = [0.0000001, "0.0000001", 3600]
-    issuer.answer = lambda asked: LedgerEvent({**good(asked).body, "expires_in": lives[len(issuer.asked) - 1]})
+    issuer.answer = lambda asked: Reply({**good(asked).body, "expires_in": lives[len(issuer.asked) - 1]})
     airflow = enter()
     for _ in range(5):
         airflow.user("alice")
@@ -141,7 +141,7 @@ def test_a_token_that_does_not_say_how_long_it_lasts(
     enter: Callable[..., Airflow], issuer: Loopback, lasts: object
 ) -> None:
     good = issuer.answer
-    issuer.answer = lambda asked: LedgerEvent({**good(asked).body, "expires_in": lasts})
+    issuer.answer = lambda asked: Reply({**good(asked).body, "expires_in": lasts})
     airflow = enter()
     airflow.user("alice")
     airflow.user("alice")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.compute_engine import _metadata
 
 from airflow_bridge import Airflow, GoogleAuth, Unauthorised, Unreachable, Unsupported
-from tests.bridge.loopback import Asked, LedgerEvent, Loopback, log_everything, loopback
+from tests.bridge.loopback import Asked, Loopback, Reply, log_everything, loopback
 from tests.fake_airflow import FakeAirflow
 
 AUDIENCE = "https://airflow.example.com"
@@ -41,13 +41,13 @@ def claims(asked: Asked) -> dict[str, object]:
     return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
 
 
-def tokens(asked: Asked) -> LedgerEvent:
+def tokens(asked: Asked) -> Reply:
     """As oauth2.googleapis.com/token answers."""
     said = claims(asked)
     if audience := said.get("target_audience"):
         now = int(time.time())
-        return LedgerEvent({"id_token": jwt({"aud": audience, "iat": now, "exp": now + 3600})})
-    return LedgerEvent({"access_token": "ya29.the-access-token", "expires_in": 3599, "token_type": "Bearer"})
+        return Reply({"id_token": jwt({"aud": audience, "iat": now, "exp": now + 3600})})
+    return Reply({"access_token": "ya29.the-access-token", "expires_in": 3599, "token_type": "Bearer"})
 
 
 @pytest.fixture
@@ -78,10 +78,10 @@ def account(google: Loopback, key: str, tmp_path: Path, monkeypatch: pytest.Monk
 def composer(fake: FakeAirflow) -> Iterator[Loopback]:
     """An Airflow that lets anything in which looks like a token of Google's."""
 
-    def answer(asked: Asked) -> LedgerEvent:
+    def answer(asked: Asked) -> Reply:
         if asked.headers.get("authorization", "").startswith("Bearer "):
-            return LedgerEvent({"dags": [], "total_entries": 0})
-        return LedgerEvent({"detail": "Not authenticated"}, 401)
+            return Reply({"dags": [], "total_entries": 0})
+        return Reply({"detail": "Not authenticated"}, 401)
 
     with loopback(answer) as server:
         yield server
@@ -129,9 +129,9 @@ def test_a_token_that_is_nearly_over_is_renewed(
     """Google's metadata server gives out one that it has had for a while: what is left counts."""
     old = int(time.time()) - 3600
     answers = [
-        LedgerEvent({"id_token": jwt({"aud": audience, "iat": old, "exp": old + 3600})})
+        Reply({"id_token": jwt({"aud": audience, "iat": old, "exp": old + 3600})})
         if audience
-        else LedgerEvent({"access_token": "old", "expires_in": 0})
+        else Reply({"access_token": "old", "expires_in": 0})
     ]
     google.answer = lambda asked: answers.pop() if answers else tokens(asked)
     airflow = enter(audience)
@@ -142,9 +142,7 @@ def test_a_token_that_is_nearly_over_is_renewed(
 
 @KINDS
 def test_google_refuses(enter: Callable[..., Airflow], account: Path, google: Loopback, audience: str) -> None:
-    google.answer = lambda asked: LedgerEvent(
-        {"error": "invalid_grant", "error_description": "of no-such-account"}, 400
-    )
+    google.answer = lambda asked: Reply({"error": "invalid_grant", "error_description": "of no-such-account"}, 400)
     with pytest.raises(Unauthorised, match=r"RefreshError.*GOOGLE_APPLICATION_CREDENTIALS"):
         list(enter(audience).dags())
     assert len(google.asked) == 1
@@ -153,10 +151,10 @@ def test_google_refuses(enter: Callable[..., Airflow], account: Path, google: Lo
 @KINDS
 def test_google_is_down(enter: Callable[..., Airflow], account: Path, google: Loopback, audience: str) -> None:
     """It is the bridge that waits and tries again, within the time of the call."""
-    good, answers = google.answer, [LedgerEvent("<html>", 503), LedgerEvent("", 429)]
+    good, answers = google.answer, [Reply("<html>", 503), Reply("", 429)]
     google.answer = lambda asked: answers.pop() if answers else good(asked)
     assert list(enter(audience).dags()) == []
-    google.answer = lambda asked: LedgerEvent("<html>", 503)
+    google.answer = lambda asked: Reply("<html>", 503)
     with pytest.raises(Unreachable, match="503"):
         list(enter(audience).dags())
     told = json.loads(account.read_text())
@@ -187,7 +185,7 @@ def test_without_google_auth(enter: Callable[..., Airflow], monkeypatch: pytest.
 EMAIL = "runner@reports.iam.gserviceaccount.com"
 
 
-def metadata(asked: Asked) -> LedgerEvent:
+def metadata(asked: Asked) -> Reply:
     """As a machine of Google's answers about itself."""
     flavor = {"Metadata-Flavor": "Google"}
     assert asked.headers["metadata-flavor"] == "Google"
@@ -195,21 +193,17 @@ def metadata(asked: Asked) -> LedgerEvent:
     account = {"email": EMAIL, "scopes": ["https://www.googleapis.com/auth/cloud-platform"], "aliases": ["default"]}
     now = int(time.time())
     known = {
-        "/": LedgerEvent("computeMetadata/", headers=flavor),
-        "project/project-id": LedgerEvent("reports", headers=flavor),
-        "universe/universe-domain": LedgerEvent("googleapis.com", headers=flavor),
-        "instance/service-accounts/default/": LedgerEvent(account, headers=flavor),
-        f"instance/service-accounts/{EMAIL}/token": LedgerEvent(
-            {"access_token": "ya29.of-the-machine", "expires_in": 3000}
-        ),
-        "instance/service-accounts/default/token": LedgerEvent(
-            {"access_token": "ya29.of-the-machine", "expires_in": 3000}
-        ),
-        "instance/service-accounts/default/identity": LedgerEvent(
+        "/": Reply("computeMetadata/", headers=flavor),
+        "project/project-id": Reply("reports", headers=flavor),
+        "universe/universe-domain": Reply("googleapis.com", headers=flavor),
+        "instance/service-accounts/default/": Reply(account, headers=flavor),
+        f"instance/service-accounts/{EMAIL}/token": Reply({"access_token": "ya29.of-the-machine", "expires_in": 3000}),
+        "instance/service-accounts/default/token": Reply({"access_token": "ya29.of-the-machine", "expires_in": 3000}),
+        "instance/service-accounts/default/identity": Reply(
             jwt({"aud": AUDIENCE, "iat": now, "exp": now + 3600}), headers=flavor
         ),
     }
-    return known.get(path, LedgerEvent("not found", 404, flavor))
+    return known.get(path, Reply("not found", 404, flavor))
 
 
 @pytest.fixture
@@ -239,7 +233,7 @@ def test_the_machines_own_account(
 def test_neither_a_key_file_nor_a_machine_of_googles(
     enter: Callable[..., Airflow], machine: Loopback, monkeypatch: pytest.MonkeyPatch, audience: str
 ) -> None:
-    machine.answer = lambda asked: LedgerEvent("somebody else's", 404)
+    machine.answer = lambda asked: Reply("somebody else's", 404)
     with pytest.raises(Unauthorised, match="DefaultCredentialsError"):
         list(enter(audience).dags())
     monkeypatch.setenv("GCE_METADATA_IP", "127.0.0.1:1")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airflow_bridge import Airflow, MwaaAuth, Unauthorised, Unreachable, Unsupported, connect
-from tests.bridge.loopback import Asked, LedgerEvent, Loopback, log_everything, loopback
+from tests.bridge.loopback import Asked, Loopback, Reply, log_everything, loopback
 
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "the-secret-access-key",
@@ -24,9 +24,7 @@ JWT = f"e30.{CLAIMS}.signature-of-airflow"
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[Loopback]:
     """AWS, with credentials for it in the environment."""
-    with loopback(
-        lambda asked: LedgerEvent({"WebToken": WEB_TOKEN, "WebServerHostname": "airflow.example.com"})
-    ) as server:
+    with loopback(lambda asked: Reply({"WebToken": WEB_TOKEN, "WebServerHostname": "airflow.example.com"})) as server:
         for name, value in {
             "AWS_ENDPOINT_URL_MWAA": server.url,
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # else it would be asked for at env.127.0.0.1
@@ -41,24 +39,22 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[Loopback]
         yield server
 
 
-def environment(*, api: str) -> Callable[[Asked], LedgerEvent]:
+def environment(*, api: str) -> Callable[[Asked], Reply]:
     """One of Airflow 2 ("v1") or 3 as far as signing in goes."""
-    version = LedgerEvent({"version": "2.10.3" if api == "v1" else "3.0.6"})
+    version = Reply({"version": "2.10.3" if api == "v1" else "3.0.6"})
     login = "/aws_mwaa/login" if api == "v1" else "/pluginsv2/aws_mwaa/login"
     cookie = f"session={SESSION}" if api == "v1" else f"_token={JWT}"
 
-    def answer(asked: Asked) -> LedgerEvent:
+    def answer(asked: Asked) -> Reply:
         if asked.path == f"/api/{api}/version":
             return version
         if asked.path == login and asked.form == {"token": WEB_TOKEN}:
-            return LedgerEvent({}, headers={"Set-Cookie": f"{cookie}; Path=/; Secure; HttpOnly"})
+            return Reply({}, headers={"Set-Cookie": f"{cookie}; Path=/; Secure; HttpOnly"})
         known = (asked.headers.get("cookie"), asked.headers.get("authorization"))
         if known == ((f"session={SESSION}", None) if api == "v1" else (None, f"Bearer {JWT}")):
             # Airflow renews the cookie with its answers
-            return LedgerEvent(
-                {"dags": [], "users": [], "total_entries": 0}, headers={"Set-Cookie": f"session={SESSION}"}
-            )
-        return LedgerEvent({"detail": "Not Found"}, 404)
+            return Reply({"dags": [], "users": [], "total_entries": 0}, headers={"Set-Cookie": f"session={SESSION}"})
+        return Reply({"detail": "Not Found"}, 404)
 
     return answer
 
@@ -113,7 +109,7 @@ def test_a_region_of_its_own(enter: Callable[..., Airflow], aws: Loopback) -> No
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ExpiredTokenException"])
 def test_aws_refuses(enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, code: str) -> None:
-    aws.answer = lambda asked: LedgerEvent({"message": "no"}, 403, {"x-amzn-ErrorType": code})
+    aws.answer = lambda asked: Reply({"message": "no"}, 403, {"x-amzn-ErrorType": code})
     with pytest.raises(Unauthorised, match=rf"reports: {code}"):
         list(enter(*mwaa).dags())
     assert len(aws.asked) == 1
@@ -123,10 +119,10 @@ def test_aws_refuses(enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], 
 def test_aws_is_not_well(
     enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, code: str, status: int
 ) -> None:
-    good, answers = aws.answer, [LedgerEvent({}, status, {"x-amzn-ErrorType": code})]
+    good, answers = aws.answer, [Reply({}, status, {"x-amzn-ErrorType": code})]
     aws.answer = lambda asked: answers.pop() if answers else good(asked)
     assert list(enter(*mwaa).dags()) == []
-    aws.answer = lambda asked: LedgerEvent({}, status, {"x-amzn-ErrorType": code})
+    aws.answer = lambda asked: Reply({}, status, {"x-amzn-ErrorType": code})
     with pytest.raises(Unreachable, match=code):
         list(enter(*mwaa).dags())
 
@@ -157,9 +153,9 @@ def test_boto3_does_not_know_who_we_are(
 
 
 @both
-@pytest.mark.parametrize("told", [LedgerEvent({}), LedgerEvent({}, 403), LedgerEvent({}, 302, {"Location": "/login"})])
+@pytest.mark.parametrize("told", [Reply({}), Reply({}, 403), Reply({}, 302, {"Location": "/login"})])
 def test_the_environment_opens_no_session(
-    enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, told: LedgerEvent
+    enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback, told: Reply
 ) -> None:
     api, server = mwaa
     good = server.answer
@@ -172,7 +168,7 @@ def test_the_environment_opens_no_session(
 def test_the_environment_is_down(enter: Callable[..., Airflow], mwaa: tuple[str, Loopback], aws: Loopback) -> None:
     api, server = mwaa
     good = server.answer
-    server.answer = lambda asked: LedgerEvent("<html>", 503) if "aws_mwaa" in asked.path else good(asked)
+    server.answer = lambda asked: Reply("<html>", 503) if "aws_mwaa" in asked.path else good(asked)
     with pytest.raises(Unreachable, match="503"):
         list(enter(api, server).dags())
 

@@ -19,7 +19,7 @@ import pytest
 import airflow_bridge.wire
 from airflow_bridge import Airflow, Rejected, TimedOut, TokenAuth, Unexpected, Unreachable, connect
 from airflow_bridge.wire import LARGEST, Closed, Lost, NotSent, TooLarge, Wire
-from tests.bridge.loopback import LedgerEvent, loopback
+from tests.bridge.loopback import Reply, loopback
 from tests.conftest import missing
 from tests.fake_airflow import FakeAirflow
 
@@ -182,7 +182,7 @@ def test_what_is_meant_for_this_machine_goes_to_no_proxy(monkeypatch: pytest.Mon
     """A place that gives out tokens here, for a deployment elsewhere: the secret is in the request."""
     for name in ("NO_PROXY", "no_proxy", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with loopback(lambda asked: LedgerEvent()) as proxy, loopback(lambda asked: LedgerEvent()) as issuer:
+    with loopback(lambda asked: Reply()) as proxy, loopback(lambda asked: Reply()) as issuer:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         wire = Wire(url="https://airflow.example.com", ca_bundle="", connections=1)
         for address in (issuer.url, issuer.url.replace("127.0.0.1", "localhost")):
@@ -197,7 +197,7 @@ def test_what_is_meant_for_this_machine_goes_to_no_proxy(monkeypatch: pytest.Mon
 def test_a_proxy_is_signed_in_to_and_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "inside.example.com, .localdomain")
-    with loopback(lambda asked: LedgerEvent()) as proxy:
+    with loopback(lambda asked: Reply()) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://boss:s3cret@"))
         wire = Wire(url="http://airflow.example.com:8080/team", ca_bundle="", connections=1)
         wire.send("GET", "/api/v2/version", headers={}, params={"limit": 1, "after": "a+b"}, timeout=5.0)
@@ -235,7 +235,7 @@ def test_no_proxy_names_hosts_in_any_spelling(monkeypatch: pytest.MonkeyPatch, n
 @pytest.mark.parametrize(("method", "length"), [("GET", None), ("POST", "0")])
 def test_a_request_without_a_body_tells_its_length(method: str, length: str | None) -> None:
     """Some gateways answer 411 to a POST or PUT without one."""
-    with loopback(lambda asked: LedgerEvent()) as server:
+    with loopback(lambda asked: Reply()) as server:
         wire = Wire(url=server.url, ca_bundle="", connections=1)
         wire.send(method, "/", headers={}, timeout=5.0)
         wire.close()
@@ -243,7 +243,7 @@ def test_a_request_without_a_body_tells_its_length(method: str, length: str | No
 
 
 def test_nothing_is_sent_once_it_is_closed() -> None:
-    with loopback(lambda asked: LedgerEvent()) as server:
+    with loopback(lambda asked: Reply()) as server:
         wire = Wire(url=server.url, ca_bundle="", connections=1)
         wire.close()
         with pytest.raises(Closed):

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_bridge import Airflow, BasicAuth, NotFound, Rejected, TokenAuth, Unexpected, connect
 from airflow_bridge.auth import Credentials
-from tests.bridge.loopback import LedgerEvent, loopback
+from tests.bridge.loopback import Reply, loopback
 
 HALF = "ali\ud800ce"
 
@@ -16,7 +16,7 @@ HALF = "ali\ud800ce"
 @pytest.mark.parametrize("version", [None, "main", "", 3])
 @pytest.mark.parametrize(("api", "auth"), [("v1", BasicAuth("alice", "secret")), ("v2", TokenAuth("the-token"))])
 def test_a_version_that_is_none(api: str, auth: Credentials, version: object) -> None:
-    with loopback(lambda asked: LedgerEvent({"version": version})) as server:
+    with loopback(lambda asked: Reply({"version": version})) as server:
         airflow = connect(name="prod", url=server.url, api=api, auth=auth)
         with pytest.raises(Unexpected, match=f"its version is “{version}”, which is none"):
             airflow.capabilities()

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_bridge import Airflow, PasswordAuth, Rejected, Unreachable, connect, find_api
 from tests.bridge.certificates import Authority
-from tests.bridge.loopback import Asked, LedgerEvent, loopback
+from tests.bridge.loopback import Asked, Reply, loopback
 
 AUTH = PasswordAuth("gatehouse", "the-password")
 
@@ -28,10 +28,10 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("tls"), "theirs")
 
 
-def answer(asked: Asked) -> LedgerEvent:
+def answer(asked: Asked) -> Reply:
     if asked.path == "/auth/token":
-        return LedgerEvent({"access_token": "the-token"}, 201)
-    return LedgerEvent({"version": "3.3.2", "dags": [], "users": [], "total_entries": 0})
+        return Reply({"access_token": "the-token"}, 201)
+    return Reply({"version": "3.3.2", "dags": [], "users": [], "total_entries": 0})
 
 
 def client(url: str, **changes: object) -> Airflow:

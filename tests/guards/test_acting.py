@@ -45,7 +45,7 @@ MAY_RECORD = {"accounts/acting.py", "portal/setup/commands.py", "accounts/guard.
 INNER = {
     "accounts/passwords.py save_password",
     "accounts/passwords.py end_sessions_and_tokens",
-    "portal/access/grant_changes.py put",
+    "portal/access/grant_changes.py add_operation",
     "portal/access/grants.py end",
     "portal/approvals/lapsing.py lapse_of",
     "portal/access/looks.py postpone",

@@ -40,7 +40,7 @@ def home(request: Request) -> HttpResponse:
         "decide": _decide(user) if roles.has(user, Permission.DECIDE) else None,
         "trail": {"check": rows.last_check()} if roles.has(user, Permission.AUDIT) else None,
         "deployment_states": _deployment_states() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
-        "taken": list(access.taken_from(user)[:SHOWN]),
+        "taken": list(access.ended_early(user)[:SHOWN]),
         "differing": list(access.differing()[:SHOWN]) if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
         "waiting": [(asked, _step(asked, user)) for asked in waiting[:SHOWN]],

@@ -88,7 +88,7 @@ def brief(request: AccessRequest, *, reader: User) -> Briefing:
         longest=request.approved_span,
         stages=[_stage(request, stage) for stage in request.stages.all() if stage.round == request.round],
         held=held,
-        holds_it=queries.nearest(held).get(request.entitlement_id),
+        holds_it=queries.current_grants(held).get(request.entitlement_id),
         holders=list(_other_holders(request)),
         earlier=list(_earlier(request)),
         people=_people(request),
@@ -164,7 +164,7 @@ def last_decisions(by: User) -> list[Decision]:
 def outcome(request: AccessRequest, *, asked: timedelta) -> str:
     """The result of a decision and what happens next, in one or two sentences."""
     person = request.beneficiary.username
-    what = kinds.of(request).what(request)
+    what = kinds.of(request).label(request)
     if request.status == AccessRequest.Status.DENIED:
         return f"You denied {request.ref}. {request.requester.username} can read your reason on the request's page."
     if request.status == AccessRequest.Status.RETURNED:

@@ -26,7 +26,7 @@ SOON = timedelta(minutes=5)
 def sentence(request: AccessRequest) -> str:
     """`employee asks for “Operator” on prod for 8 hours`; in the past once it is decided."""
     verb = "asks" if request.closed_at is None else "asked"
-    what = kinds.of(request).what(request)
+    what = kinds.of(request).label(request)
     whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
     return f"{request.requester.username} {verb} for {what} for {durations.words(request.span)}{whom}"
 

@@ -62,7 +62,7 @@ def test_what_is_decided_may_start_later(employee):
 def test_together_it_is_at_most_the_longest_time(employee, colleague, starts_in):
     ask(employee, duration=5 * HOUR)
     ask(employee, duration=2 * HOUR, starts_in=HOUR)
-    with pytest.raises(Invalid, match=r"at most 8 hours in total, and you already have 7 hours\. Ask for at most 1"):
+    with pytest.raises(Invalid, match=r"at most 8 hours in total, and you already have 7 hours\. Request at most 1"):
         ask(employee, duration=timedelta(minutes=61), starts_in=starts_in)
     ask(colleague, duration=8 * HOUR)
     ask(employee, duration=HOUR, starts_in=starts_in)
@@ -94,7 +94,7 @@ def test_what_was_approved_does_not_count(cast):
 
 @pytest.mark.parametrize(("by", "what"), [("employee", VIEWER), ("lead", ADMIN)])
 def test_nobody_is_given_access_that_nobody_decides_on_by_somebody_else(cast, by, what):
-    with pytest.raises(Refused, match="lead2 can ask for it") as refusal:
+    with pytest.raises(Refused, match="lead2 can request it") as refusal:
         ask(cast[by], what, beneficiary=cast["lead2"])
     assert refusal.value.reason == "only_for_oneself"
     assert not AccessRequest.objects.exists()

@@ -138,7 +138,7 @@ def test_the_check_costs_no_more_queries_the_more_somebody_holds(
     ask(employee, USER)
     # the entitlement, what the person asked for and holds, the version in force, the names of each Airflow, the offer
     with django_assert_max_num_queries(6):
-        conflicts.check_not_asked_or_held(employee, offered.entitlement("demo/dag/sales_report/operate"))
+        conflicts.check_not_requested_or_held(employee, offered.entitlement("demo/dag/sales_report/operate"))
 
 
 @pytest.mark.parametrize(("first", "second"), [("role/User", "role/Viewer"), ("role/Viewer", "role/User")])

@@ -155,7 +155,7 @@ def test_refusals_in_words(cast, args, said):
 
 def test_nobody_is_let_go_twice(cast):
     run("deactivate", "employee")
-    with pytest.raises(CommandError, match="employee is deactivated already"):
+    with pytest.raises(CommandError, match="employee is already deactivated"):
         run("deactivate", "employee")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from portal.access.role_sets import in_line, wanted
+from portal.access.role_sets import is_as_required, target_roles
 
 ROLES = ["Viewer", "User", "Op", "Admin"]
 OUTSIDE = ["Auditors", "Night shift"]  # roles that no grant is about
@@ -18,28 +18,28 @@ roles = st.frozensets(st.sampled_from(ROLES))
 
 @given(actual=roles, giving=roles, required=roles, ending=roles)
 def test_what_is_given_is_there_and_what_ended_is_gone(actual, giving, required, ending):
-    result = wanted(actual, giving=giving, required=required | giving, ending=ending)
+    result = target_roles(actual, giving=giving, required=required | giving, ending=ending)
     assert giving <= result
     assert not result & (ending - required - giving)
-    assert in_line(result, giving=giving, required=required | giving, ending=ending)
+    assert is_as_required(result, giving=giving, required=required | giving, ending=ending)
 
 
 @given(actual=roles, giving=roles, required=roles, ending=roles)
 def test_every_other_role_is_left_alone(actual, giving, required, ending):
     """Those that no grant speaks of, and those of other live grants: given or not, they are not this operation's."""
-    result = wanted(actual, giving=giving, required=required, ending=ending)
+    result = target_roles(actual, giving=giving, required=required, ending=ending)
     assert actual - giving - (ending - required) == result - giving
 
 
 @given(actual=roles, giving=roles, required=roles, ending=roles)
 def test_doing_it_twice_changes_nothing_more(actual, giving, required, ending):
-    once = wanted(actual, giving=giving, required=required, ending=ending)
-    assert wanted(once, giving=giving, required=required, ending=ending) == once
+    once = target_roles(actual, giving=giving, required=required, ending=ending)
+    assert target_roles(once, giving=giving, required=required, ending=ending) == once
 
 
 @given(actual=roles, giving=roles, required=roles, ending=roles)
 def test_nothing_comes_or_goes_without_a_reason(actual, giving, required, ending):
-    result = wanted(actual, giving=giving, required=required, ending=ending)
+    result = target_roles(actual, giving=giving, required=required, ending=ending)
     assert result - actual <= giving
     assert actual - result <= ending - required
     assert (actual & required) <= result
@@ -49,8 +49,8 @@ def test_nothing_comes_or_goes_without_a_reason(actual, giving, required, ending
 def test_in_line_is_when_there_is_nothing_to_send(actual, giving, required, ending):
     """So an operation that finds its work done sends nothing, and one that has sent something finds it done."""
     required |= giving
-    target = wanted(actual, giving=giving, required=required, ending=ending)
-    assert in_line(actual, giving=giving, required=required, ending=ending) == (target == actual)
+    target = target_roles(actual, giving=giving, required=required, ending=ending)
+    assert is_as_required(actual, giving=giving, required=required, ending=ending) == (target == actual)
 
 
 @given(actual=roles, first=roles, second=roles, required=roles, ending=roles)
@@ -60,25 +60,25 @@ def test_the_order_of_two_operations_does_not_matter(actual, first, second, requ
     def after(*turns):
         shown = actual
         for giving in turns:
-            shown = wanted(shown, giving=giving, required=required, ending=ending)
+            shown = target_roles(shown, giving=giving, required=required, ending=ending)
         return shown
 
-    both = wanted(actual, giving=first | second, required=required, ending=ending)
+    both = target_roles(actual, giving=first | second, required=required, ending=ending)
     assert after(first, second) == after(second, first) == both
 
 
 @given(actual=roles, ending=roles, another=roles)
 def test_a_role_that_overlaps_stays_until_its_last_grant_ends(actual, ending, another):
     held = actual | another
-    kept = wanted(held, giving=NOTHING, required=another, ending=ending)
+    kept = target_roles(held, giving=NOTHING, required=another, ending=ending)
     assert another <= kept
-    assert not wanted(kept, giving=NOTHING, required=NOTHING, ending=ending | another) & (ending | another)
+    assert not target_roles(kept, giving=NOTHING, required=NOTHING, ending=ending | another) & (ending | another)
 
 
 @given(actual=roles, giving=roles, ending=roles, fewer=roles, more=roles)
 def test_more_live_grants_never_take_more_away(actual, giving, ending, fewer, more):
-    some = wanted(actual, giving=giving, required=fewer, ending=ending)
-    all_of_them = wanted(actual, giving=giving, required=fewer | more, ending=ending)
+    some = target_roles(actual, giving=giving, required=fewer, ending=ending)
+    all_of_them = target_roles(actual, giving=giving, required=fewer | more, ending=ending)
     assert some <= all_of_them
 
 
@@ -86,14 +86,14 @@ def test_more_live_grants_never_take_more_away(actual, giving, ending, fewer, mo
 def test_two_that_read_before_either_writes_lose_one_which_is_why_there_is_a_lock(actual, first, second):
     """The list is replaced whole: what is computed is right for what was read, and for nothing that came after."""
     required = {first, second}
-    lists = [wanted(actual, giving={role}, required=required, ending=NOTHING) for role in (first, second)]
+    lists = [target_roles(actual, giving={role}, required=required, ending=NOTHING) for role in (first, second)]
     assert (lists[-1] >= required) == (first in actual | {second})
 
 
 def test_in_line_sees_a_missing_and_a_left_over_role():
-    assert not in_line({"Viewer"}, giving={"User"}, required={"User"}, ending=NOTHING)
-    assert not in_line({"Viewer", "User"}, giving=NOTHING, required=NOTHING, ending={"User"})
-    assert in_line({"Viewer", "User"}, giving={"User"}, required={"User"}, ending={"User"})
+    assert not is_as_required({"Viewer"}, giving={"User"}, required={"User"}, ending=NOTHING)
+    assert not is_as_required({"Viewer", "User"}, giving=NOTHING, required=NOTHING, ending={"User"})
+    assert is_as_required({"Viewer", "User"}, giving={"User"}, required={"User"}, ending={"User"})
 
 
 step = st.one_of(
@@ -114,7 +114,7 @@ def test_any_history_ends_with_what_live_grants_require(held, steps):
         ending = {role for role, status in grants if status == "ending"}
         role, status = grants[number]
         giving = {role} if status == "applying" else set()
-        actual_now = wanted(actual, giving=giving, required=required, ending=ending)
+        actual_now = target_roles(actual, giving=giving, required=required, ending=ending)
         actual.clear()
         actual.update(actual_now)
         if kind == "give" and status == "applying":
@@ -187,12 +187,12 @@ class OnePerson(RuleBasedStateMachine):
         required = {other.role for other in self.of("applying", "active")}
         ending = {other.role for other in self.of("ending")}
         giving = {grant.role} if grant.status == "applying" else NOTHING
-        target = wanted(self.shown, giving=giving, required=required, ending=ending)
+        target = target_roles(self.shown, giving=giving, required=required, ending=ending)
         if target != self.shown and luck in ("well", "killed"):
             self.shown = set(target)
         gone = {grant.role} if grant.status == "ending" else NOTHING
         if luck == "well" or luck == "swallowed":
-            if in_line(self.shown, giving=giving, required=required, ending=gone):
+            if is_as_required(self.shown, giving=giving, required=required, ending=gone):
                 grant.status = "active" if grant.status == "applying" else "ended"
             else:
                 assert luck == "swallowed", "what was sent does not do what it was for"

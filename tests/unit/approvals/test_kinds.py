@@ -37,7 +37,7 @@ class LampKind(Kind):
         self.lit: list[str] = []
         self.broken = self.gone = ""
 
-    def what(self, request: Request) -> str:
+    def label(self, request: Request) -> str:
         return f"the lamp {request.about}"
 
     def check_again(self, request: Request, *, by: User) -> None:

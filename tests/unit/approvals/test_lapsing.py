@@ -36,7 +36,7 @@ STRICTER: dict[str, tuple[list[tuple[str, str]], str]] = {
     "taken out": ([(user_entry(), "")], "no longer offered"),
     "who may ask": (
         [('may_request = ["group:data", "group:sales"]', 'may_request = ["group:sales"]')],
-        "employee may no longer ask",
+        "employee may no longer request",
     ),
     "another policy with more steps": (
         [(MONTH, MONTH.replace("one-lead", "two")), ("[policies.at-once]", TWO_STEPS)],

@@ -96,7 +96,7 @@ def test_somebody_elses_account_of_the_same_name_is_never_given_anything(airflow
     factories.request_at_status("approved")
     factories.work_off()
     assert the_grant().status == "failed"
-    assert "another e-mail address" in the_grant().failure
+    assert "its e-mail address is not the one of" in the_grant().failure
     assert roles(airflow) == ["Public"]
 
 
@@ -108,7 +108,7 @@ def test_a_name_found_before_that_is_somebody_elses_by_now_is_given_nothing(airf
     again = factories.grant_at_status("applying")
     factories.work_off()
     again.refresh_from_db()
-    assert again.status == "failed" and "another e-mail address" in again.failure
+    assert again.status == "failed" and "its e-mail address is not the one of" in again.failure
     assert roles(airflow) == ["Public"]
     assert AirflowAccount.objects.get().airflow_id == known, "the other account's id is not taken for the person's"
 

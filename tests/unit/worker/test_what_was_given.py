@@ -83,7 +83,7 @@ def test_a_role_left_for_a_grant_that_then_fails_is_taken_away(member, cast, end
         execute(operation)
     factories.work_on()
     assert (fresh(held).status, fresh(waiting).status) == ("ended", "failed")
-    assert "another e-mail address" in fresh(waiting).failure
+    assert "its e-mail address is not the one of" in fresh(waiting).failure
     assert member.roles_of("employee") == {"Public"}
 
 
@@ -199,7 +199,7 @@ def test_the_last_check_is_right_before_the_change(cast, catalogue):
     outcomes.check_may_be_given(grant)
     leave(cast)
     with pytest.raises(Refused):
-        outcomes.sending(grant, outcomes.Account("employee"))
+        outcomes.prepare_change(grant, outcomes.Account("employee"))
     assert fresh(grant).sent_at is None
 
 
@@ -207,7 +207,7 @@ def test_a_grant_that_ended_meanwhile_is_not_sent(member, cast):
     grant = factories.grant_at_status("applying")
     grants.hand_back(grant_id=grant.pk, by=cast["employee"])
     with pytest.raises(Conflict):
-        outcomes.sending(grant, outcomes.Account("employee"))
+        outcomes.prepare_change(grant, outcomes.Account("employee"))
     assert fresh(grant).sent_at is None
     factories.work_on()
     assert fresh(grant).status == "ended" and not member.calls(PATCH)
@@ -263,7 +263,7 @@ def test_whoever_may_not_hold_it_any_more_loses_it(member, cast, change, reason)
 
 
 def test_a_turn_ends_a_bounded_number_over_all_policies(member, cast, monkeypatch):
-    monkeypatch.setattr(upkeep, "AT_ONCE", 2)
+    monkeypatch.setattr(upkeep, "BATCH", 2)
     held = [factories.grant_at_status("active", entitlement=f"demo/role/{role}") for role in ("User", "Viewer")]
     held.append(factories.grant_at_status("active", by="colleague"))
     assert len({grant.entitlement.policy for grant in held}) == 2
