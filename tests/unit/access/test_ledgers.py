@@ -34,8 +34,6 @@ from portal.dags.models import Run
 from tests import factories, trail
 
 pytestmark = pytest.mark.django_db
-
-
 NEW = ("seq", "at", "v", "salt")  # what an event gets when it is appended
 
 
@@ -165,16 +163,16 @@ def test_a_request_without_event_and_an_event_without_request_are_found(active):
         f"No event created {made.ref}: it was inserted directly into the database, or its events are missing."
     ]
     AccessRequest.objects.filter(pk=made.pk).delete()
-    with recording() as said:
-        said.add(Verb.REQUEST_APPROVED, by=factories.person("lead"), target="REQ-99", about=["REQ-99"])
+    with recording() as events:
+        events.add(Verb.REQUEST_APPROVED, by=factories.person("lead"), target="REQ-99", about=["REQ-99"])
     assert problems() == [f"Event {AuditHead.objects.get().seq} names REQ-99, which does not exist."]
 
 
 def test_an_event_forged_with_the_guards_on_is_found(cast, active):
     asked = factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
-    with recording() as said:  # as somebody with the portal's own rights could write it, chain and head included
+    with recording() as events:  # as somebody with the portal's own rights could write it, chain and head included
         detail = {"entitlement": "demo/role/Op", "stage": 1, "comment": "", "duration": "PT8H", "grant": None}
-        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, about=[asked.ref], detail=detail)
+        events.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, about=[asked.ref], detail=detail)
     seq = AuditHead.objects.get().seq
     assert problems() == [
         f"{asked.ref} was changed: its decisions is empty, but event {seq} set lead approve step 1 for PT8H: ."
@@ -205,24 +203,24 @@ def test_an_event_that_cannot_be_read_is_told_in_words(cast, active, verb, stran
 )
 def test_a_well_chained_event_that_says_too_little_or_nonsense_is_told(cast, active, detail, words):
     asked = factories.request_at_status("pending", by="colleague", entitlement="demo/role/Op")
-    with recording() as said:
-        said.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, about=[asked.ref], detail=detail)
+    with recording() as events:
+        events.add(Verb.REQUEST_APPROVED, by=cast["lead"], target=asked.ref, about=[asked.ref], detail=detail)
     assert any(words.format(ref=asked.ref) in problem for problem in problems()), problems()
 
 
 @pytest.mark.any_database
 @pytest.mark.parametrize("number", ["9" * 20, "9" * 19, "007", "x", "٣", "0", "", "-1"])
 def test_an_event_about_a_reference_that_cannot_exist_is_told(cast, active, number):
-    with recording() as said:
-        said.add(Verb.REQUEST_WITHDRAWN, by=cast["lead"], target=f"REQ-{number}", about=[f"REQ-{number}"])
+    with recording() as events:
+        events.add(Verb.REQUEST_WITHDRAWN, by=cast["lead"], target=f"REQ-{number}", about=[f"REQ-{number}"])
     seq = AuditHead.objects.get().seq
     assert problems() == [f"Event {seq} refers to REQ-{number}, a reference that cannot exist."]
 
 
 def tell(verb, about, **detail):
     """Append an event about a grant with the guards on: somebody with the portal's own rights could write it."""
-    with recording() as said:
-        said.add(
+    with recording() as events:
+        events.add(
             verb, by=None, target=about.ref,
             about=[about.ref, about.request.ref, f"deployment:{about.deployment.name}"],
             detail={"entitlement": about.entitlement.key, "beneficiary": about.beneficiary.username, **detail},
@@ -340,8 +338,8 @@ def test_an_event_that_does_not_say_a_column_leaves_what_was_said_of_it(airflow)
 
 
 def test_an_event_that_names_no_row_is_told(active):
-    with recording() as said:
-        said.add(Verb.GRANT_REVOKED, by=None, target="some grant")
+    with recording() as events:
+        events.add(Verb.GRANT_REVOKED, by=None, target="some grant")
     seq = AuditHead.objects.get().seq
     assert problems() == [f"Event {seq} (grant.revoked) names no GR reference, which this kind of event always has."]
 
