@@ -142,7 +142,7 @@ def test_who_may_not_ask_any_more_does_not_send_it_again(returned, cast):
 def test_who_may_not_ask_any_more_does_not_send_it_again_for_somebody_else(cast):
     back = factories.request_at_status("returned", entitlement=OP, beneficiary="colleague")
     cast["employee"].groups.clear()
-    with pytest.raises(Refused, match="employee may no longer ask for demo/role/Op") as refusal:
+    with pytest.raises(Refused, match="employee may no longer request demo/role/Op") as refusal:
         resubmit(request_id=back.pk, by=cast["employee"], duration=7 * HOURS)
     assert (refusal.value.reason, Request.objects.get().status) == ("outdated", "returned")
 
@@ -234,7 +234,7 @@ def test_what_was_done_in_time_is_not_lapsed_by_a_sweep_that_listed_it(asked, ca
             resubmit(request_id=asked.pk, by=cast["employee"])
         else:
             actions.return_for_changes(request_id=asked.pk, by=cast["lead"], comment="Shorter, please.")
-        lapsing._not_in_time(asked.pk)
+        lapsing._lapse_late(asked.pk)
     assert Request.objects.get().closed_at is None
 
 
