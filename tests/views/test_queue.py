@@ -21,7 +21,6 @@ from tests.factories import CATALOGUE, grant_at_status, offer, person, request_a
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
-
 HTMX = {"HX-Request": "true"}
 PANE = {**HTMX, "HX-Target": "pane"}
 
@@ -39,12 +38,10 @@ def rows(page: Page) -> list[str]:
 def test_the_longest_waiting_stands_first_and_is_opened(client_as):
     newer = asked(timedelta(minutes=5))
     older = asked(timedelta(hours=2), by="colleague")
-    response = client_as("lead").get("/queue")
-    page = Page(response)
+    page = Page(client_as("lead").get("/queue"))
     assert rows(page) == [older.ref, newer.ref]
-    assert [given["data-ref"] for given in page.all("a", **{"aria-current": "true"}) if "data-ref" in given] == [
-        older.ref
-    ]
+    current = page.all("a", **{"aria-current": "true"})
+    assert [given["data-ref"] for given in current if "data-ref" in given] == [older.ref]
     assert page.all("section", id="pane")[0]["data-ref"] == older.ref
     assert page.all("div", id="queue")[0]["data-showing"] == "list"
     assert f"/requests/{older.ref}/approve" in page.actions
