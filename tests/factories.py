@@ -1,11 +1,11 @@
-"""What tests start from: the cast, the catalogue, and things brought to a status by the real actions.
+"""Test data: the cast, the catalogue, and requests and grants that the real actions bring to a status.
 
 cast = people()                      # also the fixture `cast`; needs a database
-offer()                              # puts tests/catalogue.toml in force
+offer(folder)                        # puts the demo's catalogue in force
 request = request_at_status("approved", entitlement="demo/role/Op")
-grant = grant_at_status("active")    # needs an Airflow: the fixture `airflow`
-work_off()                           # what the workers would do now; attempt(pk): the same with one operation
-look_at_all(), look_at_dags(), follow_runs(), look_at_due()   # what they would ask Airflow now
+grant = grant_at_status("active")    # needs an Airflow, such as the fixture `airflow`
+work_off()                           # executes all due operations, like the workers; attempt(pk): one operation
+look_at_all(), look_at_dags(), follow_runs(), look_at_due()   # read from Airflow everything that is due
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ R, G = AccessRequest.Status, Grant.Status
 
 
 def people() -> dict[str, User]:
-    """The cast by name, in their groups; `stranger` is in none. Everybody's password is PASSWORD."""
+    """Create the cast with their groups; `stranger` is in no group. All have the password PASSWORD. Returns them by
+    name."""
     secret = make_password(PASSWORD)
     users = [User(username=name, email=f"{name}@example.com", password=secret) for name in NAMES]
     cast = {user.username: user for user in User.objects.bulk_create(users)}
@@ -96,7 +97,7 @@ def request_at_status(
     starts_in: timedelta | None = None,
     beneficiary: str | None = None,
 ) -> AccessRequest:
-    """A request brought to `status` as people and time would: asked, then decided by the approvers of each step."""
+    """A request with `status`: it is submitted, and then decided by the approvers of each step, or its time passes."""
     request = submit(
         by=person(by),
         entitlement=catalogue.entitlement(entitlement),
@@ -123,22 +124,22 @@ def request_at_status(
 
 
 def approve_fully(request: AccessRequest) -> None:
-    """Each step approved by the first who may."""
+    """Approve each step as its first possible approver."""
     while AccessRequest.objects.get(pk=request.pk).status == R.PENDING:
         actions.approve(request_id=request.pk, by=approvers_now(request)[0])
 
 
 def approvers_now(request: AccessRequest) -> list[User]:
-    """Who may decide the step that is open."""
+    """The people who may decide the open step."""
     stage = Stage.objects.get(request=request, status=Stage.Status.OPEN)
     decided = set(request.decisions.values_list("by", flat=True))
     return [able for able in Deciders().of_stage(stage, request) if able.pk not in decided]
 
 
 def grant_at_status(status: str = G.ACTIVE, *, ended: str = "handed_back", **asked: object) -> Grant:
-    """A grant brought to `status`; `ended` ("handed_back", "revoked", "expired") says how, for ending and ended.
+    """A grant with `status`. ended: how it ends, for ending and ended: "handed_back", "revoked" or "expired".
 
-    Needs an Airflow for all but scheduled, applying and what was never given. `failed` needs an Airflow that refuses.
+    Needs an Airflow, except for scheduled and applying. `failed` needs an Airflow that refuses the change.
     """
     if status == G.SCHEDULED:
         asked.setdefault("starts_in", timedelta(hours=1))
@@ -169,14 +170,14 @@ def _end(grant: Grant, how: str, *, work: bool) -> None:
 
 
 def verbs(since: int = 0) -> list[str]:
-    """The verbs of the trail, the first events first; `since` leaves so many of them out."""
+    """The verbs of the audit trail, oldest first. since: the number of oldest events to leave out."""
     return list(AuditEvent.objects.order_by("seq").values_list("verb", flat=True))[since:]
 
 
 def work_off() -> int:
-    """Carry out everything that is due, as a worker would, in this thread; how many attempts that took.
+    """Execute all due operations like a worker, in this thread. Returns the number of attempts.
 
-    What is postponed (an Airflow that is away, a person without an account) is due later and is left for then.
+    Postponed operations are not executed, for example if an Airflow is down or a person has no account.
     """
     attempts = 0
     while waiting := due():
@@ -188,19 +189,19 @@ def work_off() -> int:
 
 
 def work_on() -> int:
-    """As if the time to wait were over and Airflow answered again, until nothing is due."""
+    """Make all queued operations due and Airflow available, then execute them."""
     Operation.objects.filter(status="queued").update(not_before=timezone.now())
     observe(status="up")
     return work_off()
 
 
 def due() -> list[int]:
-    """The operations that a worker could begin now, in its order."""
+    """The primary keys of the operations that a worker could start now, in its order."""
     return list(outbox.startable().values_list("pk", flat=True))
 
 
 def attempt(operation_id: int) -> None:
-    """Try one operation once, as a worker would: nothing where it is not due, or its Airflow is away."""
+    """Try one operation once, like a worker. Does nothing if it is not due or its Airflow is down."""
     waiting = Operation.objects.select_related("deployment").get(pk=operation_id)
     if not state_of(waiting.deployment).can_be_worked_on(waiting.account):
         return
@@ -209,7 +210,8 @@ def attempt(operation_id: int) -> None:
 
 
 def observe(name: str = "", **columns: object) -> None:
-    """Store this as the state of all deployments, or of the one called `name`. By default, a refusal is of both."""
+    """Store this state for all deployments, or for the one with this name. By default, a refusal is of both
+    accounts."""
     states.ensure(Deployment.objects.all())
     if columns.get("status") == DeploymentState.Status.NEEDS_REAUTHENTICATION:
         columns = {"granter_refused": True, "runner_refused": True, **columns}
@@ -218,34 +220,34 @@ def observe(name: str = "", **columns: object) -> None:
 
 
 def look_at_all() -> None:
-    """Ask every Airflow that is due to be asked how it is."""
+    """Check every deployment that is due."""
     for deployment in health.watched(with_work=operations.deployments_with_work()):
         if health.is_due(deployment):
             health.check(deployment)
 
 
 def look_at_dags() -> None:
-    """Ask for every operable DAG that is due."""
+    """Read every operable DAG that is due."""
     for dag in runs.due_dags():
         runs.read_dag(dag)
 
 
 def follow_runs() -> None:
-    """Ask for every run that is due."""
+    """Read every run that is due."""
     for deployment in runs.due_deployments():
         for run in runs.due_on(deployment):
             runs.read_run(run)
 
 
 def look_at_due() -> None:
-    """All second looks that are due."""
+    """Make all second looks that are due."""
     for deployment in looks.due_deployments():
         for group in looks.due_on(deployment):
             looks.check_account(group)
 
 
 def offer(folder: Path, *, url: str = "", api: str = "v2", source: str = "") -> CatalogueVersion:
-    """Put a catalogue in force, by default the demo's with `url` as its Airflow's address."""
+    """Put a catalogue in force: `source`, or the demo's. url: the address of its Airflow."""
     text = source or CATALOGUE.read_text()
     if url:
         text = text.replace(WRITTEN_URL, url).replace('api = "v2"', f'api = "{api}"')
@@ -255,14 +257,15 @@ def offer(folder: Path, *, url: str = "", api: str = "v2", source: str = "") -> 
 
 
 def offer_renamed(folder: Path, *, url: str) -> CatalogueVersion:
-    """Put the demo's catalogue in force with its deployment `demo` called `main`, at `url`."""
+    """Put the demo's catalogue in force, with its deployment renamed from `demo` to `main` and with the address
+    `url`."""
     text = CATALOGUE.read_text().replace("deployments.demo", "deployments.main").replace('"demo', '"main')
     return offer(folder, url=url, source=text)
 
 
 @contextlib.contextmanager
 def fake_airflow(release: str = "3.3.2") -> Iterator[FakeAirflow]:
-    """A fake Airflow with Gatehouse's two accounts, each with what it needs there and no more."""
+    """A fake Airflow with Gatehouse's two accounts. Each has only the permissions that it needs."""
     with FakeAirflow(release=release) as fake:
         for account, permissions in ACCOUNTS.items():
             fake.state.roles[account] = FakeRole(account, set(permissions))

@@ -74,7 +74,7 @@ class TriggerRun:
 def _why_not_start(run: Run, operation: Operation) -> str:
     """In words, why the run must not be started any more; empty if it may."""
     if operation.created_at < clock.now() - TOO_LATE:
-        return "It could not be started within one hour after the request, so it was given up."
+        return "It could not be started within one hour after the request, so it failed."
     return why_not_any_more(run.requested_by.username, run.dag, "trigger")
 
 

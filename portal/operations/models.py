@@ -1,4 +1,4 @@
-"""The outbox: intended changes to Airflow, each executed by a worker until it is done or given up."""
+"""The outbox: intended changes to Airflow, each tried by a worker until it succeeds, fails or is cancelled."""
 
 from __future__ import annotations
 

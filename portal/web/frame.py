@@ -84,7 +84,7 @@ DEMO_PASSWORD = "gatehouse-demo"  # noqa: S105 - the demo's, documented, and not
 # the bar on a phone has four places: home, the first two of these that the person may open, and their access
 BAR = ("queue", "audit", "deployment_list", "request_new", "dag_list")
 
-LIMIT = "A run is given up after 1 hour, access after the time that its policy sets."
+LIMIT = "A run fails if it cannot start within 1 hour; access fails after the time that its policy sets."
 # if Airflow refuses only one account, the operations of the other one continue
 REFUSED = {"granter": ("account for access", "Requested access"), "runner": ("account for runs", "Runs and pauses")}
 

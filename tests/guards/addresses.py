@@ -1,7 +1,7 @@
-"""Every address of the portal, who may use it, and whom it must not even tell that the thing is there.
+"""A table of all addresses of the portal: who may use each one, and who gets 404 instead.
 
-The one table that the guards of the pages walk. A new address that is not in it fails a test, and so does a view that
-asks for another permission than the one written here.
+The tests of the pages use this table. A new address that is missing here fails a test, and so does a view that
+requires another permission than its row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.factories import NAMES, PASSWORD
 
 P = Permission
 
-# the roles of the cast, spelled out: whoever changes who is what must change it here too
+# the roles of the cast; a change of roles must be made here too
 ROLES = {
     "employee": {Role.EMPLOYEE},
     "colleague": {Role.EMPLOYEE},
@@ -44,9 +44,9 @@ def permitted(permission: Permission) -> frozenset[str]:
 class Address:
     """One URL name.
 
-    permission: what its view asks for; None is public. of: which thing of tests/guards/world.py stands in the address.
-    sees: who may know of that thing; the others get 404. get: it answers GET. post: who gets through with a POST (they
-    are answered 302, 409 or 422, never refused); None: there is no POST. data: what is posted.
+    permission: the one that its view requires; None: it is public. of: the kind of thing in the address
+    (tests/guards/world.py). sees: the people who may see that thing; others get 404. get: it answers GET. post: the
+    people whose POST is accepted (302, 409 or 422); None: there is no POST. data: the posted form.
     """
 
     permission: Permission | None
@@ -62,7 +62,7 @@ class Address:
 
 
 def do(permission: Permission, of: str, *, sees: frozenset[str], may: frozenset[str], **data: str) -> Address:
-    """An address that only acts."""
+    """An address that accepts only POST."""
     return Address(permission, of, sees, get=False, post=may, data=data)
 
 
@@ -116,7 +116,7 @@ PAGES: dict[str, Address] = {
 
 
 def patterns() -> Iterator[tuple[str, URLPattern]]:
-    """(route, pattern) of everything in the urlconf outside the API, which has a table of its own."""
+    """(route, pattern) of everything in the urlconf except the API, which has a separate table."""
     yield from _inside(get_resolver().url_patterns, "")
 
 

@@ -1,4 +1,4 @@
-"""The project's own files, for guards that read them."""
+"""The project's own files, for tests that read them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ROOMS = ("accounts", "airflow_bridge", "portal")
 
 @cache
 def files() -> list[Path]:
-    """What is, or would be, in the repository: tracked files and new ones that .gitignore does not name.
+    """The files of the repository: tracked files, and new files that .gitignore does not name.
 
-    Where there is no git (an unpacked archive), everything but what is made by running.
+    Without git (an unpacked archive), all files except those that the software creates.
     """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -31,7 +31,7 @@ def files() -> list[Path]:
 
 
 def modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
-    """(path from the top, syntax tree) of every module of our rooms, migrations left out."""
+    """(path from HOME, syntax tree) of every module of our packages, without migrations."""
     for room in rooms or ROOMS:
         for path in sorted((HOME / room).rglob("*.py")):
             if "migrations" not in path.parts:
@@ -39,7 +39,7 @@ def modules(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
 
 
 def templates() -> Iterator[tuple[str, str]]:
-    """(path from templates/, text) of every template of ours."""
+    """(path from templates/, text) of every template."""
     folder = HOME / "templates"
     for path in sorted([*folder.rglob("*.html"), *folder.rglob("*.txt"), *folder.rglob("*.svg")]):
         yield str(path.relative_to(folder)), path.read_text()

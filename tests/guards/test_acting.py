@@ -1,4 +1,4 @@
-"""Whoever acts is read again, locked, by every action: found in the code, and tried with each one that there is."""
+"""Every action reads its actor again and locks the row. The code is searched for it, and every action is tried."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from tests.factories import PASSWORD, person
 from tests.guards.source import modules
 
 # --- found in the code -----------------------------------------------------------------------------------------------
-# who only records what was refused, or checks a password before the action
+# modules that only record a refusal, or check a password before the action
 MAY_RECORD = {"accounts/acting.py", "portal/setup/commands.py", "accounts/guard.py", "accounts/passwords.py"} | {
     "portal/api/auth.py",
     "portal/web/access/views.py",
 }
-# what an action or a door calls with the actor it has read again, and what only reads
+# functions that an action calls with an actor that it has already read again, and functions that only read
 INNER = {
     "accounts/passwords.py save_password",
     "accounts/passwords.py end_sessions_and_tokens",
@@ -68,7 +68,7 @@ def acts_for(node: ast.FunctionDef) -> bool:
 
 
 def entry_points() -> dict[str, ast.FunctionDef]:
-    """Every public function that takes its actor as `by`, by its module and name."""
+    """Every public function with an actor `by`, by module and name."""
     return {
         f"{path} {node.name}": node
         for path, tree in modules("accounts", "portal")
@@ -115,7 +115,7 @@ def bare_saves(tree: ast.Module) -> list[int]:
 
 
 def test_no_row_is_saved_whole():
-    """It would bring back what others changed since it was read."""
+    """It would overwrite changes that others made after the row was read."""
     assert bare_saves(ast.parse("person.save()")) and not bare_saves(ast.parse("person.save(update_fields=['email'])"))
     assert not [f"{path}:{line}" for path, tree in modules() for line in bare_saves(tree)]
 
@@ -126,7 +126,7 @@ def test_a_person_refuses_to_be_saved_whole(employee):
         employee.save()
     employee.email = "Emma@Example.com"
     employee.save(update_fields=["email"])
-    assert person("employee").email_folded == "emma@example.com", "what follows from a column is saved with it"
+    assert person("employee").email_folded == "emma@example.com", "derived columns are saved with their source"
 
 
 # --- tried -----------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def _deployment() -> Deployment:
 
 
 HOURS = factories.timedelta(hours=1)
-# by entry point: who acts, what it needs, and the action itself
+# by entry point: the actor, a function that prepares the data, and the call of the action
 ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
     "portal/access/actions.py submit": (
         "employee",
@@ -290,7 +290,7 @@ def _file(folder: Path) -> Path:
 
 
 def rows() -> dict[str, list[Any]]:
-    """Everything that is kept, but for the trail and what counts attempts."""
+    """All stored rows, except the audit trail and counters of attempts."""
     kept: list[type[Model]] = [
         model
         for model in apps.get_models(include_auto_created=True)
@@ -304,7 +304,7 @@ def test_every_action_is_tried():
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_whoever_was_deactivated_after_they_were_let_in_does_nothing(catalogue, tmp_path, name):
+def test_an_actor_who_was_deactivated_after_signing_in_is_refused(catalogue, tmp_path, name):
     who, prepare, act = ACTIONS[name]
     thing, by = prepare(), person(who)
     User.objects.filter(pk=by.pk).update(is_active=False)
@@ -318,14 +318,14 @@ def test_whoever_was_deactivated_after_they_were_let_in_does_nothing(catalogue, 
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_the_same_action_by_somebody_who_is_still_there_is_done(catalogue, tmp_path, name):
+def test_the_same_action_by_an_active_actor_is_done(catalogue, tmp_path, name):
     who, prepare, act = ACTIONS[name]
     thing, before = prepare(), rows()
     act(person(who), thing, tmp_path)
     assert rows() != before
 
 
-# --- by what somebody was let in -------------------------------------------------------------------------------------
+# --- credentials -----------------------------------------------------------------------------------------------------
 def _sign_in(client_as: Any, who: str, permission: Permission = Permission.DECIDE) -> SignedIn:
     return SignedIn(client_as(who).session.session_key, permission)
 
@@ -338,7 +338,7 @@ def _token(who: str, *scopes: str) -> ByToken:
 LOST = {
     "session_ended: another password": lambda by: passwords.reset(by=Operator("root"), username=by.username),
     "session_ended: signed out elsewhere": lambda by: apps.get_model("sessions.Session").objects.all().delete(),
-    "session_ended: let go and taken back": lambda by: (
+    "session_ended: deactivated and reactivated": lambda by: (
         leaving.deactivate(by=Operator("root"), username=by.username),
         leaving.reactivate(by=Operator("root"), username=by.username),
     ),
@@ -356,8 +356,8 @@ LOST = {
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_whoever_lost_what_let_them_in_does_nothing(catalogue, client_as, lost):
-    """One action for all: they share `acting`."""
+def test_an_actor_whose_credential_is_no_longer_valid_is_refused(catalogue, client_as, lost):
+    """One action stands for all, because all use `acting`."""
     request, by, reason = _pending(), person("lead"), lost.partition(":")[0]
     held = _token("lead", "decide") if reason in ("token_ended", "scope") else _sign_in(client_as, "lead")
     LOST[lost](by)
@@ -372,7 +372,7 @@ def test_whoever_lost_what_let_them_in_does_nothing(catalogue, client_as, lost):
     assert (event.verb, event.actor) == (Verb.REQUEST_DENY_REFUSED, "lead")
 
 
-def test_who_still_has_it_acts(catalogue, client_as):
+def test_an_actor_with_a_valid_credential_acts(catalogue, client_as):
     for held in (_sign_in(client_as, "lead"), _token("lead", "decide", "read")):
         request = _pending(entitlement="demo/role/User" if isinstance(held, SignedIn) else "demo/dag/sales_report/view")
         forget = credential.set(held)

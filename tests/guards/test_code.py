@@ -1,4 +1,4 @@
-"""Rules of the house that are read from the code itself."""
+"""Rules of the project that are checked in the source code."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.apps import apps
 from tests.guards.source import HOME, ROOMS, files, modules
 
 ASK_WHY, TOO_LONG = 300, 500
-SPEAKS_FOR_AIRFLOW = {"portal/airflow/health.py"}  # a deployment's status is an observation
+SPEAKS_FOR_AIRFLOW = {"portal/airflow/health.py"}  # the status of a deployment is read from Airflow
 
 
 # --- status ----------------------------------------------------------------------------------------------------------
 def writes_of_status(tree: ast.Module) -> list[int]:
-    """Lines that set a status other than through a state machine's `move`; making a row with its first one is fine."""
+    """Lines that set a status without a state machine's `move`. A new row may be created with its first status."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
@@ -73,13 +73,14 @@ def test_a_status_is_written_by_its_state_machine_only():
         if path not in allowed
         for line in writes_of_status(tree)
     ]
-    assert not found, "moves belong into the machines of states.py"
+    assert not found, "use the state machines of states.py"
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
-# How each table lives. "states": rows change only by moves of its machine and columns that go with them.
-# "never": a row is written once. "file": written by `catalogue apply`. "seen": what Airflow or time last showed.
-# "turn": there while something is going on.
+# How the rows of each table change. "states": by the moves of its state machine, with the columns that belong to a
+# move.
+# "never": a row is written once. "file": written by `catalogue apply`. "seen": the last known state of Airflow or of a
+# process. "turn": a row exists only while something is in progress.
 LIVES = {
     "accounts.User": "directory",
     "accounts.GroupName": "directory",
@@ -161,7 +162,7 @@ def test_actions_take_their_arguments_by_name_and_their_actor_as_by():
 
 
 def test_nothing_hides_in_signals_or_overridden_saves():
-    """What happens when a row is saved stands in the action that saves it. `User.save` refuses to save all columns."""
+    """An action itself does everything that belongs to saving a row. `User.save` refuses to save all columns."""
     wrong = []
     for path, tree in modules():
         for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""What the documents say is what there is."""
+"""The documents match the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every address x every person: let in, refused, or told that there is no such thing; and every page as it must be."""
+"""Every address x every person: allowed, refused or not found. And rules that hold for every page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DONE = (302, 409, 422)
 
 
 def named(choose: Callable[[Address], object] = lambda page: True) -> pytest.MarkDecorator:
-    """The test once for every address that is chosen."""
+    """Run the test for every address that `choose` accepts."""
     return pytest.mark.parametrize(
         "name, page", [pytest.param(name, page, id=name) for name, page in PAGES.items() if choose(page)]
     )
@@ -41,9 +41,9 @@ def named(choose: Callable[[Address], object] = lambda page: True) -> pytest.Mar
 def made(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[FakeAirflow, dict[str, list[Any]]]]:
-    """The Airflow and the world, made once: each test's transaction is a part of this one, and undone without it."""
+    """The Airflow and the world, created once. Each test runs in a savepoint of this transaction and is rolled back."""
     all_in_one = transaction.atomic()
-    all_in_one._from_testcase = True  # as Django marks the transactions around tests
+    all_in_one._from_testcase = True  # Django marks the transactions of tests with this
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, fake_airflow() as fake, all_in_one:
         for name, value in SECRETS.items():
             patch.setenv(name, value)
@@ -85,7 +85,7 @@ def body_of(response) -> str:
 
 @contextlib.contextmanager
 def undone() -> Iterator[None]:
-    """Whatever happens inside leaves no row behind."""
+    """Roll back all changes inside the block."""
     before = transaction.savepoint()
     yield
     transaction.savepoint_rollback(before)
@@ -145,7 +145,7 @@ def test_who_may_act(things, client_as, name, page):
 
 
 class OnItsWay(io.BytesIO):
-    """A form that is still being sent when something happens: `meanwhile` comes before its first byte."""
+    """A form whose body is read after a change: `meanwhile` is called before the first byte is read."""
 
     def __init__(self, data: dict[str, str], meanwhile: Callable[[], object]) -> None:
         super().__init__(urlencode(data).encode())
@@ -174,7 +174,7 @@ def test_a_form_on_its_way_does_nothing_for_somebody_who_is_let_go_meanwhile(thi
         response = client.request(**form.environ(url_of(name, page.of, things)))
         assert response.status_code in (302, 403, 409, 422)
         if form.meanwhile is None:  # some views need no body
-            assert not person.filter(is_active=True, sessions_ended=0), "what was changed meanwhile is changed back"
+            assert not person.filter(is_active=True, sessions_ended=0), "the change was overwritten"
             person.update(is_active=True, sessions_ended=0)
             assert rows() == before
 
@@ -182,7 +182,7 @@ def test_a_form_on_its_way_does_nothing_for_somebody_who_is_let_go_meanwhile(thi
 @pytest.mark.parametrize("name", ["request_approve", "request_deny", "request_return"])
 @pytest.mark.parametrize("asked_by, asked_for", [("lead", "lead"), ("lead", "colleague"), ("colleague", "lead")])
 def test_nobody_decides_their_own(airflow, client_as, name, asked_by, asked_for):
-    """Neither what one asked for nor what is for one's benefit, by whatever page."""
+    """Neither a request that one made nor one for oneself, on any page."""
     request = request_at_status("pending", by=asked_by, beneficiary=asked_for)
     response = client_as("lead").post(reverse(name, args=[request.ref]), {"comment": "no"})
     assert response.status_code == 403
@@ -192,7 +192,7 @@ def test_nobody_decides_their_own(airflow, client_as, name, asked_by, asked_for)
 
 
 def test_who_decides_another_step_does_not_decide_this_one(airflow, client_as):
-    request = request_at_status("pending", entitlement="demo/role/Op")  # a lead first, security after that
+    request = request_at_status("pending", entitlement="demo/role/Op")  # step 1: a lead, step 2: security
     response = client_as("security").post(reverse("request_approve", args=[request.ref]))
     assert response.status_code == 403
     request.refresh_from_db()
@@ -220,7 +220,7 @@ def test_without_signing_in_there_is_only_the_way_to_the_login(things, cast, cli
 
 @named(lambda page: not page.permission and page.get)
 def test_what_is_public_answers_everybody(things, client_as, name, page):
-    # no worker runs here, so Gatehouse is rightly not ready, and says so to everybody
+    # no worker runs in this test, so Gatehouse is not ready; everybody may read that
     expected = (503,) if name == "health_ready" else (200, 302)
     for person in ["", "stranger"]:
         assert ask(client_as(person), name, page, things).status_code in expected
@@ -254,7 +254,7 @@ def test_an_address_takes_no_other_method(things, client_as, name, page):
 
 @named(lambda page: not page.get)
 def test_an_address_that_only_acts_shows_its_page_when_it_is_loaded(things, client_as, name, page):
-    """As after a refused form, whose address the browser keeps. Nothing is done by it."""
+    """The browser keeps the address of a refused form, so it may be loaded with GET. This changes nothing."""
     before = AuditEvent.objects.count()
     for person in sorted(page.post & page.sees):
         response = ask(client_as(person), name, page, things)
@@ -283,7 +283,7 @@ def test_what_does_not_exist_is_simply_not_there(things, client_as, name, page):
 
 # --- every page as it must be ----------------------------------------------------------------------------------------
 class Shape(HTMLParser):
-    """Forms without a token, ids used twice, pictures without words, links without an address."""
+    """Finds forms without a CSRF token, duplicate ids, images without alt and links without href."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""A GET changes nothing and calls no Airflow: every page and every call of the API, whoever looks."""
+"""A GET changes nothing and calls no Airflow. Checked for every page, every API call and every person."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tests.guards.world import url_of, world
 
 WRITE = re.compile(r"\s*(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|UPDATE|DELETE\s+FROM|REPLACE\s+INTO)\s+\"?(\w+)", re.I)
 OF_THE_CALLER = {"django_session", "accounts_token", "accounts_ratecount"}
-"""Who calls, and how often: a session, when a token was last used, the calls of a token in a minute."""
+"""Tables about the caller: sessions, the last use of a token, the number of calls per minute."""
 EXPORTS = {"audit_export"}
-"""An export is an event; so is what `portal.api.views.RECORDED` names of the API."""
+"""An export is recorded as an event. For the API, `portal.api.views.RECORDED` names such calls."""
 POLLED = {"run_detail", "dag_detail"}
-"""Pages that ask for a part of themselves again while they are open."""
+"""Pages that reload a part of themselves while they are open."""
 
 
 @contextmanager
 def writes() -> Iterator[list[str]]:
-    """The tables that are written meanwhile, those of the caller left out."""
+    """The tables that are written inside the block, without OF_THE_CALLER."""
     found: list[str] = []
 
     def note(execute, sql, params, many, context):
@@ -54,7 +54,7 @@ def read_whole(response) -> int:
 
 @pytest.fixture(params=["known", "long ago", "not known", "down"])
 def things(request, airflow, cast):
-    """The world, with what the worker found of Airflow at different ages."""
+    """The world, with a state of Airflow that is recent, old, unknown or down."""
     made = world(cast)
     made["operation"] = [Operation.objects.filter(subject=made["grant"][0]).get().ref]
     if request.param == "long ago":

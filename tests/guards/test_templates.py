@@ -1,4 +1,4 @@
-"""What the content policy forbids must not stand in a template in the first place."""
+"""Templates and static files contain nothing that the content security policy forbids."""
 
 from __future__ import annotations
 

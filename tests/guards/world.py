@@ -1,4 +1,4 @@
-"""A small world in which everything that an address may speak of belongs to somebody."""
+"""Test data with one thing of every kind that an address can name. Each thing belongs to one person."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SECRET = "the quiet reason of an employee"
 
 
 def world(cast: dict[str, User]) -> dict[str, list[Any]]:
-    """What stands in an address, by its kind.
+    """By kind, the arguments for an address.
 
-    Of employee: a request, one that was returned, a grant and a token. Of colleague: a run of sales_report.
+    employee has a request, a returned request, a grant and a token. colleague has a run of sales_report.
     """
     request = request_at_status("pending", by="employee", entitlement="demo/role/User", reason=SECRET)
     grant = grant_at_status("active", by="employee", entitlement="demo/dag/sales_report/view", reason=SECRET)
