@@ -212,7 +212,7 @@ def test_a_removal_within_a_retry_is_not_reported(member, cast):
     grant = factories.grant_at_status("active")
     Grant.objects.filter(pk=grant.pk).update(status="failed", failure="x")
     grant.refresh_from_db()
-    grant_changes.put(REMOVE_AGAIN, grant, by=None)
+    grant_changes.add_operation(REMOVE_AGAIN, grant, by=None)
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         grants.retry(grant_id=grant.pk, by=cast["admin"])
         assert alarms.raise_of_old() == 0
