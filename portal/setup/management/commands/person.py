@@ -46,7 +46,7 @@ class Command(SubcommandsCommand):
         going = self.add_verb(
             verbs,
             "deactivate",
-            "Deactivate a person: sessions and tokens end, pending requests lapse, access in Airflow is removed.",
+            "Deactivate a person: sessions and tokens end, open requests lapse, access in Airflow is removed.",
         )
         going.add_argument("username")
         going.add_argument("--reason", default="", help="why; the audit trail keeps it")
