@@ -106,7 +106,7 @@ def test_denied_with_a_reason_that_the_requester_reads(airflow, enter):
 def test_approved_for_less_than_was_asked(airflow, enter):
     request = request_at_status()
     lead = enter("lead", f"/queue/{request.ref}")
-    lead.get_by_text("Approve for a shorter time", exact=True).click()
+    lead.get_by_text("Approve for less", exact=True).click()
     lead.get_by_role("textbox", name="Other duration").fill("1 hour")
     lead.get_by_role("button", name="Approve for this time").click()
     expect(lead.get_by_text("for 1 hour, instead of the requested 8 hours")).to_be_visible()

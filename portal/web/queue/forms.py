@@ -1,4 +1,4 @@
-"""The forms of a decision: approve, approve for a shorter time, deny."""
+"""The forms of a decision: approve, approve for less, deny."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ReturnForm(DecisionForm):
 class ApproveForm(DecisionForm):
     """The duration is typed (`duration`) or chosen (`less`).
 
-    The button for the full time sends neither field. The form “Approve for a shorter time” always sends `duration`.
+    The button for the full time sends neither field. The form “Approve for less” always sends `duration`.
     """
 
     name = "approve_form"
