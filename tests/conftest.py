@@ -18,6 +18,7 @@ import os
 import shutil
 import socket
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from django.template.base import FilterExpression
 from django.test import Client, TransactionTestCase
 
 import airflow_bridge.http
+import airflow_bridge.limits
 from accounts import token_refusals
 from accounts.models import User
 from portal.airflow import clients
@@ -73,6 +75,12 @@ def _clock_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
 def _refused_tokens_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a web process counts in memory begins anew."""
     monkeypatch.setattr(token_refusals, "_kept", {})
+
+
+@pytest.fixture(autouse=True)
+def _limits_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake Airflow may get the port of an earlier one, which wanted no calls for a while."""
+    monkeypatch.setattr(airflow_bridge.limits, "_gates", weakref.WeakValueDictionary())
 
 
 @pytest.fixture(autouse=True, scope="session")
