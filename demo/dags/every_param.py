@@ -52,7 +52,7 @@ with DAG(
         ),
         "object": Param({"key": "value"}, type=["object", "null"], title="Object"),
         "fixed": Param("cannot be changed", const="cannot be changed", title="Fixed"),
-        "in_a_section": Param("here", type="string", section="Rarely needed", title="In a separate section"),
+        "in_a_section": Param("here", type="string", section="Rarely needed", title="In a section of its own"),
     },
 ) as dag:
 

@@ -22,7 +22,7 @@ with DAG(
     default_args={"owner": "sales"},
     params={
         "region": Param("KR", type="string", enum=["KR", "APAC", "EU"], title="Region"),
-        "dry_run": Param(True, type="boolean", title="Dry run", description="Do everything except publishing."),
+        "dry_run": Param(True, type="boolean", title="Dry run", description="Do everything but publish."),
         "date": Param(date.today().isoformat(), type="string", format="date", title="Day of the figures"),
     },
 ) as dag:
