@@ -342,3 +342,15 @@ def test_a_refused_duration_is_not_told_as_a_missing_one(client_as):
     assert response.status_code == 422
     assert "for at most 8 hours in total" in page.text
     assert "Choose for how long" not in page.text
+
+
+def test_a_key_of_any_length_marks_a_form(client_as):
+    client = client_as("employee")
+    asked = {"entitlement": "demo/role/User", "duration": "PT8H", "reason": "month-end close", "key": "k" * 65}
+    for _ in range(2):
+        assert client.post("/requests/new", asked).status_code == 302
+    comment = {"text": "For the close.", "key": "k" * 65}
+    (made,) = AccessRequest.objects.all()
+    for _ in range(2):
+        assert client.post(f"/requests/{made.ref}/comments", comment).status_code == 302
+    assert made.comments.count() == 1

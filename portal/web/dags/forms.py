@@ -33,7 +33,7 @@ class RunForm(ActionForm):
         help_text="Shown on the run in Airflow, with your user name and the run's reference.",
         widget=forms.TextInput(attrs={"maxlength": 500, "autocomplete": "off"}),
     )
-    key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    key = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, places: Iterable[Place] = (), **kwargs: Any) -> None:
         """places: of the DAG's secrets. Each is entered in its own field, which never shows the value again."""

@@ -39,7 +39,7 @@ def first_choice(spans: list[timedelta], *, risky: bool) -> timedelta:
 
 
 class RequestForm(ActionForm):
-    key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    key = forms.CharField(required=False, widget=forms.HiddenInput)
     duration = forms.ChoiceField(
         label="For how long?", widget=forms.RadioSelect, error_messages={"required": "Choose for how long you need it."}
     )
