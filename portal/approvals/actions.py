@@ -120,7 +120,7 @@ def return_for_changes(*, request_id: int, by: User, comment: str, round: int | 
     return request
 
 
-def check(*, request_id: int, by: User, refusal: Verb) -> None:
+def check_decision(*, request_id: int, by: User, refusal: Verb) -> None:
     """For a form with errors: check that `by` may decide the request now. Raises Conflict, and Refused, which is
     recorded as `refusal`.
     """

@@ -68,13 +68,13 @@ def resubmit(
         )
         before.save(force_insert=True)
         changes.copy_stages(request, stages)
-        detail = {**columns, "duration": durations.iso(request.duration) if request.duration else ""}
+        detail = {**columns, "duration": durations.iso_or_empty(request.duration)}
         detail |= {"round": request.round, "lapses_at": lapses_at.isoformat()}
         changes.record(trail, Verb.REQUEST_RESUBMITTED, by, request, **detail)
     return request
 
 
-def check(*, request_id: int, by: User) -> None:
+def check_resubmission(*, request_id: int, by: User) -> None:
     """For a form with errors: check that `by` may send the request again. Raises Conflict, and Refused, which is
     recorded as for `resubmit`.
     """

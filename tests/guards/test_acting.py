@@ -278,8 +278,8 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
 }
 ELSEWHERE = {
     "portal/setup/onboarding.py create_accounts",  # tests/unit/worker/test_deployment_command.py
-    "portal/approvals/actions.py check",  # tests/views/test_queue.py
-    "portal/approvals/resubmitting.py check",  # tests/views/test_request_detail.py
+    "portal/approvals/actions.py check_decision",  # tests/views/test_queue.py
+    "portal/approvals/resubmitting.py check_resubmission",  # tests/views/test_request_detail.py
 }
 
 

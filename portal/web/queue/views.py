@@ -85,7 +85,7 @@ def _decide(
     chosen = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     try:
         if not form.is_valid():
-            actions.check(request_id=chosen.pk, by=request.user, refusal=form.refusal)
+            actions.check_decision(request_id=chosen.pk, by=request.user, refusal=form.refusal)
             form.focus_first_error()
             return _again(request, chosen, form, status=Invalid.status)
         settled = act(chosen.pk, form.given())

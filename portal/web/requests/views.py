@@ -126,9 +126,9 @@ def request_resubmit(request: Request, ref: str) -> HttpResponse:
     policy = catalogue.policy(asked.policy, asked.policy_version)
     form, status = ResubmitForm(request.POST, asked=asked, policy=policy), Invalid.status
     if not form.is_valid():
-        resubmitting.check(request_id=asked.pk, by=request.user)
+        resubmitting.check_resubmission(request_id=asked.pk, by=request.user)
     elif asked.status == asked.Status.PENDING and seen_round(request.POST) == asked.round - 1:
-        messages.warning(request, f"{asked.ref} was sent again already.")
+        messages.warning(request, f"{asked.ref} was sent again before. This form changed nothing.")
         return redirect("request_detail", asked.ref)
     else:
         try:
