@@ -89,6 +89,13 @@ class Dag:
     manual_runs_allowed: bool = True
     file: str = ""
     """As `ImportError_.file` spells it."""
+    owners: tuple[str, ...] | None = None
+    """None in `dag()` on Airflow 2, which tells the owners in lists only."""
+    next_run_at: datetime | None = None
+    """When the scheduler creates the next run; None without a schedule."""
+    max_active_runs: int | None = None
+    catchup: bool | None = None
+    """Whether the scheduler creates the runs that were missed. None in lists."""
     start_date: datetime | None = None  # this and what follows is filled by `dag()`, empty in lists
     end_date: datetime | None = None
     params: Mapping[str, Param] = field(default_factory=dict)

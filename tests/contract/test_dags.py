@@ -88,13 +88,37 @@ def test_a_schedule_is_told_as_people_write_it(runner: Airflow) -> None:
         assert (dag.schedule, dag.paused, dag.tags) == ("0 5 * * *", True, ("contract",))
 
 
+@pytest.mark.everywhere
+def test_owners_limits_and_catch_up(runner: Airflow, server: Server) -> None:
+    listed = {dag.dag_id: dag for dag in runner.dags()}["sales_report"]
+    dag = runner.dag("sales_report")
+    assert dag is not None
+    assert listed.owners == ("sales",)
+    assert dag.owners == (("sales",) if server.target.api == "v2" else None)  # Airflow 2 tells owners in lists only
+    assert (listed.max_active_runs, dag.max_active_runs) == (16, 16)
+    assert (listed.catchup, dag.catchup) == (None, False)
+    assert (listed.next_run_at, dag.next_run_at) == (None, None)
+
+
+def test_the_next_run_catch_up_and_the_limit_of_runs(runner: Airflow, fake: FakeAirflow) -> None:
+    next_run = now() + timedelta(hours=1)
+    fake.state.dags["daily"] = FakeDag(
+        "daily", schedule="@daily", next_run=next_run, catchup=True, max_active_runs=1, owner="data, sales"
+    )
+    listed, dag = {dag.dag_id: dag for dag in runner.dags()}["daily"], runner.dag("daily")
+    assert dag is not None
+    assert dag.next_run_at is not None and abs(dag.next_run_at - next_run) < timedelta(seconds=1)
+    assert (listed.next_run_at, dag.catchup, dag.max_active_runs) == (dag.next_run_at, True, 1)
+    assert listed.owners == ("data", "sales")
+
+
 @pytest.mark.parametrize("release", [pytest.param(name, marks=on(name)) for name in MAIN])
 def test_both_versions_tell_the_same_of_a_dag(real_airflows: RealAirflows, clients: Clients, release: str) -> None:
     """told.json is what each is to tell of the demo's DAGs. Its days and months are those when their file was read."""
     real = real_airflows.get(release)
     airflow = clients.get(real.url, real.api, real.admin)
     dags = {name: airflow.dag(name) for name in DEMO}
-    without = {"paused": False, "file": "", "start_date": None, "end_date": None}
+    without = {"paused": False, "file": "", "start_date": None, "end_date": None, "owners": None}
     told = {name: asdict(replace(dag, **without)) for name, dag in dags.items() if dag}
     found = json.loads(re.sub(r"\d{4}-\d\d(-\d\d)?", "a day", json.dumps(told)))
     expected = {name: {"dag_id": name, **without, **fields} for name, fields in json.loads(TOLD.read_text()).items()}

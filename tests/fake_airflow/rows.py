@@ -66,6 +66,8 @@ class FakeDag:
     schedule: str | None = None
     """A cron expression."""
     next_run: datetime | None = None
+    max_active_runs: int = 16
+    catchup: bool = False
     access_control: dict[str, set[Permission]] | None = None
     """As in the DAG's file: role -> its permissions on this DAG, {("can_read", "DAGs"), ("can_create", "DAG Runs")}."""
     parsed: bool = True

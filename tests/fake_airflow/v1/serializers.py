@@ -46,7 +46,7 @@ def dag(row: FakeDag) -> dict[str, Any]:
         "last_expired": None,
         "last_parsed_time": moment_v1(row.last_parsed),
         "last_pickled": None,
-        "max_active_runs": 16,
+        "max_active_runs": row.max_active_runs,
         "max_active_tasks": 16,
         "max_consecutive_failed_dag_runs": 0,
         "next_dagrun": moment_v1(row.next_run),
@@ -71,7 +71,7 @@ def dag_details(row: FakeDag) -> dict[str, Any]:
     }
     return {
         **dag(row),
-        "catchup": False,
+        "catchup": row.catchup,
         "concurrency": 16,
         "dag_run_timeout": None,
         "dataset_expression": None,

@@ -54,7 +54,7 @@ def dag(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
         "timetable_description": f"On {row.schedule}" if row.schedule else "Never, external triggers only",
         "tags": [{"name": name, **_named(row.dag_id, release)} for name in sorted(row.tags)],
         "max_active_tasks": 16,
-        "max_active_runs": 16,
+        "max_active_runs": row.max_active_runs,
         "max_consecutive_failed_dag_runs": 0,
         "has_task_concurrency_limits": False,
         "has_import_errors": row.import_errors,
@@ -88,7 +88,7 @@ def dag_details(row: FakeDag, release: FakeRelease) -> dict[str, Any]:
     params = {name: {"description": None, "source": None, **param} for name, param in row.params.items()}
     return {
         **dag(row, release),
-        "catchup": False,
+        "catchup": row.catchup,
         "dag_run_timeout": None,
         "asset_expression": None,
         "doc_md": None,
