@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
-
-from django.db import IntegrityError, transaction
 
 from accounts.acting import acting
 from accounts.models import User
@@ -16,18 +12,15 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock, once, refs
-from portal.core.errors import Invalid, Refused
+from portal.core.errors import Refused
 from portal.core.secrecy import Path
 from portal.core.text_checks import clean_text
-from portal.dags import conf as parameters
-from portal.dags import secrets
+from portal.dags import secrets, starting
 from portal.dags.models import Run
-from portal.dags.operation_names import PAUSE_DAG, TRIGGER_RUN, UNPAUSE_DAG
+from portal.dags.operation_names import PAUSE_DAG, UNPAUSE_DAG
 from portal.dags.permissions import check_can_operate
 from portal.operations import outbox
 from portal.operations.models import Operation
-
-MAX_NOTE = 500
 
 
 def trigger(
@@ -51,65 +44,16 @@ def trigger(
     with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
         dag = _reread(dag)
         check_can_operate(by, dag, "trigger")
-        note = clean_text("note", note)
-        if len(note) > MAX_NOTE:
-            raise Invalid({"note": f"The note has {len(note)} characters; at most {MAX_NOTE} are allowed."})
-        values = parameters.with_locked(parameters.checked(conf), dag)
+        note = starting.checked_note(note)
+        values = starting.checked_conf(dag, conf, by)
         key = once.bind(key, dag=dag.pk, conf=values, note=note)
         hidden = secrets.hide(dag, values, entered=entered_secrets)
-        note = hidden.without(note)
-        if key and (run := _sent(by, key)):
+        if run := starting.sent_before(by, key):
             return run
         _check_rate(dag)
-        token = uuid.uuid4()  # of the operation; it is part of the run's id, so a retry finds the run
-        try:
-            with transaction.atomic():
-                run = Run.objects.create(
-                    dag=dag,
-                    dag_run_id=f"gatehouse__{token}",
-                    logical_date=clock.now(),
-                    conf=hidden.shown,
-                    sealed=hidden.sealed,
-                    digest=hidden.digest,
-                    note=note,
-                    requested_by=by,
-                    key=key,
-                )
-        except IntegrityError:  # the same form was sent twice at the same moment
-            if key and (sent := _sent(by, key)):
-                return sent
-            raise
-        operation = run.operation = outbox.put(
-            TRIGGER_RUN,
-            deployment=dag.deployment,
-            subject=run.ref,
-            payload={"run": run.pk},
-            by=by,
-            token=token,
+        return starting.create_run(
+            dag, hidden, requested_by=by, note=hidden.without(note), trail=trail, actor=by, key=key
         )
-        run.save(update_fields=["operation"])
-        trail.add(
-            Verb.RUN_REQUESTED,
-            by=by,
-            target=run.ref,
-            about=[run.ref, operation.ref, refs.dag(str(dag)), refs.deployment(dag.deployment.name)],
-            # `conf` as JSON text, because events contain no fractions; not escaped, for people and searches
-            detail={
-                "dag": dag.dag_id,
-                "dag_run_id": run.dag_run_id,
-                "conf": json.dumps(hidden.shown, ensure_ascii=False),
-                "note": note,
-            },
-        )
-    return run
-
-
-def _sent(by: User, key: str) -> Run | None:
-    """The run that was requested with this form before."""
-    run = Run.objects.filter(requested_by=by, key=key).first()
-    if run is not None:
-        run.sent_again = True
-    return run
 
 
 def _check_rate(dag: Dag) -> None:

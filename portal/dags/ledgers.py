@@ -21,7 +21,8 @@ def _requested(recorded: LedgerEvent) -> Columns:
         **said,
         "status": "requested",
         "conf": json.loads(recorded.detail["conf"]),
-        "requested_by": recorded.event.actor,
+        "requested_by": recorded.detail.get("requested_by", recorded.event.actor),
+        "request": recorded.detail.get("request", ""),
         "deployment": recorded.event.deployment,
     }
 
@@ -36,6 +37,7 @@ RUNS = Ledger(
         "dag_run_id": lambda row: row.dag_run_id,
         "requested_by": lambda row: row.requested_by.username,
         "note": lambda row: row.note,
+        "request": lambda row: refs.ref(refs.REQUEST, row.request_id) if row.request_id else "",
         "conf": lambda row: row.conf,
     },
     makes={

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from portal.approvals.models import Request
 from portal.catalogue.models import Dag
 from portal.core import clock, refs
 from portal.dags import dates
@@ -33,6 +34,9 @@ class Run(models.Model):
     digest = models.CharField(max_length=64, blank=True, default="", help_text="of the secrets in conf")
     note = models.CharField(max_length=600, blank=True, default="")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
+    request = models.ForeignKey(
+        Request, on_delete=models.PROTECT, null=True, related_name="runs", help_text="the approved request; null: none"
+    )
     status = models.CharField(max_length=12, choices=Status, default=Status.REQUESTED)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     started_at = models.DateTimeField(null=True)
