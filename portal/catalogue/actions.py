@@ -115,16 +115,10 @@ def _write(document: Document, now: datetime) -> None:
     )
     operable = {}
     for spec in document.dags:
+        if spec.is_pattern:
+            continue
         deployment = deployments[(spec.deployment,)]
-        operable[deployment.pk, spec.dag] = {
-            "deployment": deployment,
-            "dag_id": spec.dag,
-            "actions": list(spec.actions),
-            "who": list(spec.who),
-            "policy": spec.policy or "",
-            "locked": dict(spec.locked),
-            "max_runs_per_hour": spec.max_runs_per_hour,
-        }
+        operable[deployment.pk, spec.dag] = {"deployment": deployment, "dag_id": spec.dag, **spec.columns()}
     _sync(Dag, operable, key=("deployment_id", "dag_id"), now=now)
 
 

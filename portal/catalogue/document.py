@@ -9,18 +9,10 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    JsonValue,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from portal.catalogue import patterns, values
+from portal.catalogue.dag_spec import DagSpec
 from portal.catalogue.spec import Duration, Name, Spec, Subject, Text, Title
 from portal.core import durations
 
@@ -105,6 +97,7 @@ class DeploymentSpec(Spec):
     ca_bundle: Annotated[str, AfterValidator(values.absolute_path)] | None = Field(
         default=None, description="a PEM file of certificate authorities to trust instead of the system's"
     )
+    read_only: bool = Field(default=False, description="nothing is changed in it; operations wait")
     max_concurrent: Annotated[int, Field(ge=1, le=64)] = Field(default=8, description="simultaneous calls to it")
     variables: list[Annotated[str, AfterValidator(values.variable_key)]] = Field(
         default=[], description="the Airflow variables that may be read and changed through Gatehouse"
@@ -134,6 +127,7 @@ class DeploymentSpec(Spec):
             "accounts": accounts,
             "create_users": self.create_users,
             "options": options,
+            "read_only": self.read_only,
             "variables": list(self.variables),
         }
 
@@ -240,32 +234,6 @@ class EntitlementSpec(Spec):
         if self.role is not None:
             return f"{self.deployment}/role/{self.role}"
         return f"{self.deployment}/dag/{self.dag}/{self.level}"
-
-
-class DagSpec(Spec):
-    """A DAG that people may operate through the portal."""
-
-    deployment: Name
-    dag: Annotated[str, AfterValidator(values.dag_id)]
-    actions: Annotated[list[Literal["trigger", "pause", "retry", "cancel"]], Field(min_length=1)]
-    who: list[Subject] = Field(default=[], description="the people who may act without approval")
-    policy: Name | None = Field(default=None, description="people in its may_request see the DAG, but may not act")
-    locked: Annotated[dict[str, JsonValue], BeforeValidator(values.parameters)] = Field(
-        default={}, description="parameters nobody may change"
-    )
-    max_runs_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
-
-    @model_validator(mode="after")
-    def _somebody(self) -> DagSpec:
-        if not self.who and self.policy is None:
-            raise ValueError(
-                "nobody could see it: name people in who (they may act at once), or a policy (its may_request see it)."
-            )
-        return self
-
-    @property
-    def key(self) -> str:
-        return f"{self.deployment}/{self.dag}"
 
 
 class Document(Spec):

@@ -70,7 +70,7 @@ def _meant(given: Any, context: dict[str, Any]) -> str:
 
 
 def _unknownkey(path: Sequence[str | int]) -> str:
-    known = list(_model_at(path[:-1]).model_fields)
+    known = [field.alias or name for name, field in _model_at(path[:-1]).model_fields.items()]
     close = get_close_matches(str(path[-1]), known, n=1)
     hint = f"Did you mean “{close[0]}”?" if close else f"Possible: {', '.join(known)}."
     return f"there is no key “{str(path[-1])[:60]}” here. {hint}"

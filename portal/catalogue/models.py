@@ -37,6 +37,7 @@ class Deployment(models.Model):
     create_users = models.CharField(max_length=8, choices=CreateUsers, default=CreateUsers.NEVER)
     options = models.JSONField(default=dict, help_text="ca_bundle, allow_plain_http, max_concurrent")
     variables = models.JSONField(default=list, help_text="names of Airflow variables that may be read and changed")
+    read_only = models.BooleanField(default=False, help_text="nothing is changed in it; operations wait")
     retired_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -88,11 +89,24 @@ class Dag(models.Model):
 
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="dags")
     dag_id = models.CharField(max_length=250)
-    actions = models.JSONField(default=list, help_text='of "trigger", "pause", "retry", "cancel"')
+    entry = models.CharField(
+        max_length=400,
+        default="",
+        help_text="the entry that covers it: demo/sales_report, demo/sales_*, demo/tag:x",
+    )
+    actions = models.JSONField(default=list, help_text='of "trigger", "pause", "retry", "cancel", "logs"')
     who = models.JSONField(default=list, help_text="subjects who may act at once")
     policy = models.CharField(max_length=80, blank=True, default="", help_text="by which others may ask")
     locked = models.JSONField(default=dict, help_text="parameters nobody may change")
+    bounds = models.JSONField(default=dict, help_text="{parameter: JSON Schema keywords}, besides the DAG's own")
+    undeclared = models.BooleanField(default=False, help_text="whether parameters it does not declare are accepted")
+    requester_param = models.CharField(
+        max_length=250, blank=True, default="", help_text="the parameter that holds the user name"
+    )
+    results = models.JSONField(default=list, help_text="XComs shown on a run's page, each as task.key")
     max_runs_per_hour = models.PositiveIntegerField(null=True)
+    one_at_a_time = models.BooleanField(default=False)
+    freeze = models.JSONField(default=list, help_text="[{from, until, except, why}]; see freezes.span")
     retired_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from portal.catalogue import airflows, queries, staffing
 from portal.catalogue.document import AccountSpec, Document, SecretSpec, StageSpec
+from portal.catalogue.freezes import FreezeSpec
 from portal.catalogue.loader import Loaded
 from portal.catalogue.models import CatalogueVersion
 from portal.catalogue.spec import Spec
@@ -125,7 +126,7 @@ def _things(document: Document) -> dict[tuple[int, str, str], Fields]:
             things[order, kind, name] = {
                 field: value
                 for field, value in _fields(spec)
-                if not (kind in ("entitlement", "dag") and field in ("deployment", "role", "dag", "level"))
+                if not (kind in ("entitlement", "dag") and field in ("deployment", "role", "dag", "dag_tag", "level"))
             }
     return things
 
@@ -144,7 +145,9 @@ def _fields(spec: Spec) -> Iterator[tuple[str, Field]]:
 def _said(field: str, value: Any) -> str:
     if field == "stages":
         return _stages(value)
-    if field == "locked":
+    if field == "freeze":
+        return "; ".join(_freeze(window) for window in value)
+    if field in ("locked", "bounds"):
         value = mask(value)  # the text is printed and recorded in the trail
     if isinstance(value, SecretSpec):
         return " ".join(part for place in value.as_json().items() for part in place)
@@ -162,3 +165,8 @@ def _said(field: str, value: Any) -> str:
 def _stages(stages: list[StageSpec]) -> str:
     steps = [f"{stage.quorum} of {', '.join(stage.approvers)}" for stage in stages]
     return ", then ".join(steps) or "granted at once"
+
+
+def _freeze(window: FreezeSpec) -> str:
+    except_for = f", except {', '.join(window.exempt)}" if window.exempt else ""
+    return f"{window.begins} until {window.until}{except_for} ({window.why})"

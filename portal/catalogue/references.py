@@ -58,6 +58,9 @@ def _dags(document: Document) -> Iterator[Problem]:
             yield from _unknown((*here, "policy"), "policy", spec.policy, document.policies)
         for number, subject in enumerate(spec.who):
             yield from _unknown_group((*here, "who", number), subject, document)
+        for window, freeze in enumerate(spec.freeze):
+            for number, subject in enumerate(freeze.exempt):
+                yield from _unknown_group((*here, "freeze", window, "except", number), subject, document)
         if spec.key in seen:
             yield here, f"{spec.key} is described twice, first as dags[{seen[spec.key] + 1}]; remove one."
         seen.setdefault(spec.key, index)

@@ -39,4 +39,4 @@ class Spec(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON with every default filled in; `model_validate` restores an equal object."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return self.model_dump(mode="json", exclude_none=True, by_alias=True)

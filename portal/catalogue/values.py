@@ -24,6 +24,7 @@ SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=90)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 _DAG_ID = re.compile(r"[\w.~-]{1,250}")
+_GLOB = re.compile(r"[\w.~*?-]{1,250}")
 _PLAIN = re.compile(r"[!-~]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -194,6 +195,39 @@ def dag_id(value: str) -> str:
         raise ValueError(f"“{value[:60]}” is a pattern; write one entry for each DAG.")
     if not _DAG_ID.fullmatch(value):
         raise ValueError("the id of a DAG has 1 to 250 letters, digits, and . - _ ~")
+    return value
+
+
+def is_glob(value: str) -> bool:
+    return "*" in value or "?" in value
+
+
+def dag_or_glob(value: str) -> str:
+    """The id of a DAG, or a glob with * and ?."""
+    if "[" in value:
+        raise ValueError(f"“{value[:60]}”: a glob knows only * (any text) and ? (one character); write it without [.")
+    if not _GLOB.fullmatch(value):
+        raise ValueError("the id of a DAG has 1 to 250 letters, digits, and . - _ ~; a glob may also have * and ?.")
+    return value
+
+
+def dag_tag(value: str) -> str:
+    if not value or len(value) > 100 or value != value.strip() or not value.isprintable():
+        raise ValueError("a tag has 1 to 100 printable characters and no space around it.")
+    return value
+
+
+def parameter_name(value: str) -> str:
+    if not value or len(value) > 250 or not value.isprintable():
+        raise ValueError("the name of a parameter has 1 to 250 printable characters.")
+    return value
+
+
+def result(value: str) -> str:
+    """`task.key`. The id of a task in a group has dots itself, so the key begins after the last one."""
+    task, _, key = value.rpartition(".")
+    if not _DAG_ID.fullmatch(task) or not key or len(key) > 250 or not key.isprintable() or key != key.strip():
+        raise ValueError(f"“{value[:60]}” is not a result; write the task and its key like publish.report_url.")
     return value
 
 

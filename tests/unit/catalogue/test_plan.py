@@ -7,6 +7,7 @@ from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.catalogue import loader, queries
 from portal.catalogue.airflows import identity
+from portal.catalogue.dag_spec import DagSpec
 from portal.catalogue.document import AccountSpec, DeploymentSpec, Document
 from portal.catalogue.models import CatalogueVersion
 from portal.catalogue.plan import plan
@@ -116,12 +117,32 @@ DEPLOYMENTS = {
     "ca_bundle": ("/ca.pem", "ca_bundle nothing → /ca.pem"),
     "max_concurrent": (4, "max_concurrent 8 → 4"),
     "variables": (["limit"], "variables nothing → limit"),
+    "read_only": (True, "read_only nothing → yes"),
+}
+DAG = {"deployment": "prod", "dag": "report", "actions": ["trigger"], "who": ["group:data"]}
+CLOSE = {"from": "2026-12-24", "until": "2027-01-02", "except": ["user:boss"], "why": "close"}
+DAGS = {
+    "actions": (["logs"], "actions trigger → logs"),
+    "who": (["user:ann"], "who group:data → user:ann"),
+    "policy": ("fast", "policy nothing → fast"),
+    "locked": ({"env": "prod"}, 'locked nothing → {"env": "prod"}'),
+    "bounds": ({"days": {"maximum": 30}}, 'bounds nothing → {"days": {"maximum": 30}}'),
+    "undeclared": (True, "undeclared nothing → yes"),
+    "requester_param": ("by", "requester_param nothing → by"),
+    "results": (["publish.url"], "results nothing → publish.url"),
+    "max_runs_per_hour": (6, "max_runs_per_hour nothing → 6"),
+    "one_at_a_time": (True, "one_at_a_time nothing → yes"),
+    "freeze": ([CLOSE], "freeze nothing → 2026-12-24 until 2027-01-02, except user:boss (close)"),
 }
 
 
 def differences(before, after):
     """The lines for a deployment that was one and becomes the other."""
-    was, is_now = (Document.model_validate({"deployments": {"prod": spec}}) for spec in (before, after))
+    return differences_of({"deployments": {"prod": before}}, {"deployments": {"prod": after}})
+
+
+def differences_of(before, after):
+    was, is_now = (Document.model_validate(document) for document in (before, after))
     sha256 = hashlib.sha256(was.model_dump_json().encode()).hexdigest()
     version = CatalogueVersion.objects.create(
         number=1, sha256=sha256, source="", document=was.as_json(), applied_by="root"
@@ -142,6 +163,20 @@ def test_no_field_of_an_account_changes_unseen(db, part, field):
 def test_no_field_of_a_deployment_changes_unseen(db, field):
     value, said = DEPLOYMENTS[field]
     assert differences(DEPLOYMENT, DEPLOYMENT | {field: value}) == [f"~ deployment prod: {said}"]
+
+
+@pytest.mark.parametrize(
+    "field", [name for name in DagSpec.model_fields if name not in ("deployment", "dag", "dag_tag")]
+)
+def test_no_field_of_a_dag_changes_unseen(db, field):
+    value, said = DAGS[field]
+    assert differences_of({"dags": [DAG]}, {"dags": [DAG | {field: value}]}) == [f"~ dag prod/report: {said}"]
+
+
+def test_a_secret_in_bounds_is_hidden(db):
+    bounded = DAG | {"bounds": {"db_password": {"const": "hunter2"}}}
+    [line] = differences_of({"dags": [DAG]}, {"dags": [bounded]})
+    assert line == '~ dag prod/report: bounds nothing → {"db_password": {"const": "***"}}'
 
 
 def test_different_values_with_the_same_words_are_a_difference(db):
