@@ -15,6 +15,7 @@ from portal.access.models import Grant
 from portal.access.operation_names import GRANT_ROLE
 from portal.access.permissions import check_eligible
 from portal.audit.record import recording
+from portal.catalogue import airflows
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.core import clock, due
@@ -28,8 +29,12 @@ BATCH = 200
 
 
 def give_up_overdue() -> int:
-    """Fail the grants that could not be applied in time, for example because Airflow is down. Returns their number."""
+    """Fail the grants that could not be applied in time, for example because Airflow is down. Returns their number.
+
+    Grants on a read-only Airflow wait until it is switched back.
+    """
     late = Grant.objects.filter(status=G.APPLYING, apply_by__lte=clock.now())
+    late = late.exclude(deployment__in=airflows.read_only())
     return due.each(late.order_by("apply_by", "pk").values_list("pk", flat=True)[:BATCH], _give_up)
 
 

@@ -59,6 +59,17 @@ def served_by(deployment: Deployment) -> list[Deployment]:
     return [one for one in with_same_address(deployment) if current(one) == deployment]
 
 
+def read_only() -> set[int]:
+    """The primary keys of the deployments whose Airflow must not be changed now, including retired ones."""
+    switched = {identity(one.url) for one in Deployment.objects.filter(read_only=True, retired_at=None)}
+    return {one.pk for one in Deployment.objects.all() if identity(one.url) in switched} if switched else set()
+
+
+def is_read_only(deployment: Deployment) -> bool:
+    """Whether nothing may be changed in this Airflow now. Reads the database, because the switch may have changed."""
+    return deployment.pk in read_only()
+
+
 def spelling() -> Callable[[str], str]:
     """A function that normalises an entitlement's key if its Airflow has several names."""
     named = {row.name: key(row) for row in Deployment.objects.only("name", "url")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import Any
 
 from accounts.acting import acting
@@ -11,11 +10,10 @@ from accounts.models import User
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
-from portal.core import clock, once, refs
-from portal.core.errors import Refused
+from portal.core import once, refs
 from portal.core.secrecy import Path
 from portal.core.text_checks import clean_text
-from portal.dags import secrets, starting
+from portal.dags import limits, secrets, starting
 from portal.dags.models import Run
 from portal.dags.operation_names import PAUSE_DAG, UNPAUSE_DAG
 from portal.dags.permissions import check_can_operate
@@ -39,7 +37,7 @@ def trigger(
     returned, with `sent_again`. The same key with other content is a new run.
     entered_secrets: paths in `conf` that were entered as secrets. They are hidden even if Airflow no longer declares
     them secret.
-    Raises Refused (`not_eligible`, `needs_approval`, `not_offered`, `too_many_runs`), Invalid (`conf`, `note`).
+    Raises Refused (of `check_can_operate` and of `limits.check`), Invalid (`conf`, `note`).
     """
     with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
         dag = _reread(dag)
@@ -50,22 +48,9 @@ def trigger(
         hidden = secrets.hide(dag, values, entered=entered_secrets)
         if run := starting.sent_before(by, key):
             return run
-        _check_rate(dag)
+        limits.check(by, dag)
         return starting.create_run(
             dag, hidden, requested_by=by, note=hidden.without(note), trail=trail, actor=by, key=key
-        )
-
-
-def _check_rate(dag: Dag) -> None:
-    """Raises Refused if the DAG was run too often. Its row is locked, so two runs at once are both counted."""
-    if dag.max_runs_per_hour is None:
-        return
-    Dag.objects.select_for_update().get(pk=dag.pk)
-    recent = Run.objects.filter(dag=dag, created_at__gt=clock.now() - timedelta(hours=1)).count()
-    if recent >= dag.max_runs_per_hour:
-        raise Refused(
-            f"{dag.dag_id} was run {recent} times in the last hour, its limit. Try again later.",
-            reason="too_many_runs",
         )
 
 
@@ -91,6 +76,7 @@ def unpause(*, by: User, dag: Dag, reason: str = "") -> Operation:
 def _switch(kind: str, verb: Verb, by: User, dag: Dag, reason: str, trail: Trail) -> Operation:
     dag = _reread(dag)
     check_can_operate(by, dag, "pause")
+    limits.check_writable(dag.deployment)
     operation = outbox.put(
         kind,
         deployment=dag.deployment,

@@ -12,7 +12,7 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock, sealing
-from portal.dags import secrets
+from portal.dags import limits, secrets
 from portal.dags.causes import why_not
 from portal.dags.models import Run
 from portal.dags.observing import observe_dag
@@ -75,7 +75,8 @@ def _why_not_start(run: Run, operation: Operation) -> str:
     """In words, why the run must not be started any more; empty if it may."""
     if operation.created_at < clock.now() - TOO_LATE:
         return "It could not be started within one hour after the request, so it failed."
-    return why_not_any_more(run.requested_by.username, run.dag, "trigger")
+    why = why_not_any_more(run.requested_by.username, run.dag, "trigger")
+    return why or limits.why_frozen(run.requested_by, run.dag)
 
 
 def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:

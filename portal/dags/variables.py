@@ -19,6 +19,7 @@ from portal.core import integers, refs
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import HIDDEN, hidden_in, mask, sounds_secret
 from portal.core.text_checks import clean_text
+from portal.dags import limits
 from portal.dags.operation_names import SET_VARIABLE
 from portal.operations import outbox
 from portal.operations.models import Operation
@@ -92,6 +93,7 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
     about = subject(deployment, key)
     with acting(by, refusal=Verb.VARIABLE_CHANGE_REFUSED, target=about) as (trail, by):
         check_offered(deployment, key)
+        limits.check_writable(deployment)
         reason = clean_text("reason", reason, required="Say why you change it. The audit trail keeps this.")
         _check_value(value)
         operation = outbox.put(

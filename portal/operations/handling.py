@@ -39,6 +39,10 @@ class RetryLater(Exception):
         self.retry_in = retry_in
 
 
+class ReadOnly(Exception):
+    """Nothing may be changed in this Airflow now. `str()`: the reason, for people."""
+
+
 class NotNeeded(Exception):
     """Nothing is left to do, so the operation is cancelled. `str()`: the reason, for people."""
 

@@ -19,11 +19,13 @@ from django.db.models import QuerySet
 from portal.airflow.models import DeploymentState
 from portal.airflow.service_accounts import ACCOUNTS
 from portal.audit.record import Actor
+from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.celery import app
 from portal.core import clock
 from portal.core.errors import Conflict
-from portal.operations import kinds, processes
+from portal.operations import kinds, processes, queries
+from portal.operations.handling import ReadOnly
 from portal.operations.models import Operation, Process
 from portal.operations.states import OPERATION
 
@@ -102,7 +104,12 @@ def claim(operation_id: int, *, worker: str) -> Operation | None:
 
 
 def renew_lease(operation: Operation) -> None:
-    """Renew the lease; called before every change to Airflow. Raises Conflict when another worker has taken over."""
+    """Renew the lease; called before every change to Airflow.
+
+    Raises Conflict when another worker has taken over, ReadOnly when nothing may be changed in this Airflow any more.
+    """
+    if airflows.is_read_only(operation.deployment):
+        raise ReadOnly(queries.why_waiting(operation))
     until = clock.now() + LEASE
     rows = Operation.objects.filter(pk=operation.pk, status=S.RUNNING, **_lease(operation))
     if rows.update(lease_until=until) != 1:
@@ -214,9 +221,11 @@ def claim_next(deployment_id: int, *, worker: str) -> Operation | None:
 
 
 def _due() -> QuerySet[Operation]:
-    """The queued and due operations of registered kinds whose deployment is up and accepts the account."""
+    """The queued and due operations of registered kinds whose deployment is up, may be changed and accepts the
+    account."""
     states = DeploymentState.objects.all()
     due = Operation.objects.filter(status=S.QUEUED, not_before__lte=clock.now(), kind__in=kinds.names())
+    due = due.exclude(deployment__in=airflows.read_only())
     due = due.exclude(deployment__in=states.filter(status=DeploymentState.Status.DOWN).values("pk"))
     refusing = states.filter(status=DeploymentState.Status.NEEDS_REAUTHENTICATION)
     for account in ACCOUNTS:

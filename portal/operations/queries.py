@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from portal.airflow.states import state_of
+from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.operations import kinds
 from portal.operations.models import Operation
@@ -45,6 +46,11 @@ def why_waiting(operation: Operation) -> str:
     if kinds.find(operation.kind) is None:
         return f"This release of Gatehouse does not know operations of the kind {operation.kind}."
     deployment = operation.deployment
+    if airflows.is_read_only(deployment):
+        return (
+            f"{deployment.name} is read-only: nothing is changed in this Airflow. Gatehouse continues when an admin "
+            "has switched read_only off."
+        )
     state = state_of(deployment)
     if state.status == state.Status.DOWN:
         return f"Airflow on {deployment.name} is unreachable. Gatehouse continues when Airflow answers."

@@ -33,7 +33,7 @@ from portal.catalogue import secrets
 from portal.core import clock
 from portal.core.errors import Conflict
 from portal.operations import kinds, outbox, queries
-from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryLater, record
+from portal.operations.handling import Done, NotNeeded, PermanentFailure, ReadOnly, RetryLater, record
 from portal.operations.kinds import Kind
 from portal.operations.models import Operation
 from portal.worker import alarms
@@ -61,6 +61,8 @@ def execute(operation: Operation) -> None:
         _cancel(operation, str(error))
     except Conflict as error:  # the lease was lost
         log.info("%s: %s", operation.ref, error)
+    except ReadOnly as error:
+        _wait(operation, kind, str(error), None, counts=False)
     except FINAL as error:
         _give_up_or_wait(operation, kind, str(error))
     except RetryLater as error:

@@ -230,7 +230,7 @@ def test_a_refusal_keeps_what_was_typed(client_as):
     start(client_as("colleague"), key="one")
     response = start(client_as("colleague"), '{"region": "EU"}', key="two")
     assert response.status_code == 403
-    assert "its limit" in Page(response).text
+    assert "is an hour old" in Page(response).text
     assert '{"region": "EU"}' in Page(response).text
     assert Run.objects.count() == 1
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
@@ -139,18 +137,6 @@ def test_locked_parameters_reach_the_run(cast, sales_report):
     assert actions.trigger(by=cast["colleague"], dag=sales_report, conf={"n": 1}).conf == {"n": 1, "dry_run": True}
     with pytest.raises(Invalid):
         actions.trigger(by=cast["colleague"], dag=sales_report, conf={"dry_run": False})
-
-
-def test_the_hourly_limit_counts_a_moving_hour(cast, sales_report):
-    Dag.objects.filter(pk=sales_report.pk).update(max_runs_per_hour=2)
-    for _ in range(2):
-        actions.trigger(by=cast["colleague"], dag=sales_report, conf={})
-    with pytest.raises(Refused) as refusal:
-        actions.trigger(by=cast["colleague"], dag=sales_report, conf={})
-    assert refusal.value.reason == "too_many_runs"
-    with time_machine.travel(timezone.now() + timedelta(minutes=61)):
-        actions.trigger(by=cast["colleague"], dag=sales_report, conf={})
-    assert Run.objects.count() == 3
 
 
 def test_a_note_beyond_its_length(cast, sales_report):
