@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import time_machine
 from django.contrib.auth.hashers import make_password
@@ -29,13 +30,15 @@ from portal.airflow import health, states
 from portal.airflow.models import DeploymentState
 from portal.airflow.states import state_of
 from portal.approvals import actions, lapsing
-from portal.approvals.models import Stage
+from portal.approvals.models import Request, Stage
 from portal.approvals.principals import Deciders
 from portal.audit.models import AuditEvent
 from portal.catalogue import queries as catalogue
 from portal.catalogue.actions import apply
 from portal.catalogue.models import CatalogueVersion, Deployment
 from portal.core import heartbeat
+from portal.dags import run_requests
+from portal.dags.models import RunRequest
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation
@@ -123,13 +126,39 @@ def request_at_status(
     return request
 
 
+def run_request(
+    status: str = R.PENDING, *, by: str = "employee", conf: dict[str, object] | None = None, **asked: object
+) -> RunRequest:
+    """A request for a run of payroll_close with `status`: pending, approved, denied, returned or withdrawn."""
+    dag = catalogue.dags_in_force().get(dag_id="payroll_close")
+    values: dict[str, Any] = {"reason": "month-end close", **asked}
+    request = run_requests.ask(by=person(by), dag=dag, conf={"month": "2026-11"} if conf is None else conf, **values)
+    if status == R.APPROVED:
+        actions.approve(request_id=request.pk, by=approvers_now(request)[0])
+    elif status == R.DENIED:
+        actions.deny(request_id=request.pk, by=approvers_now(request)[0], comment="not this week")
+    elif status == R.RETURNED:
+        actions.return_for_changes(request_id=request.pk, by=approvers_now(request)[0], comment="October, please")
+    elif status == R.WITHDRAWN:
+        actions.withdraw(request_id=request.pk, by=request.requester)
+    request = RunRequest.objects.get(pk=request.pk)
+    assert request.status == status, f"{request} is {request.status}, not {status}"
+    return request
+
+
+def scheduled_run(*, start_in: timedelta = timedelta(hours=3)) -> RunRequest:
+    """The start of a run in some hours, which colleague may run without an approval."""
+    dag = catalogue.dags_in_force().get(dag_id="sales_report")
+    return run_requests.ask(by=person("colleague"), dag=dag, conf={}, start_at=timezone.now() + start_in)
+
+
 def approve_fully(request: AccessRequest) -> None:
     """Approve each step as its first possible approver."""
     while AccessRequest.objects.get(pk=request.pk).status == R.PENDING:
         actions.approve(request_id=request.pk, by=approvers_now(request)[0])
 
 
-def approvers_now(request: AccessRequest) -> list[User]:
+def approvers_now(request: Request) -> list[User]:
     """The people who may decide the open step."""
     stage = Stage.objects.get(request=request, status=Stage.Status.OPEN)
     decided = set(request.decisions.values_list("by", flat=True))

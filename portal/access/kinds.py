@@ -37,10 +37,16 @@ class AccessKind(Kind):
         "break_glass": lambda row: row.break_glass,
     }
     related_terms = ("entitlement",)
-    detail_without_grant = {"grant": None}
+    result = "grant"
 
     def label(self, request: AccessRequest) -> str:
         return f"“{request.entitlement.title}” on {request.deployment.name}"
+
+    def sentence(self, request: AccessRequest) -> str:
+        verb = "asks" if request.closed_at is None else "asked"
+        whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
+        length = durations.words(request.span)
+        return f"{request.requester.username} {verb} for {self.label(request)} for {length}{whom}"
 
     def event_detail(self, request: AccessRequest) -> Mapping[str, Any]:
         return {"entitlement": request.entitlement.key}

@@ -19,7 +19,6 @@ from portal.approvals.permissions import check_can_decide, check_can_withdraw
 from portal.approvals.states import REQUEST
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
-from portal.catalogue import queries as catalogue
 from portal.core import clock, durations, refs
 from portal.core.errors import Conflict, Invalid
 from portal.core.text_checks import clean_text
@@ -59,7 +58,7 @@ def approve(
             REQUEST.move(request, to=R.APPROVED, closed_at=clock.now())
             kind.approved(request, duration=approved_duration(request), event=event, trail=trail)
         else:
-            event["detail"] |= kind.detail_without_grant
+            event["detail"] |= {kind.result: None} if kind.result else {}
     return request
 
 
@@ -113,7 +112,7 @@ def return_for_changes(*, request_id: int, by: User, comment: str, round: int | 
         stage = request.stages.get(status=Stage.Status.OPEN)
         _decide(request, stage, by, Decision.Outcome.RETURN, comment, None)
         changes.close_stages(request)
-        lapses_at = clock.now() + catalogue.policy(request.policy, request.policy_version).pending_for
+        lapses_at = clock.now() + kinds.of(request).made_under(request).pending_for
         REQUEST.move(request, to=R.RETURNED, lapses_at=lapses_at)
         detail = {"comment": comment, "stage": stage.number, "lapses_at": lapses_at.isoformat()}
         changes.record(trail, Verb.REQUEST_RETURNED, by, request, **detail)

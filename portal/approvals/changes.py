@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accounts.models import User
 from portal.approvals import kinds
 from portal.approvals.models import Request, Stage, StageApprover, Waiting
 from portal.approvals.states import REQUEST, STAGE
+from portal.audit.models import AuditEvent
 from portal.audit.record import Actor, Trail
 from portal.audit.refusals import Entry
 from portal.audit.verbs import Verb
@@ -83,6 +84,7 @@ def close(request: Request, to: Request.Status, *, because: str = "", withdrawn_
     """Close an open request without an approval, and its remaining stages."""
     REQUEST.move(request, to=to, closed_at=clock.now(), closed_because=because, withdrawn_by=withdrawn_by)
     close_stages(request)
+    kinds.of(request).closed(request)
 
 
 def close_stages(request: Request) -> None:
@@ -93,10 +95,27 @@ def close_stages(request: Request) -> None:
 
 def record(trail: Trail, verb: Verb, by: Actor | None, request: Request, **detail: object) -> Entry:
     """Add the event of a change. The caller may add to the returned event until the transaction ends."""
+    return _add(trail, verb, by, request, AuditEvent.Outcome.SUCCESS, detail)
+
+
+def record_failed(trail: Trail, verb: Verb, request: Request, **detail: object) -> Entry:
+    """Add the event of something that the portal could not do for an approved request."""
+    return _add(trail, verb, None, request, AuditEvent.Outcome.FAILED, detail)
+
+
+def _add(
+    trail: Trail,
+    verb: Verb,
+    by: Actor | None,
+    request: Request,
+    outcome: AuditEvent.Outcome,
+    detail: Mapping[str, object],
+) -> Entry:
     return trail.add(
         verb,
         by=by,
         target=request.ref,
+        outcome=outcome,
         about=[request.ref, refs.deployment(request.deployment.name), refs.person(request.beneficiary.username)],
         detail={**kinds.of(request).event_detail(request), **detail},
     )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from portal.approvals import tickets
 from portal.catalogue.document import PolicySpec
-from portal.core import durations
+from portal.core import clock, durations
 from portal.core.errors import Invalid
 from portal.core.lookalikes import without_unseen
 from portal.core.text_checks import clean_text
 
 SHORTEST_REASON = 5  # letters and digits, for high risk
 SHORTEST = timedelta(minutes=1)
+FURTHEST_START = timedelta(days=90)
+CLOCK_SLACK = timedelta(minutes=2)  # a start "now" from a slightly slow clock is not in the past
 
 
 def reason_problem(reason: str) -> dict[str, str]:
@@ -36,6 +38,18 @@ def text_problems(reason: str, ticket: str, policy: PolicySpec) -> dict[str, str
     except Invalid as error:
         found |= error.fields
     return found
+
+
+def start_problem(start: datetime | None, *, field: str) -> dict[str, str]:
+    """The error of a wished start; None means as soon as possible."""
+    if start is None:
+        return {}
+    now = clock.now()
+    if start < now - CLOCK_SLACK:
+        return {field: "The start is in the past. Leave it empty to start as soon as possible."}
+    if start > now + FURTHEST_START:
+        return {field: f"The start is more than {durations.words(FURTHEST_START)} away. Choose an earlier one."}
+    return {}
 
 
 def duration_problem(duration: timedelta, *, longest: timedelta) -> dict[str, str]:

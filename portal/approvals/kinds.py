@@ -9,11 +9,13 @@ from typing import Any
 from accounts.models import User
 from portal.approvals import checks
 from portal.approvals.models import Request
-from portal.audit.compare import Columns, LedgerEvent
+from portal.audit.compare import Columns, LedgerEvent, Makes
 from portal.audit.record import Trail
 from portal.audit.refusals import Entry
+from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
+from portal.core.errors import Invalid
 
 
 class Kind:
@@ -28,11 +30,21 @@ class Kind:
     compares them."""
     related_terms: tuple[str, ...] = ()
     """Relations of `model` that `terms` need, for `select_related`."""
-    detail_without_grant: Mapping[str, Any] = {}
-    """Added to the event of an approval if another stage follows."""
+    changeable: tuple[str, ...] = ()
+    """The names of those `terms` that the requester can change when the request is returned."""
+    result = ""
+    """The key in the event of an approval with the result of the request; null while another stage follows. Empty: the
+    kind records no result."""
+    makes: Mapping[Verb, Makes] = {}
+    """By verb, the values of `terms` after the events that only this kind has. They follow the approval."""
 
     def label(self, request: Any) -> str:
         """The requested thing in words: `“Operator” on prod`."""
+        raise NotImplementedError
+
+    def sentence(self, request: Any) -> str:
+        """The request in one sentence: `employee asks for “Operator” on prod for 8 hours`; in the past once it is
+        decided."""
         raise NotImplementedError
 
     def event_detail(self, request: Any) -> Mapping[str, Any]:
@@ -47,6 +59,10 @@ class Kind:
         """The policy in force for the requested thing. Raises Missing."""
         return catalogue.policy(request.policy)
 
+    def made_under(self, request: Any) -> PolicySpec:
+        """The policy under which the request was made. Raises Missing."""
+        return catalogue.policy(request.policy, request.policy_version)
+
     def search_texts(self, request: Any) -> list[str]:
         """Texts to search in, in addition to the reason, the ticket and the people."""
         return [request.about]
@@ -54,6 +70,23 @@ class Kind:
     def entry_problems(self, request: Any, policy: PolicySpec) -> dict[str, str]:
         """The errors of a request that is sent again, by field: duration, reason and ticket."""
         return checks.text_problems(request.reason, request.ticket, policy)
+
+    def change(self, request: Any, changed: Mapping[str, Any], *, by: User) -> Mapping[str, Any]:
+        """Change the `changeable` terms of the row, which is not saved. Returns the columns of `model` to store.
+
+        changed: new values by name. Raises Invalid (by field).
+        """
+        if changed:
+            raise Invalid({name: f"A request of this kind has no {name}. Leave it out." for name in changed})
+        return {}
+
+    def changed_words(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+        """The changes of the `changeable` terms in words, one sentence each."""
+        return []
+
+    def own_terms(self, request: Any) -> dict[str, Any]:
+        """The values of the `changeable` terms, as events have them."""
+        return {name: self.terms[name](request) for name in self.changeable}
 
     def check_again(self, request: Any, *, by: User) -> None:
         """The checks before `by` approves the request or sends it again. Raises Refused."""
@@ -64,6 +97,9 @@ class Kind:
         duration: the approved one. event: of the approval; the kind adds the result to it.
         """
         raise NotImplementedError
+
+    def closed(self, request: Any) -> None:
+        """Called when an open request is closed without an approval, inside the same transaction."""
 
     def outdated(self, request: Any) -> str:
         """In words, why the catalogue in force would not allow an open request; empty if it would."""

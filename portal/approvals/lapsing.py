@@ -14,7 +14,6 @@ from portal.approvals import changes, kinds, tickets
 from portal.approvals.models import Request
 from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
-from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.core import clock, due
 
@@ -82,7 +81,7 @@ def outdated(request: Request) -> str:
     now = kind.policy(request)
     if tickets.problem(request.ticket, now):
         return f"{request.about} now needs another ticket."
-    if _needs_more_approvals(catalogue.policy(request.policy, request.policy_version), now):
+    if _needs_more_approvals(kind.made_under(request), now):
         return f"{request.about} now needs more approvals than when it was asked for."
     return ""
 

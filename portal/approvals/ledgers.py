@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from portal.approvals.kinds import Kind
@@ -19,12 +21,18 @@ _kinds: dict[str, Kind] = {}
 def register(kind: Kind) -> None:
     """Compare the fields that only requests of this kind have, too."""
     _kinds[kind.name] = kind
-    for name, show in kind.terms.items():
-        SHOWN[name] = _of_kind(kind, show)
+    for name in kind.terms:
+        SHOWN[name] = partial(_own_term, name)
+    MAKES.update(kind.makes)
+    NEXT[R.APPROVED] |= frozenset(kind.makes)
 
 
-def _of_kind(kind: Kind, show: Callable[[Any], Any]) -> Callable[[Request], Any]:
-    return lambda row: show(getattr(row, kind.model._meta.model_name or "")) if row.kind == kind.name else ""
+def _own_term(name: str, row: Request) -> Any:
+    """The value of a term that only some kinds have; empty for other kinds."""
+    kind = _kinds.get(row.kind)
+    if kind is None or name not in kind.terms:
+        return ""
+    return kind.terms[name](getattr(row, kind.model._meta.model_name or ""))
 
 
 def _rows() -> Any:
@@ -79,6 +87,8 @@ def _returned(recorded: LedgerEvent) -> Columns:
 def _resubmitted(recorded: LedgerEvent) -> Columns:
     """The next round has new terms. The decisions and terms of the earlier rounds are kept."""
     detail, before = recorded.detail, recorded.before
+    kind = _kinds[before["kind"]]
+    own = {name: before[name] for name in kind.changeable}
     if detail["round"] != before["round"] + 1:
         raise OutOfPlace(f"it begins round {detail['round']} after round {before['round']}.")
     return {
@@ -87,12 +97,17 @@ def _resubmitted(recorded: LedgerEvent) -> Columns:
         "decisions": (),
         "decisions_without_duration": (),
         "earlier_decisions": (*before["earlier_decisions"], *before["decisions_without_duration"]),
-        "earlier_rounds": (*before["earlier_rounds"], _terms(before["duration"], before["reason"], before["ticket"])),
+        "earlier_rounds": (
+            *before["earlier_rounds"],
+            _terms(before["duration"], before["reason"], before["ticket"], own),
+        ),
+        **{name: detail[name] for name in kind.changeable},
     }
 
 
-def _terms(duration: str, reason: str, ticket: str) -> str:
-    return f"{duration} {ticket}: {reason}"
+def _terms(duration: str, reason: str, ticket: str, own: Columns) -> str:
+    words = f"{duration} {ticket}: {reason}"
+    return f"{words} {json.dumps(own, sort_keys=True)}" if own else words
 
 
 def _commented(recorded: LedgerEvent) -> Columns:
@@ -101,13 +116,14 @@ def _commented(recorded: LedgerEvent) -> Columns:
 
 
 def _approved(recorded: LedgerEvent) -> Columns:
-    """The event of the last approval names the grant. In earlier releases no event did, so any approval may be the
-    last."""
+    """The event of the last approval names the result, for example the grant. In earlier releases no event did, so any
+    approval may be the last."""
     decisions = _decided(recorded, "approve")
-    if "grant" not in recorded.detail:
+    result = _kinds[recorded.before["kind"]].result
+    if result not in recorded.detail:
         status, step = AnyOf((R.PENDING.value, R.APPROVED.value)), AnyOf((recorded.before["step"], ""))
         return {"status": status, **decisions, "open_step": step}
-    if recorded.detail["grant"]:
+    if recorded.detail[result]:
         return {"status": R.APPROVED.value, **decisions, "open_step": ""}
     return {"status": R.PENDING.value, **decisions}
 
@@ -158,7 +174,7 @@ def _earlier_decisions(row: Request) -> tuple[str, ...]:
 
 def _earlier_rounds(row: Request) -> tuple[str, ...]:
     return tuple(
-        _terms(durations.iso(one.duration_before) if one.duration_before else "", one.reason_before, one.ticket_before)
+        _terms(durations.iso_or_empty(one.duration_before), one.reason_before, one.ticket_before, one.own_before)
         for one in row.resubmissions.all()
     )
 
@@ -190,49 +206,51 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
     "closed_because": lambda row: row.closed_because,
     "withdrawn_by": lambda row: row.withdrawn_by.username if row.withdrawn_by_id is not None else "",
 }
+MAKES: dict[Verb, Makes] = {
+    Verb.REQUEST_SUBMITTED: _submitted,
+    Verb.REQUEST_GRANTED_AT_ONCE: _closed(R.APPROVED),
+    Verb.REQUEST_APPROVED: _approved,
+    Verb.REQUEST_STAGE_DONE: lambda recorded: _at_step(recorded.detail["next_stage"]),
+    Verb.REQUEST_DENIED: _denied,
+    Verb.REQUEST_RETURNED: _returned,
+    Verb.REQUEST_RESUBMITTED: _resubmitted,
+    Verb.REQUEST_COMMENTED: _commented,
+    Verb.REQUEST_WITHDRAWN: lambda recorded: {
+        **_closed(R.WITHDRAWN)(recorded),
+        "withdrawn_by": recorded.event.actor,
+    },
+    Verb.REQUEST_LAPSED: lambda recorded: {
+        **_closed(R.LAPSED)(recorded),
+        "closed_because": recorded.changed("why"),
+    },
+}
+NEXT: dict[str, frozenset[Verb]] = {
+    "": frozenset({Verb.REQUEST_SUBMITTED}),
+    R.PENDING: frozenset(
+        {
+            Verb.REQUEST_GRANTED_AT_ONCE,
+            Verb.REQUEST_APPROVED,
+            Verb.REQUEST_STAGE_DONE,
+            Verb.REQUEST_DENIED,
+            Verb.REQUEST_RETURNED,
+            Verb.REQUEST_COMMENTED,
+            Verb.REQUEST_WITHDRAWN,
+            Verb.REQUEST_LAPSED,
+        }
+    ),
+    R.RETURNED: frozenset(
+        {Verb.REQUEST_RESUBMITTED, Verb.REQUEST_COMMENTED, Verb.REQUEST_WITHDRAWN, Verb.REQUEST_LAPSED}
+    ),
+    **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset({Verb.REQUEST_COMMENTED})),
+}
 REQUESTS = Ledger(
     model=Request,
     rows=_rows,
     prefix=refs.REQUEST,
     shown=SHOWN,
-    makes={
-        Verb.REQUEST_SUBMITTED: _submitted,
-        Verb.REQUEST_GRANTED_AT_ONCE: _closed(R.APPROVED),
-        Verb.REQUEST_APPROVED: _approved,
-        Verb.REQUEST_STAGE_DONE: lambda recorded: _at_step(recorded.detail["next_stage"]),
-        Verb.REQUEST_DENIED: _denied,
-        Verb.REQUEST_RETURNED: _returned,
-        Verb.REQUEST_RESUBMITTED: _resubmitted,
-        Verb.REQUEST_COMMENTED: _commented,
-        Verb.REQUEST_WITHDRAWN: lambda recorded: {
-            **_closed(R.WITHDRAWN)(recorded),
-            "withdrawn_by": recorded.event.actor,
-        },
-        Verb.REQUEST_LAPSED: lambda recorded: {
-            **_closed(R.LAPSED)(recorded),
-            "closed_because": recorded.changed("why"),
-        },
-    },
+    makes=MAKES,
     begins=frozenset({Verb.REQUEST_SUBMITTED}),
-    next={
-        "": frozenset({Verb.REQUEST_SUBMITTED}),
-        R.PENDING: frozenset(
-            {
-                Verb.REQUEST_GRANTED_AT_ONCE,
-                Verb.REQUEST_APPROVED,
-                Verb.REQUEST_STAGE_DONE,
-                Verb.REQUEST_DENIED,
-                Verb.REQUEST_RETURNED,
-                Verb.REQUEST_COMMENTED,
-                Verb.REQUEST_WITHDRAWN,
-                Verb.REQUEST_LAPSED,
-            }
-        ),
-        R.RETURNED: frozenset(
-            {Verb.REQUEST_RESUBMITTED, Verb.REQUEST_COMMENTED, Verb.REQUEST_WITHDRAWN, Verb.REQUEST_LAPSED}
-        ),
-        **dict.fromkeys((R.APPROVED, R.DENIED, R.WITHDRAWN, R.LAPSED), frozenset({Verb.REQUEST_COMMENTED})),
-    },
+    next=NEXT,
     not_compared={
         "id": "identifies the row",
         "created_at": "nearly the time of the event",

@@ -118,6 +118,7 @@ class Resubmission(models.Model):
     duration_before = models.DurationField(null=True)
     reason_before = models.TextField()
     ticket_before = models.CharField(max_length=80, blank=True, default="")
+    own_before = models.JSONField(default=dict, help_text="the terms that only its kind has, by name")
     at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

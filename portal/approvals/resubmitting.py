@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,6 @@ from portal.approvals.models import Request, Resubmission
 from portal.approvals.permissions import check_can_resubmit
 from portal.approvals.states import REQUEST
 from portal.audit.verbs import Verb
-from portal.catalogue import queries as catalogue
 from portal.core import clock, durations, refs
 from portal.core.errors import Invalid, Refused
 from portal.core.text_checks import clean_text
@@ -25,10 +25,12 @@ def resubmit(
     duration: timedelta | None = None,
     reason: str | None = None,
     ticket: str | None = None,
+    own: Mapping[str, Any] | None = None,
     round: int | None = None,
 ) -> Any:
     """Send a returned request again. An argument that is None leaves the field unchanged.
 
+    own: new values of the terms that only its kind has, by name (`Kind.change`).
     round: the returned round that the person has seen. The ticket and the time to decide follow the policy version
     under which the request was made. The steps are those of the previous round. The rules in force decide who may make
     the request.
@@ -47,9 +49,11 @@ def resubmit(
             duration_before=request.duration,
             reason_before=request.reason,
             ticket_before=request.ticket,
+            own_before=kind.own_terms(request),
         )
         _change(request, duration, reason, ticket)
-        policy = catalogue.policy(request.policy, request.policy_version)
+        own_columns = kind.change(request, own or {}, by=by)
+        policy = kind.made_under(request)
         if wrong := kind.entry_problems(request, policy):
             raise Invalid(wrong)
         kind.check_again(request, by=by)
@@ -66,9 +70,11 @@ def resubmit(
         REQUEST.move(
             request, to=Request.Status.PENDING, round=before.round, lapses_at=lapses_at, search_text=text, **columns
         )
+        if own_columns:
+            kind.model._default_manager.filter(pk=request.pk).update(**own_columns)
         before.save(force_insert=True)
         changes.copy_stages(request, stages)
-        detail = {**columns, "duration": durations.iso_or_empty(request.duration)}
+        detail = {**columns, "duration": durations.iso_or_empty(request.duration), **kind.own_terms(request)}
         detail |= {"round": request.round, "lapses_at": lapses_at.isoformat()}
         changes.record(trail, Verb.REQUEST_RESUBMITTED, by, request, **detail)
     return request

@@ -115,6 +115,12 @@ def differing(ledger: Ledger) -> Iterator[tuple[int | None, str] | None]:
             yield _again(ledger, pk) if found else None
 
 
+def problem_of(ledger: Ledger, pk: int) -> str:
+    """In words, how one stored row differs from its events; empty if it does not."""
+    found = _again(ledger, pk)
+    return found[1] if found else ""
+
+
 def _rows(ledger: Ledger, keys: Sequence[int]) -> dict[int, Any]:
     """The rows with these primary keys that can be read completely, by primary key."""
     try:

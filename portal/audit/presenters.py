@@ -39,7 +39,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.DEPLOYMENT_BOOTSTRAP_BEGUN: "{actor} began to prepare Airflow on {target} for Gatehouse",
     Verb.DEPLOYMENT_BOOTSTRAPPED: "{actor} prepared Airflow on {target} for Gatehouse{done}",
     Verb.DEPLOYMENT_BOOTSTRAP_FAILED: "{actor} could not prepare Airflow on {target} for Gatehouse{said}{also_done}",
-    Verb.REQUEST_SUBMITTED: "{actor} asked for {entitlement}{beneficiary}{duration}{by_break_glass} ({target}){reason}",
+    Verb.REQUEST_SUBMITTED: "{actor} asked for {asked_for}{beneficiary}{duration}{by_break_glass} ({target}){reason}",
     Verb.REQUEST_SUBMIT_REFUSED: "{actor} could not ask for {target}{said}",
     Verb.REQUEST_APPROVED: "{actor} approved {target}{duration}{comment}",
     Verb.REQUEST_APPROVE_REFUSED: "{actor} could not approve {target}{said}",
@@ -56,6 +56,11 @@ SENTENCES: dict[Verb, str] = {
     Verb.REQUEST_WITHDRAWN: "{actor} withdrew {target}",
     Verb.REQUEST_WITHDRAW_REFUSED: "{actor} could not withdraw {target}{said}",
     Verb.REQUEST_LAPSED: "{target} lapsed: {lapsed_because}",
+    Verb.REQUEST_RUN_SCHEDULED: "{target}: the run of {dag} on {deployment} will be started{starts_at}",
+    Verb.REQUEST_RUN_BEGUN: "{target}: the run of {dag} on {deployment} was requested in Airflow{as_run}",
+    Verb.REQUEST_RUN_START_FAILED: "{target}: the run of {dag} on {deployment} was not started{why}",
+    Verb.REQUEST_RUN_CANCELLED: "{actor} cancelled the start of {dag} on {deployment} ({target}){reason}",
+    Verb.REQUEST_RUN_CANCEL_REFUSED: "{actor} could not cancel the start of {target}{said}",
     Verb.GRANT_SCHEDULED: "{target} is scheduled to give {entitlement}{beneficiary}{starts_at}",
     Verb.GRANT_STARTED: "{target} starts: {entitlement} is being given{beneficiary}",
     Verb.GRANT_ACTIVATED: "{target} is active: Airflow on {deployment} shows {entitlement}{beneficiary}",
@@ -138,6 +143,7 @@ CLAUSES: dict[str, tuple[str, str]] = {
     "note": ("note", ": “{}”"),
     "beneficiary": ("beneficiary", " for {}"),
     "from_beneficiary": ("beneficiary", " from {}"),
+    "as_run": ("run", ": {}"),
     "as_approved": ("request", ", approved as {}"),
     "asked_by": ("requested_by", ", as {} asked"),
     "changed": ("changed", ": {}"),
@@ -230,6 +236,14 @@ def _duration(event: Columns, said: Mapping[str, Any]) -> str:
         return ""
 
 
+def _asked_for(event: Columns, said: Mapping[str, Any]) -> str:
+    """The access, or the run with its parameters."""
+    if "dag" not in said:
+        return _plain(said.get("entitlement")) or "something"
+    later = f", to start {said['start_at']}" if said.get("start_at") else ""
+    return f"a run of {said['dag']} with {_plain(said.get('conf')) or 'unknown parameters'}{later}"
+
+
 def _break_glass(event: Columns, said: Mapping[str, Any]) -> str:
     return ": break-glass" if said.get("break_glass") else ""
 
@@ -282,6 +296,7 @@ def _carried(event: Columns, said: Mapping[str, Any]) -> str:
 
 
 SPECIAL = {
+    "asked_for": _asked_for,
     "carried": _carried,
     "first_problem": _first_problem,
     "lapsed_because": _lapsed_because,

@@ -56,6 +56,12 @@ class Verb(StrEnum):
     REQUEST_WITHDRAW_REFUSED = "request.withdraw_refused"
     REQUEST_LAPSED = "request.lapsed"
 
+    REQUEST_RUN_SCHEDULED = "request.run_scheduled"
+    REQUEST_RUN_BEGUN = "request.run_begun"
+    REQUEST_RUN_START_FAILED = "request.run_start_failed"
+    REQUEST_RUN_CANCELLED = "request.run_cancelled"
+    REQUEST_RUN_CANCEL_REFUSED = "request.run_cancel_refused"
+
     GRANT_SCHEDULED = "grant.scheduled"
     GRANT_STARTED = "grant.started"
     GRANT_ACTIVATED = "grant.verified"

@@ -13,11 +13,15 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class StateMachine(Generic[Row]):
-    """The legal transitions of one model's `status`. No other code writes a status."""
+    """The legal transitions of one model's `status`. No other code writes a status.
 
-    def __init__(self, model: type[Row], moves: Mapping[str, frozenset[str]]) -> None:
+    column: the name of the column, for a model with a second status.
+    """
+
+    def __init__(self, model: type[Row], moves: Mapping[str, frozenset[str]], *, column: str = "status") -> None:
         self.model = model
         self.moves = moves
+        self.column = column
 
     def move(self, row: Row, *, to: str, where: Mapping[str, Any] | None = None, **changes: Any) -> None:
         """Set `row`'s status to `to` and the columns in `changes`, if the row was not changed since it was read.
@@ -25,13 +29,13 @@ class StateMachine(Generic[Row]):
         where: further conditions on the row in the database, for example a lease.
         Raises Conflict if the transition is not legal or the row was changed meanwhile. Then nothing is changed.
         """
-        status: str = row.status  # type: ignore[attr-defined]
+        status: str = getattr(row, self.column)
         if to not in self.moves[status]:
             raise Conflict(f"{row} is {status} and cannot become {to}.", reason="wrong_state")
-        rows = self.model._default_manager.filter(pk=row.pk, status=status, **(where or {}))
-        if rows.update(status=to, **changes) != 1:
+        rows = self.model._default_manager.filter(pk=row.pk, **{self.column: status, **(where or {})})
+        if rows.update(**{self.column: to, **changes}) != 1:
             raise Conflict(f"{row} was changed by somebody else at the same moment.")
-        for name, value in {"status": to, **changes}.items():
+        for name, value in {self.column: to, **changes}.items():
             setattr(row, name, value)
 
     def diagram(self) -> str:

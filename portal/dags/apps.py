@@ -7,10 +7,15 @@ class DagsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from portal.approvals import kinds as request_kinds
+        from portal.approvals import ledgers
         from portal.audit import compare
         from portal.dags.ledgers import RUNS
         from portal.dags.operation_kinds import KINDS
+        from portal.dags.request_kinds import RUN
         from portal.operations import kinds
 
+        request_kinds.register(RUN)
+        ledgers.register(RUN)
         compare.register(RUNS)
         kinds.register(*KINDS)

@@ -22,6 +22,7 @@ from portal.operations import outbox
 from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation
 
+MAX_NOTE = 1000  # characters; Airflow refuses a longer note
 TOO_LATE = timedelta(hours=1)  # after that, a run must not start, because nobody expects it any more
 
 
@@ -29,7 +30,7 @@ class TriggerRun:
     """Ensures that Airflow has the run. Its id was set when it was requested, so retries create no second run."""
 
     def execute(self, operation: Operation) -> Done:
-        run = Run.objects.select_related("dag__deployment", "dag__state", "requested_by").get(
+        run = Run.objects.select_related("dag__deployment", "dag__state", "requested_by", "request__runrequest").get(
             pk=operation.payload["run"]
         )
         airflow = runner(run.dag.deployment)
@@ -75,7 +76,8 @@ def _why_not_start(run: Run, operation: Operation) -> str:
     """In words, why the run must not be started any more; empty if it may."""
     if operation.created_at < clock.now() - TOO_LATE:
         return "It could not be started within one hour after the request, so it failed."
-    why = why_not_any_more(run.requested_by.username, run.dag, "trigger")
+    approved = run.request is not None and bool(run.request.policy)
+    why = why_not_any_more(run.requested_by.username, run.dag, "trigger", approved=approved)
     return why or limits.why_frozen(run.requested_by, run.dag)
 
 
@@ -98,8 +100,14 @@ def _why_not(airflow: Airflow, run: Run) -> str:
 
 
 def _note(run: Run) -> str:
+    """Who requested the run, by which request, and why. Airflow shows it on the run."""
     who = f"Requested by {run.requested_by.username} through Gatehouse, {run.ref}"
-    return f"{who}: {run.note}" if run.note else f"{who}."
+    texts = [run.note]
+    if run.request is not None:
+        who += f", {run.request.ref} (SHA-256 of the parameters: {run.request.runrequest.conf_sha256})"
+        texts.insert(0, run.request.reason)
+    said = "; ".join(text for text in texts if text)
+    return f"{who}: {said}"[:MAX_NOTE] if said else f"{who}."
 
 
 class SetPaused:

@@ -27,43 +27,74 @@ def may_see(user: User, dag: Dag, policies: Policies | None = None) -> bool:
 def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None = None) -> None:
     """Raises Refused if `by` may not do `action` ("trigger", "pause") without an approval.
 
-    Reasons: `not_offered`, `needs_approval`, `not_eligible`.
+    Reasons: `not_offered`, `needs_approval`, `not_eligible`. Only a run can be asked for.
     """
-    verb = VERBS[action]
-    if dag.retired_at is not None or dag.deployment.retired_at is not None:
-        raise Refused(f"{dag.dag_id} is no longer in the catalogue.", reason="not_offered")
-    if action not in dag.actions:
-        raise Refused(
-            f"The catalogue does not allow anybody to {verb} {dag.dag_id} in Gatehouse.",
-            reason="not_offered",
-        )
-    if people.is_one_of(by, dag.who):
+    check_offered(dag, action)
+    if may_act_at_once(by, dag):
         return
-    at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
+    verb, at_once = VERBS[action], ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
     if people.is_one_of(by, _may_ask(dag, policies)):
+        how = "Ask for it: enter the parameters and a reason. " if action == "trigger" else ""
         raise Refused(
-            f"You may {verb} {dag.dag_id} only with an approval, and Gatehouse cannot ask for one yet. "
-            f"Allowed without one: {at_once}.",
+            f"You may {verb} {dag.dag_id} only with an approval. {how}Allowed without one: {at_once}.",
             reason="needs_approval",
         )
     raise Refused(f"You may not {verb} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")
 
 
-def why_not_any_more(username: str, dag: Dag, action: str) -> str:
+def check_can_ask(by: User, dag: Dag, policies: Policies | None = None) -> None:
+    """Raises Refused if `by` may not ask for a run of this DAG. Who may run it at once may ask, too: for a later start.
+
+    Reasons: `not_offered`, `not_eligible`.
+    """
+    check_offered(dag, "trigger")
+    asking = _may_ask(dag, policies)
+    if may_act_at_once(by, dag) or people.is_one_of(by, asking):
+        return
+    named = ", ".join(subject.replace(":", " ") for subject in [*dag.who, *asking]) or "nobody"
+    raise Refused(f"You may not ask for a run of {dag.dag_id}. Allowed: {named}.", reason="not_eligible")
+
+
+def check_offered(dag: Dag, action: str) -> None:
+    """Raises Refused (`not_offered`) if the catalogue in force does not offer `action` of this DAG."""
+    if dag.retired_at is not None or dag.deployment.retired_at is not None:
+        raise Refused(f"{dag.dag_id} is no longer in the catalogue.", reason="not_offered")
+    if action not in dag.actions:
+        raise Refused(
+            f"The catalogue does not allow anybody to {VERBS[action]} {dag.dag_id} in Gatehouse.",
+            reason="not_offered",
+        )
+
+
+def may_act_at_once(by: User, dag: Dag) -> bool:
+    return people.is_one_of(by, dag.who)
+
+
+def current(dag: Dag) -> Dag:
+    """The DAG in the catalogue in force. A DAG of a renamed deployment is found under the new name."""
+    named = Dag.objects.filter(deployment=airflows.current(dag.deployment), dag_id=dag.dag_id)
+    return named.select_related("deployment", "state").first() or dag
+
+
+def why_not_any_more(username: str, dag: Dag, action: str, *, approved: bool = False) -> str:
     """In words, why the person may no longer do what they requested earlier; empty if they still may.
 
     Everybody can read the answer. A DAG of a renamed deployment is checked under the new name.
+    approved: approvers decided it, so it is enough that the DAG's policy names the person.
     """
     by = User.objects.filter(username=username, is_active=True).first()
     if by is None:
         return f"{username}, who asked for it, is deactivated."
-    named = Dag.objects.filter(deployment=airflows.current(dag.deployment), dag_id=dag.dag_id)
     try:
-        check_can_operate(by, named.select_related("deployment").first() or dag, action)
+        if approved:
+            check_can_ask(by, current(dag))
+        else:
+            check_can_operate(by, current(dag), action)
     except Refused as refusal:
         if refusal.reason == "not_offered":
             return refusal.detail
-        return f"{username}, who asked for it, may no longer {VERBS[action]} {dag.dag_id} without an approval."
+        without = "" if approved else " without an approval"
+        return f"{username}, who asked for it, may no longer {VERBS[action]} {dag.dag_id}{without}."
     return ""
 
 
@@ -71,4 +102,5 @@ def _may_ask(dag: Dag, policies: Policies | None) -> list[str]:
     if not dag.policy:
         return []
     known = policies if policies is not None else catalogue.policies_in_force()
-    return known[dag.policy].may_request
+    policy = known.get(dag.policy)  # another version may be put in force between the two queries
+    return policy.may_request if policy else []

@@ -91,12 +91,18 @@ def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -
     shown = mask_for(dag, conf, entered=entered)
     if shown == conf:
         return Hidden(shown, "", "", ())
-    secrets = list(hidden_in(conf, shown))
+    return hidden_as(conf, shown, sealing.seal(json.dumps(conf)))
+
+
+def hidden_as(conf: Mapping[str, Any], shown: dict[str, Any], sealed: str) -> Hidden:
+    """The parameters `conf`, shown as `shown`, as they are stored. sealed: `conf`, encrypted; empty if nothing is
+    secret."""
+    if not sealed:
+        return Hidden(shown, "", "", ())
+    secrets = sorted(hidden_in(conf, shown), key=lambda found: found[0])  # the order of the names does not count
+    digest = sealing.digest(json.dumps(secrets, sort_keys=True))
     return Hidden(
-        shown,
-        sealing.seal(json.dumps(conf)),
-        sealing.digest(json.dumps(secrets, sort_keys=True)),
-        tuple(value if isinstance(value, str) else json.dumps(value) for _, value in secrets),
+        shown, sealed, digest, tuple(value if isinstance(value, str) else json.dumps(value) for _, value in secrets)
     )
 
 

@@ -1,11 +1,11 @@
-"""The state machine of runs. After REQUESTED, the states are Airflow's."""
+"""The state machines of runs and of the starts of requested runs. After REQUESTED, a run's states are Airflow's."""
 
 from __future__ import annotations
 
 from portal.core.state_machine import StateMachine
-from portal.dags.models import Run
+from portal.dags.models import Run, RunRequest
 
-S = Run.Status
+S, T = Run.Status, RunRequest.Start
 
 RUN: StateMachine[Run] = StateMachine(
     Run,
@@ -17,5 +17,16 @@ RUN: StateMachine[Run] = StateMachine(
         S.SUCCESS: frozenset({S.QUEUED, S.RUNNING, S.FAILED}),
         S.FAILED: frozenset({S.QUEUED, S.RUNNING, S.SUCCESS}),
     },
+)
+START: StateMachine[RunRequest] = StateMachine(
+    RunRequest,
+    {
+        T.WAITING: frozenset({T.SCHEDULED, T.STARTED, T.NOT_STARTED}),
+        T.SCHEDULED: frozenset({T.STARTED, T.NOT_STARTED, T.CANCELLED}),
+        T.STARTED: frozenset(),
+        T.NOT_STARTED: frozenset(),
+        T.CANCELLED: frozenset(),
+    },
+    column="start_status",
 )
 FOLLOWED = (S.QUEUED, S.RUNNING)

@@ -7,7 +7,7 @@ from typing import Any
 from portal.access.states import GRANT
 from portal.approvals.states import REQUEST, STAGE
 from portal.core.state_machine import StateMachine
-from portal.dags.states import RUN
+from portal.dags.states import RUN, START
 from portal.operations.states import OPERATION
 
 MACHINES: dict[str, StateMachine[Any]] = {
@@ -15,6 +15,7 @@ MACHINES: dict[str, StateMachine[Any]] = {
     "Stage of a decision": STAGE,
     "Grant": GRANT,
     "Operation": OPERATION,
+    "Start of a requested run": START,
     "Run": RUN,
 }
 

@@ -30,7 +30,7 @@ from portal.catalogue import queries as offered
 from portal.catalogue.models import Deployment
 from portal.core.errors import Refused
 from portal.dags import actions as dag_actions
-from portal.dags import variables
+from portal.dags import run_requests, run_starts, variables
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
@@ -221,6 +221,16 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         "colleague",
         _dag,
         lambda by, dag, _: dag_actions.trigger(by=by, dag=dag, conf={}),
+    ),
+    "portal/dags/run_requests.py ask": (
+        "employee",
+        lambda: _dag("payroll_close"),
+        lambda by, dag, _: run_requests.ask(by=by, dag=dag, conf={}, reason="month-end close"),
+    ),
+    "portal/dags/run_starts.py cancel": (
+        "colleague",
+        lambda: factories.scheduled_run().pk,
+        lambda by, pk, _: run_starts.cancel(request_id=pk, by=by),
     ),
     "portal/dags/actions.py pause": (
         "colleague",

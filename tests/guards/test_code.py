@@ -112,6 +112,7 @@ LIVES = {
     "access.Grant": "states",
     "access.RoleInMaking": "turn",
     "dags.Run": "states",
+    "dags.RunRequest": "states",
     "dags.DagState": "seen",
     "dags.RunTasks": "seen",
     "api.IdempotencyKey": "answers",

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from accounts.models import User
-from portal.access import at_once, entry
+from portal.access import at_once
 from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
 from portal.access.timeline import Step
 from portal.approvals import kinds
-from portal.approvals.checks import duration_problem
+from portal.approvals.checks import duration_problem, start_problem
 from portal.approvals.lapsing import NOT_IN_TIME
 from portal.core import clock, durations
 from portal.core.errors import Invalid
@@ -123,7 +123,7 @@ def outlook(option: Option, form: RequestForm) -> Outlook:
 def _refused(option: Option, span: timedelta, start: datetime | None) -> dict[str, str]:
     """The errors that the action would raise now, by field."""
     wrong = duration_problem(span, longest=option.entitlement.max_duration)
-    wrong |= entry.start_problem(start) or at_once.start_problem(option.policy, start)
+    wrong |= start_problem(start, field="starts_at") or at_once.start_problem(option.policy, start)
     if not wrong and option.held and not option.policy.stages:
         person = option.held.beneficiary
         try:
