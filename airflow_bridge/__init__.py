@@ -30,6 +30,7 @@ from airflow_bridge.errors import (
     RateLimited,
     Rejected,
     TimedOut,
+    TooLarge,
     Unauthorised,
     Unexpected,
     Unreachable,
@@ -52,6 +53,7 @@ from airflow_bridge.types import (
     TaskInstance,
     User,
     Variable,
+    XCom,
 )
 
 __all__ = [
@@ -88,12 +90,14 @@ __all__ = [
     "TaskInstance",
     "TimedOut",
     "TokenAuth",
+    "TooLarge",
     "Unauthorised",
     "Unexpected",
     "Unreachable",
     "Unsupported",
     "User",
     "Variable",
+    "XCom",
     "connect",
     "dag_permissions",
     "find_api",

@@ -130,6 +130,18 @@ def read(answer: Answer, asked: Asked, *, text: bool = False) -> Any:
     raise error(answer, asked)
 
 
+def check_streamed(answer: Answer, asked: Asked) -> None:
+    """Raises Unexpected for an answer in parts that is a web page, or compressed although that was not allowed."""
+    if "html" in answer.headers.get("content-type", "") or answer.headers.get("content-encoding", "") not in (
+        "",
+        "identity",
+    ):
+        raise Unexpected(
+            f"{asked} and answered something that is not Airflow's API (a web page, or a compressed answer). "
+            "Check its address, and what stands in front of it (a log-in page, a proxy)."
+        )
+
+
 def encode(asked: Asked, body: Mapping[str, Any] | None) -> bytes | None:
     """A request's body. Raises Rejected for what JSON does not know."""
     if body is None:

@@ -15,6 +15,7 @@ BridgeError
 ├── Unsupported       this Airflow has no such call
 ├── NotFinished       a run was waited for and has not ended in time
 └── Unexpected        an answer that makes no sense (HTML, a wrong shape, a 500)
+    └── TooLarge      an answer that is longer than allowed
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class Unsupported(BridgeError): ...
 
 
 class Unexpected(BridgeError): ...
+
+
+class TooLarge(Unexpected): ...
 
 
 class NotFinished(BridgeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from airflow_bridge.errors import (
 )
 from airflow_bridge.redaction import secrets_in_body, secrets_in_headers, secrets_of
 from airflow_bridge.sending import Failed, Sender
+from airflow_bridge.wire import LARGEST
 
 Value = TypeVar("Value")
 
@@ -94,11 +95,12 @@ class Http:
         signed_in: bool = True,
         accept: str = "",
         suspicious: bool = True,
+        largest: int = LARGEST,
     ) -> Value:
         """Send a request, and return what `parse` makes of the answer's JSON (of its text, if `accept` is given).
 
         what, needs, again: see `Asked`; reads may always be sent again. auth: other credentials than the client's own.
-        suspicious: whether `recognised` is asked after a 403.
+        suspicious: whether `recognised` is asked after a 403. largest: bytes of the answer; a longer one is TooLarge.
         Raises BridgeError's children.
         """
         asked = Asked(
@@ -126,7 +128,9 @@ class Http:
             try:
                 if session is not None:
                     signed = self._signed(session, asked, deadline)
-                answer = self._attempt(method, path, asked, content, {**headers, **signed.headers}, params, deadline)
+                answer = self._attempt(
+                    method, path, asked, content, {**headers, **signed.headers}, params, deadline, largest
+                )
                 if session is not None and answer.signing_refused:
                     session.refused(signed)
                     raise Failed(answers.error(answer, asked), again=_renewable(signed) and not renewed, at_once=True)
@@ -154,6 +158,40 @@ class Http:
                     raise lost or Unauthorised(answers.not_recognised(asked)) from None
                 session.refused(signed)
                 renewed, pause = True, 0.0
+
+    def stream(
+        self, path: str, *, what: str, needs: str, accept: str, params: Mapping[str, str | int], seconds: float
+    ) -> Iterator[bytes]:
+        """The parts of a long answer, as they arrive, within `seconds` and in bounded memory.
+
+        It is read by one thread. Close it (or read it to its end): until then it takes one of the places for calls.
+        Raises BridgeError's children, also between parts.
+        """
+        asked = Asked(deployment=self.name, account=self.auth.account, what=what, needs=needs, again=Again.UNSENT)
+        begin = self.budget.deadline()
+        renewed = False
+        try:
+            while True:
+                session = self._session(self.auth)
+                signed = self._signed(session, asked, begin)
+                headers = {"Accept": accept, **signed.headers}
+                with (
+                    self.sender.turn(asked, begin),
+                    self.sender.open(path, asked, params=params, headers=headers, timeout=seconds) as (answer, parts),
+                ):
+                    if 200 <= answer.status < 300:
+                        answers.check_streamed(answer, asked)
+                        yield from parts
+                        return
+                if not answer.signing_refused or renewed or not _renewable(signed):
+                    break
+                session.refused(signed)
+                renewed = True
+        except Failed as failed:
+            raise failed.error from None
+        if answer.status == 403 and not self._is_recognised(begin):
+            raise Unauthorised(answers.not_recognised(asked))
+        raise answers.error(answer, asked)
 
     def _is_recognised(self, deadline: float) -> bool:
         """Whether our credentials are accepted, so that a 403 is about permissions."""
@@ -185,6 +223,7 @@ class Http:
         headers: Mapping[str, str],
         params: Mapping[str, str | int] | None,
         deadline: float,
+        largest: int,
     ) -> Answer:
         with self.sender.turn(asked, deadline):
             left = deadline - time.monotonic()
@@ -194,7 +233,7 @@ class Http:
                 max(left / 2, left - self.budget.seconds / 4) if asked.writes else min(self.budget.seconds / 2, left)
             )
             answer = self.sender.send(
-                method, path, asked, content=content, params=params, headers=headers, timeout=timeout
+                method, path, asked, content=content, params=params, headers=headers, timeout=timeout, largest=largest
             )
         if answer.status >= 500 or answer.status == 429:
             over = asked.again is Again.OVER and answer.status == 500

@@ -22,6 +22,7 @@ from airflow_bridge.types import (
     TaskInstance,
     User,
     Variable,
+    XCom,
 )
 
 
@@ -105,7 +106,11 @@ class Parser:
             started_at=moment(body["start_date"]),
             ended_at=moment(body["end_date"]),
             duration=body["duration"],
+            max_tries=(body.get("max_tries") or 0) + 1,
         )
+
+    def xcom(self, body: Any) -> XCom:
+        return XCom(task_id=body["task_id"], key=body["key"], value=body["value"], map_index=body["map_index"])
 
     def variable(self, body: Any) -> Variable:
         return Variable(key=body["key"], value=body["value"] or "", description=body["description"] or "")

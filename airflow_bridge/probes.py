@@ -44,6 +44,8 @@ def _table() -> dict[Permission, Probe]:
         ("can_read", "Task Instances"): Probe("GET", f"{run}/taskInstances", params=one),
         ("can_edit", "Task Instances"): Probe("POST", f"{dag}/clearTaskInstances", {"dry_run": True}),
         ("can_read", "Task Logs"): Probe("GET", f"{run}/taskInstances/{NOBODY}/logs/1"),
+        ("can_read", "XComs"): Probe("GET", f"{run}/taskInstances/{NOBODY}/xcomEntries/{NOBODY}"),
+        ("can_read", "HITL Detail"): Probe("GET", "/dags/~/dagRuns/~/hitlDetails", params=one),
         ("can_read", "ImportError"): Probe("GET", "/importErrors", params=one),
         ("can_read", "Variables"): Probe("GET", f"/variables/{NOBODY}"),
         ("can_edit", "Variables"): Probe("PATCH", f"/variables/{NOBODY}", {"key": NOBODY, "value": ""}),

@@ -158,6 +158,8 @@ class TaskInstance:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     duration: float | None = None  # seconds
+    max_tries: int = 0
+    """Tries that Airflow makes by itself; clearing a task raises it."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,9 @@ class LogLine:
     text: str
     at: datetime | None = None
     level: str = ""
+    """In lower case, as Airflow names it: "info", "error"; empty where it does not say."""
+    is_error: bool = False
+    """Whether this line says why the task failed: the exception with its message."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,16 @@ class LogPart:
 
     lines: tuple[LogLine, ...]
     next: str | None = None
+
+
+@dataclass(frozen=True)
+class XCom:
+    """What a task handed on under a key, as JSON has it."""
+
+    task_id: str
+    key: str
+    value: Any = field(repr=False)
+    map_index: int = -1
 
 
 @dataclass(frozen=True)
@@ -253,5 +268,8 @@ class Capabilities:
         return what not in self.missing
 
     def can_use(self, permission: Permission) -> bool:
-        """Whether a permission has an effect. FAB providers 3.0.3 to 3.1 refuse role changes even with can_edit."""
+        """Whether a permission exists and has an effect. FAB providers 3.0.3 to 3.1 refuse role changes even with
+        can_edit."""
+        if permission[1] == "HITL Detail":
+            return self.can("human_tasks")
         return permission != ("can_edit", "Roles") or self.can("role_edits")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_bridge import capabilities, probes
+from airflow_bridge import capabilities, log_lines, probes
 from airflow_bridge.airflow import Airflow
 from airflow_bridge.answers import Again
 from airflow_bridge.calls.part import Place, one_budget
@@ -51,6 +51,7 @@ class AirflowV1(Airflow):
     _health_path = "/api/v1/health"
     _task_order = None
     _cancel_params = {}
+    _xcom_params = {"stringify": "false"}
 
     def __init__(self, http: Http) -> None:
         super().__init__(http, ParserV1())
@@ -168,6 +169,17 @@ class AirflowV1(Airflow):
             path = f"{path}/clear"
         self._http.call("POST", path, what=what, needs=EDITS, body=body, parse=lambda body: None, again=Again.OVER)
 
+    def _set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run:
+        return self._http.call(
+            "PATCH",
+            f"{self._run_path(dag_id, dag_run_id)}/setNote",
+            what=f"to change the note of {dag_run_id}",
+            needs=EDITS,
+            body={"note": note},
+            parse=self._parser.run,
+            again=Again.ANY,
+        )
+
     @one_budget
     def log(
         self,
@@ -195,8 +207,22 @@ class AirflowV1(Airflow):
         going_on = state in (None, "queued", "scheduled", "running", "restarting", "deferred", "up_for_reschedule")
         if going_on and lines and not lines[-1].endswith("\n"):
             lines.pop()  # it may be incomplete
-        new = tuple(LogLine(line) for line in "".join(lines[seen:]).splitlines())
+        new = tuple(log_lines.of_text("".join(lines[seen:]).splitlines()))
         return LogPart(new, str(len(lines)) if going_on else None)
+
+    def _log_lines(self, path: str, map_index: int, *, seconds: float) -> Iterator[LogLine]:
+        parts = self._http.stream(
+            path,
+            what="for a log",
+            needs=LOGS,
+            accept="text/plain",
+            params={} if map_index < 0 else {"map_index": map_index},
+            seconds=seconds,
+        )
+        yield from log_lines.of_text(log_lines.cut(parts))
+
+    def _check_try(self, dag_id: str, dag_run_id: str, task_id: str, map_index: int, try_number: int) -> None:
+        self._task_state(dag_id, dag_run_id, task_id, map_index, try_number)
 
     def _task_state(self, dag_id: str, dag_run_id: str, task_id: str, map_index: int, try_number: int) -> str | None:
         """Raises NotFound for an attempt that was never made, of which Airflow 2 gives a "log" that says so."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from airflow_bridge import answers, capabilities
+from airflow_bridge import answers, capabilities, log_lines
 from airflow_bridge.airflow import Airflow
 from airflow_bridge.auth import PasswordAuth
 from airflow_bridge.calls.part import Place, unsupported
@@ -14,8 +15,8 @@ from airflow_bridge.calls.tasks import LOGS
 from airflow_bridge.capabilities import WHAT
 from airflow_bridge.errors import NotFound, Unsupported
 from airflow_bridge.http import Http
-from airflow_bridge.parser import Parser, moment
-from airflow_bridge.types import Capabilities, LogLine, LogPart
+from airflow_bridge.parser import Parser
+from airflow_bridge.types import Capabilities, LogLine, LogPart, Run
 
 FAB = "/auth/fab/v1"
 HOME = {"users": "users", "roles": "roles", "permissions": "users"}
@@ -26,6 +27,7 @@ class AirflowV2(Airflow):
     _health_path = "/api/v2/monitor/health"
     _task_order = "id"
     _cancel_params = {"update_mask": "state"}
+    _xcom_params = {}
 
     def __init__(self, http: Http) -> None:
         super().__init__(http, Parser())
@@ -70,6 +72,18 @@ class AirflowV2(Airflow):
             again=answers.Again.OVER,
         )
 
+    def _set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run:
+        return self._http.call(
+            "PATCH",
+            self._run_path(dag_id, dag_run_id),
+            what=f"to change the note of {dag_run_id}",
+            needs=EDITS,
+            params={"update_mask": "note"},
+            body={"note": note},
+            parse=self._parser.run,
+            again=answers.Again.ANY,
+        )
+
     def log(
         self,
         dag_id: str,
@@ -89,26 +103,20 @@ class AirflowV2(Airflow):
             parse=lambda body: LogPart(tuple(_lines(body["content"])), body["continuation_token"]),
         )
 
+    def _log_lines(self, path: str, map_index: int, *, seconds: float) -> Iterator[LogLine]:
+        parts = self._http.stream(
+            path,
+            what="for a log",
+            needs=LOGS,
+            accept="application/x-ndjson",
+            params={"map_index": map_index},
+            seconds=seconds,
+        )
+        yield from log_lines.of_events(log_lines.cut(parts))
+
 
 def _lines(content: Any) -> list[LogLine]:
-    """Text lines where a handler gives those, else structured ones; what an exception said becomes lines too."""
+    """Text lines where a handler gives those, else structured ones."""
     if isinstance(content, str):
         return [LogLine(line) for line in content.splitlines()]
-    lines: list[LogLine] = []
-    for entry in content:
-        if isinstance(entry, str):
-            lines.append(LogLine(entry))
-            continue
-        at, level = moment(entry.get("timestamp")), entry.get("level") or ""
-        lines += [LogLine(line, at, level) for line in str(entry["event"]).splitlines() or [""]]
-        for error in entry.get("error_detail") or ():
-            lines += [LogLine(line, at, level) for line in _traceback(error)]
-    return lines
-
-
-def _traceback(error: Any) -> list[str]:
-    frames = [
-        f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}' for frame in error.get("frames", ())
-    ]
-    said = f"{error['exc_type']}: {error['exc_value']}".splitlines()
-    return [*(["Traceback (most recent call last):"] if frames else []), *frames, *said]
+    return [line for event in content for line in log_lines.of_event(event)]

@@ -12,7 +12,8 @@ import os
 import ssl
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
@@ -63,7 +64,7 @@ class NotHttp(Exception):
 
 
 class TooLarge(Exception):
-    """The answer is longer than LARGEST."""
+    """The answer is longer than allowed."""
 
 
 class Wire:
@@ -99,10 +100,31 @@ class Wire:
         content: bytes | None = None,
         params: Mapping[str, str | int] | None = None,
         timeout: float,
+        largest: int = LARGEST,
     ) -> Answer:
         """url: a path of the deployment or a complete address. timeout: seconds for the request and its answer.
 
-        Raises NotSent, Closed, Lost, NotHttp, TooLarge.
+        largest: bytes of the answer. Raises NotSent, Closed, Lost, NotHttp, TooLarge.
+        """
+        with self.open(method, url, headers=headers, content=content, params=params, timeout=timeout) as response:
+            lower = dict(httpx.Headers(response.headers))
+            body = _body(response, largest)
+            return Answer(response.status, lower, _decoded(body, lower.get("content-encoding", ""), largest))
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        params: Mapping[str, str | int] | None = None,
+        timeout: float,
+    ) -> Iterator[httpcore.Response]:
+        """An answer whose body is not read yet. It must be read inside the block, by this thread, within `timeout`.
+
+        Raises NotSent, Closed, Lost, NotHttp, also while the body is read.
         """
         if self._closed:
             raise Closed
@@ -122,13 +144,8 @@ class Wire:
                     extensions={"timeout": timeouts},
                 ) as response,
             ):
-                body = bytearray()
-                for chunk in response.iter_stream():
-                    body += chunk
-                    if len(body) > LARGEST:
-                        raise TooLarge
-                lower = dict(httpx.Headers(response.headers))
-                return Answer(response.status, lower, _decoded(bytes(body), lower.get("content-encoding", "")))
+                yield response
+                return
         except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError) as error:
             failure: Exception = NotSent(untrusted="CERTIFICATE_VERIFY_FAILED" in str(error))
         except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, UnicodeError):
@@ -153,6 +170,16 @@ def _goes_direct(address: httpx.URL) -> bool:
     names = getproxies().get("no", "").split(",")
     bypassed = proxy_bypass(address.netloc.decode()) or proxy_bypass(address.host)
     return bool(bypassed) or "*" in (name.strip() for name in names)
+
+
+def _body(response: httpcore.Response, largest: int) -> bytes:
+    """Raises TooLarge."""
+    body = bytearray()
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) > largest:
+            raise TooLarge
+    return bytes(body)
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
@@ -185,8 +212,8 @@ def _proxy(address: str) -> httpcore.Proxy:
     )
 
 
-def _decoded(body: bytes, coding: str) -> bytes:
-    """The decompressed body, up to LARGEST: 200 MB compressed twice are 3 kB. Raises Lost, TooLarge."""
+def _decoded(body: bytes, coding: str, largest: int) -> bytes:
+    """The decompressed body, up to `largest`: 200 MB compressed twice are 3 kB. Raises Lost, TooLarge."""
     coding = coding.strip().lower()
     if "," in coding:
         raise Lost(silent=False)
@@ -194,10 +221,10 @@ def _decoded(body: bytes, coding: str) -> bytes:
         return body
     for window in CODINGS[coding]:
         try:
-            unpacked = zlib.decompressobj(window).decompress(body, LARGEST + 1)
+            unpacked = zlib.decompressobj(window).decompress(body, largest + 1)
         except zlib.error:
             continue
-        if len(unpacked) > LARGEST:
+        if len(unpacked) > largest:
             raise TooLarge
         return unpacked
     raise Lost(silent=False)

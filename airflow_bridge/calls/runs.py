@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,13 @@ POLL = (1.0, 15.0)  # seconds between two looks at a run that is waited for: at 
 RESERVED = ("scheduled__", "backfill__", "asset_triggered__", "dataset_triggered__")
 READS = "can_read on the DAG and on DAG Runs"
 EDITS = "can_edit on the DAG and on DAG Runs"
+CLEARS = "can_edit on the DAG, on DAG Runs and on Task Instances"
 _random = secrets.SystemRandom()
+
+
+def shortened(note: str) -> str:
+    """SQLite would take more, PostgreSQL not."""
+    return note if len(note) <= NOTE else f"{note[: NOTE - 1]}…"
 
 
 class Runs(Dags):
@@ -67,7 +73,7 @@ class Runs(Dags):
         body = {
             "dag_run_id": dag_run_id,
             "conf": dict(conf or {}),
-            "note": note if len(note) <= NOTE else f"{note[: NOTE - 1]}…",  # SQLite would take more, PostgreSQL not
+            "note": shortened(note),
             "logical_date": when.isoformat(),
         }
         try:
@@ -164,6 +170,56 @@ class Runs(Dags):
         self._clear(dag_id, dag_run_id, only_failed=only_failed)
         with self._reading_back(f"that {dag_run_id} is cleared"):
             return self._read_run(dag_id, dag_run_id)
+
+    @one_budget
+    def clear_tasks(self, dag_id: str, dag_run_id: str, task_ids: Iterable[str], *, downstream: bool = False) -> Run:
+        """Have these tasks of a run that has ended run again; only those of this run.
+
+        downstream: also every task that depends on them. Raises Conflict while the run goes on, NotFound for a run
+        that is not there.
+        """
+        chosen = list(task_ids)
+        if not chosen:
+            raise Rejected("No task was named.", field="task_ids")  # Airflow would clear all
+        run = self._read_run(dag_id, dag_run_id)
+        if not run.is_final:
+            raise Conflict(f"The run {dag_run_id} of {dag_id} has not ended yet ({run.state}); its tasks still run.")
+        self._http.call(
+            "POST",
+            f"{self._dag_path(dag_id)}/clearTaskInstances",
+            what=f"to clear {', '.join(chosen[:5])} of {dag_run_id}",
+            needs=CLEARS,
+            body={
+                "dry_run": False,
+                "dag_run_id": dag_run_id,
+                "task_ids": chosen,
+                "include_downstream": downstream,
+                "only_failed": False,
+                "reset_dag_runs": True,
+            },
+            parse=lambda body: None,
+            again=Again.OVER,
+        )
+        with self._reading_back(f"that tasks of {dag_run_id} are cleared"):
+            after = self._read_run(dag_id, dag_run_id)
+        if after == run:
+            raise Rejected(
+                f"{self._http.name} cleared nothing: {dag_run_id} has no task {' or '.join(chosen[:5])}.",
+                field="task_ids",
+            )
+        return after
+
+    @one_budget
+    def set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run:
+        """Replace the note of a run, cut to the length that Airflow stores. Raises NotApplied if it did not change."""
+        wanted = shortened(note)
+        run = self._set_note(dag_id, dag_run_id, wanted)
+        if run.note != wanted:
+            raise NotApplied(f"{self._http.name} accepted the note of {dag_run_id}, but shows another one.")
+        return run
+
+    @abstractmethod
+    def _set_note(self, dag_id: str, dag_run_id: str, note: str) -> Run: ...
 
     @abstractmethod
     def _clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool) -> None:

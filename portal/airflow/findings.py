@@ -47,14 +47,14 @@ def find(state: DeploymentState, granter: Airflow, runner: Airflow, *, examine: 
     if fresh and state.status == DeploymentState.Status.UP and not examine:
         return found | {"airflow_version": runner.capabilities().version}
     can, deployment = runner.capabilities(fresh=True), state.deployment
-    effective = needs.effective(needed(deployment, "granter"), can)
+    granter_needs, runner_needs = (needs.effective(needed(deployment, name), can) for name in ("granter", "runner"))
     return found | {
         "airflow_version": can.version,
         "auth_manager": can.auth_manager[:LONGEST],
         "examined_at": clock.now(),
         "missing": dict(can.missing),
-        "granter_lacks": _lacking(effective, granter.lacking) if can.can("users") else [],
-        "runner_lacks": _lacking(needed(deployment, "runner"), partial(_runner_lacks, deployment, granter, runner)),
+        "granter_lacks": _lacking(granter_needs, granter.lacking) if can.can("users") else [],
+        "runner_lacks": _lacking(runner_needs, partial(_runner_lacks, deployment, granter, runner)),
     }
 
 

@@ -1,7 +1,7 @@
 """The permissions that Gatehouse's two accounts need in Airflow, each with its purpose.
 
 There are two accounts because `can_edit` on Users is enough to become Admin: the granter runs no DAG, and the runner
-cannot read or change users. The permissions are the same on Airflow 2 and 3.
+cannot read or change users. The permissions are the same on Airflow 2 and 3, but HITL Detail exists since Airflow 3.1.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ RUNNER: Mapping[Permission, str] = {
     ("can_create", "DAG Runs"): "start runs",
     ("can_edit", "DAG Runs"): "cancel and retry runs",
     ("can_read", "Task Instances"): "show the tasks of a run",
-    ("can_edit", "Task Instances"): "retry failed tasks on Airflow 2",
+    ("can_edit", "Task Instances"): "retry single tasks",
     ("can_read", "Task Logs"): "show their logs",
+    ("can_read", "XComs"): "show the results of a run",
+    ("can_read", "ImportError"): "show why a DAG cannot be run",
+    ("can_read", "HITL Detail"): "show the tasks that wait for a person",
 }
 VARIABLES: Mapping[Permission, str] = {
     ("can_read", "Variables"): "read the variables that the catalogue names",

@@ -11,7 +11,7 @@ from portal.airflow import needs
 GRANTER, RUNNER = ACCOUNTS = ("granter", "runner")
 ROLES: Mapping[str, str] = {GRANTER: needs.GRANTER_ROLE, RUNNER: needs.RUNNER_ROLE}
 FIRST_NAME = "Gatehouse"
-ONLY_AIRFLOW_2: Permission = ("can_edit", "Task Instances")
+ONLY_AIRFLOW_3: Permission = ("can_read", "HITL Detail")
 SIGNS_IN: Permission = ("can_read", "DAGs")
 """Airflow 2 refuses an account without permissions like one with a wrong password, so every account has this one."""
 GIVEN_BY_AIRFLOW: Permission = ("can_read", "Website")
@@ -56,8 +56,8 @@ def permissions(
             **(needs.DAG_ROLES if dag_roles else {}),
         }
     wanted = dict(needs.RUNNER) if runs else {SIGNS_IN: "be able to sign in"}
-    if api == "v2":
-        wanted.pop(ONLY_AIRFLOW_2, None)
+    if api == "v1":
+        wanted.pop(ONLY_AIRFLOW_3, None)
     return {**wanted, **(needs.VARIABLES if variables else {})}
 
 

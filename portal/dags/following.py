@@ -13,13 +13,16 @@ from portal.core import clock, refs
 from portal.core.errors import Conflict
 from portal.dags import dates, tasks
 from portal.dags.models import Run, RunTasks
+from portal.dags.operation_names import RUN_CHANGES
 from portal.dags.states import FOLLOWED, RUN
+from portal.operations import queries as operations
 
 if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import AirflowRun, AirflowTask
 
 S = Run.Status
 FRESH = timedelta(minutes=5)  # a younger run is read at every poll, an older one every SLOWLY
+SOON = timedelta(seconds=2)
 SLOWLY = timedelta(seconds=15)
 AFTERWARDS = timedelta(days=7)  # a run is read for so long after its end: about fifty times
 PERHAPS = timedelta(minutes=10)  # the same for a run whose start failed: Airflow may have started it all the same
@@ -44,6 +47,9 @@ def observe(run: Run, seen: AirflowRun | None, instances: Iterable[AirflowTask] 
     """
     if run.status == S.REQUESTED:
         return
+    if _is_being_changed(run):
+        Run.objects.filter(pk=run.pk).update(next_look=clock.now() + SOON)
+        return
     rows = None if instances is None else tasks.summary(instances)
     try:
         if seen is None:
@@ -59,6 +65,11 @@ def observe(run: Run, seen: AirflowRun | None, instances: Iterable[AirflowTask] 
     if rows is not None and seen is not None:
         values = {"rows": rows, "problem": "", "seen_at": clock.now()}
         RunTasks.objects.update_or_create(run=run, defaults=values)
+
+
+def _is_being_changed(run: Run) -> bool:
+    """Whether a cancel or a retry was sent to Airflow and is not settled yet. Its result is not a change by others."""
+    return operations.open_of(run.ref).filter(kind__in=RUN_CHANGES, payload__has_key="sent").exists()
 
 
 def unread(run: Run, why: str) -> None:

@@ -12,13 +12,15 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock, sealing
-from portal.dags import limits, secrets
+from portal.dags import limits, notes, secrets
 from portal.dags.causes import why_not
 from portal.dags.models import Run
 from portal.dags.observing import observe_dag
+from portal.dags.operation_names import CANCEL_RUN
 from portal.dags.permissions import why_not_any_more
 from portal.dags.states import RUN
 from portal.operations import outbox
+from portal.operations import queries as operations
 from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation
 
@@ -48,7 +50,7 @@ class TriggerRun:
                         dag_run_id=run.dag_run_id,
                         conf=conf,
                         logical_date=run.logical_date,
-                        note=_note(run),
+                        note=notes.of_request(run),
                     )
             except NotFound as error:
                 raise PermanentFailure(_why_not(airflow, run) or str(error)) from error
@@ -74,6 +76,9 @@ class TriggerRun:
 
 def _why_not_start(run: Run, operation: Operation) -> str:
     """In words, why the run must not be started any more; empty if it may."""
+    cancelled = operations.open_of(run.ref).filter(kind=CANCEL_RUN).last()
+    if cancelled is not None:
+        return f"Cancelled by {cancelled.requested_by} before it was started: {cancelled.payload['reason']}"
     if operation.created_at < clock.now() - TOO_LATE:
         return "It could not be started within one hour after the request, so it failed."
     approved = run.request is not None and bool(run.request.policy)
@@ -97,17 +102,6 @@ def _why_not(airflow: Airflow, run: Run) -> str:
     except BridgeError:
         return ""
     return f"{run.dag.dag_id} cannot be run. {why}" if why else ""
-
-
-def _note(run: Run) -> str:
-    """Who requested the run, by which request, and why. Airflow shows it on the run."""
-    who = f"Requested by {run.requested_by.username} through Gatehouse, {run.ref}"
-    texts = [run.note]
-    if run.request is not None:
-        who += f", {run.request.ref} (SHA-256 of the parameters: {run.request.runrequest.conf_sha256})"
-        texts.insert(0, run.request.reason)
-    said = "; ".join(text for text in texts if text)
-    return f"{who}: {said}"[:MAX_NOTE] if said else f"{who}."
 
 
 class SetPaused:

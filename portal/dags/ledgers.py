@@ -12,7 +12,11 @@ from portal.audit.verbs import Verb
 from portal.core import refs
 from portal.dags.models import Run
 
-AFTER_REQUEST = (Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED)
+AFTER_REQUEST = (
+    *(Verb.RUN_STARTED, Verb.RUN_START_FAILED, Verb.RUN_FINISHED, Verb.RUN_CHANGED, Verb.RUN_DELETED),
+    *(Verb.RUN_CANCEL_REQUESTED, Verb.RUN_CANCELLED, Verb.RUN_CANCEL_FAILED, Verb.RUN_CANCEL_LEFT_OUT),
+    *(Verb.RUN_RETRY_REQUESTED, Verb.RUN_RETRIED, Verb.RUN_RETRY_FAILED, Verb.RUN_RETRY_LEFT_OUT),
+)
 
 
 def _requested(recorded: LedgerEvent) -> Columns:

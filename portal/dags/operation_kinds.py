@@ -9,7 +9,9 @@ from portal.catalogue.models import Dag, Deployment
 from portal.core import refs
 from portal.dags import operation_names as names
 from portal.dags.handlers import SetPaused, TriggerRun
+from portal.dags.models import Run
 from portal.dags.queries import dag_for, run_for
+from portal.dags.run_handlers import CancelRun, ChangeRun, ClearTasks, RetryRun
 from portal.dags.variable_handler import SetVariable
 from portal.operations.kinds import Kind
 from portal.operations.models import Operation
@@ -22,6 +24,10 @@ def _of_dag(dag: Dag) -> str:
 def _of_variable(about: tuple[Deployment, str]) -> str:
     deployment, key = about
     return f"variable/{airflows.key(deployment)}/{key}"
+
+
+def _of_run(run: Run) -> str:
+    return f"run/{run.pk}"
 
 
 def _check_can_see_run(user: User, operation: Operation) -> None:
@@ -45,8 +51,15 @@ def _switch(name: str, label: str, *, paused: bool) -> Kind:
     )
 
 
+def _change(name: str, label: str, handler: ChangeRun, superseded: Verb) -> Kind:
+    return Kind(name, label, "runner", handler, _of_run, superseded=superseded, check_can_see=_check_can_see_run)
+
+
 KINDS = (
     Kind(names.TRIGGER_RUN, "start a run", "runner", TriggerRun(), check_can_see=_check_can_see_run),
+    _change(names.CANCEL_RUN, "cancel a run", CancelRun(), Verb.RUN_CANCEL_LEFT_OUT),
+    _change(names.RETRY_RUN, "retry a run", RetryRun(), Verb.RUN_RETRY_LEFT_OUT),
+    _change(names.CLEAR_TASK, "run tasks again", ClearTasks(), Verb.RUN_RETRY_LEFT_OUT),
     _switch(names.PAUSE_DAG, "pause a DAG", paused=True),
     _switch(names.UNPAUSE_DAG, "unpause a DAG", paused=False),
     Kind(

@@ -11,9 +11,16 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
 from portal.core.errors import Refused
+from portal.dags.models import Run
 
 Policies = Mapping[str, PolicySpec]
-VERBS = {"trigger": "run", "pause": "pause or unpause"}
+VERBS = {
+    "trigger": "run",
+    "pause": "pause or unpause",
+    "retry": "retry runs of",
+    "cancel": "cancel runs of",
+    "logs": "read logs of",
+}
 
 
 def may_see(user: User, dag: Dag, policies: Policies | None = None) -> bool:
@@ -68,6 +75,39 @@ def check_offered(dag: Dag, action: str) -> None:
 
 def may_act_at_once(by: User, dag: Dag) -> bool:
     return people.is_one_of(by, dag.who)
+
+
+def check_can_change_run(by: User, run: Run, action: str, policies: Policies | None = None) -> None:
+    """Raises Refused if `by` may not do `action` ("retry", "cancel") with a run.
+
+    Allowed are the people in `who`, and the person who requested the run while the DAG's policy names them.
+    Reasons: `not_offered`, `not_eligible`.
+    """
+    dag = current(run.dag)
+    check_offered(dag, action)
+    if people.is_one_of(by, dag.who):
+        return
+    if by.pk == run.requested_by_id and people.is_one_of(by, _may_ask(dag, policies)):
+        return
+    at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
+    raise Refused(f"You may not {VERBS[action]} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")
+
+
+def why_not_change_any_more(username: str, run: Run, action: str) -> str:
+    """In words, why the person may no longer retry or cancel the run; empty if they still may.
+
+    Everybody can read the answer.
+    """
+    by = User.objects.filter(username=username, is_active=True).first()
+    if by is None:
+        return f"{username}, who asked for it, is deactivated."
+    try:
+        check_can_change_run(by, run, action)
+    except Refused as refusal:
+        if refusal.reason == "not_offered":
+            return refusal.detail
+        return f"{username}, who asked for it, may no longer {VERBS[action]} {run.dag.dag_id}."
+    return ""
 
 
 def current(dag: Dag) -> Dag:

@@ -60,6 +60,11 @@ def _took(found: list[AirflowTask]) -> float | None:
     return (max(ended) - min(began)).total_seconds() if began and len(ended) == len(found) else None
 
 
+def names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The ids of the tasks, in their order."""
+    return [row["task"] for row in rows]
+
+
 def counted(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """All instances by state."""
     total: Counter[str] = Counter()

@@ -117,6 +117,16 @@ def renew_lease(operation: Operation) -> None:
     operation.lease_until = until
 
 
+def note_sent(operation: Operation, **seen: Any) -> None:
+    """Renew the lease, and store that the change is being sent to Airflow: its payload has `sent` from then on.
+
+    seen: what Airflow showed before, as JSON. Raises Conflict when another worker has taken over.
+    """
+    renew_lease(operation)
+    operation.payload = {**operation.payload, "sent": seen}
+    Operation.objects.filter(pk=operation.pk).update(payload=operation.payload)
+
+
 def _lease(operation: Operation) -> dict[str, Any]:
     return {"claimed_by": operation.claimed_by, "attempts": operation.attempts}
 

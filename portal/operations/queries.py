@@ -34,6 +34,11 @@ def open_for(deployment: Deployment) -> QuerySet[Operation]:
     return Operation.objects.filter(deployment=deployment, status__in=OPEN).order_by("pk")
 
 
+def open_of(subject: str) -> QuerySet[Operation]:
+    """The open operations for a subject, oldest first."""
+    return of_subject(subject).filter(status__in=OPEN)
+
+
 def deployments_with_work() -> QuerySet[Operation, int]:
     """The primary keys of the deployments that have open operations."""
     return Operation.objects.filter(status__in=OPEN).values_list("deployment", flat=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airflow_bridge import Airflow, BasicAuth, Forbidden, Unauthorised, connect
-from portal.airflow.needs import RUNNER
+from portal.demo.airflow.accounts import RUNNER_OF_AIRFLOW_2
 from tests.bridge.loopback import Asked, Reply, loopback
 from tests.fake_airflow import FakeAirflow
 
@@ -96,7 +96,7 @@ def test_a_wrong_password_is_not_taken_for_a_right_one(fake: FakeAirflow, make: 
 
 def test_right_passwords_are_known(fake: FakeAirflow, make: Make) -> None:
     make(*fake.admin).check()
-    make(*fake.admin).create_role("Runner", RUNNER)
+    make(*fake.admin).create_role("Runner", RUNNER_OF_AIRFLOW_2)
     fake.add_user("runner", password="runs", roles=["Runner"])
     runner = make("runner", "runs")
     runner.check()

@@ -16,7 +16,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-import airflow_bridge.wire
 from airflow_bridge import Airflow, Rejected, TimedOut, TokenAuth, Unexpected, Unreachable, connect
 from airflow_bridge.wire import LARGEST, Closed, Lost, NotSent, TooLarge, Wire
 from tests.bridge.loopback import Reply, loopback
@@ -125,13 +124,13 @@ GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 TWICE = packed(packed(b"{}", GZIP), GZIP)
 
 
-def receive(body: bytes, coding: str) -> bytes:
+def receive(body: bytes, coding: str, largest: int = LARGEST) -> bytes:
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + (f"{coding}\r\n" if coding else "")
     answer = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     with server(says(answer)) as address:
         wire = Wire(url=f"http://{address}", ca_bundle="", connections=1)
         try:
-            return wire.send("GET", "/", headers={}, timeout=10.0).body
+            return wire.send("GET", "/", headers={}, timeout=10.0, largest=largest).body
         finally:
             wire.close()
 
@@ -164,12 +163,12 @@ def test_an_answer_that_is_packed_twice_or_not_as_it_says(coding: str, body: byt
 
 
 @pytest.mark.parametrize(("coding", "window"), [("gzip", GZIP), ("deflate", ZLIB), ("deflate", RAW)])
-def test_what_is_unpacked_has_an_end(monkeypatch: pytest.MonkeyPatch, coding: str, window: int) -> None:
+def test_what_is_unpacked_has_an_end(coding: str, window: int) -> None:
     """However small it came."""
-    monkeypatch.setattr(airflow_bridge.wire, "LARGEST", 10_000)
-    assert len(receive(packed(bytes(10_000), window), f"Content-Encoding: {coding}")) == 10_000
+    header = f"Content-Encoding: {coding}"
+    assert len(receive(packed(bytes(10_000), window), header, largest=10_000)) == 10_000
     with pytest.raises(TooLarge):
-        receive(packed(bytes(10_001), window), f"Content-Encoding: {coding}")
+        receive(packed(bytes(10_001), window), header, largest=10_000)
 
 
 def test_a_large_answer_that_is_not_packed() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from airflow_bridge import Airflow, HumanTask, Run
 from portal.demo.airflow.accounts import GRANTER as GRANTER_MAY
@@ -24,7 +24,15 @@ CONTRACT = (  # as in tests/contract/dags
     FakeDag("contract_daily", schedule="0 5 * * *", paused=True, tags=("contract",)),
     FakeDag("contract_ruled", paused=True, access_control={}),
     FakeDag("contract_asks"),
+    FakeDag("contract_retried", tasks=("first", "second")),
     FakeDag("contract_wide", paused=True, tasks=tuple(f"work_{number:03}" for number in range(120))),
+)
+FAILED_LOG = (
+    "the first line: ünïcode",
+    "Task failed with exception",
+    "Traceback (most recent call last):",
+    '  File "/dags/contract_retried.py", line 24, in first',
+    "ValueError: the first try fails",
 )
 Value = TypeVar("Value")
 
@@ -39,8 +47,13 @@ class Server(Protocol):
     def begin(self, airflow: Airflow, run: Run) -> Run:
         """Bring a run to where its first task runs."""
 
-    def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
-        """Bring a run to its end, which is expected to be the state given."""
+    def finish(
+        self, airflow: Airflow, run: Run, state: str, *, xcoms: Mapping[tuple[str, str], Any] | None = None
+    ) -> Run:
+        """Bring a run to its end, which is expected to be the state given. xcoms: what its tasks hand on."""
+
+    def finish_failed_task(self, airflow: Airflow, run: Run, task_id: str) -> Run:
+        """Bring a run to its end, in which this task fails."""
 
     def change_file(self, dag_id: str) -> None:
         """Change the file of a DAG of the contract; it is read again in time."""
@@ -92,14 +105,28 @@ class FakeServer:
         self.fake.set_run_states("running", dag_run_id=run.dag_run_id)
         return self._read(airflow, run)
 
-    def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
+    def finish(
+        self, airflow: Airflow, run: Run, state: str, *, xcoms: Mapping[tuple[str, str], Any] | None = None
+    ) -> Run:
         with self.fake.lock:
             row = self.fake.state.run(run.dag_id, run.dag_run_id)
+            if row:
+                row.xcoms.update(xcoms or {})
             if row and run.dag_id == "flaky_import":  # its first task fails, and is tried again by itself
                 row.earlier_tries["fetch"] = 1
                 row.logs["fetch", 1] = ["starting", "ConnectionError: partner.example.com refused the connection"]
         self.fake.set_run_states(state, dag_run_id=run.dag_run_id)
         return self._read(airflow, run)
+
+    def finish_failed_task(self, airflow: Airflow, run: Run, task_id: str) -> Run:
+        with self.fake.lock:
+            row = self.fake.state.run(run.dag_id, run.dag_run_id)
+            assert row
+            tasks = self.fake.state.dags[run.dag_id].tasks
+            after = tasks[tasks.index(task_id) + 1 :]
+            row.task_states = {task_id: "failed", **dict.fromkeys(after, "upstream_failed")}
+            row.logs[task_id, 1] = list(FAILED_LOG)
+        return self.finish(airflow, run, "failed")
 
     def change_file(self, dag_id: str) -> None:
         self.fake.parse_dags(changed=[dag_id])
@@ -148,7 +175,12 @@ class RealServer:
         assert found
         return found
 
-    def finish(self, airflow: Airflow, run: Run, state: str) -> Run:
+    def finish_failed_task(self, airflow: Airflow, run: Run, task_id: str) -> Run:
+        return self.finish(airflow, run, "failed")
+
+    def finish(
+        self, airflow: Airflow, run: Run, state: str, *, xcoms: Mapping[tuple[str, str], Any] | None = None
+    ) -> Run:
         def ended() -> Run | None:
             found = airflow.run(run.dag_id, run.dag_run_id)
             assert found

@@ -107,6 +107,8 @@ class FakeRun:
     """Of tasks that are in another state than the run's suggests; of a mapped one, "task[3]" is its fourth."""
     logs: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     """(task, try) -> lines; there are some by default."""
+    xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """(task, key) -> what the task handed on."""
 
 
 @dataclass

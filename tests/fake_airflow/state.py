@@ -208,8 +208,14 @@ class State:
         else:
             run.started_at, run.ended_at = run.started_at or now, now
 
-    def to_clear(self, run: FakeRun, names: list[str] | None, only_failed: bool) -> list[TaskInstance]:
-        """names: of tasks; None: all."""
+    def to_clear(
+        self, run: FakeRun, names: list[str] | None, only_failed: bool, *, downstream: bool = False
+    ) -> list[TaskInstance]:
+        """names: of tasks; None: all. downstream: what comes after them, too: each task depends on the one before."""
+        tasks = self.dags[run.dag_id].tasks
+        if names is not None and downstream:
+            first = min((tasks.index(name) for name in names if name in tasks), default=len(tasks))
+            names = [*names, *tasks[first:]]
         rows = [row for row in self.task_instances(run) if names is None or row.task_id in names]
         return [row for row in rows if not only_failed or row.state in ("failed", "upstream_failed")]
 

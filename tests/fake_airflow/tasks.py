@@ -44,7 +44,7 @@ def task_instances(run: FakeRun, dag: FakeDag) -> list[TaskInstance]:
 def _task(run: FakeRun, task_id: str, state: str | None) -> TaskInstance:
     begun = state is not None
     ended = run.ended_at if begun and state not in WAITING else None
-    tries = run.earlier_tries.get(task_id, 0) + begun
+    tries = run.earlier_tries.get(task_id, 0) + (begun and state != "upstream_failed")
     return TaskInstance(run, task_id, state, tries, run.started_at if begun else None, ended)
 
 

@@ -30,7 +30,7 @@ from portal.catalogue import queries as offered
 from portal.catalogue.models import Deployment
 from portal.core.errors import Refused
 from portal.dags import actions as dag_actions
-from portal.dags import run_requests, run_starts, variables
+from portal.dags import run_actions, run_requests, run_starts, variables
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
@@ -238,6 +238,21 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         lambda by, dag, _: dag_actions.pause(by=by, dag=dag, reason="close"),
     ),
     "portal/dags/actions.py unpause": ("colleague", _dag, lambda by, dag, _: dag_actions.unpause(by=by, dag=dag)),
+    "portal/dags/run_actions.py cancel": (
+        "colleague",
+        lambda: factories.run_in_airflow("running"),
+        lambda by, run, _: run_actions.cancel(by=by, run=run, reason="the wrong day"),
+    ),
+    "portal/dags/run_actions.py retry": (
+        "colleague",
+        lambda: factories.run_in_airflow("failed"),
+        lambda by, run, _: run_actions.retry(by=by, run=run),
+    ),
+    "portal/dags/run_actions.py clear_tasks": (
+        "colleague",
+        lambda: factories.run_in_airflow("success"),
+        lambda by, run, _: run_actions.clear_tasks(by=by, run=run, tasks=["publish"]),
+    ),
     "portal/dags/variables.py change": (
         "admin",
         _deployment,

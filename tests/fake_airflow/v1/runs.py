@@ -133,6 +133,18 @@ def set_state(call: Call, dag_id: str, run_id: str) -> Any:
     return serializers.run(run)
 
 
+@router(
+    "PATCH",
+    "/dags/*/dagRuns/*/setNote",
+    body={"note": {"type": "string"}},
+)
+def set_note(call: Call, dag_id: str, run_id: str) -> Any:
+    run = _run_to_change(call, dag_id, run_id)
+    load(call.body, {"note": 1000})
+    run.note, run.noted_by = call.body["note"], call.by.username
+    return serializers.run(run)
+
+
 @router("POST", "/dags/*/dagRuns/*/clear", body={"dry_run": {"type": "boolean"}})
 def clear(call: Call, dag_id: str, run_id: str) -> Any:
     run = _run_to_change(call, dag_id, run_id, gap="   ")

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tests.fake_airflow.doors import PASSWORD
-from tests.fake_airflow.replies import TEXT, Reply, problem
+from tests.fake_airflow.replies import TEXT, Reply, moment_v1, problem
 from tests.fake_airflow.routing import Call, Router
 from tests.fake_airflow.rows import FakeRun
 from tests.fake_airflow.tasks import TaskInstance, log_lines
@@ -66,7 +66,9 @@ def clear(call: Call, dag_id: str) -> Any:
     if run_id is not None and state.run(dag_id, run_id) is None:
         raise problem(404, title=f"Dag Run id {run_id} not found in dag {dag_id}")
     runs = [run for run in state.runs if run.dag_id == dag_id and run_id in (None, run.dag_run_id)]
-    found = [row for run in runs for row in state.to_clear(run, body.get("task_ids"), body.get("only_failed", True))]
+    only_failed, downstream = body.get("only_failed", True), body.get("include_downstream", False)
+    names = body.get("task_ids")
+    found = [row for run in runs for row in state.to_clear(run, names, only_failed, downstream=downstream)]
     if not body.get("dry_run", True):
         state.clear_tasks(found, reset_runs=body.get("reset_dag_runs", False))
     return {"task_instances": [reference(row.run, row.task_id) for row in found]}
@@ -76,6 +78,22 @@ def reference(run: FakeRun, task_id: str) -> dict[str, Any]:
     when = run.logical_date.isoformat() if run.logical_date else None
     names = {"dag_id": run.dag_id, "dag_run_id": run.dag_run_id, "task_id": task_id}
     return {**names, "execution_date": when}
+
+
+XCOM = {"map_index": int, "deserialize": bool, "stringify": bool}
+
+
+@router("GET", "/dags/*/dagRuns/*/taskInstances/*/xcomEntries/*", query=XCOM)
+def xcom(call: Call, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+    call.need_dag("can_read", dag_id, ("can_read", "DAG Runs"), ("can_read", "Task Instances"), ("can_read", "XComs"))
+    run = call.state.run(dag_id, run_id)
+    if run is None or (task_id, key) not in run.xcoms:
+        raise problem(404, title="XCom entry not found")
+    value = run.xcoms[task_id, key]
+    when = moment_v1(run.logical_date)
+    names = {"dag_id": dag_id, "task_id": task_id, "key": key, "map_index": -1, "execution_date": when}
+    as_text = call.query.get("stringify", "true").lower() == "true"
+    return {**names, "timestamp": moment_v1(run.ended_at or run.queued_at), "value": str(value) if as_text else value}
 
 
 LOG = {"full_content": bool, "map_index": int, "token": str}

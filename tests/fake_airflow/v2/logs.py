@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.fake_airflow.doors import TOKEN
@@ -46,13 +47,22 @@ def _events(task: TaskInstance, attempt: int) -> list[dict[str, Any]]:
         {"event": source},
         {"event": "::endgroup::"},
     ]
-    for line in log_lines(task, attempt):
+    lines = log_lines(task, attempt)
+    for place, line in enumerate(lines):
         event: dict[str, Any] = {"timestamp": when, "event": line, "level": "info", "logger": "task"}
         if line == "Task failed with exception":
-            cause = {"exc_type": "ValueError", "exc_value": "boom", "exc_notes": [], "frames": []}
-            event |= {"level": "error", "error_detail": [cause]}
+            events.append(event | {"level": "error", "error_detail": [_cause(lines[place + 1 :])]})
+            break
         events.append(event)
     return events
+
+
+def _cause(traceback: list[str]) -> dict[str, Any]:
+    """Of the lines of a traceback. It is no text of its own here."""
+    kind, _, said = (traceback or ["ValueError: boom"])[-1].partition(": ")
+    places = [re.fullmatch(r'  File "(.+)", line (\d+), in (.+)', line) for line in traceback]
+    frames = [{"filename": found[1], "lineno": int(found[2]), "name": found[3]} for found in places if found]
+    return {"exc_type": kind, "exc_value": said, "exc_notes": [], "frames": frames}
 
 
 def _place(token: str) -> int:

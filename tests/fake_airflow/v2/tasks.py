@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fake_airflow.doors import TOKEN
-from tests.fake_airflow.replies import detail
+from tests.fake_airflow.replies import detail, moment
 from tests.fake_airflow.routing import Call, Orders, Router
 from tests.fake_airflow.v2 import serializers
 from tests.fake_airflow.v2.bodies import Field, check, truth
@@ -39,6 +39,30 @@ def task_instances(call: Call, dag_id: str, run_id: str) -> Any:
     return with_cursors(answer, call)
 
 
+XCOM_PATH = "/dags/*/dagRuns/*/taskInstances/*/xcomEntries/*"
+
+
+@router("GET", XCOM_PATH)
+def xcom(call: Call, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+    call.need_dag("can_read", dag_id, ("can_read", "XComs"))
+    run = call.state.run(dag_id, run_id)
+    if run is None or (task_id, key) not in run.xcoms:
+        raise detail(404, f"XCom entry with key: `{key}` not found")
+    newest = call.state.release.since(3, 1)
+    return {
+        "key": key,
+        "timestamp": moment(run.ended_at or run.queued_at),
+        "logical_date": moment(run.logical_date),
+        "map_index": -1,
+        "task_id": task_id,
+        "dag_id": dag_id,
+        "run_id": run_id,
+        "dag_display_name": dag_id,
+        **({"task_display_name": task_id, "run_after": moment(run.run_after or run.queued_at)} if newest else {}),
+        "value": run.xcoms[task_id, key],
+    }
+
+
 CLEAR = {
     "task_ids": Field("list", null=True),
     "dag_run_id": Field(null=True),
@@ -60,8 +84,9 @@ def clear(call: Call, dag_id: str) -> Any:
     if run_id is not None and state.run(dag_id, run_id) is None:
         raise detail(404, f"Dag Run id {run_id} not found in dag {dag_id}")
     runs = [run for run in state.runs if run.dag_id == dag_id and run_id in (None, run.dag_run_id)]
-    only_failed = truth(body.get("only_failed", True))
-    found = [row for run in runs for row in state.to_clear(run, body.get("task_ids"), only_failed)]
+    only_failed, downstream = truth(body.get("only_failed", True)), truth(body.get("include_downstream", False))
+    names = body.get("task_ids")
+    found = [row for run in runs for row in state.to_clear(run, names, only_failed, downstream=downstream)]
     rows = [serializers.task_instance(row, state.release) for row in found]
     if not truth(body.get("dry_run", True)):
         state.clear_tasks(found, reset_runs=truth(body.get("reset_dag_runs", True)))

@@ -343,8 +343,9 @@ def test_what_is_printed_is_a_script(file, tmp_path):
         "gran'ter $1",
         "gran'ter $1",
         "[roles][add-perms][Gatehouse runner][--resource][DAG Runs][--action][can_create][can_edit][can_read]",
-        "[roles][add-perms][Gatehouse runner][--resource][DAGs][--action][can_edit][can_read]",
-        "[roles][add-perms][Gatehouse runner][--resource][Task Instances][Task Logs][--action][can_read]",
+        "[roles][add-perms][Gatehouse runner][--resource][DAGs][Task Instances][--action][can_edit][can_read]",
+        "[roles][add-perms][Gatehouse runner][--resource][HITL Detail][ImportError][Task Logs][XComs]"
+        "[--action][can_read]",
         "[users][create][--role][Gatehouse runner][--username][it's; $HOME]"
         "[--email][it's; $HOME@gatehouse.invalid][--firstname][Gatehouse][--lastname][Runner]",
         "run\\ner",
@@ -385,8 +386,6 @@ def test_a_failing_script_stops(file, tmp_path):
 # --- check -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("release", ["2.11.2", "3.3.2"])
 def test_check_prints_the_state(airflow, release):
-    if release == "2.11.2":
-        airflow.state.roles["gatehouse-runs"].permissions.add(("can_edit", "Task Instances"))
     lines = run("check")[0].splitlines()
     assert lines[0] == f"demo: up, Airflow {release} (FAB)"
     assert "  its scheduler is healthy" in lines

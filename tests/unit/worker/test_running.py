@@ -432,12 +432,12 @@ def test_what_is_known_of_a_dag_with_import_errors(airflow, dag):
     airflow.state.import_errors["sales_report.py"] = "Traceback ...\nModuleNotFoundError: No module named 'x'\n"
     state = state_of(dag)
     assert state.problem.startswith("The file of this DAG has import errors in Airflow.")
-    assert "may not read them" in state.problem, "the account has no permission for more"
     assert state.params, "what it takes is known from before"
-    airflow.state.roles["gatehouse-runs"].permissions.add(("can_read", "ImportError"))
     assert state_of(dag).problem.endswith("The error: ModuleNotFoundError: No module named 'x'")
     airflow.state.import_errors["sales_report.py"] = "could not connect to postgres://u:hunter2hunter2@db/x"
     assert "hunter2" not in state_of(dag).problem
+    airflow.state.roles["gatehouse-runs"].permissions.remove(("can_read", "ImportError"))
+    assert "may not read them (can_read on ImportError)" in state_of(dag).problem
 
 
 def test_a_dag_that_is_gone_is_not_one_that_never_was(airflow, dag):
@@ -445,7 +445,6 @@ def test_a_dag_that_is_gone_is_not_one_that_never_was(airflow, dag):
     assert "no longer has" in state_of(dag).problem
     DagState.objects.all().delete()
     assert "has not read the DAG's file yet, or there is none" in state_of(dag).problem
-    airflow.state.roles["gatehouse-runs"].permissions.add(("can_read", "ImportError"))
     airflow.state.import_errors["sales_report.py"] = "SyntaxError: invalid syntax"
     assert "The file sales_report.py has import errors: SyntaxError" in state_of(dag).problem
     airflow.state.import_errors = {"other.py": "SyntaxError: invalid syntax"}
