@@ -24,7 +24,6 @@ from portal.operations import queries as operations
 from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation
 
-MAX_NOTE = 1000  # characters; Airflow refuses a longer note
 TOO_LATE = timedelta(hours=1)  # after that, a run must not start, because nobody expects it any more
 
 

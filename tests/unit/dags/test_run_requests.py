@@ -33,7 +33,9 @@ from tests.factories import person, verbs
 CONF = {"month": "2026-11", "dry_run": True}
 TEXT = '{"dry_run":true,"month":"2026-11"}'
 FREEZE = {"from": "2020-01-01", "until": "2100-01-01", "except": [], "why": "year-end close"}
-DAGS = '[[dags]]\ndeployment = "demo"\ndag = "payroll_close"\nactions = ["trigger", "pause", "retry", "cancel"]\n'
+DAGS = (
+    '[[dags]]\ndeployment = "demo"\ndag = "payroll_close"\nactions = ["trigger", "pause", "retry", "cancel", "logs"]\n'
+)
 
 
 @pytest.fixture
