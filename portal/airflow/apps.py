@@ -7,8 +7,9 @@ class AirflowConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.airflow import dag_roles, states  # models are there only now
-        from portal.catalogue import actions
+        from portal.airflow import dag_roles, listings, states  # models are there only now
+        from portal.catalogue import actions, covering
 
         actions.DEPLOYMENTS_CHANGED.append(states.reset)
         actions.dag_role_name = dag_roles.dag_role_name
+        covering.listed = listings.known

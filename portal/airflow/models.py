@@ -88,3 +88,30 @@ class AirflowAccount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.username} on {self.deployment.name}"
+
+
+class DagListing(models.Model):
+    """When the list of an Airflow's DAGs was read; see `listings`."""
+
+    airflow = models.CharField(max_length=200, primary_key=True, help_text="as portal.catalogue.airflows.key names it")
+    tried_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True, help_text="when the last complete list was asked for")
+    problem = models.TextField(blank=True, default="", help_text="in words, why it could not be read the last time")
+
+    def __str__(self) -> str:
+        return f"list of the DAGs of {self.airflow}"
+
+
+class ListedDag(models.Model):
+    """A DAG in the list of an Airflow, with its tags."""
+
+    airflow = models.CharField(max_length=200)
+    dag_id = models.CharField(max_length=250)
+    tags = models.JSONField(default=list)
+    missing_since = models.DateTimeField(null=True, help_text="when a complete list first left it out")
+
+    class Meta:
+        constraints = [models.UniqueConstraint("airflow", "dag_id", name="airflow_dag_listed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.dag_id} of {self.airflow}"

@@ -31,6 +31,7 @@ class Verb(StrEnum):
 
     CATALOGUE_APPLIED = "catalogue.applied"
     CATALOGUE_REFUSED = "catalogue.apply_refused"
+    CATALOGUE_DAGS_COVERED = "catalogue.dags_covered"
     DEPLOYMENT_UP = "deployment.reached"
     DEPLOYMENT_DOWN = "deployment.lost"
     DEPLOYMENT_LOCKED_OUT = "deployment.sign_in_refused"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -15,14 +15,12 @@ from accounts.acting import acting
 from accounts.permissions import Role
 from portal.audit.record import Actor, Trail
 from portal.audit.verbs import Verb
-from portal.catalogue import loader, queries
+from portal.catalogue import covering, loader, queries, rows
 from portal.catalogue.document import Document, EntitlementSpec
-from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
+from portal.catalogue.models import CatalogueVersion, Deployment, Entitlement
 from portal.catalogue.plan import Plan, plan
 from portal.catalogue.values import LONGEST_WAIT
 from portal.core.errors import Conflict
-
-Row = TypeVar("Row", Deployment, Entitlement, Dag)
 
 AFTER_APPLY: list[Callable[[Trail], None]] = []
 """What other packages do in the transaction that applies a catalogue. Each adds its function when it is loaded."""
@@ -62,7 +60,7 @@ def apply(*, by: Actor, path: Path) -> Applied:
         if current is not None and planned.same:
             return Applied(current, planned)
         version = _insert(loaded, number=current.number + 1 if current else 1, by=by)
-        _write(loaded.document, version.applied_at)
+        deployments = _write(loaded.document, version.applied_at)
         roles.assign(_role_rows(loaded.document, version))
         trail.add(
             Verb.CATALOGUE_APPLIED,
@@ -75,6 +73,7 @@ def apply(*, by: Actor, path: Path) -> Applied:
                 "warnings": list(planned.warnings),
             },
         )
+        covering.cover(loaded.document, deployments, now=version.applied_at, trail=trail, actor=by)
         for follow_up in AFTER_APPLY:
             follow_up(trail)
     return Applied(version, planned)
@@ -98,28 +97,25 @@ def _insert(loaded: loader.Loaded, *, number: int, by: Actor) -> CatalogueVersio
         ) from None
 
 
-def _write(document: Document, now: datetime) -> None:
-    deployments, changed = _sync(
-        Deployment,
+def _write(document: Document, now: datetime) -> list[Deployment]:
+    """Write deployments and entitlements. Returns all deployments, locked: their DAGs are to be written next."""
+    deployments, changed = rows.sync(
+        Deployment.objects.all(),
         {(name,): {"name": name, **spec.columns()} for name, spec in document.deployments.items()},
         key=("name",),
         now=now,
     )
     for follow_up in DEPLOYMENTS_CHANGED:
         follow_up(changed)
-    _sync(
-        Entitlement,
+    rows.sync(
+        Entitlement.objects.all(),
         {(spec.key,): _entitlement(spec, deployments[(spec.deployment,)]) for spec in document.entitlements},
         key=("key",),
         now=now,
     )
-    operable = {}
-    for spec in document.dags:
-        if spec.is_pattern:
-            continue
-        deployment = deployments[(spec.deployment,)]
-        operable[deployment.pk, spec.dag] = {"deployment": deployment, "dag_id": spec.dag, **spec.columns()}
-    _sync(Dag, operable, key=("deployment_id", "dag_id"), now=now)
+    everything = list(Deployment.objects.order_by("pk"))
+    covering.lock(everything)
+    return everything
 
 
 def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any]:
@@ -139,44 +135,15 @@ def _entitlement(spec: EntitlementSpec, deployment: Deployment) -> dict[str, Any
     }
 
 
-def _sync(
-    model: type[Row], wanted: Mapping[tuple[Any, ...], dict[str, Any]], *, key: tuple[str, ...], now: datetime
-) -> tuple[dict[tuple[Any, ...], Row], list[Row]]:
-    """Create, change, restore or retire rows so that exactly `wanted` is in force.
-
-    Returns all rows of `wanted` by `key`, and those of them that are new or changed.
-    """
-    there = {tuple(getattr(row, name) for name in key): row for row in model._default_manager.all()}
-    fresh: list[Row] = []
-    changed: list[Row] = []
-    fields = {"retired_at", *(name for values in wanted.values() for name in values)}
-    for place, values in wanted.items():
-        values = {**values, "retired_at": None}
-        row = there.get(place)
-        if row is None:
-            there[place] = row = model(**values)
-            fresh.append(row)
-        elif any(getattr(row, name) != value for name, value in values.items()):
-            for name, value in values.items():
-                setattr(row, name, value)
-            changed.append(row)
-    gone = [row.pk for place, row in there.items() if place not in wanted and row.retired_at is None]
-    model._default_manager.bulk_create(fresh)
-    if changed:
-        model._default_manager.bulk_update(changed, sorted(fields))
-    model._default_manager.filter(pk__in=gone).update(retired_at=now)
-    return {place: there[place] for place in wanted}, fresh + changed
-
-
 def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role, str]]:
     """Who has which role: the groups to which the file gives one, and every approver.
 
     Approvers of an earlier version keep the role while a request made under that version may be pending, because such a
     request keeps that version's policy and needs its approvers. A returned request may stay open longer than that.
     """
-    rows = {(Role(spec.role), f"group:{name}") for name, spec in document.groups.items() if spec.role}
-    rows |= {(Role.APPROVER, subject) for subject in _approvers(document)}
-    rows |= {(Role.APPROVER, subject) for named in STILL_APPROVERS for subject in named()}
+    found = {(Role(spec.role), f"group:{name}") for name, spec in document.groups.items() if spec.role}
+    found |= {(Role.APPROVER, subject) for subject in _approvers(document)}
+    found |= {(Role.APPROVER, subject) for named in STILL_APPROVERS for subject in named()}
     replaced_at = version.applied_at
     earlier = CatalogueVersion.objects.defer("source", "document").filter(number__lt=version.number)
     for older in earlier.order_by("-number"):
@@ -185,9 +152,9 @@ def _role_rows(document: Document, version: CatalogueVersion) -> set[tuple[Role,
         then = queries.document(older)
         waits = [policy.pending_for for policy in then.policies.values() if policy.stages]
         if replaced_at + max(waits, default=timedelta()) > version.applied_at:
-            rows |= {(Role.APPROVER, subject) for subject in _approvers(then)}
+            found |= {(Role.APPROVER, subject) for subject in _approvers(then)}
         replaced_at = older.applied_at
-    return rows
+    return found
 
 
 def _approvers(document: Document) -> set[str]:

@@ -32,7 +32,12 @@ def identity(url: str) -> str:
 
 def key(deployment: Deployment) -> str:
     """The normalised address in at most LONGEST_KEY characters, for columns."""
-    where = identity(deployment.url)
+    return key_of(deployment.url)
+
+
+def key_of(url: str) -> str:
+    """`key`, for the address of an Airflow."""
+    where = identity(url)
     return where if len(where) <= LONGEST_KEY else hashlib.sha256(where.encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from portal.catalogue import airflows, queries, staffing
+from portal.catalogue import airflows, covering, queries, staffing
 from portal.catalogue.document import AccountSpec, Document, SecretSpec, StageSpec
 from portal.catalogue.freezes import FreezeSpec
 from portal.catalogue.loader import Loaded
@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What applying the file would do. `same`: exactly this text is in force."""
+    """What applying the file would do. `same`: exactly this text is in force. covered: `covering.counts`."""
 
     file: str
     sha256: str
@@ -57,6 +57,7 @@ class Plan:
     same: bool
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
+    covered: Mapping[str, int | None]
 
     @property
     def lines(self) -> list[str]:
@@ -87,6 +88,7 @@ def plan(loaded: Loaded, in_force: CatalogueVersion | None) -> Plan:
         in_force=in_force.number if in_force else None,
         same=in_force is not None and in_force.sha256 == loaded.sha256,
         changes=tuple(change for change in changes if change is not None),
+        covered=covering.counts(loaded.document),
         warnings=(*staffing.warnings(loaded.document), *airflows.warnings(_addresses(loaded.document))),
     )
 

@@ -193,9 +193,14 @@ def is_own_role(name: str) -> bool:
 def dag_id(value: str) -> str:
     if any(character in value for character in "*?["):
         raise ValueError(f"“{value[:60]}” is a pattern; write one entry for each DAG.")
-    if not _DAG_ID.fullmatch(value):
+    if not is_dag_id(value):
         raise ValueError("the id of a DAG has 1 to 250 letters, digits, and . - _ ~")
     return value
+
+
+def is_dag_id(value: str) -> bool:
+    """Whether a DAG of this id can be addressed in Gatehouse. Some releases of Airflow accept other ids."""
+    return bool(_DAG_ID.fullmatch(value)) and value not in (".", "..")
 
 
 def is_glob(value: str) -> bool:
@@ -206,7 +211,7 @@ def dag_or_glob(value: str) -> str:
     """The id of a DAG, or a glob with * and ?."""
     if "[" in value:
         raise ValueError(f"“{value[:60]}”: a glob knows only * (any text) and ? (one character); write it without [.")
-    if not _GLOB.fullmatch(value):
+    if not _GLOB.fullmatch(value) or value in (".", ".."):
         raise ValueError("the id of a DAG has 1 to 250 letters, digits, and . - _ ~; a glob may also have * and ?.")
     return value
 

@@ -15,7 +15,7 @@ from functools import partial
 
 from django.db import connection
 
-from portal.airflow import health
+from portal.airflow import health, listings
 from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.core.threads import errors_logged
@@ -28,7 +28,7 @@ THREADS = 8  # for all deployments together
 SLICE = 5.0
 TURN = 60.0  # seconds after which another worker takes over from one that died
 AT_ONCE = 50  # runs, and DAGs, of one visit
-AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0, "wanted dag": 3.0}
+AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0, "wanted dag": 3.0, "list": 60.0}
 """Seconds until the same question is asked again if it had no result."""
 
 Question = tuple[str, Callable[[], None]]
@@ -64,7 +64,7 @@ class Poller:
         for name, until in list(self._asked.items()):  # a copy, because the polling threads add to it
             if until < time.monotonic():
                 del self._asked[name]
-        waiting = [*runs.due_deployments(), *looks.due_deployments()]
+        waiting = [*runs.due_deployments(), *looks.due_deployments(), *listings.due()]
         busy = {*runs.due_dags().values_list("deployment", flat=True).order_by()} | {one.pk for one in waiting}
         with_work = {*queries.deployments_with_work(), *runs.deployments_with_runs()}
         # a renamed deployment is checked under its new name: the secrets of the old one may be gone
@@ -137,6 +137,8 @@ class Poller:
             yield f"look/{group[0].pk}", partial(looks.check_account, group)
 
     def _of_dags(self, deployment: Deployment) -> Iterator[Question]:
+        if deployment in listings.due():
+            yield f"list/{deployment.pk}", partial(listings.read, deployment)
         for dag in runs.due_dags().filter(deployment=deployment)[:AT_ONCE]:
             kind = "wanted dag" if runs.is_wanted(dag) else "dag"
             yield f"{kind}/{dag.pk}", partial(runs.read_dag, dag)

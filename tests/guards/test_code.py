@@ -97,6 +97,8 @@ LIVES = {
     "catalogue.Dag": "file",
     "airflow.AirflowAccount": "seen",
     "airflow.DeploymentState": "seen",
+    "airflow.DagListing": "seen",
+    "airflow.ListedDag": "seen",
     "operations.Operation": "states",
     "operations.Process": "seen",
     "operations.Turn": "seen",

@@ -70,6 +70,9 @@ class Command(SubcommandsCommand):
     def _say(self, planned: Plan) -> None:
         nothing = "  no difference" if planned.same else f"  {actions.ONLY_SPELLING}"
         self.stdout.write("\n".join(f"  {line}" for line in planned.lines) or nothing)
+        for key, count in planned.covered.items():
+            said = "no DAG is known yet" if count is None else f"{count} known DAG{'' if count == 1 else 's'}"
+            self.stdout.write(f"  {key} covers: {said}")
         for warning in planned.warnings:
             self.stderr.write(f"warning: {warning}")
 
