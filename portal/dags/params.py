@@ -44,6 +44,14 @@ def kept(params: Mapping[str, AirflowParam]) -> dict[str, Kept]:
     return {name: _kept(name, param) for name, param in params.items()}
 
 
+def exact(params: Mapping[str, AirflowParam]) -> dict[str, Kept]:
+    """The same with their secrets, for a check in memory. Never stored or shown."""
+    return {
+        name: {"value": param.value, "schema": dict(param.schema), "hidden": False, "required": param.required}
+        for name, param in params.items()
+    }
+
+
 def _kept(name: str, param: AirflowParam) -> Kept:
     value = mask_default(name, param.value, param.schema)
     schema = mask_schema(name, param.schema)

@@ -1,0 +1,180 @@
+"""JSON Schemas of parameters in words: the values that a parameter accepts, and why a value is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from jsonschema import ValidationError
+
+TYPES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "array": "list",
+    "object": "object",
+    "null": "null",
+}
+FORMATS = {
+    "date": "date, like 2026-11-21",
+    "date-time": "date and time, like 2026-11-21T17:00:00+00:00",
+    "time": "time, like 17:00:00",
+    "duration": "duration, like PT2H",
+    "multiline": "text of several lines",
+    "email": "e-mail address",
+    "uri": "web address",
+}
+MANY = 12  # values that are listed; further ones are only counted
+LONGEST = 80  # characters of a value in a sentence
+
+
+def in_words(schema: Mapping[str, Any]) -> str:
+    """The values that a parameter accepts: “one of KR, APAC, EU”, “whole number from 1 to 10, or null”."""
+    if "const" in schema:
+        return f"always {shown(schema['const'])}"
+    if isinstance(schema.get("enum"), list):
+        words = f"one of {listed(value for value in schema['enum'] if value is not None)}"
+    else:
+        words = _typed(schema)
+    return f"{words}, or null" if "null" in types(schema) else words
+
+
+def types(schema: Mapping[str, Any]) -> list[str]:
+    """The types that a schema names; empty if it names none."""
+    kind = schema.get("type")
+    return [str(one) for one in kind] if isinstance(kind, list) else [str(kind)] if kind else []
+
+
+def listed(values: Iterable[Any]) -> str:
+    said = [value if isinstance(value, str) else shown(value) for value in values]
+    rest = len(said) - MANY
+    return ", ".join(said[:MANY]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut if it is long."""
+    said = json.dumps(value, ensure_ascii=False)
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
+
+
+def refusal(error: ValidationError, *, secret: bool = False) -> str:
+    """Why a value is refused, in a sentence: what is wrong, and what is allowed. secret: the value is not repeated."""
+    place = _place(error)
+    wrong = "this value" if secret or error.validator in WITHOUT_VALUE else shown(error.instance)
+    allowed = ALLOWED.get(error.validator, _other)(error)
+    sentence = f"{wrong} {allowed}"
+    return f"In {place}, {sentence}" if place else f"{sentence[:1].upper()}{sentence[1:]}"
+
+
+def _place(error: ValidationError) -> str:
+    """`item 2, “size”`: the part of the value that is refused; empty for the whole value."""
+    return ", ".join(
+        f"item {step + 1}" if isinstance(step, int) else f"“{str(step)[:LONGEST]}”" for step in error.absolute_path
+    )
+
+
+def _typed(schema: Mapping[str, Any]) -> str:
+    kinds = [kind for kind in types(schema) if kind != "null"]
+    if kinds == ["string"] and schema.get("format") in FORMATS:
+        words = FORMATS[schema["format"]]
+    elif kinds == ["array"]:
+        words = _list_of(schema.get("items"))
+    else:
+        words = " or ".join(TYPES.get(kind, kind) for kind in kinds) or "any JSON value"
+    return ", ".join(filter(None, [words + _bounds(schema), _shape(schema)]))
+
+
+def _list_of(items: Any) -> str:
+    if not isinstance(items, Mapping):
+        return "list"
+    if isinstance(items.get("enum"), list):
+        return f"list of {listed(items['enum'])}"
+    return f"list of {_typed(items)}" if types(items) else "list"
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        return f" from {low}"
+    if high is not None:
+        return f" up to {high}"
+    return ""
+
+
+def _shape(schema: Mapping[str, Any]) -> str:
+    said = [
+        _range(schema.get("minLength"), schema.get("maxLength"), "characters"),
+        _range(schema.get("minItems"), schema.get("maxItems"), "entries"),
+    ]
+    if pattern := schema.get("pattern"):
+        said.append(f"matching {str(pattern)[:400]}")
+    return ", ".join(filter(None, said))
+
+
+def _range(least: Any, most: Any, what: str) -> str:
+    if least is not None and most is not None:
+        return f"{least} to {most} {what}" if least != most else f"{least} {what}"
+    if least is not None:
+        return f"at least {least} {what}"
+    return f"at most {most} {what}" if most is not None else ""
+
+
+def _type(error: ValidationError) -> str:
+    kinds = error.validator_value
+    named = [TYPES.get(str(kind), str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])]
+    return f"is not possible: enter {' or '.join(_with_article(name) for name in named)}."
+
+
+def _with_article(name: str) -> str:
+    return name if name in ("text", "true or false", "null") else f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def _format(error: ValidationError) -> str:
+    name = str(error.validator_value)
+    return f"is not {_with_article(FORMATS.get(name, name))}."
+
+
+def _has(unit: str, comparison: str) -> Callable[[ValidationError], str]:
+    def words(error: ValidationError) -> str:
+        return f"has {len(error.instance)} {unit}; {comparison} {error.validator_value} are allowed."
+
+    return words
+
+
+def _other(error: ValidationError) -> str:
+    return f"is not possible: {error.message[:LONGEST]}."
+
+
+def _missing(error: ValidationError) -> str:
+    missing = next((name for name in error.validator_value if name not in error.instance), "")
+    return f"needs “{str(missing)[:LONGEST]}”, which is missing."
+
+
+def _unexpected(error: ValidationError) -> str:
+    return f"has a property that is not expected: {error.message.partition(' is ')[0][:LONGEST]}."
+
+
+ALLOWED: dict[str, Callable[[ValidationError], str]] = {
+    "additionalProperties": _unexpected,
+    "const": lambda error: f"is not possible: it is always {shown(error.validator_value)}.",
+    "enum": lambda error: f"is not possible: choose one of {listed(error.validator_value)}.",
+    "exclusiveMaximum": lambda error: f"is too large: it must be less than {error.validator_value}.",
+    "exclusiveMinimum": lambda error: f"is too small: it must be more than {error.validator_value}.",
+    "format": _format,
+    "maximum": lambda error: f"is too large: at most {error.validator_value} is allowed.",
+    "maxItems": _has("entries", "at most"),
+    "maxLength": _has("characters", "at most"),
+    "minimum": lambda error: f"is too small: at least {error.validator_value} is allowed.",
+    "minItems": _has("entries", "at least"),
+    "minLength": _has("characters", "at least"),
+    "multipleOf": lambda error: f"is not possible: it must be a multiple of {error.validator_value}.",
+    "pattern": lambda error: f"does not match the pattern {str(error.validator_value)[:200]}.",
+    "required": _missing,
+    "type": _type,
+    "uniqueItems": lambda error: "lists a value twice; each value is allowed once.",
+}
+WITHOUT_VALUE = ("maxItems", "minItems", "required", "additionalProperties", "uniqueItems")
