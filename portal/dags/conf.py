@@ -21,12 +21,15 @@ MAX_DIGITS = 1000  # of a number; Python itself refuses more than 4300
 
 def parse(text: str) -> dict[str, Any]:
     """The JSON object in `text` (empty: no parameters). Raises Invalid with line and column of what is wrong."""
-    if not text.strip():
-        return {}
+    return checked(parse_value(text)) if text.strip() else {}
+
+
+def parse_value(text: str) -> Any:
+    """The JSON value in `text`. Raises Invalid (`conf`) with line and column of what is wrong."""
     if len(text.encode("utf-8", "replace")) > MAX_TYPED:
         raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
     try:
-        value = strict_json.read(text, integer=_integer)
+        return strict_json.read(text, integer=_integer)
     except strict_json.GivenTwice as twice:
         raise Invalid({"conf": f"“{twice.name[:80]}” is given twice."}) from None
     except strict_json.NotFinite as number:
@@ -35,7 +38,6 @@ def parse(text: str) -> dict[str, Any]:
         raise Invalid({"conf": TOO_DEEP}) from None
     except json.JSONDecodeError as error:
         raise Invalid({"conf": f"Not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."}) from error
-    return checked(value)
 
 
 def _integer(text: str) -> int:
@@ -77,5 +79,5 @@ def with_locked(conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:
     for name, value in dag.locked.items():
         if name in conf and conf[name] != value:
             fixed = json.dumps(mask_locked(dag)[name], ensure_ascii=False)
-            raise Invalid({"conf": f"“{name}” is fixed to {fixed} for this DAG; leave it out."})
+            raise Invalid({f"conf.{name[:80]}": f"“{name}” is fixed to {fixed} for this DAG; leave it out."})
     return {**conf, **dag.locked}
