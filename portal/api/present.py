@@ -21,6 +21,8 @@ from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.catalogue.models import Deployment
 from portal.core.refs import REQUEST, ref
+from portal.dags import declared as declarations
+from portal.dags import preflight
 from portal.dags.models import DagState, Run
 from portal.dags.params import Known
 from portal.dags.queries import DagOption, switched
@@ -194,10 +196,12 @@ def dag(option: DagOption) -> shapes.DagOut:
     return shapes.DagOut(**_dag(option))
 
 
-def dag_detail(option: DagOption, known: Known) -> shapes.DagDetail:
+def dag_detail(option: DagOption, known: Known, *, reader: User) -> shapes.DagDetail:
+    declared = declarations.of(option.dag, known.params, requester=reader.get_username())
     params = {
-        name: shapes.Parameter(default=param["value"], json_schema=param["schema"], required=param["required"])
-        for name, param in known.params.items()
+        name: shapes.Parameter(default=one.default, json_schema=dict(one.schema), required=not one.has_default)
+        for name, one in declared.items()
+        if not one.is_fixed
     }
     return shapes.DagDetail(
         **_dag(option),
@@ -205,6 +209,12 @@ def dag_detail(option: DagOption, known: Known) -> shapes.DagDetail:
         params=None if known.problem else params,
         params_as_of=known.as_of,
         params_unknown_because=known.problem or None,
+        undeclared=option.dag.undeclared,
+        requester_param=option.dag.requester_param or None,
+        preflight=[
+            shapes.FindingOut(title=one.title, text=one.text, level=one.level, run=one.run.ref if one.run else None)
+            for one in preflight.findings(option.dag, option.state)
+        ],
     )
 
 

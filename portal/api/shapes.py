@@ -183,9 +183,21 @@ class Parameter(BaseModel):
     required: bool = Field(description="it has no default, so a run must have a value for it")
 
 
+class FindingOut(BaseModel):
+    title: str
+    text: str
+    level: str = Field(description="plain; warn; stop: a run would fail or do nothing, so it needs `confirm`")
+    run: str | None = Field(description="the run that the text is about")
+
+
 class DagDetail(DagOut):
     locked: dict[str, JsonValue] = Field(description="parameters with fixed values")
-    params: dict[str, Parameter] | None = Field(description="as in Airflow; null if they were never read")
+    params: dict[str, Parameter] | None = Field(
+        description="those that a run may set, with the DAG's schema and the bounds of the catalogue; null: never read"
+    )
+    undeclared: bool = Field(description="whether a run may have other parameters too")
+    requester_param: str | None = Field(description="the parameter that is set to the requester's user name")
+    preflight: list[FindingOut] = Field(description="what is known before a run; what stops it comes first")
     params_as_of: Moment | None
     params_unknown_because: str | None
 

@@ -157,7 +157,7 @@ def _format(validator: Any, name: Any, value: Any, schema: Any) -> Iterator[Vali
 
 
 FORMATS = FormatChecker(set(FormatChecker.checkers) - {"iri", "iri-reference"})  # these take seconds for a long text
-FORMATS.checks("regex", raises=(re.error, RecursionError, OverflowError))(re.compile)
+FORMATS.checks("regex", raises=(re.error, RecursionError, OverflowError))(lambda text: bool(re.compile(text)))
 _OURS: dict[str, Check] = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,

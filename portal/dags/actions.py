@@ -13,7 +13,7 @@ from portal.catalogue.models import Dag
 from portal.core import once, refs
 from portal.core.secrecy import Path
 from portal.core.text_checks import clean_text
-from portal.dags import limits, secrets, starting
+from portal.dags import limits, preflight, secrets, starting
 from portal.dags.models import Run
 from portal.dags.operation_names import PAUSE_DAG, UNPAUSE_DAG
 from portal.dags.permissions import check_can_operate
@@ -29,6 +29,7 @@ def trigger(
     note: str = "",
     key: str | None = None,
     entered_secrets: Collection[Path] = (),
+    confirmed: bool = False,
 ) -> Run:
     """Request a run with these parameters. Its id in Airflow and its logical date are set here and never change.
 
@@ -37,7 +38,8 @@ def trigger(
     returned, with `sent_again`. The same key with other content is a new run.
     entered_secrets: paths in `conf` that were entered as secrets. They are hidden even if Airflow no longer declares
     them secret.
-    Raises Refused (of `check_can_operate` and of `limits.check`), Invalid (`conf`, `note`).
+    confirmed: the person knows that the run would fail or do nothing (portal.dags.preflight), and starts it anyway.
+    Raises Refused (of `check_can_operate` and of `limits.check`), Invalid (`conf`, `conf.NAME`, `note`, `confirm`).
     """
     with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
         dag = _reread(dag)
@@ -48,6 +50,7 @@ def trigger(
         hidden = secrets.hide(dag, values, entered=entered_secrets)
         if run := starting.sent_before(by, key):
             return run
+        preflight.check_confirmed(getattr(dag, "state", None), confirmed=confirmed)
         limits.check(by, dag)
         return starting.create_run(
             dag, hidden, requested_by=by, note=hidden.without(note), trail=trail, actor=by, key=key

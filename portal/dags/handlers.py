@@ -12,7 +12,7 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock, sealing
-from portal.dags import limits, notes, secrets
+from portal.dags import limits, notes, secrets, validating
 from portal.dags.causes import why_not
 from portal.dags.models import Run
 from portal.dags.observing import observe_dag
@@ -35,7 +35,7 @@ class TriggerRun:
             pk=operation.payload["run"]
         )
         airflow = runner(run.dag.deployment)
-        if why := _why_not_start(run, operation):
+        if why := _why_not_start(run, operation) or _why_invalid(airflow, run):
             seen = airflow.run(run.dag.dag_id, run.dag_run_id)  # an earlier attempt may have started it
             if seen is None:
                 raise PermanentFailure(why)
@@ -83,6 +83,17 @@ def _why_not_start(run: Run, operation: Operation) -> str:
     approved = run.request is not None and bool(run.request.policy)
     why = why_not_any_more(run.requested_by.username, run.dag, "trigger", approved=approved)
     return why or limits.why_frozen(run.requested_by, run.dag)
+
+
+def _why_invalid(airflow: Airflow, run: Run) -> str:
+    """In words, why its parameters do not fit the DAG in Airflow now; empty if they do, or if nothing can be said."""
+    conf, hidden = _conf(run)
+    with airflow.hiding(hidden):
+        dag = airflow.dag(run.dag.dag_id)
+    if dag is None or dag.problem:  # the attempt to start it tells the reason
+        return ""
+    why = validating.why_invalid(run.dag, dag.params, conf, requester=run.requested_by.username)
+    return f"Its parameters do not fit the DAG as it is now. {why}" if why else ""
 
 
 def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -150,6 +150,8 @@ class DagState(models.Model):
     schedule = models.TextField(blank=True, default="")
     start_date = models.DateTimeField(null=True)
     end_date = models.DateTimeField(null=True)
+    max_active_runs = models.PositiveIntegerField(null=True, help_text="how many of its runs Airflow executes at once")
+    catchup = models.BooleanField(null=True, help_text="whether Airflow makes up for the runs that it missed")
     last_runs = models.JSONField(default=list, help_text="newest first: [{id, state, started_at, ended_at}]")
     secrets = models.JSONField(null=True, help_text="where its parameters take secrets; null: Airflow has not told")
     runs_seen_at = models.DateTimeField(null=True, help_text="when `last_runs` were read")

@@ -65,6 +65,8 @@ def observe_dag(
             "schedule": seen.schedule,
             "start_date": seen.start_date,
             "end_date": seen.end_date,
+            "max_active_runs": seen.max_active_runs,
+            "catchup": seen.catchup,
         }
         if seen.params or not seen.problem:  # Airflow 2 shows no parameters of a DAG with a problem
             values |= {"params": params.kept(seen.params), "secrets": secrets.kept(seen.params)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import ValidationError
 
@@ -63,7 +63,7 @@ def refusal(error: ValidationError, *, secret: bool = False) -> str:
     """Why a value is refused, in a sentence: what is wrong, and what is allowed. secret: the value is not repeated."""
     place = _place(error)
     wrong = "this value" if secret or error.validator in WITHOUT_VALUE else shown(error.instance)
-    allowed = ALLOWED.get(error.validator, _other)(error)
+    allowed = ALLOWED.get(str(error.validator), _other)(error)
     sentence = f"{wrong} {allowed}"
     return f"In {place}, {sentence}" if place else f"{sentence[:1].upper()}{sentence[1:]}"
 
@@ -140,7 +140,8 @@ def _format(error: ValidationError) -> str:
 
 def _has(unit: str, comparison: str) -> Callable[[ValidationError], str]:
     def words(error: ValidationError) -> str:
-        return f"has {len(error.instance)} {unit}; {comparison} {error.validator_value} are allowed."
+        has = len(cast(Any, error.instance))
+        return f"has {has} {unit}; {comparison} {error.validator_value} are allowed."
 
     return words
 
@@ -150,7 +151,8 @@ def _other(error: ValidationError) -> str:
 
 
 def _missing(error: ValidationError) -> str:
-    missing = next((name for name in error.validator_value if name not in error.instance), "")
+    needed: Any = error.validator_value
+    missing = next((name for name in needed if name not in cast(Any, error.instance)), "")
     return f"needs “{str(missing)[:LONGEST]}”, which is missing."
 
 
@@ -161,7 +163,7 @@ def _unexpected(error: ValidationError) -> str:
 ALLOWED: dict[str, Callable[[ValidationError], str]] = {
     "additionalProperties": _unexpected,
     "const": lambda error: f"is not possible: it is always {shown(error.validator_value)}.",
-    "enum": lambda error: f"is not possible: choose one of {listed(error.validator_value)}.",
+    "enum": lambda error: f"is not possible: choose one of {listed(cast(Any, error.validator_value))}.",
     "exclusiveMaximum": lambda error: f"is too large: it must be less than {error.validator_value}.",
     "exclusiveMinimum": lambda error: f"is too small: it must be more than {error.validator_value}.",
     "format": _format,

@@ -18,7 +18,7 @@ from portal.catalogue.models import Dag
 from portal.core import clock, refs
 from portal.core.errors import Invalid
 from portal.core.text_checks import clean_text
-from portal.dags import conf as parameters
+from portal.dags import validating
 from portal.dags.models import Run
 from portal.dags.operation_names import TRIGGER_RUN
 from portal.dags.secrets import Hidden
@@ -28,8 +28,8 @@ MAX_NOTE = 500
 
 
 def checked_conf(dag: Dag, conf: Mapping[str, Any], by: User) -> dict[str, Any]:
-    """The parameters of a run by `by`, with those that the catalogue sets. Raises Invalid (`conf`)."""
-    return parameters.with_locked(parameters.checked(conf), dag)
+    """The parameters of a run by `by`, with those that the catalogue sets. Raises Invalid (`conf`, `conf.NAME`)."""
+    return validating.checked(dag, getattr(dag, "state", None), conf, by=by)
 
 
 def checked_note(note: str) -> str:

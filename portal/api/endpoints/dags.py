@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ninja import Query, Router
+from pydantic import Field
 
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
@@ -26,6 +27,7 @@ class DagParams(PageParams):
 class RunIn(Body):
     conf: dict[str, Any] = {}
     note: str = ""
+    confirm: bool = Field(False, description="start it, although `preflight` says that it would fail or do nothing")
 
 
 class PauseIn(Body):
@@ -41,16 +43,17 @@ def list_dags(request: ApiRequest, params: Query[DagParams]) -> Page[DagOut]:
 
 @router.get("/dags/{deployment}/{dag_id}", auth=Bearer("read"), response=DagDetail, by_alias=True, summary="One DAG")
 def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
-    """With its parameters as the worker last read them from Airflow."""
+    """With its parameters as the worker last read them from Airflow, and what is known before a run."""
     option = queries.dag_for(request.auth.user, deployment, dag_id)
     wanted.tell_of_dag(option.state)
-    return present.dag_detail(option, params.known(option.dag, option.state))
+    return present.dag_detail(option, params.known(option.dag, option.state), reader=request.auth.user)
 
 
 @router.post("/dags/{deployment}/{dag_id}/runs", auth=Bearer("operate"), response={201: RunOut}, summary="Run a DAG")
 def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -> RunOut:
     option = queries.dag_for(request.auth.user, deployment, dag_id)
-    return present.run(actions.trigger(by=request.auth.user, dag=option.dag, conf=body.conf, note=body.note))
+    run = actions.trigger(by=request.auth.user, dag=option.dag, conf=body.conf, note=body.note, confirmed=body.confirm)
+    return present.run(run)
 
 
 @router.post("/dags/{deployment}/{dag_id}/pause", auth=Bearer("operate"), response=OperationOut, summary="Pause a DAG")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -104,6 +105,16 @@ def called(user: User) -> str:
     """`lead (Lea Okafor)`; only the user name if the full name is unknown."""
     name = user.get_full_name()
     return f"{user.username} ({name})" if name else user.username
+
+
+@register.filter
+def values_in_short(conf: Mapping[str, Any], most: int = 160) -> str:
+    """A run's parameters in one line: `region = EU, dry_run = false`."""
+    said = ", ".join(
+        f"{name} = {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in conf.items()
+    )
+    return said if len(said) <= most else f"{said[:most]}…"
 
 
 @register.filter

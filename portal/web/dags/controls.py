@@ -170,7 +170,7 @@ def _several(one: Declared, options: Any, default: list[Any]) -> Control:
     field = forms.MultipleChoiceField(
         choices=[(json.dumps(value), value_label(one, value)) for value in known], widget=forms.CheckboxSelectMultiple
     )
-    empty = None if is_nullable(one) else []
+    empty: list[Any] | None = None if is_nullable(one) else []
 
     def read(texts: list[str]) -> Any:
         values = [_from_json(text) for text in texts]

@@ -1,105 +1,10 @@
-"""The forms of a DAG's page: start a run, pause or unpause."""
+"""The form that pauses or unpauses a DAG."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import Any
-
 from django import forms
 
-from portal.core.errors import Invalid
-from portal.core.secret_schema import Place
-from portal.dags.conf import parse
 from portal.web.action_forms import ActionForm
-
-MOST_SECRETS = 50
-LEFT_EMPTY = "If empty, the DAG's default applies."
-
-
-class RunForm(ActionForm):
-    conf = forms.CharField(
-        label="Parameters",
-        required=False,
-        strip=False,
-        help_text="A JSON object. The DAG's defaults apply to what you leave out.",
-        widget=forms.Textarea(
-            attrs={"rows": 10, "class": "mono", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
-        ),
-    )
-    note = forms.CharField(
-        label="Note",
-        required=False,
-        help_text="Shown on the run in Airflow, with your user name and the run's reference.",
-        widget=forms.TextInput(attrs={"maxlength": 500, "autocomplete": "off"}),
-    )
-    key = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, places: Iterable[Place] = (), **kwargs: Any) -> None:
-        """places: of the DAG's secrets. Each is entered in its own field, which never shows the value again."""
-        super().__init__(*args, **kwargs)
-        known = {_field_name(place): place for place in places}
-        known |= {name: place for name in self.data if (place := _place_of(name))}
-        self.places = dict(list(known.items())[:MOST_SECRETS])
-        for name, place in self.places.items():
-            self.fields[name] = forms.CharField(
-                label=".".join(place.path),
-                required=False,
-                strip=False,
-                help_text="Secret; not shown again. " + ("" if place.text else "A JSON value. ") + LEFT_EMPTY,
-                widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "mono"}),
-            )
-
-    @property
-    def secrets(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.places]
-
-    def with_secrets(self, conf: dict[str, Any]) -> dict[str, Any]:
-        """`conf` with the entered secrets. Raises Invalid with the field."""
-        for name, place in self.places.items():
-            if not (entered := self.data.get(name, "")):
-                continue
-            if len(place.path) > 1 and place.path[0] not in conf:
-                raise Invalid(
-                    {name: f"Add all of “{place.path[0]}” to the parameters: it replaces the DAG's default completely."}
-                )
-            _put(conf, place.path, entered if place.text else _json(name, entered), name)
-        return conf
-
-    def given(self) -> dict[str, Any]:
-        entered = [place.path for name, place in self.places.items() if self.data.get(name, "")]
-        return {
-            "note": self.data.get("note", ""),
-            "key": self.data.get("key", "")[:64],
-            "entered_secrets": entered,
-        }
-
-
-def _field_name(place: Place) -> str:
-    steps = [step.replace("~", "~0").replace("/", "~1") for step in place.path]  # a JSON pointer (RFC 6901)
-    return f"secret:{'text' if place.text else 'json'}:/{'/'.join(steps)}"
-
-
-def _place_of(name: str) -> Place | None:
-    if found := re.fullmatch(r"secret:(text|json):/(.{1,500})", name, re.DOTALL):
-        path = tuple(step.replace("~1", "/").replace("~0", "~") for step in found[2].split("/"))
-        return Place(path, found[1] == "text")
-    return None
-
-
-def _json(name: str, entered: str) -> Any:
-    try:
-        return parse('{"value": ' + entered + "}")["value"]
-    except (Invalid, KeyError):
-        raise Invalid({name: "Not valid JSON. Write a number as 17, a text in double quotes."}) from None
-
-
-def _put(conf: dict[str, Any], path: tuple[str, ...], value: Any, name: str) -> None:
-    for step in path[:-1]:
-        conf = conf.setdefault(step, {})
-        if not isinstance(conf, dict):
-            raise Invalid({name: f"“{step}” in the parameters must be a JSON object to hold this value."})
-    conf[path[-1]] = value
 
 
 class SwitchForm(ActionForm):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -14,27 +11,19 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
-from accounts.models import User
 from accounts.permissions import Permission
-from portal.core.errors import Conflict, Invalid, Refused, why_not
-from portal.dags import actions, conf, queries, secrets, wanted
-from portal.dags.models import Run
-from portal.dags.operation_names import PAUSE_DAG
-from portal.dags.permissions import check_can_operate
-from portal.dags.queries import DagOption
-from portal.operations import queries as operations
+from portal.core.errors import Conflict, Invalid, Refused
+from portal.dags import actions, queries, wanted
 from portal.operations.models import Operation
 from portal.ui import words
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.acting import acts_from
-from portal.web.dags import dag_words
-from portal.web.dags.forms import RunForm, SwitchForm
-from portal.web.dags.params import read
-from portal.web.runs import run_again
+from portal.web.dags import dag_page
+from portal.web.dags.forms import SwitchForm
+from portal.web.dags.run_form import FORM, JSON, RunForm
 
-RUNS = 10
-PARTS = ("run", "params", "switch")
+PARTS = ("run", "params", "switch", "preflight")
 
 
 @require_safe
@@ -43,7 +32,7 @@ def dag_list(request: Request) -> HttpResponse:
     q = request.GET.get("q", "").strip()
     options = queries.operable_by(request.user, q=q)
     started = queries.last_started(option.dag for option in options)
-    rows = [_row(request.user, option, started.get(option.dag.pk)) for option in options]
+    rows = [dag_page.row(request.user, option, started.get(option.dag.pk)) for option in options]
     as_of = min((row["state"].seen_at for row in rows if row["state"]), default=None)
     return render(request, "dags/dag_list.html", {"rows": rows, "q": q, "as_of": as_of}, part="dags")
 
@@ -51,11 +40,15 @@ def dag_list(request: Request) -> HttpResponse:
 @require_safe
 @requires(Permission.OPERATE)
 def dag_detail(request: Request, deployment: str, dag_id: str) -> HttpResponse:
-    """The page of a DAG, from its stored state. With `?enter=1` the form is shown before the parameters are read."""
+    """The page of a DAG, from its stored state.
+
+    `?enter=1` shows the form before the parameters are read, `?view=json` the JSON text, `?again=RUN-5` the values of
+    an earlier run, `?conf.region=EU` the value of one parameter.
+    """
     option = queries.dag_for(request.user, deployment, dag_id)
     wanted.tell_of_dag(option.state)
     part = request.htmx.target if request.htmx.target in PARTS else ""
-    return render(request, "dags/dag_detail.html", _page(request, option), part=part)
+    return render(request, "dags/dag_detail.html", dag_page.context(request, option), part=part)
 
 
 def _page_of(part: str) -> Callable[[Request, str, str], str]:
@@ -67,19 +60,48 @@ def _page_of(part: str) -> Callable[[Request, str, str], str]:
 def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     """Request a run. The form has a one-time key, so a double click requests one run."""
     option = queries.dag_for(request.user, deployment, dag_id)
-    form = RunForm(request.POST, places=secrets.places_of(option.dag))
+    form = dag_page.sent_form(request, option, request.POST)
     try:
-        values = {"conf": form.with_secrets(conf.parse(form.data.get("conf", ""))), **form.given()}
-        run = actions.trigger(by=request.user, dag=option.dag, **values)
+        run = actions.trigger(by=request.user, dag=option.dag, conf=form.conf(), **form.given())
     except (Invalid, Refused) as error:
         form.show_errors(error)
-        return render(request, "dags/dag_detail.html", _page(request, option, run_form=form), status=error.status)
+        context = dag_page.context(request, option, run_form=form)
+        return render(request, "dags/dag_detail.html", context, status=error.status)
     if run.sent_again:
         said = (
             f"You already sent this form {words.ago(run.created_at)}. It started {run.ref}; no other run was started."
         )
         messages.warning(request, f"{said} To run the DAG again, use “Run it again”.")
     return redirect("run_detail", ref=run.ref)
+
+
+@requires(Permission.OPERATE)
+@acts_from(_page_of("run"))
+def dag_form(request: Request, deployment: str, dag_id: str) -> HttpResponse:
+    """The form of a run with the entered values, as fields or as JSON (`show`), or what is known before such a run.
+
+    Nothing is changed. It is a POST because the values may be too long for an address.
+    """
+    option = queries.dag_for(request.user, deployment, dag_id)
+    form = dag_page.sent_form(request, option, request.POST)
+    if request.htmx.target == "preflight":
+        context = {**dag_page.row(request.user, option, None), **dag_page.before_run(option, form, request.user)}
+        return render(request, "dags/dag_detail.html", context, part="preflight")
+    try:
+        values = form.conf()
+    except Invalid as error:
+        form.show_errors(error)
+        context = dag_page.context(request, option, run_form=form)
+        response = render(request, "dags/dag_detail.html", context, part="run", status=error.status)
+        response["HX-Retarget"] = "#run"  # without this header, htmx does not show a 422
+        return response
+    other = RunForm(
+        **dag_page.form_rules(option, request.user),
+        values=values,
+        mode=JSON if request.POST.get("show") == JSON else FORM,
+        initial={name: request.POST.get(name, "") for name in ("key", "note", "again")},
+    )
+    return render(request, "dags/dag_detail.html", dag_page.context(request, option, run_form=other), part="run")
 
 
 @requires(Permission.OPERATE)
@@ -103,77 +125,18 @@ def _switch(request: Request, deployment: str, dag_id: str, act: Callable[..., O
         operation = act(by=request.user, dag=option.dag, reason=form.data.get("reason", ""))
     except (Invalid, Refused, Conflict) as error:
         form.show_errors(error)
-        return render(request, "dags/dag_detail.html", _page(request, option, switch_form=form), status=error.status)
+        return render(
+            request, "dags/dag_detail.html", dag_page.context(request, option, switch_form=form), status=error.status
+        )
     messages.success(request, f"{operation.ref}: {done}")
     return redirect("dag_detail", deployment=deployment, dag_id=dag_id)
-
-
-def _row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:
-    """The data of one DAG for the templates. started: its last run requested in the portal."""
-    why_not_switch = why_not(lambda by, dag: check_can_operate(by, dag, "pause"), user, option.dag)
-    state = option.state
-    return {
-        "option": option,
-        "dag": option.dag,
-        "state": state,
-        "last_run": dag_words.last_run(state, started),
-        "switched": queries.switched(state),
-        "why_not_switch": why_not_switch,
-    }
-
-
-def _switch_failed(option: DagOption) -> Operation | None:
-    """The last pause or unpause if it failed and the DAG is still not as requested; else None."""
-    last = queries.switches_of(option.dag).last()
-    if last is None or last.status != Operation.Status.FAILED:
-        return None
-    wanted = last.kind == PAUSE_DAG
-    return None if option.state and option.state.paused is wanted else last
-
-
-def _pretty(values: dict[str, Any]) -> str:
-    return json.dumps(values, indent=2, ensure_ascii=False)
-
-
-def _page(request: Request, option: DagOption, **forms: Any) -> dict[str, Any]:
-    params = read(option)
-    locked = secrets.mask_locked(option.dag)
-    fixed = {name: value for name, value in option.dag.locked.items() if locked[name] == value}
-    again = run_again.asked_for(request, option.dag)
-    values = run_again.conf(again) if again else params.defaults
-    values = {name: value for name, value in values.items() if name not in option.dag.locked}
-    places = [place for place in params.places if place.path[0] not in option.dag.locked]
-    switching = queries.switches_of(option.dag).filter(status__in=operations.OPEN).last()
-    runs = list(queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS])
-    return {
-        **_row(request.user, option, runs[0] if runs else None),
-        "params": params,
-        "waits": params.is_awaited and "enter" not in request.GET,
-        "again": again,
-        "not_taken_over": run_again.not_taken_over(again) if again else [],
-        "locked": [(name, json.dumps(value, ensure_ascii=False)) for name, value in locked.items()],
-        "runs": runs,
-        "switching": switching,
-        "switch_failed": None if switching else _switch_failed(option),
-        "switching_waits": operations.why_waiting(switching) if switching else "",
-        "starts": dag_words.starts(option),
-        "run_form": RunForm(
-            initial={
-                "conf": _pretty({**values, **fixed}),
-                "note": again.note if again else "",
-                "key": uuid.uuid4().hex,
-            },
-            places=places,
-        ),
-        "switch_form": SwitchForm(),
-        **forms,
-    }
 
 
 urlpatterns = [
     path("dags", dag_list, name="dag_list"),
     path("dags/<str:deployment>/<str:dag_id>", dag_detail, name="dag_detail"),
     path("dags/<str:deployment>/<str:dag_id>/runs", dag_trigger, name="dag_trigger"),
+    path("dags/<str:deployment>/<str:dag_id>/form", dag_form, name="dag_form"),
     path("dags/<str:deployment>/<str:dag_id>/pause", dag_pause, name="dag_pause"),
     path("dags/<str:deployment>/<str:dag_id>/unpause", dag_unpause, name="dag_unpause"),
 ]

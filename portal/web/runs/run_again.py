@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from accounts.models import User
 from portal.catalogue import airflows
 from portal.catalogue.models import Dag
 from portal.core import refs
@@ -15,12 +16,17 @@ from portal.ui.request import Request
 
 
 def asked_for(request: Request, dag: Dag) -> Run | None:
-    """The run in `?again=RUN-5`, if it is a run of this DAG and the reader may see it.
+    """The run in `?again=RUN-5`, if it is a run of this DAG and the reader may see it."""
+    return named(request.user, request.GET.get("again", ""), dag)
+
+
+def named(user: User, ref: str, dag: Dag) -> Run | None:
+    """The run with this reference, if it is a run of this DAG and `user` may see it.
 
     Runs from before the deployment was renamed count as runs of this DAG.
     """
     try:
-        run = queries.run_for(request.user, refs.parse(refs.RUN, request.GET.get("again", "")))
+        run = queries.run_for(user, refs.parse(refs.RUN, ref))
     except Missing:
         return None
     same = run.dag.dag_id == dag.dag_id and airflows.current(run.dag.deployment) == dag.deployment

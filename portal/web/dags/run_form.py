@@ -1,0 +1,244 @@
+"""The form of a run: one field for each parameter, or one JSON text with all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from portal.core.errors import Invalid
+from portal.core.secret_schema import Place
+from portal.dags import conf as parameters
+from portal.dags import validating
+from portal.dags.declared import Declared, defaults
+from portal.dags.schema_words import shown
+from portal.web.action_forms import ActionForm
+from portal.web.dags import controls
+from portal.web.dags.controls import NOTHING, Control
+from portal.web.dags.secret_fields import SecretFields
+
+FORM, JSON = "form", "json"
+PREFILL = "conf."  # of the parameters in a link: ?conf.region=EU
+LONGEST_LINK = 2000  # characters of its query
+
+
+@dataclass(frozen=True)
+class Row:
+    """A parameter on the form. changed: in words, its default, if the sent value differs."""
+
+    bound: forms.BoundField
+    optional: bool
+    changed: str
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    rows: list[Row]
+    is_open: bool
+
+
+class RunForm(SecretFields, ActionForm):
+    """values: what the fields begin with, in place of the DAG's defaults. links: texts of parameters in a link.
+
+    declared: the parameters; None while they are unknown, then the form has the JSON text alone.
+    """
+
+    mode = forms.ChoiceField(choices=[(FORM, FORM), (JSON, JSON)], required=False, widget=forms.HiddenInput)
+    again = forms.CharField(required=False, widget=forms.HiddenInput)
+    key = forms.CharField(required=False, widget=forms.HiddenInput)
+    note = forms.CharField(
+        label="Note",
+        required=False,
+        help_text="Shown on the run in Airflow, with your user name and the run's reference.",
+        widget=forms.TextInput(attrs={"maxlength": 500, "autocomplete": "off"}),
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        declared: Mapping[str, Declared] | None,
+        undeclared: bool = False,
+        values: Mapping[str, Any] | None = None,
+        links: Mapping[str, list[str]] | None = None,
+        places: Iterable[Place] = (),
+        mode: str = "",
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial={**(initial or {}), "mode": mode or FORM})
+        self.declared = declared or {}
+        typed = mode if data is None else data.get("mode") or (JSON if "conf" in data else FORM)
+        self.is_json = declared is None or typed == JSON
+        self.undeclared = undeclared
+        self.base = {**dict(defaults(self.declared)), **(values or {})}
+        self.controls: dict[str, Control] = {}
+        self.add_secrets(places)
+        if self.is_json:
+            self._add_text("conf", "Parameters", self._all(), "A JSON object.", rows=12)
+        else:
+            self._add_controls(links or {})
+
+    def _add_controls(self, links: Mapping[str, list[str]]) -> None:
+        secret = {place.path for place in self.places.values()}
+        for number, (name, one) in enumerate(self.declared.items()):
+            if controls.is_fixed(one) or (name,) in secret:
+                continue
+            made = self.controls[name] = controls.control(one, f"param-{number}")
+            self.fields[_field_name(name)] = made.field
+            if name in links:
+                self.initial[_field_name(name)] = made.prefill(links[name])
+            elif name in self.base:
+                self.initial[_field_name(name)] = made.write(self.base[name])
+        others = {name: value for name, value in self.base.items() if name not in self.declared}
+        if self.undeclared:
+            help_text = "A JSON object with parameters that the DAG does not declare."
+            self._add_text("conf", "Other parameters", others, help_text, rows=4)
+
+    def _add_text(self, name: str, label: str, values: Mapping[str, Any], help_text: str, *, rows: int) -> None:
+        attrs = {"rows": rows, "class": "mono", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
+        self.fields[name] = forms.CharField(
+            label=label, required=False, strip=False, help_text=help_text, widget=forms.Textarea(attrs=attrs)
+        )
+        self.initial[name] = json.dumps(values, indent=2, ensure_ascii=False) if values or self.is_json else ""
+
+    def _all(self) -> dict[str, Any]:
+        """The values of the JSON text: those that the form would send."""
+        secret = {place.path[0] for place in self.places.values() if len(place.path) == 1}
+        return {name: value for name, value in self.base.items() if name not in secret}
+
+    def begins_with(self) -> dict[str, Any]:
+        """The parameters that an untouched form sends. Raises Invalid if a text in a link cannot be read."""
+        if self.is_json:
+            return self._all()
+        values = {name: self.base[name] for name in self.declared if name in self.base}
+        for name, control in self.controls.items():
+            if (begun := self.initial.get(_field_name(name), NOTHING)) is NOTHING:
+                continue
+            if name in self.base and begun == control.write(self.base[name]):
+                continue
+            try:
+                values[name] = control.read(begun)
+            except ValueError as error:
+                raise Invalid({validating.field(name): str(error)}) from None
+        return {name: value for name, value in values.items() if value is not NOTHING}
+
+    def conf(self) -> dict[str, Any]:
+        """The entered parameters. Raises Invalid with every parameter that cannot be read."""
+        typed = parameters.parse(self.data.get("conf", "")) if "conf" in self.fields else {}
+        if self.is_json:
+            return self.with_secrets(typed)
+        values, wrong = dict(typed), {}
+        for name, one in self.declared.items():
+            if name not in self.controls:
+                if "const" in one.schema and not one.is_fixed and name in self.base:
+                    values[name] = self.base[name]
+                continue
+            try:
+                value = self._read(name)
+            except ValueError as error:
+                wrong[validating.field(name)] = str(error)
+                continue
+            if value is not NOTHING:
+                values[name] = value
+        if wrong:
+            raise Invalid(wrong)
+        return self.with_secrets(values)
+
+    def _read(self, name: str) -> Any:
+        """The entered value. An unchanged field has exactly the value that it began with."""
+        control, typed = self.controls[name], self._typed(name)
+        if name in self.base and typed == control.write(self.base[name]):
+            return self.base[name]
+        return control.read(typed)
+
+    def _typed(self, name: str) -> Any:
+        found = self[_field_name(name)].data
+        return found.replace("\r\n", "\n") if isinstance(found, str) else "" if found is None else found
+
+    def given(self) -> dict[str, Any]:
+        return {
+            "note": self.data.get("note", ""),
+            "key": self.data.get("key", "") or None,
+            "entered_secrets": self.entered_secrets(),
+            "confirmed": "confirm" in self.data,
+        }
+
+    def field_of(self, name: str | None) -> str | None:
+        if name in self.fields:
+            return name
+        if name == "confirm":
+            return None
+        if name and name.startswith(PREFILL):
+            found = next((one for one in self.controls if validating.field(one) == name), None)
+            return _field_name(found) if found is not None else "conf" if "conf" in self.fields else None
+        return None
+
+    @property
+    def sections(self) -> list[Section]:
+        """The parameters by the section that the DAG puts them in, in its order; those without a section first."""
+        by_title: dict[str, list[Row]] = {"": []}
+        for name in self.controls:
+            title = self.declared[name].schema.get("section")
+            by_title.setdefault(title if isinstance(title, str) else "", []).append(self._row(name))
+        return [
+            Section(title, rows, any(row.bound.errors or row.changed or not row.optional for row in rows))
+            for title, rows in by_title.items()
+            if rows
+        ]
+
+    def _row(self, name: str) -> Row:
+        one = self.declared[name]
+        return Row(self[_field_name(name)], one.has_default or controls.is_nullable(one), self._changed(name))
+
+    def _changed(self, name: str) -> str:
+        one = self.declared[name]
+        if not one.has_default or one.hidden:
+            return ""
+        control = self.controls[name]
+        now = self._typed(name) if self.is_bound else self.initial.get(_field_name(name))
+        if now == control.write(one.default):
+            return ""
+        return "empty" if one.default in (None, "") else default_words(one)
+
+    @property
+    def fixed(self) -> list[tuple[str, str]]:
+        """The parameters without a control, each with its value in words."""
+        found = [one for one in self.declared.values() if controls.is_fixed(one)]
+        return [(one.label, "hidden" if one.is_secret else value_words(one, _fixed_value(one))) for one in found]
+
+
+def value_words(one: Declared, value: Any) -> str:
+    """A value of a parameter for people: as the DAG calls it, else as text or JSON."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
+        return shown_text(", ".join(controls.value_label(one, item) for item in value))
+    if isinstance(value, str | int | float) or value is None:
+        return shown_text(controls.value_label(one, value))
+    return shown(value)
+
+
+def default_words(one: Declared) -> str:
+    return "hidden" if one.is_secret else value_words(one, one.default)
+
+
+def shown_text(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:120]}…"
+
+
+def links_in(query: QueryDict) -> dict[str, list[str]]:
+    """The texts of parameters in a link: `?conf.region=EU`."""
+    return {name[len(PREFILL) :]: query.getlist(name) for name in query if name.startswith(PREFILL)}
+
+
+def _fixed_value(one: Declared) -> Any:
+    return one.fixed if one.is_fixed else one.schema["const"]
+
+
+def _field_name(name: str) -> str:
+    return f"param:{name}"
