@@ -25,6 +25,7 @@ from portal.dags.schema_words import TYPES, in_words, shown, types
 FEW = 5  # choices that are shown as radio buttons; more of them as a list
 MOST_BOXES = 30  # check boxes; more entries are entered one per line
 SCALARS = (str, int, float, bool, type(None))
+YES = ("true", "1", "yes", "on")  # in a link
 NOTHING = object()
 """The parameter is left out: the DAG's default applies."""
 
@@ -42,13 +43,15 @@ class Control:
     """How one parameter is entered.
 
     write: a value as the text of the field; a list of texts for check boxes, a bool for a switch. read: the value for
-    it; raises ValueError with the reason. prefill: the text of the field for a text in a link.
+    it; raises ValueError with the reason. prefill: the text of the field for a text in a link. hint: what to enter;
+    None: the schema in words.
     """
 
     field: forms.Field
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
     prefill: Callable[[list[str]], Any] = lambda texts: texts[-1]
+    hint: str | None = None
 
 
 def control(one: Declared, html_id: str) -> Control:
@@ -60,7 +63,7 @@ def control(one: Declared, html_id: str) -> Control:
     if hasattr(found.field, "suggestions"):
         found.field.widget.attrs["list"] = f"{html_id}-list"
     found.field.bound_field_class = ParamBound
-    found.field.help_text = _help(one)
+    found.field.help_text = _help(one, found.hint)
     return found
 
 
@@ -113,13 +116,14 @@ def _choice(one: Declared, values: list[Any]) -> Control:
         options.insert(0, ("", "choose one"))
     widget = forms.RadioSelect() if len(options) <= FEW and options[0][0] else forms.Select()
     field = forms.CharField(widget=widget)
-    widget.choices = options
+    field.widget.choices = options
     known = {text for text, _ in options}
     return Control(
         field,
         json.dumps,
         lambda text: _from_json(text) if text else _empty(one),
         lambda texts: _option(texts[-1], known),
+        hint="",
     )
 
 
@@ -141,7 +145,7 @@ def value_label(one: Declared, value: Any) -> str:
 
 def _switch(one: Declared) -> Control:
     if not is_nullable(one):
-        return Control(forms.BooleanField(), bool, bool, lambda texts: texts[-1].lower() in ("true", "1", "yes", "on"))
+        return Control(forms.BooleanField(), bool, bool, lambda texts: texts[-1].lower() in YES, hint="")
     return _choice(one, [True, False, None])
 
 
@@ -184,6 +188,7 @@ def _several(one: Declared, options: Any, default: list[Any]) -> Control:
         lambda value: [json.dumps(item) for item in value or []],
         read,
         lambda texts: [_option(text, texts_of) for text in texts if text],
+        hint="",
     )
 
 
@@ -194,7 +199,7 @@ def _lines(one: Declared) -> Control:
         found = [line for line in text.split("\n") if line]
         return found or (None if is_nullable(one) else [])
 
-    return Control(field, lambda value: "\n".join(value or []), read, "\n".join)
+    return Control(field, lambda value: "\n".join(value or []), read, "\n".join, "One entry per line.")
 
 
 # --- numbers and texts -----------------------------------------------------------------------------------------------
@@ -292,7 +297,7 @@ def _moment_field(one: Declared) -> Control:
             moment = moment.replace(tzinfo=timezone.get_current_timezone())
         return moment.astimezone(UTC).isoformat()
 
-    return Control(field, write, read)
+    return Control(field, write, read, hint=f"In {timezone.get_current_timezone_name()} time.")
 
 
 def _moment(value: Any) -> datetime | None:
@@ -315,7 +320,12 @@ def _json(one: Declared) -> Control:
     def write(value: Any) -> str:
         return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
 
-    return Control(field, write, read)
+    if one.hidden:
+        hint = "Holds secrets, which are not shown. If it is empty, the DAG's default applies."
+    else:
+        kind = "list" if "array" in types(one.schema) or isinstance(one.default, list) else "object"
+        hint = f"A JSON {kind}."
+    return Control(field, write, read, hint=hint)
 
 
 def _of_several_types(one: Declared, kinds: list[str]) -> Control:
@@ -335,7 +345,8 @@ def _of_several_types(one: Declared, kinds: list[str]) -> Control:
             return text
         raise ValueError(f"Enter {' or '.join(TYPES.get(kind, kind) for kind in kinds)}, as JSON.")
 
-    return Control(field, _as_text, read)
+    named = " or ".join(TYPES.get(kind, kind) for kind in kinds)
+    return Control(field, _as_text, read, hint=f"{named[:1].upper()}{named[1:]}, as JSON.")
 
 
 def _is_one_of(value: Any, kinds: list[str]) -> bool:
@@ -360,23 +371,17 @@ def _from_json(text: str) -> Any:
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
-def _help(one: Declared) -> str:
+def _help(one: Declared, hint: str | None) -> str:
     """The DAG's description of the parameter, and what it accepts if the control does not show it."""
     described = one.schema.get("description") or one.schema.get("description_md") or ""
-    return " ".join(filter(None, [str(described)[:1000], _rule(one)]))
+    return " ".join(filter(None, [str(described)[:1000], _rule(one) if hint is None else hint]))
 
 
 def _rule(one: Declared) -> str:
-    schema = one.schema
-    if isinstance(schema.get("enum"), list) or types(schema) == ["boolean"]:
-        return ""
-    words = in_words(schema)
-    if one.hidden:
-        return "Holds secrets, which are not shown. If it is empty, the DAG's default applies."
-    if words in ("text", "any JSON value", "text of several lines", "text, or null", "any JSON value, or null"):
-        return ""
-    if schema.get("format") == "date-time":
-        return f"In {timezone.get_current_timezone_name()} time."
-    if schema.get("format") in ("date", "time"):
+    """The schema in words, without those that the control itself shows."""
+    without_null = [kind for kind in types(one.schema) if kind != "null"]
+    words = in_words({**one.schema, "type": without_null})
+    plain = ("text", "any JSON value", "text of several lines", "true or false")
+    if words in plain or one.schema.get("format") in ("date", "time"):
         return ""
     return f"{words[:1].upper()}{words[1:]}."

@@ -28,10 +28,11 @@ LONGEST_LINK = 2000  # characters of its query
 
 @dataclass(frozen=True)
 class Row:
-    """A parameter on the form. changed: in words, its default, if the sent value differs."""
+    """A parameter on the form. optional: it may be empty. changed: in words, its default, if the value differs."""
 
     bound: forms.BoundField
     optional: bool
+    needs_value: bool
     changed: str
 
 
@@ -186,14 +187,14 @@ class RunForm(SecretFields, ActionForm):
             title = self.declared[name].schema.get("section")
             by_title.setdefault(title if isinstance(title, str) else "", []).append(self._row(name))
         return [
-            Section(title, rows, any(row.bound.errors or row.changed or not row.optional for row in rows))
+            Section(title, rows, any(row.bound.errors or row.changed or row.needs_value for row in rows))
             for title, rows in by_title.items()
             if rows
         ]
 
     def _row(self, name: str) -> Row:
         one = self.declared[name]
-        return Row(self[_field_name(name)], one.has_default or controls.is_nullable(one), self._changed(name))
+        return Row(self[_field_name(name)], controls.is_nullable(one), not one.has_default, self._changed(name))
 
     def _changed(self, name: str) -> str:
         one = self.declared[name]
