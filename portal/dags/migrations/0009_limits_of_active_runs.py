@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dags", "0007_runs_of_requests"),
+        ("dags", "0008_run_requests"),
     ]
 
     operations = [
