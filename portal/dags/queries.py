@@ -34,6 +34,11 @@ class DagOption:
     why_not: str = ""
     reason: str = ""  # the stable word for `why_not`
 
+    @property
+    def must_ask(self) -> bool:
+        """Whether the person may run it, but only with an approval."""
+        return self.reason == "needs_approval"
+
 
 def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOption]:
     """The DAGs that `user` may operate, with or without an approval, by deployment and name. Raises Invalid (`q`)."""

@@ -44,7 +44,7 @@ class Control:
 
     write: a value as the text of the field; a list of texts for check boxes, a bool for a switch. read: the value for
     it; raises ValueError with the reason. prefill: the text of the field for a text in a link. hint: what to enter;
-    None: the schema in words.
+    None: the schema in words. tidy: the text as `write` writes it, because browsers leave out zero seconds.
     """
 
     field: forms.Field
@@ -52,6 +52,7 @@ class Control:
     read: Callable[[Any], Any]
     prefill: Callable[[list[str]], Any] = lambda texts: texts[-1]
     hint: str | None = None
+    tidy: Callable[[str], str] = str
 
 
 def control(one: Declared, html_id: str) -> Control:
@@ -215,7 +216,7 @@ def _number(one: Declared) -> Control:
         except ValueError:
             value = None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"“{typed[:60]}” is not a number. Enter {in_words(one.schema)}, like 17 or 2.5.")
+            raise ValueError(f"“{typed[:60]}” is not a number. Enter one like 17 or 2.5.")
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
     return Control(field, lambda value: "" if value is None else json.dumps(value), read)
@@ -271,10 +272,7 @@ def _empty_text(one: Declared) -> Any:
 def _time(one: Declared) -> Control:
     made = _text(one, forms.TimeInput(attrs={"type": "time", "step": "1", "class": "short-time"}))
 
-    def read(text: str) -> Any:
-        return made.read(f"{text}:00" if len(text) == len("12:30") else text)  # browsers leave out zero seconds
-
-    return Control(made.field, made.write, read)
+    return Control(made.field, made.write, made.read, tidy=lambda text: f"{text}:00" if len(text) == 5 else text)
 
 
 def _moment_field(one: Declared) -> Control:
@@ -297,7 +295,11 @@ def _moment_field(one: Declared) -> Control:
             moment = moment.replace(tzinfo=timezone.get_current_timezone())
         return moment.astimezone(UTC).isoformat()
 
-    return Control(field, write, read, hint=f"In {timezone.get_current_timezone_name()} time.")
+    return Control(field, write, read, hint=f"In {timezone.get_current_timezone_name()} time.", tidy=_with_seconds)
+
+
+def _with_seconds(text: str) -> str:
+    return f"{text}:00" if len(text) == len("2026-11-21T12:00") else text
 
 
 def _moment(value: Any) -> datetime | None:
@@ -374,7 +376,8 @@ def _from_json(text: str) -> Any:
 def _help(one: Declared, hint: str | None) -> str:
     """The DAG's description of the parameter, and what it accepts if the control does not show it."""
     described = one.schema.get("description") or one.schema.get("description_md") or ""
-    return " ".join(filter(None, [str(described)[:1000], _rule(one) if hint is None else hint]))
+    rule = _rule(one) if hint is None else hint
+    return " ".join(filter(None, [str(described)[:1000], "" if rule in str(described) else rule]))
 
 
 def _rule(one: Declared) -> str:

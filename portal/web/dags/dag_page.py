@@ -10,6 +10,10 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from accounts.models import User
+from portal.approvals.principals import Deciders
+from portal.catalogue import queries as catalogue
+from portal.catalogue.document import PolicySpec
+from portal.catalogue.models import Dag
 from portal.core.errors import Invalid, why_not
 from portal.dags import declared as declarations
 from portal.dags import params, preflight, queries, secrets
@@ -24,6 +28,7 @@ from portal.web.dags import dag_words
 from portal.web.dags.forms import SwitchForm
 from portal.web.dags.params import read
 from portal.web.dags.run_form import JSON, LONGEST_LINK, PREFILL, RunForm, links_in
+from portal.web.requests import policy_words
 from portal.web.runs import run_again
 
 RUNS = 10
@@ -69,6 +74,7 @@ def before_run(option: DagOption, form: RunForm, user: User) -> dict[str, Any]:
     return {
         "findings": found,
         "must_confirm": any(finding.level == "stop" for finding in found),
+        "deciders": _deciders(option, user),
         "link": "" if asked is None else _link(form, asked),
     }
 
@@ -113,10 +119,25 @@ def sent_form(request: Request, option: DagOption, data: QueryDict) -> RunForm:
 def form_rules(option: DagOption, user: User) -> dict[str, Any]:
     dag, known = option.dag, params.known(option.dag, option.state)
     return {
+        "asks": _policy(dag) if option.must_ask else None,
         "declared": None if known.problem else declarations.of(dag, known.params, requester=user.get_username()),
         "undeclared": dag.undeclared,
         "places": [place for place in known.places if place.path[0] not in dag.locked],
     }
+
+
+def _policy(dag: Dag) -> PolicySpec | None:
+    return catalogue.policies_in_force().get(dag.policy)
+
+
+def _deciders(option: DagOption, user: User) -> list[str]:
+    """The approvers of each step for this person, in words; empty if no approval is needed."""
+    policy = _policy(option.dag) if option.must_ask else None
+    deciders = Deciders()
+    return [
+        policy_words.deciders(deciders.named_by(stage.approvers, without={user.pk}), stage)
+        for stage in (policy.stages if policy else [])
+    ]
 
 
 def row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils import timezone
 
+from portal.approvals import tickets
+from portal.approvals.tickets import MAX_TICKET
+from portal.catalogue.document import PolicySpec
+from portal.core import bounds
 from portal.core.errors import Invalid
 from portal.core.secret_schema import Place
+from portal.core.text_checks import MAX_TEXT
 from portal.dags import conf as parameters
 from portal.dags import validating
 from portal.dags.declared import Declared, defaults
@@ -47,6 +54,7 @@ class RunForm(SecretFields, ActionForm):
     """values: what the fields begin with, in place of the DAG's defaults. links: texts of parameters in a link.
 
     declared: the parameters; None while they are unknown, then the form has the JSON text alone.
+    asks: the policy by which the run must be approved; None: the person may run it at once.
     """
 
     mode = forms.ChoiceField(choices=[(FORM, FORM), (JSON, JSON)], required=False, widget=forms.HiddenInput)
@@ -59,6 +67,20 @@ class RunForm(SecretFields, ActionForm):
         widget=forms.TextInput(attrs={"maxlength": 500, "autocomplete": "off"}),
     )
 
+    start_at = forms.DateTimeField(
+        label="Start",
+        required=False,
+        error_messages={"invalid": "Enter a date and a time, for example 24/11/2026 09:00."},
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "short-time"}, format="%Y-%m-%dT%H:%M"),
+    )
+    reason = forms.CharField(
+        label="Why do you need this run?",
+        required=False,
+        help_text="Approvers read it; it is in the run's note in Airflow, and the audit trail keeps it.",
+        widget=forms.Textarea(attrs={"rows": 3, "maxlength": MAX_TEXT}),
+    )
+    ticket = forms.CharField(label="Ticket", required=False, widget=forms.TextInput(attrs={"maxlength": MAX_TICKET}))
+
     def __init__(
         self,
         data: QueryDict | None = None,
@@ -69,6 +91,7 @@ class RunForm(SecretFields, ActionForm):
         links: Mapping[str, list[str]] | None = None,
         places: Iterable[Place] = (),
         mode: str = "",
+        asks: PolicySpec | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial={**(initial or {}), "mode": mode or FORM})
@@ -78,11 +101,27 @@ class RunForm(SecretFields, ActionForm):
         self.undeclared = undeclared
         self.base = {**dict(defaults(self.declared)), **(values or {})}
         self.controls: dict[str, Control] = {}
+        self.asks = asks
+        self._add_questions(asks)
         self.add_secrets(places)
         if self.is_json:
             self._add_text("conf", "Parameters", self._all(), "A JSON object.", rows=12)
         else:
             self._add_controls(links or {})
+
+    def _add_questions(self, asks: PolicySpec | None) -> None:
+        """Keep the fields that this person needs: a note for a run at once, reason and ticket for an approval."""
+        zone = timezone.get_current_timezone_name()
+        when = "as soon as it is approved" if asks else "now"
+        self.fields["start_at"].help_text = f"In {zone} time. Leave it empty to start {when}."
+        if asks is None:
+            del self.fields["reason"]
+        else:
+            del self.fields["note"]
+        if asks is not None and asks.ticket:
+            self.fields["ticket"].help_text = tickets.words(asks)
+        else:
+            del self.fields["ticket"]
 
     def _add_controls(self, links: Mapping[str, list[str]]) -> None:
         secret = {place.path for place in self.places.values()}
@@ -142,12 +181,13 @@ class RunForm(SecretFields, ActionForm):
             try:
                 value = self._read(name)
             except ValueError as error:
-                wrong[validating.field(name)] = str(error)
+                wrong[validating.field(name)] = f"{one.label}: {error}"
                 continue
             if value is not NOTHING:
                 values[name] = value
-        if wrong:
-            raise Invalid(wrong)
+        if wrong:  # with the errors that the action would find in the other parameters
+            found = validating.problems(self.declared, values, undeclared=self.undeclared)
+            raise Invalid({**found, **wrong})
         return self.with_secrets(values)
 
     def _read(self, name: str) -> Any:
@@ -159,15 +199,30 @@ class RunForm(SecretFields, ActionForm):
 
     def _typed(self, name: str) -> Any:
         found = self[_field_name(name)].data
-        return found.replace("\r\n", "\n") if isinstance(found, str) else "" if found is None else found
+        if isinstance(found, str):
+            return self.controls[name].tidy(found.replace("\r\n", "\n"))
+        return "" if found is None else found
+
+    @property
+    def start(self) -> datetime | None:
+        """The wished start; None for as soon as possible. Raises Invalid if it cannot be read."""
+        self.is_valid()  # fills `cleaned_data`
+        if "start_at" in self.errors:
+            raise Invalid({"start_at": str(self.errors.pop("start_at")[0])})
+        found: datetime | None = self.cleaned_data.get("start_at")
+        return bounds.moment(found) if found else None
 
     def given(self) -> dict[str, Any]:
+        """The arguments for both actions: a run at once, and asking for a run."""
         return {
             "note": self.data.get("note", ""),
             "key": self.data.get("key", "") or None,
             "entered_secrets": self.entered_secrets(),
-            "confirmed": "confirm" in self.data,
         }
+
+    def asked(self) -> dict[str, Any]:
+        """The further arguments for asking for a run."""
+        return {name: self.data.get(name, "") for name in ("reason", "ticket")} | {"start_at": self.start}
 
     def field_of(self, name: str | None) -> str | None:
         if name in self.fields:

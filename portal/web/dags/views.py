@@ -14,6 +14,8 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.core.errors import Conflict, Invalid, Refused
 from portal.dags import actions, queries, wanted
+from portal.dags.models import RunRequest
+from portal.dags.run_requests import ask
 from portal.operations.models import Operation
 from portal.ui import words
 from portal.ui.htmx import render
@@ -23,6 +25,7 @@ from portal.web.dags import dag_page
 from portal.web.dags.forms import SwitchForm
 from portal.web.dags.run_form import FORM, JSON, RunForm
 
+CARRIED = ("key", "note", "again", "reason", "ticket", "start_at")  # from one view of the form to the other
 PARTS = ("run", "params", "switch", "preflight")
 
 
@@ -61,9 +64,13 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     """Request a run. The form has a one-time key, so a double click requests one run."""
     option = queries.dag_for(request.user, deployment, dag_id)
     form = dag_page.sent_form(request, option, request.POST)
+    by, dag = request.user, option.dag
     try:
-        run = actions.trigger(by=request.user, dag=option.dag, conf=form.conf(), **form.given())
-    except (Invalid, Refused) as error:
+        values = {"conf": form.conf(), **form.given()}
+        if form.asks is not None or form.start is not None:
+            return _asked(request, ask(by=by, dag=dag, **values, **form.asked()))
+        run = actions.trigger(by=by, dag=dag, **values, confirmed="confirm" in request.POST)
+    except (Invalid, Refused, Conflict) as error:
         form.show_errors(error)
         context = dag_page.context(request, option, run_form=form)
         return render(request, "dags/dag_detail.html", context, status=error.status)
@@ -73,6 +80,14 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
         )
         messages.warning(request, f"{said} To run the DAG again, use “Run it again”.")
     return redirect("run_detail", ref=run.ref)
+
+
+def _asked(request: Request, made: RunRequest) -> HttpResponse:
+    if made.sent_again:
+        messages.warning(request, f"You already sent this form. It made {made.ref}; no other request was made.")
+    else:
+        messages.success(request, f"{made.ref} was sent. This page shows its progress. You can close it.")
+    return redirect("request_detail", made.ref)
 
 
 @requires(Permission.OPERATE)
@@ -99,7 +114,7 @@ def dag_form(request: Request, deployment: str, dag_id: str) -> HttpResponse:
         **dag_page.form_rules(option, request.user),
         values=values,
         mode=JSON if request.POST.get("show") == JSON else FORM,
-        initial={name: request.POST.get(name, "") for name in ("key", "note", "again")},
+        initial={name: request.POST.get(name, "") for name in CARRIED},
     )
     return render(request, "dags/dag_detail.html", dag_page.context(request, option, run_form=other), part="run")
 
