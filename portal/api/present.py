@@ -241,7 +241,9 @@ def _dag(option: DagOption) -> dict[str, Any]:
 
 def _switched(state: DagState | None) -> shapes.SwitchedOut | None:
     found = switched(state)
-    return shapes.SwitchedOut(by=found.by or None, at=found.at, reason=found.reason or None) if found else None
+    if found is None:
+        return None
+    return shapes.SwitchedOut(by=found.by or None, at=found.at, reason=found.reason or None, until=found.until)
 
 
 def _last_run(run: dict[str, Any]) -> shapes.LastRun:

@@ -157,6 +157,7 @@ class SwitchedOut(BaseModel):
     by: str | None = Field(description="who requested it in Gatehouse; null if it was done in Airflow")
     at: Moment
     reason: str | None
+    until: Moment | None = Field(description="when Gatehouse unpauses it")
 
 
 class DagOut(BaseModel):

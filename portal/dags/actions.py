@@ -7,18 +7,13 @@ from typing import Any
 
 from accounts.acting import acting
 from accounts.models import User
-from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
-from portal.core import once, refs
+from portal.core import once
 from portal.core.secrecy import Path
-from portal.core.text_checks import clean_text
 from portal.dags import limits, preflight, secrets, starting
 from portal.dags.models import Run
-from portal.dags.operation_names import PAUSE_DAG, UNPAUSE_DAG
 from portal.dags.permissions import check_can_operate
-from portal.operations import outbox
-from portal.operations.models import Operation
 
 
 def trigger(
@@ -60,39 +55,3 @@ def trigger(
 def _reread(dag: Dag) -> Dag:
     """The DAG as it is in the catalogue now. The caller may have read it earlier."""
     return Dag.objects.select_related("deployment").get(pk=dag.pk)
-
-
-def pause(*, by: User, dag: Dag, reason: str) -> Operation:
-    """Request that `dag` is paused: no new runs start. Raises Refused; Invalid without a reason."""
-    with acting(by, refusal=Verb.DAG_PAUSE_REFUSED, target=str(dag)) as (trail, by):
-        reason = clean_text("reason", reason, required="Say why you pause it. Other users read this.")
-        return _switch(PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail)
-
-
-def unpause(*, by: User, dag: Dag, reason: str = "") -> Operation:
-    """Request that `dag` is unpaused: new and queued runs can start. Raises Refused."""
-    with acting(by, refusal=Verb.DAG_UNPAUSE_REFUSED, target=str(dag)) as (trail, by):
-        reason = clean_text("reason", reason)
-        return _switch(UNPAUSE_DAG, Verb.DAG_UNPAUSE_REQUESTED, by, dag, reason, trail)
-
-
-def _switch(kind: str, verb: Verb, by: User, dag: Dag, reason: str, trail: Trail) -> Operation:
-    dag = _reread(dag)
-    check_can_operate(by, dag, "pause")
-    limits.check_writable(dag.deployment)
-    operation = outbox.put(
-        kind,
-        deployment=dag.deployment,
-        subject=str(dag),
-        payload={"dag": dag.pk, "reason": reason},
-        by=by,
-        about=dag,
-    )
-    trail.add(
-        verb,
-        by=by,
-        target=str(dag),
-        about=[operation.ref, refs.deployment(dag.deployment.name)],
-        detail={"reason": reason},
-    )
-    return operation

@@ -10,12 +10,10 @@ from portal.airflow.clients import runner
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
-from portal.catalogue.models import Dag
 from portal.core import clock, sealing
 from portal.dags import limits, notes, secrets, validating
 from portal.dags.causes import why_not
 from portal.dags.models import Run
-from portal.dags.observing import observe_dag
 from portal.dags.operation_names import CANCEL_RUN
 from portal.dags.permissions import why_not_any_more
 from portal.dags.states import RUN
@@ -112,39 +110,3 @@ def _why_not(airflow: Airflow, run: Run) -> str:
     except BridgeError:
         return ""
     return f"{run.dag.dag_id} cannot be run. {why}" if why else ""
-
-
-class SetPaused:
-    """Ensures that the DAG is paused, or that it is not paused."""
-
-    def __init__(self, *, paused: bool) -> None:
-        self.paused = paused
-        self.done = Verb.DAG_PAUSED if paused else Verb.DAG_UNPAUSED
-        self.failed = Verb.DAG_PAUSE_FAILED if paused else Verb.DAG_UNPAUSE_FAILED
-
-    def execute(self, operation: Operation) -> Done:
-        dag = _dag(operation)
-        airflow = runner(dag.deployment)
-        before = airflow.dag(dag.dag_id)
-        if before is None:
-            raise PermanentFailure(f"Airflow on {dag.deployment.name} has no DAG {dag.dag_id}.")
-        after = before
-        if before.paused != self.paused:  # else nothing is to do, for example after a lost answer
-            if why := why_not_any_more(operation.requested_by, dag, "pause"):
-                raise PermanentFailure(why)
-            outbox.renew_lease(operation)
-            after = airflow.set_paused(dag.dag_id, self.paused)
-        return Done({"paused": before.paused}, {"paused": after.paused}, found=after)
-
-    def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
-        dag = _dag(operation)
-        observe_dag(dag, done.found, switch=operation)
-        asked = {"reason": operation.payload.get("reason", ""), "requested_by": operation.requested_by}
-        record(trail, self.done, operation, dag=dag.dag_id, **asked)
-
-    def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
-        record(trail, self.failed, operation, AuditEvent.Outcome.FAILED, dag=_dag(operation).dag_id, why=why)
-
-
-def _dag(operation: Operation) -> Dag:
-    return Dag.objects.select_related("deployment").get(pk=operation.payload["dag"])

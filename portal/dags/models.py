@@ -146,6 +146,7 @@ class DagState(models.Model):
         help_text="by which it is paused or not; null where that was changed in Airflow, or never",
     )  # fmt: skip
     switched_at = models.DateTimeField(null=True, help_text="when it was seen to be so")
+    unpause_at = models.DateTimeField(null=True, help_text="when Gatehouse unpauses it; null: never by itself")
     params = models.JSONField(null=True, help_text="{name: {value, schema}}; null: not told yet")
     schedule = models.TextField(blank=True, default="")
     start_date = models.DateTimeField(null=True)

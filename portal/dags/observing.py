@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.utils.dateparse import parse_datetime
+
 from portal.core import clock
 from portal.dags import params, secrets
 from portal.dags.models import DagState
@@ -71,9 +73,10 @@ def observe_dag(
         if seen.params or not seen.problem:  # Airflow 2 shows no parameters of a DAG with a problem
             values |= {"params": params.kept(seen.params), "secrets": secrets.kept(seen.params)}
         if switch is not None:
-            values |= {"switch": switch, "switched_at": now}
+            until = switch.payload.get("until")
+            values |= {"switch": switch, "switched_at": now, "unpause_at": parse_datetime(until) if until else None}
         elif known is not None and known.paused is not None and known.paused != seen.paused:
-            values |= {"switch": None, "switched_at": now}  # somebody changed it in Airflow
+            values |= {"switch": None, "switched_at": now, "unpause_at": None}  # somebody changed it in Airflow
     DagState.objects.update_or_create(dag=dag, defaults=values)
 
 

@@ -115,6 +115,7 @@ class Switched(NamedTuple):
     by: str
     at: datetime
     reason: str
+    until: datetime | None = None  # when Gatehouse unpauses it
 
 
 def switched(state: DagState | None) -> Switched | None:
@@ -127,4 +128,5 @@ def switched(state: DagState | None) -> Switched | None:
     wanted = operation.kind == PAUSE_DAG
     if state.paused is not wanted:
         return None
-    return Switched(operation.requested_by, state.switched_at, str(operation.payload.get("reason", "")))
+    reason = str(operation.payload.get("reason", ""))
+    return Switched(operation.requested_by or "Gatehouse", state.switched_at, reason, state.unpause_at)

@@ -14,7 +14,7 @@ from portal.access import grants, upkeep
 from portal.approvals import lapsing
 from portal.audit.record import close_refusals
 from portal.core.threads import errors_logged
-from portal.dags import run_starts
+from portal.dags import pausing, run_starts
 from portal.operations import outbox, renamed
 from portal.worker import alarms
 from portal.worker.rounds import Rounds
@@ -32,6 +32,7 @@ class Duty:
 DUTIES: list[Duty] = [
     Duty("end expired grants", 1.0, grants.expire_due),
     Duty("start scheduled grants", 1.0, grants.start_due),
+    Duty("end limited pauses", 1.0, pausing.end_due),
     Duty("start runs of approved requests", 1.0, run_starts.start_due),
     Duty("lapse requests", 1.0, lapsing.lapse_due),
     Duty("lapse requests of people who left", 5.0, lapsing.lapse_of_leavers),

@@ -10,10 +10,10 @@ from pydantic import Field
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_name
-from portal.api.parsing import Body
+from portal.api.parsing import Body, Moment
 from portal.api.shapes import DagDetail, DagOut, OperationOut, RunOut
 from portal.core import refs
-from portal.dags import actions, params, queries, wanted
+from portal.dags import actions, params, pausing, queries, wanted
 from portal.dags.models import Run
 
 router = Router(tags=["dags"])
@@ -31,6 +31,11 @@ class RunIn(Body):
 
 
 class PauseIn(Body):
+    reason: str = ""
+    until: Moment | None = Field(None, description="when Gatehouse unpauses it; null: it stays paused")
+
+
+class UnpauseIn(Body):
     reason: str = ""
 
 
@@ -59,15 +64,15 @@ def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -
 @router.post("/dags/{deployment}/{dag_id}/pause", auth=Bearer("operate"), response=OperationOut, summary="Pause a DAG")
 def pause_dag(request: ApiRequest, deployment: str, dag_id: str, body: PauseIn) -> OperationOut:
     option = queries.dag_for(request.auth.user, deployment, dag_id)
-    return present.operation(actions.pause(by=request.auth.user, dag=option.dag, reason=body.reason))
+    return present.operation(pausing.pause(by=request.auth.user, dag=option.dag, **dict(body)))
 
 
 @router.post(
     "/dags/{deployment}/{dag_id}/unpause", auth=Bearer("operate"), response=OperationOut, summary="Unpause a DAG"
 )
-def unpause_dag(request: ApiRequest, deployment: str, dag_id: str, body: PauseIn) -> OperationOut:
+def unpause_dag(request: ApiRequest, deployment: str, dag_id: str, body: UnpauseIn) -> OperationOut:
     option = queries.dag_for(request.auth.user, deployment, dag_id)
-    return present.operation(actions.unpause(by=request.auth.user, dag=option.dag, reason=body.reason))
+    return present.operation(pausing.unpause(by=request.auth.user, dag=option.dag, reason=body.reason))
 
 
 @router.get("/runs/{id}", auth=Bearer("operate"), response=RunOut, summary="One run")

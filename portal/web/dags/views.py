@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.core.errors import Conflict, Invalid, Refused
-from portal.dags import actions, queries, wanted
+from portal.dags import actions, pausing, queries, wanted
 from portal.dags.models import RunRequest
 from portal.dags.run_requests import ask
 from portal.operations.models import Operation
@@ -123,21 +123,21 @@ def dag_form(request: Request, deployment: str, dag_id: str) -> HttpResponse:
 @acts_from(_page_of("switch"))
 def dag_pause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     done = "The DAG is being paused in Airflow. Running tasks finish; no new task starts."
-    return _switch(request, deployment, dag_id, actions.pause, done)
+    return _switch(request, deployment, dag_id, lambda form, **who: pausing.pause(until=form.end, **who), done)
 
 
 @requires(Permission.OPERATE)
 @acts_from(_page_of("switch"))
 def dag_unpause(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     done = "The DAG is being unpaused in Airflow. Queued runs can start, and the schedule continues."
-    return _switch(request, deployment, dag_id, actions.unpause, done)
+    return _switch(request, deployment, dag_id, lambda form, **who: pausing.unpause(**who), done)
 
 
 def _switch(request: Request, deployment: str, dag_id: str, act: Callable[..., Operation], done: str) -> HttpResponse:
     option = queries.dag_for(request.user, deployment, dag_id)
     form = SwitchForm(request.POST)
     try:
-        operation = act(by=request.user, dag=option.dag, reason=form.data.get("reason", ""))
+        operation = act(form, by=request.user, dag=option.dag, reason=form.data.get("reason", ""))
     except (Invalid, Refused, Conflict) as error:
         form.show_errors(error)
         return render(
