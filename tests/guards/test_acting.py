@@ -30,7 +30,7 @@ from portal.catalogue import queries as offered
 from portal.catalogue.models import Deployment
 from portal.core.errors import Refused
 from portal.dags import actions as dag_actions
-from portal.dags import run_actions, run_requests, run_starts, variables
+from portal.dags import pausing, run_actions, run_requests, run_starts, variables
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
@@ -232,12 +232,12 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         lambda: factories.scheduled_run().pk,
         lambda by, pk, _: run_starts.cancel(request_id=pk, by=by),
     ),
-    "portal/dags/actions.py pause": (
+    "portal/dags/pausing.py pause": (
         "colleague",
         _dag,
-        lambda by, dag, _: dag_actions.pause(by=by, dag=dag, reason="close"),
+        lambda by, dag, _: pausing.pause(by=by, dag=dag, reason="close"),
     ),
-    "portal/dags/actions.py unpause": ("colleague", _dag, lambda by, dag, _: dag_actions.unpause(by=by, dag=dag)),
+    "portal/dags/pausing.py unpause": ("colleague", _dag, lambda by, dag, _: pausing.unpause(by=by, dag=dag)),
     "portal/dags/run_actions.py cancel": (
         "colleague",
         lambda: factories.run_in_airflow("running"),

@@ -12,7 +12,7 @@ from portal.airflow import health
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag, Deployment
 from portal.celery import app as celery
-from portal.dags import actions, wanted
+from portal.dags import actions, pausing, wanted
 from portal.dags.models import DagState, Run, RunTasks
 from portal.web.runs import run_view
 from tests.factories import (
@@ -206,7 +206,7 @@ def test_a_run_that_was_put_right_in_airflow_is_what_it_is_there(client_as, airf
 
 
 def test_a_paused_dag_is_pointed_out_with_who_paused_it_and_why(client_as, airflow, run):
-    actions.pause(by=person("colleague"), dag=run.dag, reason="bad numbers")
+    pausing.pause(by=person("colleague"), dag=run.dag, reason="bad numbers")
     work_off()
     client = client_as("colleague")
     text = Page(client.get(f"/runs/{run.ref}")).text
@@ -228,7 +228,7 @@ def test_a_run_of_before_its_deployment_was_renamed_leads_to_the_dag_of_the_pres
     look_at_all()
     look_at_dags()
     dag = Dag.objects.get(deployment__name="main", dag_id="sales_report")
-    actions.pause(by=person("colleague"), dag=dag, reason="bad numbers")
+    pausing.pause(by=person("colleague"), dag=dag, reason="bad numbers")
     work_off()
     client = client_as("colleague")
     page = Page(client.get(f"/runs/{run.ref}"))

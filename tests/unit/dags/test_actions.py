@@ -15,7 +15,7 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock
 from portal.core.errors import Invalid, Missing, Refused
-from portal.dags import actions, queries
+from portal.dags import actions, pausing, queries
 from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
 
@@ -127,7 +127,7 @@ def test_an_action_the_catalogue_does_not_offer(cast, sales_report):
     Dag.objects.update(actions=["trigger"])
     sales_report.refresh_from_db()
     with pytest.raises(Refused) as refusal:
-        actions.pause(by=cast["colleague"], dag=sales_report, reason="upkeep")
+        pausing.pause(by=cast["colleague"], dag=sales_report, reason="upkeep")
     assert refusal.value.reason == "not_offered"
     assert last_event().verb == Verb.DAG_PAUSE_REFUSED
 
@@ -147,9 +147,9 @@ def test_a_note_beyond_its_length(cast, sales_report):
 
 def test_a_pause_needs_a_reason_an_unpause_does_not(cast, sales_report):
     with pytest.raises(Invalid):
-        actions.pause(by=cast["colleague"], dag=sales_report, reason=" ")
-    pause = actions.pause(by=cast["colleague"], dag=sales_report, reason="upkeep")
-    unpause = actions.unpause(by=cast["colleague"], dag=sales_report)
+        pausing.pause(by=cast["colleague"], dag=sales_report, reason=" ")
+    pause = pausing.pause(by=cast["colleague"], dag=sales_report, reason="upkeep")
+    unpause = pausing.unpause(by=cast["colleague"], dag=sales_report)
     assert (pause.kind, unpause.kind) == ("pause_dag", "unpause_dag")
     assert pause.ordering_key == unpause.ordering_key
     assert last_event().verb == Verb.DAG_UNPAUSE_REQUESTED
@@ -159,7 +159,7 @@ def test_a_pause_needs_a_reason_an_unpause_does_not(cast, sales_report):
 def test_no_event_no_operation(cast, sales_report, broken_trail, what):
     act = {
         "trigger": lambda: actions.trigger(by=cast["colleague"], dag=sales_report, conf={}),
-        "pause": lambda: actions.pause(by=cast["colleague"], dag=sales_report, reason="upkeep"),
+        "pause": lambda: pausing.pause(by=cast["colleague"], dag=sales_report, reason="upkeep"),
     }[what]
     with pytest.raises(DatabaseError):
         act()

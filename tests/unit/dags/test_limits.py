@@ -9,7 +9,7 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.dags import actions, limits, variables
+from portal.dags import actions, limits, pausing, variables
 from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
 from tests.factories import offer_renamed, verbs, work_off, work_on
@@ -132,8 +132,8 @@ def test_nothing_new_is_changed_in_a_read_only_airflow(cast, dag, run):
     lead = {"by": cast["colleague"], "dag": dag}
     changes = [
         run,
-        lambda: actions.pause(**lead, reason="stock-taking"),
-        lambda: actions.unpause(**lead),
+        lambda: pausing.pause(**lead, reason="stock-taking"),
+        lambda: pausing.unpause(**lead),
         lambda: variables.change(
             by=cast["admin"], deployment=Deployment.objects.get(), key="report_mode", value="fast", reason="month-end"
         ),

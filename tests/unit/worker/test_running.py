@@ -14,7 +14,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import actions, following
+from portal.dags import actions, following, pausing
 from portal.dags.models import DagState, Run, RunTasks
 from portal.dags.observing import observe_dag
 from portal.operations.models import Operation
@@ -357,12 +357,12 @@ def test_an_airflow_that_is_away_leaves_a_run_as_it_was_seen(airflow, run):
 
 
 def test_pause_and_unpause_are_read_back_and_shown_at_once(airflow, dag, cast):
-    actions.pause(by=cast["colleague"], dag=dag, reason="upkeep")
+    pausing.pause(by=cast["colleague"], dag=dag, reason="upkeep")
     factories.work_off()
     assert airflow.state.dags["sales_report"].paused
     assert DagState.objects.get(dag=dag).paused is True
     assert factories.verbs()[-1] == Verb.DAG_PAUSED
-    actions.unpause(by=cast["colleague"], dag=dag)
+    pausing.unpause(by=cast["colleague"], dag=dag)
     factories.work_off()
     assert not airflow.state.dags["sales_report"].paused
     assert DagState.objects.get(dag=dag).paused is False
@@ -371,13 +371,13 @@ def test_pause_and_unpause_are_read_back_and_shown_at_once(airflow, dag, cast):
 @pytest.mark.parametrize("done", [True, False])
 def test_an_older_pause_does_not_undo_a_newer_unpause(airflow, dag, cast, done):
     """Tried in vain while Airflow was away, it is tried again when somebody has wanted the opposite since."""
-    old = actions.pause(by=cast["colleague"], dag=dag, reason="upkeep")
+    old = pausing.pause(by=cast["colleague"], dag=dag, reason="upkeep")
     airflow.stop()
     factories.work_off()
     airflow.start()
     factories.observe(status="up")
     Operation.objects.update(not_before=timezone.now() + timedelta(minutes=5))
-    actions.unpause(by=cast["colleague"], dag=dag)
+    pausing.unpause(by=cast["colleague"], dag=dag)
     if done:
         factories.work_off()
     factories.work_on()
@@ -389,7 +389,7 @@ def test_an_older_pause_does_not_undo_a_newer_unpause(airflow, dag, cast, done):
 
 def test_pausing_what_is_paused_changes_nothing_and_succeeds(airflow, dag, cast):
     airflow.state.dags["sales_report"].paused = True
-    actions.pause(by=cast["colleague"], dag=dag, reason="upkeep")
+    pausing.pause(by=cast["colleague"], dag=dag, reason="upkeep")
     factories.work_off()
     operation = Operation.objects.get()
     assert (operation.status, operation.before, operation.after) == ("succeeded", {"paused": True}, {"paused": True})
@@ -398,7 +398,7 @@ def test_pausing_what_is_paused_changes_nothing_and_succeeds(airflow, dag, cast)
 
 def test_a_switch_that_does_not_move_is_not_believed(airflow, dag, cast):
     airflow.fail_next(SWITCH, "ignore")
-    actions.pause(by=cast["colleague"], dag=dag, reason="upkeep")
+    pausing.pause(by=cast["colleague"], dag=dag, reason="upkeep")
     factories.work_off()
     assert Operation.objects.get().status == "queued"
     factories.work_on()

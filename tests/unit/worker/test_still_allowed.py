@@ -10,7 +10,7 @@ from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
-from portal.dags import actions
+from portal.dags import actions, pausing
 from portal.operations.models import Operation
 from tests import factories
 
@@ -80,7 +80,7 @@ def test_a_run_that_airflow_took_before_is_followed_all_the_same(airflow, run, c
 
 @pytest.mark.parametrize(("lose", "why"), LOST)
 def test_a_pause_that_waited_is_not_done_for_somebody_who_may_no_longer_pause_it(airflow, dag, cast, lose, why):
-    actions.pause(by=cast["colleague"], dag=dag, reason="bad numbers")
+    pausing.pause(by=cast["colleague"], dag=dag, reason="bad numbers")
     lose(cast)
     factories.work_off()
     assert not airflow.calls(SWITCH)
@@ -89,7 +89,7 @@ def test_a_pause_that_waited_is_not_done_for_somebody_who_may_no_longer_pause_it
 
 
 def test_a_pause_that_airflow_did_before_is_no_failure(airflow, dag, cast):
-    actions.pause(by=cast["colleague"], dag=dag, reason="bad numbers")
+    pausing.pause(by=cast["colleague"], dag=dag, reason="bad numbers")
     lose_the_answer(airflow, SWITCH)
     assert Operation.objects.get().status == "queued"
     leave(cast)
