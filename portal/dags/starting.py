@@ -29,7 +29,7 @@ MAX_NOTE = 500
 
 def checked_conf(dag: Dag, conf: Mapping[str, Any], by: User) -> dict[str, Any]:
     """The parameters of a run by `by`, with those that the catalogue sets. Raises Invalid (`conf`, `conf.NAME`)."""
-    return validating.checked(dag, getattr(dag, "state", None), conf, by=by)
+    return validating.checked(dag, getattr(dag, "state", None), conf, requester=by)
 
 
 def checked_note(note: str) -> str:

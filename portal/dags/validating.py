@@ -34,18 +34,18 @@ def field(name: str) -> str:
     return f"conf.{name[:LONGEST_NAME]}"
 
 
-def checked(dag: Dag, state: DagState | None, conf: Any, *, by: User) -> dict[str, Any]:
-    """The parameters of a run of `by`: `conf` and the values that Gatehouse sets. Raises Invalid (`conf`, `conf.NAME`).
+def checked(dag: Dag, state: DagState | None, conf: Any, *, requester: User) -> dict[str, Any]:
+    """The parameters of a run of `requester`: `conf` and the values that Gatehouse sets. Raises Invalid (`conf`, `conf.NAME`).
 
     state: with the parameters as the worker read them. While they were never read, only the form of `conf` is checked;
     the worker checks all of it before the start.
     """
     given = parameters.checked(conf)
-    requester = by.get_username()
-    values = _with_fixed(dag, given, requester=requester)
+    name = requester.get_username()
+    values = _with_fixed(dag, given, requester=name)
     if state is None or state.params is None:
         return values
-    found = declarations.of(dag, state.params, requester=requester)
+    found = declarations.of(dag, state.params, requester=name)
     if wrong := problems(found, values, undeclared=dag.undeclared):
         raise Invalid(wrong)
     return values
