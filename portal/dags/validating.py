@@ -35,7 +35,9 @@ def field(name: str) -> str:
 
 
 def checked(dag: Dag, state: DagState | None, conf: Any, *, requester: User) -> dict[str, Any]:
-    """The parameters of a run of `requester`: `conf` and the values that Gatehouse sets. Raises Invalid (`conf`, `conf.NAME`).
+    """The parameters of a run of `requester`: `conf`, and the values that Gatehouse sets.
+
+    Raises Invalid (`conf`, `conf.NAME`).
 
     state: with the parameters as the worker read them. While they were never read, only the form of `conf` is checked;
     the worker checks all of it before the start.

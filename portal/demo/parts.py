@@ -30,6 +30,7 @@ def run_airflow(ports: Mapping[str, int]) -> int:
     """Install one Airflow if needed, run it with Gatehouse's two accounts, and end it when told to."""
     from portal.airflow.bridge import BridgeError
     from portal.demo import airflow
+    from portal.demo.airflow import history
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     ((name, port),) = ports.items()
@@ -42,6 +43,7 @@ def run_airflow(ports: Mapping[str, int]) -> int:
             deployment.home, port, python=python, admin=AIRFLOW_ADMIN, release=release, report=place.say
         ) as server:
             place.say(f"{deployment.title} answers at {server.url}")
+            history.write(deployment.home / "airflow.db")
             waiting = Waiting(still=STILL, say=place.say, moved=lambda: sizes([server.logs]))
             accounts = {"granter": ("gatehouse-access", access), "runner": ("gatehouse-runs", runs)}
             make = partial(airflow.ensure_service_accounts, server, api=release.api, **accounts)
