@@ -58,14 +58,15 @@ EXPECTED: dict[tuple[str, str], Call] = {
     ("POST", "/requests/{id}/withdraw"): Call(
         frozenset({"employee"}), ABOUT_REQUEST - {"employee"}, "request", reads=frozenset({"employee"})
     ),
+    ("POST", "/requests/{id}/cancel"): Call(
+        LEADS | {"employee"}, OVERSIGHT, "scheduled", {"reason": "not today"}, LEADS | {"employee"}
+    ),
     ("GET", "/grants"): ALL,
     ("GET", "/grants/{id}"): Call(ABOUT_REQUEST, things="grant"),
     ("POST", "/grants/{id}/revoke"): Call(LEADS | {"employee"}, OVERSIGHT, "grant", {"reason": "enough"}),
     ("GET", "/dags"): ALL,
     ("GET", "/dags/{deployment}/{dag_id}"): Call(MAY_ASK_FOR_DAG, things="dag"),
-    ("POST", "/dags/{deployment}/{dag_id}/runs"): Call(
-        frozenset({"colleague"}), MAY_ASK_FOR_DAG - {"colleague"}, "dag"
-    ),
+    ("POST", "/dags/{deployment}/{dag_id}/runs"): Call(MAY_ASK_FOR_DAG, **OPERATING),
     ("POST", "/dags/{deployment}/{dag_id}/pause"): Call(
         frozenset({"colleague"}), MAY_ASK_FOR_DAG - {"colleague"}, **OPERATING
     ),
