@@ -8,11 +8,12 @@ from typing import Any
 
 from accounts import people
 from accounts.models import User
-from portal.access import conflicts, entry, grants
+from portal.access import conflicts, entry, grants, timeline
 from portal.access.grant_changes import given_detail
 from portal.access.models import AccessRequest
 from portal.access.permissions import check_can_receive
 from portal.approvals.kinds import Kind
+from portal.approvals.steps import Step
 from portal.audit.compare import NOT_RECORDED, Columns, LedgerEvent
 from portal.audit.record import Trail
 from portal.audit.refusals import Entry
@@ -31,6 +32,7 @@ class AccessKind(Kind):
     name = "access"
     model = AccessRequest
     related = ("requester", "beneficiary", "withdrawn_by", "deployment", "entitlement__deployment")
+    shown_with = ("grant__ended_by",)
     terms = {
         "entitlement": lambda row: row.entitlement.key,
         "starts_at": lambda row: clock.iso_or_empty(row.starts_at),
@@ -94,6 +96,13 @@ class AccessKind(Kind):
             "starts_at": clock.iso_or_empty(grant.starts_at),
             **given_detail(grant),
         }
+
+    def at_once_words(self, request: AccessRequest) -> tuple[str, str]:
+        title, note = super().at_once_words(request)
+        return "Granted at once by break-glass" if request.break_glass else title, note
+
+    def steps(self, request: AccessRequest) -> list[Step]:
+        return timeline.steps(request)
 
     def outdated(self, request: AccessRequest) -> str:
         entitlement = request.entitlement

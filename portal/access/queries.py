@@ -1,11 +1,11 @@
-"""Reading requests for access and grants, with the permission to see them."""
+"""Reading grants and what can be requested, with the permission to see them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 
 from accounts.credentials import sees_everybody
 from accounts.models import User
@@ -13,8 +13,6 @@ from portal.access.models import AccessRequest, Grant
 from portal.access.permissions import check_can_receive
 from portal.access.states import LIVE
 from portal.approvals import principals
-from portal.approvals import queries as requests
-from portal.approvals.models import Comment, Decision, Stage
 from portal.approvals.principals import Deciders
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
@@ -24,45 +22,6 @@ from portal.core.errors import Missing, Refused
 from portal.core.text import contains_words, search_words
 
 BY_PRIORITY = (Grant.Status.ENDING, Grant.Status.SCHEDULED, Grant.Status.APPLYING, Grant.Status.ACTIVE)
-
-
-def requests_visible_to(user: User) -> QuerySet[AccessRequest]:
-    """The requests for access that `user` may see, newest first."""
-    return _full(requests.visible_to(user, AccessRequest.objects.all()))
-
-
-def request_for(user: User, pk: int) -> AccessRequest:
-    """Raises Missing for what does not exist and for what `user` may not see, with the same words."""
-    request = _full(AccessRequest.objects.filter(pk=requests.check_visible(user, pk).pk)).first()
-    if request is None:
-        raise refs.not_found(refs.REQUEST, pk)
-    return request
-
-
-def decidable_by(user: User) -> QuerySet[AccessRequest]:
-    """The requests for access in the user's queue, oldest first."""
-    rows = AccessRequest.objects.filter(pk__in=requests.decidable_by(user).order_by().values("pk"))
-    return _full(rows).order_by("created_at", "pk")
-
-
-def _full(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
-    """The same rows with all relations that a list or a page shows.
-
-    They are prefetched instead of joined: with nine or more joins, PostgreSQL reads all rows to get one page.
-    """
-    stages = Stage.objects.order_by("round", "number").prefetch_related("approvers")
-    return rows.select_related("entitlement").prefetch_related(
-        "requester",
-        "beneficiary",
-        "withdrawn_by",
-        "deployment",
-        "entitlement__deployment",
-        "grant__ended_by",
-        Prefetch("stages", stages),
-        Prefetch("decisions", Decision.objects.select_related("by")),
-        Prefetch("comments", Comment.objects.select_related("by")),
-        "resubmissions",
-    )
 
 
 def grants_visible_to(user: User) -> QuerySet[Grant]:

@@ -1,22 +1,17 @@
-"""The timeline of a request for people: past, current and future steps."""
+"""The steps of a grant in the timeline of its request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.models import User
 from portal.access.models import AccessRequest, Grant
-from portal.approvals import rounds
-from portal.approvals.lapsing import NOT_IN_TIME
-from portal.approvals.models import Decision, Stage
-from portal.approvals.principals import Deciders
+from portal.approvals.steps import Step
 from portal.core import durations
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 
-R, G, Why = AccessRequest.Status, Grant.Status, Grant.EndReason
+G, Why = Grant.Status, Grant.EndReason
 ENDED: Mapping[str, str] = {
     Why.EXPIRED: "Expired",
     Why.REVOKED: "Revoked",
@@ -26,93 +21,18 @@ ENDED: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step of the timeline. state: done, now, future or bad. expected: the time in words, if `at` is not known
-    yet."""
-
-    title: str
-    state: str
-    at: datetime | None = None
-    by: User | None = None
-    note: str = ""
-    expected: str = ""
-
-
-def timeline(request: AccessRequest) -> list[Step]:
-    """All steps from the request to the end of the grant. Reads the prefetched stages, decisions and grant."""
-    asked = Step("Asked", "done", at=request.created_at, by=request.requester, note=rounds.terms(request)[0].reason)
-    steps = [asked, *_decisions(request)]
+def steps(request: AccessRequest) -> list[Step]:
+    """The steps after the decision. Reads the prefetched grant."""
     grant = getattr(request, "grant", None)
     if grant is not None:
-        steps += _applied(grant) + _ended(grant)
-    elif request.closed_at is None:
-        start = request.starts_at
-        steps.append(
-            Step("Given in Airflow and verified", "future", at=start, expected="" if start else "after approval")
-        )
-        steps.append(Step("Ends", "future", expected=f"{durations.words(request.approved_span)} after it is verified"))
-    return steps
-
-
-def _decisions(request: AccessRequest) -> list[Step]:
-    stages = list(request.stages.all())
-    if not stages:
-        title = "Granted at once by break-glass" if request.break_glass else "Granted at once by its policy"
-        return [
-            Step(
-                title, "done", at=request.closed_at, note=f"Policy “{request.policy}”, version {request.policy_version}"
-            )
-        ]
-    steps = []
-    sent_again = {number: _sent_again(request, number) for number in range(2, request.round + 1)}
-    for stage in stages:
-        if stage.round in sent_again:
-            steps.append(sent_again.pop(stage.round))
-        made = [decision for decision in request.decisions.all() if decision.stage_id == stage.pk]
-        steps += [_decided(decision) for decision in made]
-        if stage.status == Stage.Status.OPEN:
-            steps.append(_awaited(request, stage, "now", missing=stage.quorum - len(made)))
-        elif stage.status == Stage.Status.WAITING:
-            steps.append(_awaited(request, stage, "future", missing=stage.quorum))
-    if request.status == R.RETURNED:
-        deadline = f"lapses {durations.until(request.lapses_at)}"
-        steps.append(Step(f"{request.requester.username} can change it and send it again", "now", expected=deadline))
-    if request.status == R.WITHDRAWN:
-        steps.append(Step("Withdrawn", "bad", at=request.closed_at, by=request.withdrawn_by))
-    if request.status == R.LAPSED:
-        why = request.closed_because or NOT_IN_TIME
-        steps.append(Step("Lapsed", "bad", at=request.closed_at, note=why))
-    return steps
-
-
-def _decided(decision: Decision) -> Step:
-    if decision.outcome == Decision.Outcome.DENY:
-        return Step("Denied", "bad", at=decision.at, by=decision.by, note=decision.comment)
-    if decision.outcome == Decision.Outcome.RETURN:
-        return Step("Returned for changes", "done", at=decision.at, by=decision.by, note=decision.comment)
-    title = "Approved"
-    if decision.duration is not None:
-        title = f"Approved for {durations.words(decision.duration)}"
-    return Step(title, "done", at=decision.at, by=decision.by, note=decision.comment)
-
-
-def _sent_again(request: AccessRequest, number: int) -> Step:
-    """The beginning of a round, with its changes compared with the previous round."""
-    at = next((one.at for one in request.resubmissions.all() if one.round == number), None)
-    note = rounds.changes(request, number) or "Nothing was changed."
-    return Step("Sent again", "done", at=at, by=request.requester, note=note)
-
-
-def _awaited(request: AccessRequest, stage: Stage, state: str, *, missing: int) -> Step:
-    able = [person.username for person in Deciders().of_stage(stage, request)]
-    names = " or ".join(able) if len(able) < 5 else f"one of {len(able)} approvers"
-    if missing > 1:
-        names = f"{missing} of {', '.join(able)}"
-    deadline = f"lapses {durations.until(request.lapses_at)}" if state == "now" else ""
-    return Step(
-        f"{names or 'Nobody at the moment'} decides" if missing < 2 else f"{names} decide", state, expected=deadline
-    )
+        return _applied(grant) + _ended(grant)
+    if request.closed_at is not None:
+        return []
+    start = request.starts_at
+    return [
+        Step("Given in Airflow and verified", "future", at=start, expected="" if start else "after approval"),
+        Step("Ends", "future", expected=f"{durations.words(request.approved_span)} after it is verified"),
+    ]
 
 
 def _applied(grant: Grant) -> list[Step]:

@@ -10,13 +10,14 @@ from django.conf import settings
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import User
-from portal.access.models import AccessRequest, Grant
+from portal.access.models import Grant
 from portal.access.queries import Option
-from portal.access.timeline import Step
 from portal.airflow.states import state_of
-from portal.api import shapes
+from portal.api import request_kinds, shapes
 from portal.approvals import comments
+from portal.approvals.models import Request
 from portal.approvals.principals import Deciders
+from portal.approvals.steps import Step
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.catalogue.models import Deployment
@@ -62,39 +63,36 @@ def entitlement(option: Option) -> shapes.EntitlementOut:
     )
 
 
-def requests(rows: Iterable[AccessRequest], *, reader: User) -> list[shapes.RequestOut]:
+def requests(rows: Iterable[Request], *, reader: User) -> list[shapes.RequestOut]:
     deciders = Deciders()
     return [shapes.RequestOut(**_request(row, deciders, reader)) for row in rows]
 
 
-def request(row: AccessRequest, *, reader: User) -> shapes.RequestOut:
+def request(row: Request, *, reader: User) -> shapes.RequestOut:
     return requests([row], reader=reader)[0]
 
 
-def request_detail(row: AccessRequest, steps: Iterable[Step], *, reader: User) -> shapes.RequestDetail:
+def request_detail(row: Request, steps: Iterable[Step], *, reader: User) -> shapes.RequestDetail:
     return shapes.RequestDetail(**_request(row, Deciders(), reader), timeline=[_step(step) for step in steps])
 
 
-def _request(row: AccessRequest, deciders: Deciders, reader: User) -> dict[str, Any]:
-    grant: Grant | None = getattr(row, "grant", None)
+def _request(row: Request, deciders: Deciders, reader: User) -> dict[str, Any]:
     return {
+        **request_kinds.own(row),
         "id": row.ref,
         "kind": row.kind,
         "status": row.status,
         "round": row.round,
-        "entitlement": row.entitlement.key,
         "requester": row.requester.username,
         "beneficiary": row.beneficiary.username,
         "duration": row.duration,
         "reason": row.reason,
         "ticket": row.ticket or None,
-        "starts_at": row.starts_at,
         "created_at": row.created_at,
         "lapses_at": row.lapses_at,
         "closed_at": row.closed_at,
         "policy": row.policy,
         "policy_version": row.policy_version,
-        "break_glass": row.break_glass,
         "stages": [
             shapes.StageOut(
                 approvers=[person.username for person in deciders.of_stage(stage, row)],
@@ -120,7 +118,6 @@ def _request(row: AccessRequest, deciders: Deciders, reader: User) -> dict[str, 
             shapes.CommentOut(by=one.by.username, text=one.text, audience=one.audience, at=one.at)
             for one in comments.readable_by(reader, row)
         ],
-        "grant": grant.ref if grant else None,
         "url": _url(f"/requests/{row.ref}"),
     }
 
@@ -261,6 +258,7 @@ def run(row: Run) -> shapes.RunOut:
         conf=row.conf,
         note=row.note or None,
         requested_by=row.requested_by.username,
+        request=ref(REQUEST, row.request_id) if row.request_id else None,
         operation=row.operation.ref if row.operation else None,
         error=row.error or None,
         remark=row.remark or None,

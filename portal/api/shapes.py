@@ -72,10 +72,16 @@ class RequestOut(BaseModel):
     kind: str
     status: str
     round: int
-    entitlement: str
+    entitlement: str | None = Field(description="what is requested, if kind is access")
+    dag: str | None = Field(description="the DAG to run, if kind is run", examples=["demo/payroll_close"])
+    conf: dict[str, JsonValue] | None = Field(description="the parameters of the run; secrets are hidden")
+    conf_sha256: str | None = Field(
+        description="of conf as canonical JSON; with secrets, of that text, a line break and their keyed digest"
+    )
+    note: str | None = Field(description="the note of the run")
     requester: str
     beneficiary: str
-    duration: Duration
+    duration: Duration | None = Field(description="null if kind is run")
     reason: str
     ticket: str | None
     starts_at: Moment | None
@@ -89,6 +95,10 @@ class RequestOut(BaseModel):
     decisions: list[DecisionOut]
     comments: list[CommentOut] = Field(description="those that the caller may read")
     grant: str | None
+    start_at: Moment | None = Field(description="the wished start of the run; null: as soon as approved")
+    start: str | None = Field(description="of the run: waiting, scheduled, started, not_started, cancelled")
+    start_problem: str | None = Field(description="why the run was not started, or why its start was cancelled")
+    run: str | None
     url: str
 
 
@@ -212,6 +222,7 @@ class RunOut(BaseModel):
     conf: dict[str, JsonValue]
     note: str | None
     requested_by: str
+    request: str | None = Field(description="the approved request that it belongs to")
     operation: str | None
     error: str | None = Field(description="why it was not started, or that it was deleted in Airflow")
     remark: str | None = Field(description="a note on the status, for example that no task ran")

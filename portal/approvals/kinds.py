@@ -9,6 +9,7 @@ from typing import Any
 from accounts.models import User
 from portal.approvals import checks
 from portal.approvals.models import Request
+from portal.approvals.steps import Step
 from portal.audit.compare import Columns, LedgerEvent, Makes
 from portal.audit.record import Trail
 from portal.audit.refusals import Entry
@@ -25,6 +26,8 @@ class Kind:
     model: type[Request]
     related: tuple[str, ...] = ()
     """Relations of `model` for `select_related`."""
+    shown_with: tuple[str, ...] = ()
+    """Relations that lists and pages of requests show too, for `prefetch_related`."""
     terms: Mapping[str, Callable[[Any], Any]] = {}
     """By name, the fields that only `model` has, in the form that the event of the request uses. Verifying the trail
     compares them."""
@@ -100,6 +103,14 @@ class Kind:
 
     def closed(self, request: Any) -> None:
         """Called when an open request is closed without an approval, inside the same transaction."""
+
+    def at_once_words(self, request: Any) -> tuple[str, str]:
+        """The title and the note of the step of a request that was approved without a decision."""
+        return "Granted at once by its policy", f"Policy “{request.policy}”, version {request.policy_version}"
+
+    def steps(self, request: Any) -> list[Step]:
+        """The steps of the timeline after the decision."""
+        return []
 
     def outdated(self, request: Any) -> str:
         """In words, why the catalogue in force would not allow an open request; empty if it would."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, prefetch_related_objects
 
 from accounts import people
 from accounts.credentials import sees_everybody
 from accounts.models import User
-from portal.approvals import principals
-from portal.approvals.models import Decision, Request, Waiting
+from portal.approvals import kinds, principals
+from portal.approvals.models import Comment, Decision, Request, Stage, Waiting
 from portal.core import clock, refs
 
 Row = TypeVar("Row", bound=Request)
@@ -31,6 +32,29 @@ def check_visible(user: User, pk: int) -> Request:
     if request is None:
         raise refs.not_found(refs.REQUEST, pk)
     return request
+
+
+def full(rows: Iterable[Request]) -> list[Any]:
+    """The same requests, in the same order, as rows of their kinds, with all relations that a list or a page shows.
+
+    They are prefetched instead of joined: with nine or more joins, PostgreSQL reads all rows to get one page.
+    """
+    found = kinds.specific(rows)
+    prefetch_related_objects(
+        found,
+        Prefetch("stages", Stage.objects.order_by("round", "number").prefetch_related("approvers")),
+        Prefetch("decisions", Decision.objects.select_related("by")),
+        Prefetch("comments", Comment.objects.select_related("by")),
+        "resubmissions",
+    )
+    for kind in {row.kind: kinds.of(row) for row in found}.values():
+        prefetch_related_objects([row for row in found if row.kind == kind.name], *kind.shown_with)
+    return found
+
+
+def request_for(user: User, pk: int) -> Any:
+    """The request, as `full` returns it. Raises Missing as `check_visible` does."""
+    return full([check_visible(user, pk)])[0]
 
 
 def decidable_by(user: User) -> QuerySet[Request]:

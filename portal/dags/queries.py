@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -13,14 +13,16 @@ from accounts.credentials import sees_everybody
 from accounts.models import User
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Dag
-from portal.core import refs
+from portal.core import clock, refs
 from portal.core.errors import Missing, Refused
 from portal.core.text import contains_words, search_words
-from portal.dags.models import DagState, Run
+from portal.dags.models import DagState, Run, RunRequest
 from portal.dags.operation_names import PAUSE_DAG, SWITCHES
 from portal.dags.permissions import Policies, check_can_operate, may_see
 from portal.operations import queries as operations
 from portal.operations.models import Operation
+
+TOLD_FOR = timedelta(days=3)  # how long the home page says that a run was not started
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,15 @@ def run_for(user: User, pk: int) -> Run:
     if run is None:
         raise refs.not_found(refs.RUN, pk)
     return run
+
+
+def not_started(user: User) -> QuerySet[RunRequest]:
+    """The requests of a person whose approved runs were not started in the last days. Latest first."""
+    since = clock.now() - TOLD_FOR
+    rows = RunRequest.objects.filter(requester=user, start_status=RunRequest.Start.NOT_STARTED)
+    return (
+        rows.filter(start_settled_at__gt=since).select_related("dag__deployment").order_by("-start_settled_at", "-pk")
+    )
 
 
 def switches_of(dag: Dag) -> QuerySet[Operation]:

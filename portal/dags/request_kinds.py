@@ -11,6 +11,7 @@ from accounts.models import User
 from portal.approvals import checks
 from portal.approvals.kinds import Kind
 from portal.approvals.ledgers import REQUESTS
+from portal.approvals.steps import Step
 from portal.audit import compare
 from portal.audit.compare import Columns, LedgerEvent, OutOfPlace
 from portal.audit.record import Trail
@@ -21,7 +22,7 @@ from portal.catalogue.document import PolicySpec
 from portal.core import clock
 from portal.core.errors import Conflict, Refused
 from portal.dags import frozen, run_starts, secrets, starting
-from portal.dags.models import RunRequest
+from portal.dags.models import Run, RunRequest
 from portal.dags.permissions import check_can_ask, check_offered, current
 
 S = RunRequest.Start
@@ -50,6 +51,7 @@ class RunKind(Kind):
     name = "run"
     model = RunRequest
     related = ("requester", "beneficiary", "withdrawn_by", "deployment", "dag__deployment", "dag__state")
+    shown_with = ("runs", "start_cancelled_by")
     terms = {
         "dag": lambda row: str(row.dag),
         "conf": lambda row: row.conf_text,
@@ -95,7 +97,7 @@ class RunKind(Kind):
         return super().made_under(request) if request.policy else without_decision(request)
 
     def search_texts(self, request: RunRequest) -> list[str]:
-        return [str(request.dag), request.note, *map(_plain, [*request.conf, *request.conf.values()])]
+        return [str(request.dag), request.note, *map(text_of, [*request.conf, *request.conf.values()])]
 
     def change(self, request: RunRequest, changed: Mapping[str, Any], *, by: User) -> Mapping[str, Any]:
         """changed: `conf` with `entered_secrets`, `note`, `start_at` (None: as soon as approved)."""
@@ -120,16 +122,20 @@ class RunKind(Kind):
         return wrong | checks.start_problem(request.start_at, field="start_at")
 
     def changed_words(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-        words = []
-        if before["conf_sha256"] != after["conf_sha256"]:
-            told = differences(json.loads(before["conf"]), json.loads(after["conf"]))
-            words.append(f"Parameters: {'; '.join(told) or 'another secret value'}.")
+        told = self.changed_conf(before, after)
+        words = [f"Parameters: {'; '.join(told)}."] if told else []
         if before["start_at"] != after["start_at"]:
             now, was = (each["start_at"] or "as soon as approved" for each in (after, before))
             words.append(f"Start: {now} instead of {was}.")
         if before["note"] != after["note"]:
             words.append(f"Note: {after['note'] or 'none'} instead of {before['note'] or 'none'}.")
         return words
+
+    def changed_conf(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+        """The different parameters of two requests in words, from their `own_terms`."""
+        if before["conf_sha256"] == after["conf_sha256"]:
+            return []
+        return differences(json.loads(before["conf"]), json.loads(after["conf"])) or ["another secret value"]
 
     def check_again(self, request: RunRequest, *, by: User) -> None:
         """The rules in force decide who may run the DAG, and the stored request must be as its events made it."""
@@ -154,6 +160,25 @@ class RunKind(Kind):
         """The secrets are not needed any more."""
         RunRequest.objects.filter(pk=request.pk).exclude(sealed="").update(sealed="")
 
+    def at_once_words(self, request: RunRequest) -> tuple[str, str]:
+        if request.policy:
+            return "Approved at once by its policy", super().at_once_words(request)[1]
+        return "Needs no decision", f"{request.requester.username} may run {request.dag.dag_id} without an approval."
+
+    def steps(self, request: RunRequest) -> list[Step]:
+        """The start and the run. Reads the prefetched run."""
+        if request.closed_at is None:
+            expected = "" if request.start_at else "after approval"
+            return [Step("The run is started", "future", at=request.start_at, expected=expected)]
+        if request.start_status == S.SCHEDULED:
+            return [Step("The run is started, after another check", "future", at=request.start_at)]
+        if request.start_status == S.NOT_STARTED:
+            return [Step("The run was not started", "bad", at=request.start_settled_at, note=request.start_problem)]
+        if request.start_status == S.CANCELLED:
+            by = request.start_cancelled_by
+            return [Step("The start was cancelled", "bad", request.start_settled_at, by, request.start_problem)]
+        return [step for run in request.runs.all() for step in _run_steps(run)]
+
     def outdated(self, request: RunRequest) -> str:
         dag = current(request.dag)
         if not dag.policy:
@@ -166,6 +191,21 @@ class RunKind(Kind):
                 return refusal.detail
             return f"{request.requester.username} may no longer ask for a run of {dag.dag_id}."
         return ""
+
+
+def _run_steps(run: Run) -> list[Step]:
+    asked = Step(f"{run.ref} requested in Airflow", "done", at=run.created_at)
+    if run.status == Run.Status.SUCCESS:
+        return [asked, Step("The run succeeded", "done", at=run.ended_at)]
+    if run.status == Run.Status.FAILED:
+        return [asked, Step("The run failed", "bad", at=run.ended_at, note=run.error)]
+    return [asked, Step(f"The run is {run.get_status_display()}", "now")]
+
+
+def last_approved(request: RunRequest) -> RunRequest | None:
+    """The request of the last approved run of the same DAG that was started, other than `request`."""
+    rows = RunRequest.objects.filter(about=request.about, start_status=S.STARTED).exclude(pk=request.pk)
+    return rows.exclude(policy="").order_by("-start_settled_at", "-pk").first()
 
 
 def without_decision(request: RunRequest) -> PolicySpec:
@@ -191,11 +231,11 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     words = []
     for name in dict.fromkeys([*after, *before]):
         if name not in before:
-            words.append(f"{name} {_plain(after[name])}, which was left out")
+            words.append(f"{name} {text_of(after[name])}, which was left out")
         elif name not in after:
-            words.append(f"{name} left out instead of {_plain(before[name])}")
+            words.append(f"{name} left out instead of {text_of(before[name])}")
         elif frozen.canonical({"": before[name]}) != frozen.canonical({"": after[name]}):
-            words.append(f"{name} {_plain(after[name])} instead of {_plain(before[name])}")
+            words.append(f"{name} {text_of(after[name])} instead of {text_of(before[name])}")
     return words
 
 
@@ -206,14 +246,14 @@ def _with(conf: Mapping[str, Any]) -> str:
     """` with month 2026-11 and dry_run true`; the first ones, if there are many."""
     if not conf:
         return " without parameters"
-    said = [f"{name} {_plain(value, longest=40)}" for name, value in list(conf.items())[:SHOWN]]
+    said = [f"{name} {text_of(value, longest=40)}" for name, value in list(conf.items())[:SHOWN]]
     more = f" and {len(conf) - SHOWN} more" if len(conf) > SHOWN else ""
     if not more and len(said) > 1:
         said[-2:] = [f"{said[-2]} and {said[-1]}"]
     return f" with {', '.join(said)}{more}"
 
 
-def _plain(value: Any, *, longest: int = 200) -> str:
+def text_of(value: Any, *, longest: int = 200) -> str:
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import AirflowTask
@@ -16,7 +16,11 @@ WORDS = {"success": "succeeded", "up_for_retry": "waiting for retry", "up_for_re
 
 
 class TaskRow(TypedDict):
-    """counts: instances by state. failed: names of the first failed instances of a mapped task. took: seconds."""
+    """counts: instances by state. failed: names of the first failed instances of a mapped task. took: seconds.
+
+    first_failed: map index of the instance that failed first; None if none failed. max_tries: tries that Airflow makes
+    by itself. began, ended: ISO times. Rows of earlier releases lack what follows `took`.
+    """
 
     task: str
     mapped: bool
@@ -24,19 +28,27 @@ class TaskRow(TypedDict):
     failed: list[str]
     tries: int
     took: float | None
+    first_failed: NotRequired[int | None]
+    max_tries: NotRequired[int]
+    began: NotRequired[str | None]
+    ended: NotRequired[str | None]
 
 
 def summary(instances: Iterable[AirflowTask]) -> list[TaskRow]:
-    """The rows in the order in which Airflow lists the tasks."""
+    """The rows in the order in which the tasks began. Tasks that have not begun are last, as Airflow lists them."""
     by_task: dict[str, list[AirflowTask]] = {}
     for instance in instances:
         by_task.setdefault(instance.task_id, []).append(instance)
-    return [_row(task, found) for task, found in by_task.items()]
+    rows = [_row(task, found) for task, found in by_task.items()]
+    return sorted(rows, key=lambda row: (row["began"] is None, row["began"] or ""))
 
 
 def _row(task: str, found: list[AirflowTask]) -> TaskRow:
     mapped = any(instance.map_index >= 0 for instance in found)
-    failed = [instance for instance in found if instance.state == "failed"] if mapped else []
+    all_failed = [instance for instance in found if instance.state == "failed"]
+    failed = all_failed if mapped else []
+    began = min((instance.started_at for instance in found if instance.started_at), default=None)
+    ended = max((instance.ended_at for instance in found if instance.ended_at), default=None)
     return {
         "task": task,
         "mapped": mapped,
@@ -44,7 +56,15 @@ def _row(task: str, found: list[AirflowTask]) -> TaskRow:
         "failed": [_name(instance) for instance in failed[:NAMED]],
         "tries": max(instance.try_number for instance in found),
         "took": _took(found),
+        "first_failed": min(all_failed, key=_end).map_index if all_failed else None,
+        "max_tries": max(instance.max_tries for instance in found),
+        "began": began.isoformat() if began else None,
+        "ended": ended.isoformat() if ended else None,
     }
+
+
+def _end(instance: AirflowTask) -> str:
+    return instance.ended_at.isoformat() if instance.ended_at else "9"
 
 
 def _name(instance: AirflowTask) -> str:
@@ -58,6 +78,15 @@ def _took(found: list[AirflowTask]) -> float | None:
     began = [instance.started_at for instance in found if instance.started_at]
     ended = [instance.ended_at for instance in found if instance.ended_at]
     return (max(ended) - min(began)).total_seconds() if began and len(ended) == len(found) else None
+
+
+def first_failure(rows: Iterable[Mapping[str, Any]]) -> tuple[str, int, int] | None:
+    """Task, map index and try of the failure that ended first; None if no task failed."""
+    failed = [row for row in rows if row.get("first_failed") is not None and row["tries"]]
+    if not failed:
+        return None
+    row = min(failed, key=lambda row: row.get("ended") or "9")
+    return row["task"], row["first_failed"], row["tries"]
 
 
 def names(rows: Iterable[Mapping[str, Any]]) -> list[str]:

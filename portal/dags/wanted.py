@@ -17,6 +17,7 @@ from portal.dags.models import DagState, Run
 log = logging.getLogger(__name__)
 
 RUN, DAG = "portal.worker.tasks.want_run", "portal.worker.tasks.want_dag"
+LOG = "portal.worker.tasks.want_log"
 EVERY = 5.0  # seconds between two messages about the same run or DAG, even if many people view it
 AFTER_FAILURE = 30.0  # seconds without a message while the broker is away
 REMEMBERED = 1000  # runs and DAGs whose last message is remembered
@@ -24,7 +25,7 @@ OVERDUE = timedelta(seconds=30)  # a DAG is read again after this time
 UNKNOWN_OVERDUE = timedelta(seconds=3)  # the same for a DAG that Airflow does not have or cannot import
 
 _lock = threading.Lock()
-_next: dict[tuple[str, int], float] = {}
+_next: dict[tuple[object, ...], float] = {}
 _silent_until = 0.0
 
 
@@ -40,17 +41,22 @@ def tell_of_dag(state: DagState | None) -> None:
         _tell(DAG, state.dag_id)
 
 
-def _tell(task: str, pk: int) -> None:
+def tell_of_log(run: Run, task_id: str, map_index: int, try_number: int) -> None:
+    """Somebody opens the log of an attempt."""
+    _tell(LOG, run.pk, task_id, map_index, try_number)
+
+
+def _tell(task: str, pk: int, *more: str | int) -> None:
     global _silent_until
-    now = time.monotonic()
+    now, about = time.monotonic(), (task, pk, *more)
     with _lock:
-        if now < _silent_until or now < _next.get((task, pk), 0.0):
+        if now < _silent_until or now < _next.get(about, 0.0):
             return
         if len(_next) >= REMEMBERED:
             _next.clear()
-        _next[task, pk] = now + EVERY
+        _next[about] = now + EVERY
     try:
-        app.send_task(task, args=[pk], expires=15, retry=False)
+        app.send_task(task, args=[pk, *more], expires=15, retry=False)
     except Exception as error:  # clients of brokers raise many types of errors
         with _lock:
             _silent_until = now + AFTER_FAILURE

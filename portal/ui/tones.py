@@ -27,6 +27,18 @@ TONES: dict[str, dict[str, Tone]] = {
         "lapsed": OVER,
         "returned": ATTENTION,
     },
+    "runrequest": {
+        "pending": WAITING,
+        "approved": GOOD,
+        "denied": REFUSED,
+        "withdrawn": OVER,
+        "lapsed": OVER,
+        "returned": ATTENTION,
+        "scheduled": WAITING,
+        "started": MOVING,
+        "not_started": ATTENTION,
+        "cancelled": OVER,
+    },
     "grant": {
         "scheduled": WAITING,
         "applying": MOVING,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
 from portal.core.errors import GatehouseError, Invalid
@@ -18,6 +20,10 @@ class ActionForm(forms.Form):
         found = error.fields if isinstance(error, Invalid) else {None: error.detail}
         for name, words in found.items():
             self.add_error(self.field_of(name), words)
+
+    def given(self) -> dict[str, Any]:
+        """The keyword arguments of the action. The form must be valid."""
+        raise NotImplementedError
 
     def field_of(self, name: str | None) -> str | None:
         """The field for an error of the action's argument `name`; None: above the form."""

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+from operator import or_
+
 from django.db.models import Case, Q, QuerySet, When
 
 from accounts.models import User
-from portal.access import queries
-from portal.access.models import AccessRequest, Grant
+from portal.access.models import Grant
+from portal.approvals.models import Request
+from portal.web.kinds.base import Display
+from portal.web.kinds.registry import DISPLAYS
 
-R, G = AccessRequest.Status, Grant.Status
-ON_ITS_WAY = Q(status__in=AccessRequest.OPEN) | Q(grant__status__in=[G.SCHEDULED, G.APPLYING, G.FAILED])
-CLOSED = Q(status__in=[R.DENIED, R.WITHDRAWN, R.LAPSED]) | Q(grant__status=G.ENDED)
-HELD = Q(grant__status__in=[G.ACTIVE, G.ENDING])
+R, G = Request.Status, Grant.Status
 
 
-def asked_by(user: User) -> QuerySet[AccessRequest]:
+def _of_any_kind(part: Callable[[Display], Q]) -> Q:
+    return reduce(or_, (Q(kind=name) & part(display) for name, display in DISPLAYS.items()))
+
+
+ON_ITS_WAY = Q(status__in=Request.OPEN) | _of_any_kind(lambda display: display.on_its_way)
+CLOSED = Q(status__in=[R.DENIED, R.WITHDRAWN, R.LAPSED]) | _of_any_kind(lambda display: display.closed)
+HELD = _of_any_kind(lambda display: display.held)
+
+
+def asked_by(user: User) -> QuerySet[Request]:
     """The requests that a person made, or that somebody made for them."""
-    return queries.requests_visible_to(user).filter(Q(requester=user) | Q(beneficiary=user))
+    return Request.objects.filter(Q(requester=user) | Q(beneficiary=user))
 
 
-def on_its_way(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+def on_its_way(rows: QuerySet[Request]) -> QuerySet[Request]:
     """Requests that are not decided yet, and approved ones whose access is not in Airflow yet."""
     return rows.filter(ON_ITS_WAY)
 
 
-def returned_first(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+def returned_first(rows: QuerySet[Request]) -> QuerySet[Request]:
     """Those that were returned for changes, then the others; the newest first."""
     return rows.order_by(Case(When(status=R.RETURNED, then=0), default=1), "-created_at", "-pk")
 
@@ -34,12 +46,12 @@ def is_in_airflow(grant: Grant) -> bool:
     return grant.status in (G.ACTIVE, G.ENDING)
 
 
-def held(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+def held(rows: QuerySet[Request]) -> QuerySet[Request]:
     """Requests whose access is in Airflow now."""
     return rows.filter(HELD)
 
 
-def closed(rows: QuerySet[AccessRequest]) -> QuerySet[AccessRequest]:
+def closed(rows: QuerySet[Request]) -> QuerySet[Request]:
     """Requests that are over: not approved, or their access has ended."""
     return rows.filter(CLOSED)
 

@@ -20,7 +20,7 @@ from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.core.threads import errors_logged
 from portal.operations import outbox, queries, turns
-from portal.worker import looks, runs
+from portal.worker import human, looks, runs
 from portal.worker.rounds import Rounds
 
 EVERY = 2.0
@@ -28,7 +28,7 @@ THREADS = 8  # for all deployments together
 SLICE = 5.0
 TURN = 60.0  # seconds after which another worker takes over from one that died
 AT_ONCE = 50  # runs, and DAGs, of one visit
-AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0, "wanted dag": 3.0, "list": 60.0}
+AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0, "wanted dag": 3.0, "list": 60.0, "human": 20.0}
 """Seconds until the same question is asked again if it had no result."""
 
 Question = tuple[str, Callable[[], None]]
@@ -119,7 +119,14 @@ class Poller:
 
         So every kind gets its turn, even if Airflow is so slow that a visit has time for one question only.
         """
-        kinds = deque([self._of_runs(deployment), self._of_looks(deployment), self._of_dags(deployment)])
+        kinds = deque(
+            [
+                self._of_runs(deployment),
+                self._of_looks(deployment),
+                self._of_dags(deployment),
+                self._of_people(deployment),
+            ]
+        )
         kinds.rotate(-self._visit_counts[deployment.pk])
         self._visit_counts[deployment.pk] += 1
         while kinds:
@@ -142,3 +149,7 @@ class Poller:
         for dag in runs.due_dags().filter(deployment=deployment)[:AT_ONCE]:
             kind = "wanted dag" if runs.is_wanted(dag) else "dag"
             yield f"{kind}/{dag.pk}", partial(runs.read_dag, dag)
+
+    def _of_people(self, deployment: Deployment) -> Iterator[Question]:
+        if human.has_them(deployment):
+            yield f"human/{deployment.pk}", partial(human.read, deployment)

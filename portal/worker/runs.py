@@ -30,6 +30,7 @@ from portal.dags.observing import dag_unread, observe_dag, observe_runs, unwant
 from portal.dags.states import FOLLOWED
 from portal.dags.tasks import counted
 from portal.dags.wanted import OVERDUE, UNKNOWN_OVERDUE
+from portal.worker import logs
 
 S = DeploymentState.Status
 LAST_RUNS = 20
@@ -76,6 +77,8 @@ def read_run(run: Run) -> None:
     if seen is not None and _tasks_are_due(run, seen):
         instances = _tasks(airflow, run)
     observe(run, seen, instances)
+    if seen is not None:
+        logs.read_at_end(airflow, run, seen)
 
 
 def _tasks_are_due(run: Run, seen: AirflowRun) -> bool:

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from portal.core import private
 from portal.dags import following, observing, wanted
 from portal.operations import outbox, processes
-from portal.worker import engine
+from portal.worker import engine, logs
 
 
 @shared_task(name=outbox.TASK)
@@ -31,6 +31,12 @@ def want_run(run_id: int) -> None:
 def want_dag(dag_id: int) -> None:
     """Somebody views a DAG: it is read before the others."""
     observing.want(dag_id)
+
+
+@shared_task(name=wanted.LOG)
+def want_log(run_id: int, task_id: str, map_index: int, try_number: int) -> None:
+    """Somebody opens a log: it is read from Airflow."""
+    logs.want(run_id, task_id, map_index, try_number)
 
 
 @shared_task(name="portal.worker.tasks.keep_up")

@@ -14,7 +14,7 @@ from portal.access import grants, upkeep
 from portal.approvals import lapsing
 from portal.audit.record import close_refusals
 from portal.core.threads import errors_logged
-from portal.dags import pausing, run_starts
+from portal.dags import logs, pausing, run_starts
 from portal.operations import outbox, renamed
 from portal.worker import alarms
 from portal.worker.rounds import Rounds
@@ -42,6 +42,7 @@ DUTIES: list[Duty] = [
     Duty("move operations of renamed deployments", 5.0, renamed.move_queued),
     Duty("release operations of dead workers", 2.0, outbox.release_dead),
     Duty("release operations with an expired lease", 2.0, outbox.release_expired),
+    Duty("delete logs that nobody views", 60.0, logs.forget),
     Duty("record repeated refusals", 5.0, close_refusals),
 ]
 """In this order, so that the end of access comes first."""

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.operator import Operator
 from portal.airflow.models import DeploymentState
@@ -10,11 +12,11 @@ from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import variables
-from portal.dags.models import DagState, Run
+from portal.dags.models import DagState, Run, RunRequest
 from portal.operations.models import Operation
 from portal.worker import runs
 from tests.api.conftest import refused
-from tests.factories import grant_at_status, observe, work_off
+from tests.factories import grant_at_status, observe, request_at_status, run_request, work_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("airflow")]
 REPORT = "/dags/demo/sales_report"
@@ -107,6 +109,7 @@ def test_run(as_) -> None:
         "conf": {"region": "EU", "n": [1, 2.5, None]},
         "note": "for Kim",
         "requested_by": "colleague",
+        "request": None,
         "operation": run.operation.ref,
         "error": None,
         "remark": None,
@@ -145,11 +148,53 @@ def test_what_cannot_be_run(as_, body, field: str) -> None:
     assert Run.objects.count() == 0
 
 
-def test_who_may_not_run_it_at_once(as_) -> None:
-    refused(as_("employee").post(f"{REPORT}/runs"), 403, "needs_approval")
-    refused(as_("colleague").post("/dags/demo/payroll_close/runs"), 403, "needs_approval")
-    event = AuditEvent.objects.filter(verb=Verb.RUN_REQUEST_REFUSED).latest("seq")
-    assert (event.actor, event.target) == ("colleague", "demo/payroll_close")
+def test_who_may_not_run_it_at_once_asks_for_it(as_) -> None:
+    body = {"conf": {"month": "2026-11"}, "reason": "month-end close", "note": "for Kim"}
+    answer = as_("employee").post("/dags/demo/payroll_close/runs", body)
+    assert answer.status_code == 202
+    told, row = answer.json(), RunRequest.objects.get()
+    assert (told["id"], told["kind"], told["status"], told["start"]) == (row.ref, "run", "pending", "waiting")
+    assert (told["dag"], told["conf"], told["conf_sha256"]) == ("demo/payroll_close", body["conf"], row.conf_sha256)
+    assert (told["entitlement"], told["duration"], told["grant"], told["run"]) == (None, None, None, None)
+    assert (told["reason"], told["note"], told["start_at"]) == ("month-end close", "for Kim", None)
+    refused(as_("employee").post("/dags/demo/payroll_close/runs", body), 409, "already_open")
+    approved = as_("lead").post(f"/requests/{row.ref}/approve").json()
+    run = Run.objects.get()
+    assert (approved["status"], approved["start"], approved["run"]) == ("approved", "started", run.ref)
+    assert as_("employee").get(f"/runs/{run.ref}").json()["request"] == row.ref
+    steps = as_("employee").get(f"/requests/{row.ref}").json()["timeline"]
+    assert [step["title"] for step in steps][:3] == ["Asked", "Approved", f"{run.ref} requested in Airflow"]
+
+
+def test_asking_needs_a_reason(as_) -> None:
+    refused(as_("employee").post("/dags/demo/payroll_close/runs"), 422, "invalid", "reason")
+    assert not RunRequest.objects.exists()
+
+
+def test_a_later_start_is_always_a_request_and_can_be_cancelled(as_) -> None:
+    start = (timezone.now() + timedelta(days=1)).replace(microsecond=0)
+    answer = as_("colleague").post(f"{REPORT}/runs", {"start_at": start.isoformat()})
+    assert answer.status_code == 202
+    told = answer.json()
+    assert (told["status"], told["start"]) == ("approved", "scheduled")
+    assert told["start_at"] == start.isoformat().replace("+00:00", "Z")
+    assert not Run.objects.exists()
+    assert as_("colleague").post(f"/requests/{told['id']}/cancel").json()["start"] == "cancelled"
+
+
+def test_a_returned_request_for_a_run_is_changed(as_) -> None:
+    row = run_request("returned")
+    refused(as_("employee").post(f"/requests/{row.ref}/resubmit", {"conf": []}), 422, "invalid", "conf")
+    told = as_("employee").post(f"/requests/{row.ref}/resubmit", {"conf": {"month": "2026-10"}}).json()
+    assert (told["round"], told["conf"]) == (2, {"month": "2026-10"})
+
+
+def test_requests_of_a_kind(as_) -> None:
+    asked = run_request()
+    access = request_at_status()
+    for query, found in (("kind=run", asked), ("kind=access", access), ("dag=demo/payroll_close", asked)):
+        items = as_("lead").get(f"/requests?decidable=true&{query}").json()["items"]
+        assert [item["id"] for item in items] == [found.ref]
 
 
 def test_too_many_runs(as_) -> None:

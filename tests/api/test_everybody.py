@@ -15,7 +15,7 @@ from tests.guards.addresses import EVERYBODY, LEADS, MAY_ASK_FOR_DAG, NOBODY, OF
 from tests.guards.world import SECRET, world
 
 pytestmark = pytest.mark.django_db
-DONE = (200, 201, 409)  # 409: somebody of those who may was first
+DONE = (200, 201, 202, 409)  # 409: somebody of those who may was first
 DATA = frozenset({"employee", "colleague"}) | LEADS
 APPROVERS = LEADS | {"security"}
 
@@ -58,14 +58,15 @@ EXPECTED: dict[tuple[str, str], Call] = {
     ("POST", "/requests/{id}/withdraw"): Call(
         frozenset({"employee"}), ABOUT_REQUEST - {"employee"}, "request", reads=frozenset({"employee"})
     ),
+    ("POST", "/requests/{id}/cancel"): Call(
+        LEADS | {"employee"}, OVERSIGHT, "scheduled", {"reason": "not today"}, LEADS | {"employee"}
+    ),
     ("GET", "/grants"): ALL,
     ("GET", "/grants/{id}"): Call(ABOUT_REQUEST, things="grant"),
     ("POST", "/grants/{id}/revoke"): Call(LEADS | {"employee"}, OVERSIGHT, "grant", {"reason": "enough"}),
     ("GET", "/dags"): ALL,
     ("GET", "/dags/{deployment}/{dag_id}"): Call(MAY_ASK_FOR_DAG, things="dag"),
-    ("POST", "/dags/{deployment}/{dag_id}/runs"): Call(
-        frozenset({"colleague"}), MAY_ASK_FOR_DAG - {"colleague"}, "dag"
-    ),
+    ("POST", "/dags/{deployment}/{dag_id}/runs"): Call(MAY_ASK_FOR_DAG, **OPERATING),
     ("POST", "/dags/{deployment}/{dag_id}/pause"): Call(
         frozenset({"colleague"}), MAY_ASK_FOR_DAG - {"colleague"}, **OPERATING
     ),

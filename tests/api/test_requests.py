@@ -49,10 +49,11 @@ def test_ask(as_) -> None:
         "decisions": [],
         "comments": [],
         "grant": None,
+        **dict.fromkeys(("dag", "conf", "conf_sha256", "note", "start", "start_problem", "run")),
         "url": f"http://127.0.0.1:8000/requests/{row.ref}",
     }
     assert told["created_at"] == row.created_at.isoformat().replace("+00:00", "Z")
-    assert (told["starts_at"], told["closed_at"]) == (None, None)
+    assert (told["starts_at"], told["closed_at"], told["start_at"]) == (None, None, None)
     event = AuditEvent.objects.get(verb=Verb.REQUEST_SUBMITTED)
     assert (event.actor, event.source) == ("employee", "127.0.0.1")
     assert event.token.startswith("gh_")

@@ -34,6 +34,7 @@ CALLS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/requests/{id}/resubmit"): ("request",),
     ("POST", "/requests/{id}/comments"): ("request", "decide"),
     ("POST", "/requests/{id}/withdraw"): ("request",),
+    ("POST", "/requests/{id}/cancel"): ("request", "decide"),
     ("GET", "/grants"): ("read", "audit"),
     ("GET", "/grants/{id}"): ("read", "audit"),
     ("POST", "/grants/{id}/revoke"): ("decide", "request"),

@@ -74,6 +74,9 @@ PAGES: dict[str, Address] = {
     ),
     "request_detail": Address(P.HOME, "request", OF_EMPLOYEES_REQUEST),
     "request_withdraw": do(P.REQUEST, "request", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"})),
+    "request_cancel": do(
+        P.HOME, "scheduled", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"}) | LEADS, reason="not today"
+    ),
     "request_approve": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS),
     "request_deny": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="no"),
     "request_return": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="shorter"),

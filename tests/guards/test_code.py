@@ -117,6 +117,9 @@ LIVES = {
     "dags.RunRequest": "states",
     "dags.DagState": "seen",
     "dags.RunTasks": "seen",
+    "dags.TaskLog": "seen",
+    "dags.TaskLogPart": "seen",
+    "dags.WaitingTask": "seen",
     "api.IdempotencyKey": "answers",
 }
 OURS = {config.label for config in apps.get_app_configs() if config.name.split(".")[0] in ROOMS}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import User
 from portal.catalogue import queries as catalogue
 from portal.dags import actions as dag_actions
-from tests.factories import PASSWORD, grant_at_status, request_at_status, work_off
+from tests.factories import PASSWORD, grant_at_status, request_at_status, run_request, work_off
 
 SECRET = "the quiet reason of an employee"
 
@@ -18,19 +20,22 @@ SECRET = "the quiet reason of an employee"
 def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     """By kind, the arguments for an address.
 
-    employee has a request, a returned request, a grant and a token. colleague has a run of sales_report.
+    employee has a request, a returned request, an approved run that starts later, a grant and a token. colleague has a
+    run of sales_report.
     """
     request = request_at_status("pending", by="employee", entitlement="demo/role/User", reason=SECRET)
     grant = grant_at_status("active", by="employee", entitlement="demo/dag/sales_report/view", reason=SECRET)
     returned = request_at_status("returned", by="employee", entitlement="demo/dag/sales_report/operate", reason=SECRET)
     dag = catalogue.dags_in_force().get(dag_id="sales_report")
     run = dag_actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "KR"}, note=SECRET)
+    scheduled = run_request("approved", by="employee", reason=SECRET, start_at=timezone.now() + timedelta(hours=3))
     work_off()
     token, _ = tokens.create(by=cast["employee"], name="script", scopes=["read"], days=7, password=PASSWORD)
     return {
         "": [],
         "request": [request.ref],
         "returned": [returned.ref],
+        "scheduled": [scheduled.ref],
         "grant": [grant.ref],
         "run": [run.ref],
         "dag": ["demo", "sales_report"],

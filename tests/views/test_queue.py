@@ -57,7 +57,7 @@ def test_an_empty_queue_says_so_and_what_was_decided_last(client_as):
     made = request_at_status("denied")
     page = Page(client_as("lead").get("/queue"))
     assert "No requests to decide" in page.text
-    assert f"{made.ref} You denied Work with DAGs on demo for employee" in page.text
+    assert f"{made.ref} You denied “Work with DAGs” on demo for employee" in page.text
     assert not any("/approve" in action for action in page.actions)
 
 

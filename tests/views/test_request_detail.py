@@ -7,11 +7,12 @@ import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from portal.access import grants, queries
+from portal.access import grants
 from portal.access.models import AccessRequest, Grant
-from portal.access.timeline import timeline
 from portal.airflow.models import DeploymentState
 from portal.approvals import actions
+from portal.approvals import queries as requests
+from portal.approvals.timeline import timeline
 from portal.audit.models import AuditEvent
 from portal.audit.verify import verify
 from tests.factories import grant_at_status, observe, person, request_at_status, work_off
@@ -134,7 +135,7 @@ def test_withdrawing(client_as):
 def test_a_withdrawal_names_who_withdrew(client_as):
     made = request_at_status("pending", by="lead", beneficiary="employee")
     client_as("employee").post(f"/requests/{made.ref}/withdraw")
-    withdrawn = queries.request_for(person("employee"), made.pk)
+    withdrawn = requests.request_for(person("employee"), made.pk)
     assert [step.by.username for step in timeline(withdrawn) if step.title == "Withdrawn"] == ["employee"]
     response = client_as("lead").post(f"/requests/{made.ref}/withdraw")
     assert (response.status_code, f"employee withdrew {made.ref}" in Page(response).text) == (409, True)

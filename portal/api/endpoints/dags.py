@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from pydantic import Field
 
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_name
 from portal.api.parsing import Body, Moment
-from portal.api.shapes import DagDetail, DagOut, OperationOut, RunOut
+from portal.api.shapes import DagDetail, DagOut, OperationOut, RequestOut, RunOut
+from portal.approvals import queries as requests
 from portal.core import refs
-from portal.dags import actions, params, pausing, queries, wanted
+from portal.dags import actions, params, pausing, queries, run_requests, wanted
 from portal.dags.models import Run
 
 router = Router(tags=["dags"])
@@ -28,6 +29,9 @@ class RunIn(Body):
     conf: dict[str, Any] = {}
     note: str = ""
     confirm: bool = Field(False, description="start it, although `preflight` says that it would fail or do nothing")
+    start_at: Moment | None = Field(None, description="a later start; it always makes a request")
+    reason: str = Field("", description="required where an approval is needed; otherwise the note, if there is none")
+    ticket: str | None = None
 
 
 class PauseIn(Body):
@@ -54,11 +58,32 @@ def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
     return present.dag_detail(option, params.known(option.dag, option.state), reader=request.auth.user)
 
 
-@router.post("/dags/{deployment}/{dag_id}/runs", auth=Bearer("operate"), response={201: RunOut}, summary="Run a DAG")
-def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -> RunOut:
-    option = queries.dag_for(request.auth.user, deployment, dag_id)
-    run = actions.trigger(by=request.auth.user, dag=option.dag, conf=body.conf, note=body.note, confirmed=body.confirm)
-    return present.run(run)
+@router.post(
+    "/dags/{deployment}/{dag_id}/runs",
+    auth=Bearer("operate"),
+    response={201: RunOut, 202: RequestOut},
+    by_alias=True,
+    summary="Run a DAG, or ask for a run",
+)
+def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -> Status[RunOut] | Status[RequestOut]:
+    """201: the run. 202: the request for it, where an approval is needed or the start is later."""
+    by = request.auth.user
+    option = queries.dag_for(by, deployment, dag_id)
+    if option.reason != "needs_approval" and body.start_at is None:
+        run = actions.trigger(
+            by=by, dag=option.dag, conf=body.conf, note=body.note or body.reason, confirmed=body.confirm
+        )
+        return Status(201, present.run(run))
+    asked = run_requests.ask(
+        by=by,
+        dag=option.dag,
+        conf=body.conf,
+        reason=body.reason,
+        ticket=body.ticket or "",
+        start_at=body.start_at,
+        note=body.note,
+    )
+    return Status(202, present.request(requests.request_for(by, asked.pk), reader=by))
 
 
 @router.post("/dags/{deployment}/{dag_id}/pause", auth=Bearer("operate"), response=OperationOut, summary="Pause a DAG")

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from ninja import Query, Router
 from pydantic import Field
 
 from accounts import people
-from portal.access import queries
 from portal.access.actions import submit
-from portal.access.models import AccessRequest
-from portal.access.timeline import timeline
 from portal.api import present
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Duration, Moment
 from portal.api.shapes import RequestDetail, RequestOut
-from portal.approvals import actions, searching
+from portal.approvals import actions, queries, searching
 from portal.approvals.comments import comment
+from portal.approvals.models import Request
 from portal.approvals.resubmitting import resubmit
+from portal.approvals.timeline import timeline
 from portal.catalogue.queries import entitlement
 from portal.core import refs
 from portal.core.errors import Invalid, Missing
 from portal.core.text import fold
+from portal.dags import run_starts
 
 ROUND = Field(None, description="of the request as it was read; required from the second round on")
 router = Router(tags=["requests"], by_alias=True)
 
 
 class RequestParams(PageParams):
+    kind: Literal["access", "run"] | None = None
     status: Literal["pending", "approved", "returned", "denied", "withdrawn", "lapsed"] | None = None
     requester: str = ""
     decidable: bool = False
     entitlement: str = ""
+    dag: str = Field("", description="of requests for a run", examples=["demo/payroll_close"])
     q: str = ""
 
 
@@ -66,6 +68,9 @@ class ResubmitIn(Body):
     duration: Duration | None = None
     reason: str | None = None
     ticket: str | None = None
+    conf: dict[str, Any] | None = Field(None, description="of a request for a run")
+    start_at: Moment | None = Field(None, description="of a request for a run; null: as soon as approved")
+    note: str | None = Field(None, description="of a request for a run")
     round: int | None = Field(None, description="of the request as it was read")
 
 
@@ -78,6 +83,10 @@ class CommentIn(Body):
 
 class WithdrawIn(Body):
     pass
+
+
+class CancelIn(Body):
+    reason: str = Field("", description="required from approvers")
 
 
 @router.post("/requests", auth=Bearer("request"), response={201: RequestOut}, summary="Request access")
@@ -111,16 +120,20 @@ def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
 def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[RequestOut]:
     """Newest first. With `decidable`, only requests that wait for your decision, oldest first."""
     user = request.auth.user
-    rows = queries.decidable_by(user) if params.decidable else queries.requests_visible_to(user)
+    rows = queries.decidable_by(user) if params.decidable else queries.visible_to(user, Request.objects.all())
+    if params.kind:
+        rows = rows.filter(kind=params.kind)
     if params.status:
         rows = rows.filter(status=params.status)
     if params.requester:
         rows = rows.filter(requester__folded=fold(params.requester))
     if params.entitlement:
-        rows = rows.filter(entitlement__key=params.entitlement)
+        rows = rows.filter(accessrequest__entitlement__key=params.entitlement)
+    if params.dag:
+        rows = rows.filter(kind="run", about=params.dag)
     rows = searching.matching(rows, params.q)
     found, following = by_creation(rows, params, "requests", oldest_first=params.decidable)
-    return Page(items=present.requests(found, reader=user), next=following)
+    return Page(items=present.requests(queries.full(found), reader=user), next=following)
 
 
 @router.get("/requests/{id}", auth=Bearer("read"), response=RequestDetail, summary="One request, with its timeline")
@@ -162,6 +175,7 @@ def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestO
         duration=body.duration,
         reason=body.reason,
         ticket=body.ticket,
+        own=body.model_dump(include={"conf", "start_at", "note"} & body.model_fields_set),
         round=body.round,
     )
     return _answer(request, row.pk)
@@ -183,7 +197,17 @@ def withdraw_request(request: ApiRequest, id: str, body: WithdrawIn) -> RequestO
     return _answer(request, row.pk)
 
 
-def _visible(request: ApiRequest, id: str) -> AccessRequest:
+@router.post(
+    "/requests/{id}/cancel", auth=Bearer("request", "decide"), response=RequestOut, summary="Cancel the start of a run"
+)
+def cancel_start(request: ApiRequest, id: str, body: CancelIn) -> RequestOut:
+    """Of an approved request whose run has not started."""
+    row = _visible(request, id)
+    run_starts.cancel(request_id=row.pk, by=request.auth.user, reason=body.reason)
+    return _answer(request, row.pk)
+
+
+def _visible(request: ApiRequest, id: str) -> Any:
     """Raises Missing if the request does not exist or the caller may not see it."""
     return queries.request_for(request.auth.user, refs.parse(refs.REQUEST, id))
 

@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.permissions import Permission
 from portal.access import grants, queries
 from portal.access.models import Grant
+from portal.approvals import queries as requests
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.core import refs
@@ -24,6 +25,7 @@ from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists, paging
 from portal.web.acting import acts_from
+from portal.web.kinds.access import holding
 from portal.web.requests import request_page
 
 PAGE = 50
@@ -40,7 +42,7 @@ def access(request: Request) -> HttpResponse:
         "own": whose == request.user,
         "past": past,
         "may_see_all": sees_everybody(request.user),
-        "live": [] if past else [(grant, request_page.held(request.user, grant)) for grant in queries.held_by(whose)],
+        "live": [] if past else [(grant, holding(request.user, grant)) for grant in queries.held_by(whose)],
         "page": None,
     }
     if past:
@@ -84,8 +86,9 @@ def grant_revoke(request: Request, ref: str) -> HttpResponse:
         if held.request_id is None:
             messages.error(request, error.detail)
             return redirect(links.of_grant(held))
-        asked = queries.request_for(request.user, held.request_id)
-        context = {**request_page.context(request.user, asked), "wrong": error.fields}
+        asked = requests.request_for(request.user, held.request_id)
+        summary = [(f"{name}-{held.ref}", words) for name, words in error.fields.items()]
+        context = {**request_page.context(request.user, asked), "wrong": error.fields, "summary": summary}
         return render(request, "requests/detail.html", context, status=error.status)
     what = f"“{grant.entitlement.title}” access on {grant.entitlement.deployment.name}"
     messages.success(request, f"You revoked {grant.beneficiary.username}'s {what}.")

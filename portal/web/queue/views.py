@@ -14,15 +14,15 @@ from django.views.decorators.http import require_safe
 
 from accounts.guard import requires
 from accounts.permissions import Permission
-from portal.access import queries
-from portal.access.models import AccessRequest
-from portal.approvals import actions
+from portal.approvals import actions, queries
+from portal.approvals.models import approved_duration
 from portal.core import refs
 from portal.core.errors import Conflict, GatehouseError, Invalid, Refused
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import paging
 from portal.web.acting import acts_from
+from portal.web.kinds import registry
 from portal.web.queue import briefing
 from portal.web.queue.forms import ApproveForm, DecisionForm, DenyForm, ReturnForm
 
@@ -34,7 +34,7 @@ PAGE = 50
 def queue(request: Request) -> HttpResponse:
     """The list. On wide screens, the oldest request is open beside it."""
     context = _list_context(request)
-    first = next(iter(context["page"].items), None)
+    first = context["rows"][0].request if context["rows"] else None
     part = "queue-list" if request.htmx.target == "queue-list" else ""
     return render(request, "queue/queue.html", {**context, **_pane(request, first)}, part=part)
 
@@ -78,9 +78,7 @@ def request_return(request: Request, ref: str) -> HttpResponse:
     )
 
 
-def _decide(
-    request: Request, ref: str, form: DecisionForm, act: Callable[[int, dict[str, Any]], AccessRequest]
-) -> HttpResponse:
+def _decide(request: Request, ref: str, form: DecisionForm, act: Callable[[int, dict[str, Any]], Any]) -> HttpResponse:
     """Decide and show the next request. If that fails, show the same one with the errors (422) or conflict (409)."""
     chosen = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
     try:
@@ -94,13 +92,13 @@ def _decide(
         return _again(request, chosen, form, status=error.status)
     except (Conflict, Refused) as error:
         return _again(request, chosen, None, status=error.status, problem=error)
-    messages.success(request, briefing.outcome(settled, asked=chosen.span))
+    messages.success(request, briefing.outcome(settled, asked=chosen.duration))
     return _next(request, settled)
 
 
 def _again(
     request: Request,
-    chosen: AccessRequest,
+    chosen: Any,
     form: DecisionForm | None,
     *,
     status: int,
@@ -114,7 +112,7 @@ def _again(
     return response
 
 
-def _next(request: Request, settled: AccessRequest) -> HttpResponse:
+def _next(request: Request, settled: Any) -> HttpResponse:
     """Show the next request. Without JavaScript, this is a redirect."""
     following = briefing.following(settled, by=request.user)
     url = reverse("queue_item", args=[following.ref]) if following else reverse("queue")
@@ -130,7 +128,8 @@ def _next(request: Request, settled: AccessRequest) -> HttpResponse:
 
 def _list_context(request: Request) -> dict[str, Any]:
     rows, after = queries.decidable_by(request.user), _after(request)
-    return {"page": paging.by_creation(rows, after=after, size=PAGE, name="queue", oldest_first=True), "after": after}
+    page = paging.by_creation(rows, after=after, size=PAGE, name="queue", oldest_first=True)
+    return {"rows": registry.rows(queries.full(page.items)), "page": page, "after": after}
 
 
 def _after(request: Request) -> str:
@@ -138,13 +137,14 @@ def _after(request: Request) -> str:
     return request.GET.get("after", "")
 
 
-def _pane(request: Request, chosen: AccessRequest | None, form: DecisionForm | None = None) -> dict[str, Any]:
+def _pane(request: Request, chosen: Any, form: DecisionForm | None = None) -> dict[str, Any]:
     """The data of the pane. form: the form that was sent, if it has errors."""
     if chosen is None:
         return {"chosen": None, "brief": None, "decided": briefing.last_decisions(request.user)}
     brief = briefing.brief(chosen, reader=request.user)
     approve = form if isinstance(form, ApproveForm) else ApproveForm()
-    approve.offer(brief.longest)
+    if chosen.duration is not None:
+        approve.offer(approved_duration(chosen) or chosen.duration)
     deny = form if isinstance(form, DenyForm) else DenyForm()
     back = form if isinstance(form, ReturnForm) else ReturnForm()
     return {"chosen": chosen, "brief": brief, "approve_form": approve, "deny_form": deny, "return_form": back}

@@ -65,6 +65,15 @@ class ResubmitForm(ActionForm):
         return {name: self.cleaned_data.get(name) for name in names} | {"round": seen_round(self.data)}
 
 
+class CancelForm(ActionForm):
+    reason = forms.CharField(
+        label="Why you cancel it", required=False, widget=forms.Textarea(attrs={"rows": 2, "maxlength": MAX_TEXT})
+    )
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id="cancel_%s")
+
+
 class CommentForm(ActionForm):
     key = forms.CharField(required=False, widget=forms.HiddenInput)
     text = forms.CharField(

@@ -15,17 +15,20 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.access import queries
 from portal.access.actions import submit
-from portal.approvals import actions, resubmitting
+from portal.approvals import actions, kinds, resubmitting
+from portal.approvals import queries as requests
 from portal.approvals.comments import comment
 from portal.catalogue import queries as catalogue
 from portal.core import refs
 from portal.core.errors import Conflict, Invalid, Refused
+from portal.dags import run_starts
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists, paging
 from portal.web.acting import acts_from
+from portal.web.kinds import registry
 from portal.web.requests import policy_words, request_page, words
-from portal.web.requests.answer_forms import CommentForm, ResubmitForm, seen_round
+from portal.web.requests.answer_forms import CancelForm, CommentForm, seen_round
 from portal.web.requests.forms import RequestForm
 
 PAGE = 25
@@ -41,7 +44,12 @@ def request_list(request: Request) -> HttpResponse:
     rows = lists.asked_by(request.user)
     rows = CHOSEN[tab](rows) if tab in CHOSEN else rows
     page = paging.by_creation(rows, after=request.GET.get("after", ""), size=PAGE, name="requests")
-    context = {"page": page, "tabs": TABS, "tab": tab if tab in TABS else "all"}
+    context = {
+        "rows": registry.rows(requests.full(page.items)),
+        "page": page,
+        "tabs": TABS,
+        "tab": tab if tab in TABS else "all",
+    }
     return render(request, "requests/list.html", context, part="requests")
 
 
@@ -101,7 +109,7 @@ def _form_context(option: queries.Option, form: RequestForm) -> dict[str, Any]:
 @requires(Permission.HOME)
 def request_detail(request: Request, ref: str) -> HttpResponse:
     """A request. The page loads itself again with ?seen=MARK; the answer is 204 if nothing has changed."""
-    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    asked = requests.request_for(request.user, refs.parse(refs.REQUEST, ref))
     context = request_page.context(request.user, asked)
     context["followed_from"] = request.GET.get("was", asked.status)  # the status when the page was opened
     if request.htmx and request.GET.get("seen") == context["mark"]:
@@ -112,9 +120,26 @@ def request_detail(request: Request, ref: str) -> HttpResponse:
 @requires(Permission.REQUEST)
 @acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
 def request_withdraw(request: Request, ref: str) -> HttpResponse:
-    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    asked = requests.request_for(request.user, refs.parse(refs.REQUEST, ref))
     actions.withdraw(request_id=asked.pk, by=request.user)
     messages.success(request, f"You withdrew {asked.ref}. It is closed.")
+    return redirect("request_detail", asked.ref)
+
+
+@requires(Permission.HOME)
+@acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
+def request_cancel(request: Request, ref: str) -> HttpResponse:
+    """Cancel the scheduled start of a run, or show the errors (422)."""
+    asked = requests.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    form = CancelForm(request.POST)
+    try:
+        run_starts.cancel(request_id=asked.pk, by=request.user, reason=form.data.get("reason", ""))
+    except Invalid as error:
+        form.show_errors(error)
+        summary = [(form[name].id_for_label, words) for name, words in error.fields.items()]
+        context = {**request_page.context(request.user, asked), "cancel_form": form, "summary": summary}
+        return render(request, "requests/detail.html", context, status=error.status)
+    messages.success(request, f"You cancelled the start of {asked.ref}. The run is not started.")
     return redirect("request_detail", asked.ref)
 
 
@@ -122,9 +147,9 @@ def request_withdraw(request: Request, ref: str) -> HttpResponse:
 @acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
 def request_resubmit(request: Request, ref: str) -> HttpResponse:
     """Send a returned request again, or show the errors (422)."""
-    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
-    policy = catalogue.policy(asked.policy, asked.policy_version)
-    form, status = ResubmitForm(request.POST, asked=asked, policy=policy), Invalid.status
+    asked = requests.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    form = registry.of(asked).again_form(asked, kinds.of(asked).made_under(asked), request.POST)
+    status = Invalid.status
     if not form.is_valid():
         resubmitting.check_resubmission(request_id=asked.pk, by=request.user)
     elif asked.status == asked.Status.PENDING and seen_round(request.POST) == asked.round - 1:
@@ -146,7 +171,7 @@ def request_resubmit(request: Request, ref: str) -> HttpResponse:
 @requires(Permission.HOME)
 @acts_from(lambda request, ref: reverse("request_detail", args=[ref]))
 def request_comment(request: Request, ref: str) -> HttpResponse:
-    asked = queries.request_for(request.user, refs.parse(refs.REQUEST, ref))
+    asked = requests.request_for(request.user, refs.parse(refs.REQUEST, ref))
     form = request_page.comment_form_of(request.user, asked, request.POST) or CommentForm(
         request.POST, to_approvers=False
     )
@@ -167,6 +192,7 @@ urlpatterns = [
     path("requests/new", request_new, name="request_new"),
     path("requests/<str:ref>", request_detail, name="request_detail"),
     path("requests/<str:ref>/withdraw", request_withdraw, name="request_withdraw"),
+    path("requests/<str:ref>/cancel", request_cancel, name="request_cancel"),
     path("requests/<str:ref>/resubmit", request_resubmit, name="request_resubmit"),
     path("requests/<str:ref>/comments", request_comment, name="request_comment"),
 ]

@@ -8,34 +8,24 @@ from typing import NamedTuple
 
 from accounts.models import User
 from portal.access import at_once
-from portal.access.models import AccessRequest, Grant
 from portal.access.queries import Option
-from portal.access.timeline import Step
-from portal.approvals import kinds
 from portal.approvals.checks import duration_problem, start_problem
 from portal.approvals.lapsing import NOT_IN_TIME
+from portal.approvals.models import Request
+from portal.approvals.steps import Step
 from portal.core import clock, durations
 from portal.core.errors import Invalid
 from portal.ui import words
+from portal.web.kinds import registry
 from portal.web.requests.forms import RequestForm
 
-R, G = AccessRequest.Status, Grant.Status
-SOON = timedelta(minutes=5)
+R = Request.Status
 
 
-def sentence(request: AccessRequest) -> str:
-    """`employee asks for “Operator” on prod for 8 hours`; in the past once it is decided."""
-    verb = "asks" if request.closed_at is None else "asked"
-    what = kinds.of(request).label(request)
-    whom = "" if request.requester_id == request.beneficiary_id else f" on behalf of {request.beneficiary.username}"
-    return f"{request.requester.username} {verb} for {what} for {durations.words(request.span)}{whom}"
-
-
-def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
+def standing(request: Request, steps: list[Step], *, reader: User) -> str:
     """The state of the request, and what it means."""
-    grant = grant_of(request)
-    if grant is not None:
-        return _granted(request, grant, reader)
+    if request.status == R.APPROVED:
+        return registry.of(request).standing(request, reader)
     if request.status == R.PENDING:
         now = next((step.title for step in steps if step.state == "now"), "Waiting for a decision")
         return f"{now}. If nobody decides, it lapses {words.spoken(request.lapses_at)}."
@@ -47,44 +37,17 @@ def standing(request: AccessRequest, steps: list[Step], *, reader: User) -> str:
         R.DENIED: "It was denied; the reason is below. Nothing was changed in Airflow.",
         R.WITHDRAWN: "It was withdrawn. Nothing was changed in Airflow.",
         R.LAPSED: f"It lapsed. {request.closed_because or NOT_IN_TIME} Nothing was changed in Airflow.",
-    }.get(R(request.status), "It is approved.")
+    }[R(request.status)]
 
 
-def _granted(request: AccessRequest, grant: Grant, reader: User) -> str:
-    holds = "You hold" if reader.pk == request.beneficiary_id else f"{request.beneficiary.username} holds"
-    where = request.entitlement.deployment.name
-    if grant.status == G.SCHEDULED and grant.starts_at:
-        return f"The access begins {words.spoken(grant.starts_at)}."
-    if grant.status == G.APPLYING:
-        return f"The role is being given in Airflow on {where}."
-    if grant.status == G.ACTIVE and grant.left_at:
-        return f"The role is missing in Airflow on {where} and is not given again. A platform admin can try again."
-    if grant.status == G.ACTIVE and grant.missing_since:
-        return f"Airflow on {where} no longer shows the role. The role is being given again."
-    if grant.status == G.ACTIVE and grant.unusable_since:
-        return f"The access cannot be used: the account is deactivated in Airflow on {where}."
-    if grant.status == G.ACTIVE and grant.ends_at:
-        return f"{holds} it until {words.spoken(grant.ends_at)}. Airflow on {where} shows the role."
-    if grant.status == G.ENDING and not grant.end_reason:
-        return f"The role could not be given. Gatehouse is undoing changes that it may have made in Airflow on {where}."
-    if grant.status == G.ENDING:
-        return f"The role is being taken away in Airflow on {where}."
-    if grant.status == G.FAILED:
-        return "The role could not be given in Airflow. A platform admin can try again."
-    ended = f" {words.spoken(grant.ended_at)}" if grant.ended_at else ""
-    return f"The access ended{ended}: {grant.get_end_reason_display()}."
-
-
-def sent(request: AccessRequest) -> str:
+def sent(request: Request) -> str:
     """The message after a request was sent."""
     if request.status == R.PENDING:
         return f"{request.ref} was sent. This page shows its progress. You can close it."
-    # the page shows the current state, so this message must be true in every state
-    how = "You used emergency access (break-glass)" if request.break_glass else "Its policy needs no decision"
-    return f"{request.ref} was sent. {how}. This page shows its progress in Airflow."
+    return registry.of(request).sent(request)
 
 
-def sent_again(request: AccessRequest) -> str:
+def sent_again(request: Request) -> str:
     """The message after a form was sent a second time."""
     return (
         f"You already sent this form {words.ago(request.created_at)}. It made {request.ref}. No new request was made. "
@@ -133,26 +96,14 @@ def _refused(option: Option, span: timedelta, start: datetime | None) -> dict[st
     return wrong
 
 
-def grant_of(request: AccessRequest) -> Grant | None:
-    return getattr(request, "grant", None)
-
-
-def reload_seconds(request: AccessRequest) -> int:
+def reload_seconds(request: Request) -> int:
     """After how many seconds the page of this request loads it again; 0 if nothing can change any more."""
-    grant = grant_of(request)
-    if grant is None:
-        return 3 if request.closed_at is None else 0
-    if grant.status in (G.APPLYING, G.ENDING):
-        return 2
-    turns_at = {G.SCHEDULED: grant.starts_at, G.ACTIVE: grant.ends_at}.get(G(grant.status))
-    if turns_at is None:
-        return 0
-    return 3 if turns_at - clock.now() < SOON else 30
+    if request.closed_at is None:
+        return 3
+    return registry.of(request).reload_seconds(request) if request.status == R.APPROVED else 0
 
 
-def mark(request: AccessRequest, steps: list[Step]) -> str:
+def mark(request: Request, steps: list[Step]) -> str:
     """A hash of what the page shows, to find out whether it has changed."""
-    grant = grant_of(request)
-    left = words.left(grant.ends_at) if grant and grant.status == G.ACTIVE and grant.ends_at else ""
-    said = [request.status, grant.status if grant else "", left, *(repr(step) for step in steps)]
+    said = [request.status, *registry.of(request).shows(request), *(repr(step) for step in steps)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

@@ -10,8 +10,9 @@ from django.contrib.auth.models import Group
 
 from portal.access import grants, outcomes, queries
 from portal.access.outcomes import Account
-from portal.access.timeline import timeline
 from portal.approvals import actions
+from portal.approvals import queries as requests
+from portal.approvals.timeline import timeline
 from portal.audit.record import recording
 from portal.core.errors import Missing
 from portal.operations.models import Operation
@@ -71,14 +72,14 @@ def test_options_take_the_same_few_queries_however_many_there_are(cast, django_a
 def test_who_sees_a_request(cast):
     request = factories.request_at_status("pending", entitlement="demo/role/Op")
     for who in ("employee", "lead", "lead2", "security", "auditor", "admin"):
-        assert queries.request_for(cast[who], request.pk) == request
+        assert requests.request_for(cast[who], request.pk) == request
     for who in ("colleague", "stranger"):
         with pytest.raises(Missing):
-            queries.request_for(cast[who], request.pk)
+            requests.request_for(cast[who], request.pk)
 
 
 def waiting(user):
-    return list(queries.decidable_by(user))
+    return requests.full(requests.decidable_by(user))
 
 
 def test_the_queue_is_the_open_step_of_others_requests_oldest_first(cast):
@@ -119,7 +120,7 @@ def test_somebody_in_two_approving_groups_sees_a_request_once(cast):
 
 
 def line(request):
-    request = queries.requests_visible_to(factories.person("admin")).get(pk=request.pk)
+    request = requests.request_for(factories.person("admin"), request.pk)
     return [(step.title, step.state) for step in timeline(request)]
 
 
@@ -139,7 +140,7 @@ def test_the_line_of_a_request_that_waits(cast):
 def test_the_line_of_a_grant_that_waits_for_an_airflow_that_is_away(cast):
     grant = factories.grant_at_status("applying")
     factories.observe(status="down")
-    request = queries.requests_visible_to(cast["admin"]).get(pk=grant.request_id)
+    request = requests.request_for(cast["admin"], grant.request_id)
     now = next(step for step in timeline(request) if step.state == "now")
     assert now.title == "Being given in Airflow on demo"
     assert "unreachable" in now.note

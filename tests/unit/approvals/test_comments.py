@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import Error as DatabaseError
 
-from portal.access import queries
+from portal.approvals import queries
 from portal.approvals.comments import comment, readable_by
 from portal.approvals.models import Comment
 from portal.audit.models import AuditEvent

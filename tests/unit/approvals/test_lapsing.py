@@ -7,8 +7,8 @@ import json
 import pytest
 
 from accounts.models import User
-from portal.access.timeline import timeline
 from portal.approvals import actions, lapsing
+from portal.approvals.timeline import timeline
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb

@@ -13,11 +13,11 @@ from django.utils import timezone
 from accounts import roles
 from accounts.permissions import Permission
 from portal.access.models import AccessRequest, Grant
-from portal.access.timeline import timeline
 from portal.approvals import actions, lapsing, queries
 from portal.approvals.comments import comment
 from portal.approvals.models import Decision, Request, Resubmission, Waiting
 from portal.approvals.resubmitting import resubmit
+from portal.approvals.timeline import timeline
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.audit.verify import verify

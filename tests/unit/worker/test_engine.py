@@ -16,7 +16,7 @@ from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.dags.models import DagState
 from portal.operations import outbox
-from portal.worker import executor, looks, polling, runner, runs, timers
+from portal.worker import executor, human, looks, polling, runner, runs, timers
 from tests import factories
 
 TIMEOUT = 60  # seconds until a test that waits for another thread fails
@@ -290,15 +290,15 @@ def test_no_kind_of_read_delays_another(airflow, cast):
     Grant.objects.update(look_at=timezone.now())
     Dag.objects.bulk_create(Dag(deployment=on, dag_id=f"new_{n}", actions=["trigger"]) for n in range(3))
     poller = polling.Poller()
-    looks = [[name.partition("/")[0] for name, _ in poller._questions(on)] for _ in range(3)]
-    assert {kinds[0] for kinds in looks} == {"run", "look", "dag"}
+    looks = [[name.partition("/")[0] for name, _ in poller._questions(on)] for _ in range(4)]
+    assert {kinds[0] for kinds in looks} == {"run", "look", "dag", "human"}
     for kinds in looks:
-        assert {*kinds[:3]} == {"run", "look", "dag"}
-        assert sorted(kinds) == ["dag"] * 3 + ["look"] * 2 + ["run"] * 3
+        assert {*kinds[:4]} == {"run", "look", "dag", "human"}
+        assert sorted(kinds) == ["dag"] * 3 + ["human"] + ["look"] * 2 + ["run"] * 3
 
 
 def test_a_slow_health_check_delays_no_other_kind(airflow, cast, moment, monkeypatch):
-    """Every third look begins with one, which takes longer than a slice; so does each question."""
+    """Every fourth look begins with one, which takes longer than a slice; so does each question."""
     on = Deployment.objects.get()
     dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
     factories.grant_at_status("active")
@@ -318,13 +318,14 @@ def test_a_slow_health_check_delays_no_other_kind(airflow, cast, moment, monkeyp
     monkeypatch.setattr(runs, "read_run", taking_long("run"))
     monkeypatch.setattr(looks, "check_account", taking_long("look"))
     monkeypatch.setattr(runs, "read_dag", taking_long("dag"))
+    monkeypatch.setattr(human, "read", taking_long("human"))
     poller = polling.Poller()
-    for turn in range(6):
-        on.state.checked_at = None if turn % 3 == 0 else timezone.now()
+    for turn in range(8):
+        on.state.checked_at = None if turn % 4 == 0 else timezone.now()
         poller.visit(on)
         moment[0] += max(polling.AGAIN.values())
         poller._due()  # forgets what was asked so long ago
-    assert asked == ["health", "run", "look", "dag"] * 2
+    assert asked == ["health", "run", "look", "dag", "human"] * 2
 
 
 def test_only_what_is_due_is_polled(airflow):

@@ -12,9 +12,9 @@ from django.utils import timezone
 from airflow_bridge import PasswordAuth, connect, dag_permissions
 from portal.access import grants
 from portal.access.models import Grant
-from portal.access.timeline import timeline
 from portal.airflow import health
 from portal.airflow.models import AirflowAccount
+from portal.approvals.timeline import timeline
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb

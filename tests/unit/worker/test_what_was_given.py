@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import User
 from portal.access import grants, outcomes, upkeep
 from portal.access.models import AccessRequest, Grant
-from portal.access.timeline import timeline
 from portal.airflow import health
 from portal.airflow.models import AirflowAccount
+from portal.approvals.timeline import timeline
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
