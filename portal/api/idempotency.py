@@ -16,7 +16,7 @@ from functools import wraps
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from pydantic import BaseModel
+from ninja import Status
 
 from accounts.acting import check_actor
 from portal.api.auth import ApiRequest
@@ -32,14 +32,14 @@ LONGEST = 200
 SWEPT = 100  # expired keys that are deleted with each new one
 
 
-def once(operation: Callable[..., BaseModel]) -> Callable[..., BaseModel | dict[str, Any]]:
+def once(operation: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a call of the API. Only a POST with a key is treated differently.
 
     Raises Invalid (`Idempotency-Key`) for a malformed key, Conflict (`idempotency_key_reused`).
     """
 
     @wraps(operation)
-    def wrapped(request: ApiRequest, *args: Any, **kwargs: Any) -> BaseModel | dict[str, Any]:
+    def wrapped(request: ApiRequest, *args: Any, **kwargs: Any) -> Any:
         key = request.headers.get(HEADER)
         if request.method != "POST" or key is None:
             return operation(request, *args, **kwargs)
@@ -49,10 +49,12 @@ def once(operation: Callable[..., BaseModel]) -> Callable[..., BaseModel | dict[
             if row.answer is not None:
                 check_actor(request.auth.user, refusal=Verb.PAGE_REFUSED, target=f"POST {request.path}")
                 request.api_replayed = True  # type: ignore[attr-defined]
-                return row.answer
+                return Status(row.status, row.answer) if row.status else row.answer
             result = operation(request, *args, **kwargs)
-            row.answer = result.model_dump(mode="json")
-            row.save(update_fields=["answer"])
+            body = result.value if isinstance(result, Status) else result
+            row.status = result.status_code if isinstance(result, Status) else None
+            row.answer = body.model_dump(mode="json")
+            row.save(update_fields=["answer", "status"])
             return result
 
     return wrapped

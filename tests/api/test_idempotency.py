@@ -12,7 +12,7 @@ from portal.api.idempotency import KEPT
 from portal.api.models import IdempotencyKey
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
-from portal.dags.models import Run
+from portal.dags.models import Run, RunRequest
 from tests.api.conftest import refused
 from tests.factories import request_at_status
 
@@ -32,6 +32,16 @@ def test_the_same_call_twice_is_done_once(as_) -> None:
     assert AccessRequest.objects.count() == 1
     assert AuditEvent.objects.filter(verb=Verb.REQUEST_SUBMITTED).count() == 1
     assert not AuditEvent.objects.filter(outcome="refused").exists()
+
+
+def test_an_answer_that_is_given_again_has_its_status(as_) -> None:
+    """A run is answered with 201, a request for a run with 202."""
+    program = as_("employee")
+    ask = {"conf": {"month": "2026-10"}, "reason": "month-end close"}
+    answers = [program.post("/dags/demo/payroll_close/runs", ask, Idempotency_Key="k1") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].content == answers[1].content
+    assert RunRequest.objects.count() == 1
 
 
 def test_without_a_key_every_call_counts(as_) -> None:
