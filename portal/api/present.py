@@ -210,7 +210,7 @@ def dag_detail(option: DagOption, known: Known, *, reader: User) -> shapes.DagDe
         requester_param=option.dag.requester_param or None,
         preflight=[
             shapes.FindingOut(title=one.title, text=one.text, level=one.level, run=one.run.ref if one.run else None)
-            for one in preflight.findings(option.dag, option.state)
+            for one in preflight.findings(option.dag, option.state, by=reader)
         ],
     )
 

@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 from django.utils.dateparse import parse_datetime
 
+from accounts.models import User
 from portal.catalogue.models import Dag
 from portal.core import clock, durations
 from portal.core.errors import Invalid
+from portal.dags import limits
 from portal.dags.models import DagState, Run
 
 Level = Literal["plain", "warn", "stop"]
@@ -26,21 +28,24 @@ LEAST = 3  # successful runs, for a usual duration
 class Finding:
     """One line of the preflight. level: "stop" if the run would fail or do nothing; "warn" if it may wait or surprise.
 
-    run: the run that the text is about.
+    run: the run that the text is about. is_final: a run is refused; a confirmation does not help.
     """
 
     title: str
     text: str
     level: Level = "plain"
     run: Run | None = None
+    is_final: bool = False
 
 
-def findings(dag: Dag, state: DagState | None, conf: Mapping[str, Any] | None = None) -> list[Finding]:
-    """The findings for a run of `dag` with these parameters, as they are stored; those that stop it come first.
+def findings(
+    dag: Dag, state: DagState | None, conf: Mapping[str, Any] | None = None, by: User | None = None
+) -> list[Finding]:
+    """The findings for a run of `dag` by this person with these parameters; those that stop it come first.
 
-    conf: None if the parameters are not known yet.
+    conf: as they are stored; None if they are not known yet. by: None if the limits of the catalogue do not matter yet.
     """
-    found = [*_obstacles(state), *_running(dag, state), *_same(dag, conf), *_history(state)]
+    found = [*_limits(dag, by), *_obstacles(state), *_running(dag, state), *_same(dag, conf), *_history(state)]
     order: dict[Level, int] = {"stop": 0, "warn": 1, "plain": 2}
     return sorted(found, key=lambda finding: order[finding.level])
 
@@ -50,6 +55,11 @@ def check_confirmed(state: DagState | None, *, confirmed: bool) -> None:
     stops = [finding.text for finding in _obstacles(state) if finding.level == "stop"] if state else []
     if stops and not confirmed:
         raise Invalid({"confirm": f"{' '.join(stops)} Confirm that it is to be started all the same."})
+
+
+def _limits(dag: Dag, by: User | None) -> list[Finding]:
+    why = limits.why_not_now(by, dag) if by is not None else ""
+    return [Finding("Limits", why, "stop", is_final=True)] if why else []
 
 
 def _obstacles(state: DagState | None) -> list[Finding]:

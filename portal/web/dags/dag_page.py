@@ -70,10 +70,10 @@ def before_run(option: DagOption, form: RunForm, user: User) -> dict[str, Any]:
     except Invalid:
         conf = None
     asked = None if conf is None else secrets.mask_for(option.dag, {**conf, **option.dag.locked})
-    found = preflight.findings(option.dag, option.state, asked)
+    found = preflight.findings(option.dag, option.state, asked, by=user)
     return {
         "findings": found,
-        "must_confirm": any(finding.level == "stop" for finding in found),
+        "must_confirm": any(one.level == "stop" and not one.is_final for one in found),
         "deciders": _deciders(option, user),
         "link": "" if asked is None else _link(form, asked),
     }
