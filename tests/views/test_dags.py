@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag
 from portal.dags import actions
-from portal.dags.models import DagState, Run
+from portal.dags.models import DagState, Run, RunRequest
 from portal.operations.models import Operation
 from portal.worker import runs
 from tests.factories import observe, offer_renamed, person, work_off
@@ -149,11 +148,11 @@ def test_fixed_parameters_are_noted_and_filled_in(client_as):
     assert not page.all("input", name="param:region")
 
 
-def test_who_may_ask_but_not_run_sees_no_form(client_as):
+def test_who_may_ask_but_not_run_sees_the_same_form_which_asks(client_as):
     page = Page(client_as("employee").get(SALES))
-    assert f"{SALES}/runs" not in page.actions
-    assert "only with an approval" in page.text
-    assert "one of KR, APAC, EU" in page.text
+    assert f"{SALES}/runs" in page.actions and page.all("input", name="param:region")
+    assert "Ask to run sales_report" in page.text and "Run sales_report" not in page.text
+    assert page.all("textarea", name="reason") and not page.all("input", name="note")
 
 
 @pytest.mark.parametrize("address", ["/dags/demo/nothing", "/dags/nowhere/sales_report"])
@@ -238,11 +237,16 @@ def test_a_refusal_keeps_what_was_typed(client_as):
     assert Run.objects.count() == 1
 
 
-def test_who_may_not_run_is_refused(client_as):
-    response = start(client_as("employee"))
-    assert response.status_code == 403
-    assert Run.objects.count() == 0
-    assert AuditEvent.objects.get(verb="run.request_refused").actor == "employee"
+def test_who_may_not_run_at_once_asks_with_a_reason(client_as):
+    client, sent = client_as("employee"), {"mode": "form", "param:region": '"EU"', "param:date": "2026-11-21"}
+    response = client.post(f"{SALES}/runs", sent)
+    assert response.status_code == 422 and response.context["run_form"]["reason"].errors
+    response = client.post(f"{SALES}/runs", {**sent, "reason": "month end"})
+    request = RunRequest.objects.get()
+    assert response["Location"] == f"/requests/{request.ref}"
+    asked = {"region": "EU", "dry_run": False, "date": "2026-11-21"}
+    assert (json.loads(request.conf_text), request.reason) == (asked, "month end")
+    assert not Run.objects.exists()
 
 
 # --- pausing ---------------------------------------------------------------------------------------------------------

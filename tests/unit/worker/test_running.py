@@ -74,18 +74,6 @@ def test_what_airflow_refuses_fails_with_its_words(airflow, run):
     assert [there.dag_run_id for there in airflow.state.runs] == ["manual__1"]
 
 
-def test_parameters_that_no_longer_fit_the_dag_start_no_run(airflow, run):
-    """The DAG was changed between the request and the start."""
-    airflow.state.dags["sales_report"].params["region"]["schema"] = {"type": "string", "enum": ["APAC", "EU"]}
-    factories.work_off()
-    run.refresh_from_db()
-    why = 'Its parameters do not fit the DAG as it is now. region: "KR" is not possible: choose one of APAC, EU.'
-    assert (run.status, run.error) == ("failed", why)
-    assert factories.verbs()[-1] == Verb.RUN_START_FAILED
-    assert why in sentence(AuditEvent.objects.latest("seq"))
-    assert airflow.calls(POST) == []
-
-
 def test_a_run_of_a_dag_with_import_errors_says_so(airflow, run):
     sales = airflow.state.dags["sales_report"]
     sales.stale = sales.import_errors = True
