@@ -56,6 +56,13 @@ def _dags(document: Document) -> Iterator[Problem]:
         yield from _unknown((*here, "deployment"), "deployment", spec.deployment, document.deployments)
         if spec.policy is not None:
             yield from _unknown((*here, "policy"), "policy", spec.policy, document.policies)
+            policy = document.policies.get(spec.policy)
+            if policy is not None and policy.break_glass:
+                yield (
+                    (*here, "policy"),
+                    f"“{spec.policy}” is a break-glass policy, which is only for access. Name another, or put who may "
+                    "run the DAG at once into who.",
+                )
         for number, subject in enumerate(spec.who):
             yield from _unknown_group((*here, "who", number), subject, document)
         for window, freeze in enumerate(spec.freeze):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from portal.airflow.bridge import Airflow, BridgeError, NotFound, Rejected
+from portal.airflow.bridge import Airflow, BridgeError, Conflict, NotFound, Rejected
 from portal.airflow.clients import runner
 from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
@@ -51,7 +51,7 @@ class TriggerRun:
                     )
             except NotFound as error:
                 raise PermanentFailure(_why_not(airflow, run) or str(error)) from error
-            except Rejected as error:
+            except (Conflict, Rejected) as error:  # Conflict: another run has its logical date, which never changes
                 raise PermanentFailure(str(error)) from error
         return Done({}, {"dag_run_id": seen.dag_run_id, "state": seen.state}, found=seen)
 

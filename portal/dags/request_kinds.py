@@ -78,8 +78,11 @@ class RunKind(Kind):
     def sentence(self, request: RunRequest) -> str:
         """`employee asks to run payroll_close on demo with month 2026-11`."""
         verb = "asks" if request.closed_at is None else "asked"
-        what = f"{request.dag.dag_id} on {request.deployment.name}"
-        return f"{request.requester.username} {verb} to run {what}{_with(request.conf)}"
+        return f"{request.requester.username} {verb} to run {self.what(request)}"
+
+    def what(self, request: RunRequest) -> str:
+        """The DAG with its parameters: `payroll_close on demo with month 2026-11`."""
+        return f"{request.dag.dag_id} on {request.deployment.name}{_with(request.conf)}"
 
     def event_detail(self, request: RunRequest) -> Mapping[str, Any]:
         return {"dag": str(request.dag)}
@@ -231,9 +234,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     words = []
     for name in dict.fromkeys([*after, *before]):
         if name not in before:
-            words.append(f"{name} {text_of(after[name])}, which was left out")
+            words.append(f"{name} {text_of(after[name])} instead of the DAG's default")
         elif name not in after:
-            words.append(f"{name} left out instead of {text_of(before[name])}")
+            words.append(f"{name} left to the DAG's default instead of {text_of(before[name])}")
         elif frozen.canonical({"": before[name]}) != frozen.canonical({"": after[name]}):
             words.append(f"{name} {text_of(after[name])} instead of {text_of(before[name])}")
     return words

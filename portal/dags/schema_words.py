@@ -60,10 +60,14 @@ def shown(value: Any) -> str:
 
 
 def refusal(error: ValidationError, *, secret: bool = False) -> str:
-    """Why a value is refused, in a sentence: what is wrong, and what is allowed. secret: the value is not repeated."""
+    """Why a value is refused, in a sentence: what is wrong, and what is allowed.
+
+    secret: the value and the allowed values are not named.
+    """
     place = _place(error)
     wrong = "this value" if secret or error.validator in WITHOUT_VALUE else shown(error.instance)
-    allowed = ALLOWED.get(str(error.validator), _other)(error)
+    words = ALLOWED.get(str(error.validator), _other)
+    allowed = "is not possible." if secret and words in NAMES_VALUES else words(error)
     sentence = f"{wrong} {allowed}"
     return f"In {place}, {sentence}" if place else f"{sentence[:1].upper()}{sentence[1:]}"
 
@@ -160,10 +164,18 @@ def _unexpected(error: ValidationError) -> str:
     return f"has a property that is not expected: {error.message.partition(' is ')[0][:LONGEST]}."
 
 
+def _always(error: ValidationError) -> str:
+    return f"is not possible: it is always {shown(error.validator_value)}."
+
+
+def _one_of(error: ValidationError) -> str:
+    return f"is not possible: choose one of {listed(cast(Any, error.validator_value))}."
+
+
 ALLOWED: dict[str, Callable[[ValidationError], str]] = {
     "additionalProperties": _unexpected,
-    "const": lambda error: f"is not possible: it is always {shown(error.validator_value)}.",
-    "enum": lambda error: f"is not possible: choose one of {listed(cast(Any, error.validator_value))}.",
+    "const": _always,
+    "enum": _one_of,
     "exclusiveMaximum": lambda error: f"is too large: it must be less than {error.validator_value}.",
     "exclusiveMinimum": lambda error: f"is too small: it must be more than {error.validator_value}.",
     "format": _format,
@@ -179,4 +191,5 @@ ALLOWED: dict[str, Callable[[ValidationError], str]] = {
     "type": _type,
     "uniqueItems": lambda error: "lists a value twice; each value is allowed once.",
 }
+NAMES_VALUES = (_always, _one_of, _other, _unexpected)  # words that repeat a given or an allowed value
 WITHOUT_VALUE = ("maxItems", "minItems", "required", "additionalProperties", "uniqueItems")

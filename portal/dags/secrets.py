@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from portal.catalogue.models import Dag
 from portal.core import sealing
 from portal.core.errors import Invalid
-from portal.core.secrecy import HIDDEN, Path, hidden_in, holds_secret, marks, mask, mask_all
+from portal.core.secrecy import HIDDEN, Path, hidden_in, marks, mask, mask_all
 from portal.core.secret_schema import Place, declared_in, places
 from portal.dags.models import Run
 
@@ -76,7 +76,7 @@ def _by_name(values: Mapping[str, Any], masked: Any) -> dict[str, Any]:
 def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -> Hidden:
     """The parameters of a requested run, as they are stored.
 
-    Raises Invalid if a value is HIDDEN, as it is shown in place of a secret, and for a secret in a parameter's name.
+    Raises Invalid if a value is HIDDEN, as it is shown in place of a secret.
     entered: paths that were entered as secrets; they are hidden even if Airflow no longer declares them secret.
     """
     for path in marks(conf):
@@ -86,8 +86,6 @@ def hide(dag: Dag, conf: Mapping[str, Any], *, entered: Collection[Path] = ()) -
                 "Enter its value, or leave it out to use the DAG's default."
             }
         )
-    if any(holds_secret(name) for name in conf):
-        raise Invalid({"conf": "The name of a parameter contains a credential. Remove it."})
     shown = mask_for(dag, conf, entered=entered)
     if shown == conf:
         return Hidden(shown, "", "", ())

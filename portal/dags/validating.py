@@ -14,7 +14,8 @@ from accounts.models import User
 from portal.catalogue.models import Dag
 from portal.core import json_schema
 from portal.core.errors import Invalid
-from portal.core.secrecy import HIDDEN, marks
+from portal.core.secrecy import HIDDEN, holds_secret, marks, mask
+from portal.core.secret_schema import declared_in, mask_schema
 from portal.dags import conf as parameters
 from portal.dags import declared as declarations
 from portal.dags import params
@@ -43,6 +44,8 @@ def checked(dag: Dag, state: DagState | None, conf: Any, *, requester: User) -> 
     the worker checks all of it before the start.
     """
     given = parameters.checked(conf)
+    if any(holds_secret(name) for name in given):
+        raise Invalid({"conf": "The name of a parameter contains a credential. Remove it."})
     name = requester.get_username()
     values = _with_fixed(dag, given, requester=name)
     if state is None or state.params is None:
@@ -85,7 +88,7 @@ def problems(declared: Mapping[str, Declared], conf: Mapping[str, Any], *, undec
 def _problem(one: Declared, conf: Mapping[str, Any]) -> str:
     given = one.name in conf
     if not given and (one.hidden or not one.has_default):
-        return "" if one.hidden else f"{one.label} needs a value: {in_words(one.schema)}."
+        return "" if one.hidden else f"{one.label} needs a value: {in_words(mask_schema(one.name, one.schema))}."
     value = conf[one.name] if given else one.default
     if any(True for _ in marks({one.name: value})):
         return ""  # `secrets.hide` refuses the mark of a hidden value, with its own words
@@ -95,11 +98,22 @@ def _problem(one: Declared, conf: Mapping[str, Any]) -> str:
         return f"{one.label} cannot be checked, so it cannot be run from here: in its schema, {bad}."
     if not found:
         return ""
-    said = refusal(best_match(iter(found)), secret=one.is_secret)
+    is_secret = _holds_secret(one, value)
+    said = refusal(best_match(iter(found)), secret=is_secret)
     if given:
         return f"{one.label}: {said}"
-    default = HIDDEN if one.is_secret else shown(one.default)
+    default = HIDDEN if is_secret else shown(one.default)
     return f"{one.label} needs another value than the DAG's default, {default}. {said}"
+
+
+def _holds_secret(one: Declared, value: Any) -> bool:
+    """Whether a part of the value, or of the values that the schema allows, is secret."""
+    declared = declared_in(one.name, one.schema)
+    return (
+        one.is_secret
+        or mask({one.name: value}, declared=declared) != {one.name: value}
+        or mask_schema(one.name, one.schema) != one.schema
+    )
 
 
 def _unknown(name: str, declared: Mapping[str, Declared]) -> str:

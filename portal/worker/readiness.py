@@ -15,6 +15,7 @@ from portal.access.models import Grant
 from portal.airflow import states
 from portal.approvals.models import Request
 from portal.core import clock, durations
+from portal.dags.models import RunRequest
 from portal.operations import kinds, outbox, processes
 from portal.operations.models import Operation, Process
 from portal.operations.queries import OPEN
@@ -87,6 +88,7 @@ def overdue() -> list[Overdue]:
         *_late("Removals not begun", removals, "not_before", now, TOO_LATE_TO_REMOVE),
         *_late("Removals that do not succeed", told, "created_at", now, None),
         *_late("Access not started", Grant.objects.filter(status=G.SCHEDULED), "starts_at", now, TOO_LATE),
+        *_late("Runs not started", RunRequest.objects.filter(start_status="scheduled"), "start_at", now, TOO_LATE),
         *_late("Requests not lapsed", Request.objects.filter(closed_at=None), "lapses_at", now, TOO_LATE),
         *_late("Operations not begun", others, "not_before", now, None),
     ]
@@ -94,7 +96,7 @@ def overdue() -> list[Overdue]:
 
 def _late(
     what: str,
-    rows: QuerySet[Grant] | QuerySet[Request] | QuerySet[Operation],
+    rows: QuerySet[Grant] | QuerySet[Request] | QuerySet[RunRequest] | QuerySet[Operation],
     due: str,
     now: datetime,
     bound: timedelta | None,

@@ -97,6 +97,7 @@ def test_what_one_may_not_operate_is_not_there(as_, path: str) -> None:
 
 
 def test_run(as_) -> None:
+    Dag.objects.update(undeclared=True)
     answer = as_("colleague").post(f"{REPORT}/runs", {"conf": {"region": "EU", "n": [1, 2.5, None]}, "note": "for Kim"})
     assert answer.status_code == 201
     told, run = answer.json(), Run.objects.get()
@@ -131,6 +132,8 @@ def test_run_without_anything(as_) -> None:
     [
         ({"conf": []}, "conf"),
         ({"conf": "x"}, "conf"),
+        ({"conf": {"region": "US"}}, "conf.region"),
+        ({"conf": {"regoin": "EU"}}, "conf.regoin"),
         ({"conf": {"x": "a" * 70_000}}, "conf"),
         ({"conf": {"x": json.loads("[" * 34 + "]" * 34)}}, "conf"),
         ({"conf": {"x": [{"y": 2**64}]}}, "conf"),

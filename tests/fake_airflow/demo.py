@@ -21,7 +21,13 @@ def demo_dags() -> list[FakeDag]:
             tags=("report", "sales"),
             owner="sales",
         ),
-        FakeDag("payroll_close", tasks=("check_totals", "close_books"), tags=("critical", "finance"), owner="finance"),
+        FakeDag(
+            "payroll_close",
+            params={"month": {"value": "2026-10", "schema": {"type": "string"}}},
+            tasks=("check_totals", "close_books"),
+            tags=("critical", "finance"),
+            owner="finance",
+        ),
         FakeDag("warehouse_backup", tasks=("prepare", "export_orders", "verify"), tags=("warehouse",), owner="data"),
         FakeDag("flaky_import", tasks=("fetch", "load"), tags=("import",), owner="data"),
         FakeDag(

@@ -95,7 +95,8 @@ PAGES: dict[str, Address] = {
     "grant_read": do(P.HOME, "grant", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"})),
     "dag_list": Address(P.OPERATE),
     "dag_detail": Address(P.OPERATE, "dag", MAY_ASK_FOR_DAG, query="?enter=1"),
-    "dag_trigger": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), conf="{}"),
+    "dag_trigger": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=MAY_ASK_FOR_DAG, conf="{}", reason="month end"),
+    "dag_form": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=MAY_ASK_FOR_DAG, conf="{}"),  # changes nothing
     "dag_pause": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), reason="month end"),
     "dag_unpause": do(P.OPERATE, "dag", sees=MAY_ASK_FOR_DAG, may=frozenset({"colleague"}), reason="go on"),
     "run_detail": Address(P.OPERATE, "run", MAY_ASK_FOR_DAG | OVERSIGHT),

@@ -9,6 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from portal.access.models import AccessRequest, Grant
+from portal.dags.models import RunRequest
 from portal.operations.models import Operation, Process
 from portal.worker import alarms, readiness
 from tests import factories
@@ -87,6 +88,8 @@ def test_other_things_past_their_time(client_as, airflow, well, cast):
     factories.request_at_status("pending", by="colleague")
     long_ago = timezone.now() - timedelta(minutes=10)
     Grant.objects.update(starts_at=long_ago)
+    factories.scheduled_run()
+    RunRequest.objects.update(start_at=long_ago)
     AccessRequest.objects.filter(status="pending").update(
         created_at=long_ago, lapses_at=long_ago + timedelta(seconds=1)
     )
@@ -94,7 +97,8 @@ def test_other_things_past_their_time(client_as, airflow, well, cast):
     Operation.objects.filter(status="queued").update(not_before=long_ago)
     status, said = ready(client_as)
     assert status == 503
-    assert [words.partition(":")[0] for words in said["problems"]] == ["Access not started", "Requests not lapsed"]
+    late = ["Access not started", "Runs not started", "Requests not lapsed"]
+    assert [words.partition(":")[0] for words in said["problems"]] == late
     assert [words.partition(":")[0] for words in said["notes"]] == ["Operations not begun"]
     factories.observe(status="down")
     assert ready(client_as)[1]["notes"] == [], "what waits for an Airflow is not the portal's delay"

@@ -62,7 +62,7 @@ def test_the_card_compares_with_the_last_approved_run(client_as):
     run_request(conf={"month": "2026-11", "dry_run": True})
     shown = page(client_as("lead"), "/queue")
     assert "month 2026-11 instead of 2026-10" in shown.text
-    assert "dry_run true, which was left out" in shown.text
+    assert "dry_run true instead of the DAG's default" in shown.text
     assert f"/requests/{first.ref}" in shown.links
 
 

@@ -25,6 +25,8 @@ NAMES = {
     "dag_run_id": "Run in Airflow",
     "ends_at": "Ends",
     "starts_at": "Starts",
+    "start_at": "Start",
+    "start": "Result",
     "verified_at": "Verified in Airflow",
     "lapses_at": "Lapses",
     "first": "First",
@@ -34,7 +36,7 @@ NAMES = {
     "up_to": "Up to event",
     "first_bad": "First wrong event",
 }
-MOMENTS = {"ends_at", "starts_at", "verified_at", "lapses_at", "first", "last"}
+MOMENTS = {"ends_at", "starts_at", "start_at", "verified_at", "lapses_at", "first", "last"}
 SHOWN_AS_CHIP = {"break_glass", "marked"}  # shown as a chip beside the sentence, not as a fact
 
 

@@ -59,7 +59,7 @@ class RunDisplay(Display):
     closed = Q(runrequest__start_status__in=[S.STARTED, S.NOT_STARTED, S.CANCELLED])
 
     def title(self, request: RunRequest) -> str:
-        return f"Run {request.dag.dag_id} on {request.deployment.name}"
+        return f"Run {RUN.what(request)}"
 
     def amount(self, request: RunRequest) -> str:
         return "later" if request.start_at else ""

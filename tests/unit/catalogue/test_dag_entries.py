@@ -55,6 +55,13 @@ def test_all_fields_of_an_entry():
     assert spans == [["2026-12-24T00:00", "2027-01-03T00:00"], ["2026-12-24T08:00", "2026-12-24T09:00"]]
 
 
+def test_a_policy_of_break_glass_is_only_for_access():
+    text = with_change("stages = []", "stages = []\nbreak_glass = true")
+    found = mistake(text.replace('who = ["group:data"]', 'policy = "at-once"'))
+    assert found.key == "dags[1].policy"
+    assert "only for access" in found.reason
+
+
 def test_an_entry_by_tag():
     [spec] = document(named('dag_tag = "sales"')).dags
     assert (spec.key, spec.is_pattern) == ("prod/tag:sales", True)

@@ -25,6 +25,7 @@ PARAMS = {
     "pin": {"value": None, "schema": {"type": ["null", "string"], "format": "password"}},
     "db_password": {"value": "default-word", "schema": {"type": "string"}},
     "conn": {"value": {"host": "db1", "apiKey": "default-key"}, "schema": {"type": "object"}},
+    "target": {"value": "", "schema": {}},
 }
 GIVEN = {
     "region": "EU",
@@ -120,7 +121,7 @@ def test_before_airflow_has_told_what_is_secret_everything_is_hidden(cast, airfl
     assert airflow.state.runs[0].conf == {"region": "EU", "dry_run": True}
 
 
-@pytest.mark.parametrize("conf", [{"pin": "***"}, {"conn": {"apiKey": "***"}}, {"conn": [{"n": "***"}]}])
+@pytest.mark.parametrize("conf", [{"pin": "***"}, {"conn": {"apiKey": "***"}}, {"conn": {"l": [{"n": "***"}]}}])
 def test_what_was_hidden_is_not_sent_back(cast, airflow, dag, conf):
     with pytest.raises(Invalid, match="the mark for a hidden secret") as caught:
         trigger(cast, dag, conf)

@@ -20,6 +20,7 @@ from portal.dags.observing import observe_dag
 from portal.operations.models import Operation
 from portal.worker import polling, runs
 from tests import factories
+from tests.fake_airflow.rows import FakeRun
 
 POST = "POST /api/v[12]/dags/sales_report/dagRuns"
 SWITCH = "PATCH /api/v[12]/dags/sales_report"
@@ -63,14 +64,14 @@ def test_however_the_answer_is_lost_there_is_one_run(airflow, run, how):
     assert factories.verbs().count(Verb.RUN_STARTED) == 1
 
 
-def test_what_airflow_refuses_fails_with_its_words(airflow, dag, cast):
-    run = actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "XX"})
+def test_what_airflow_refuses_fails_with_its_words(airflow, run):
+    airflow.state.runs.append(FakeRun("sales_report", "manual__1", run.logical_date, {}, None))
     factories.work_off()
     run.refresh_from_db()
-    assert run.status == "failed" and "region" in run.error
+    assert run.status == "failed" and "already has a run of sales_report with the same logical date" in run.error
     assert Operation.objects.get().status == "failed"
     assert factories.verbs()[-1] == Verb.RUN_START_FAILED
-    assert airflow.state.runs == []
+    assert [there.dag_run_id for there in airflow.state.runs] == ["manual__1"]
 
 
 def test_a_run_of_a_dag_with_import_errors_says_so(airflow, run):
@@ -103,7 +104,7 @@ def test_nothing_starts_by_itself_an_hour_late(airflow, run):
 
 def test_but_a_run_that_did_start_before_the_outage_is_found(airflow, run):
     airflow.fail_next(POST, "drop")
-    airflow.fail_next("GET .*", "close", times=50)
+    airflow.fail_next("GET .*/dagRuns/.*", "close", times=50)
     factories.work_off()
     airflow._failures.clear()
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
@@ -315,8 +316,8 @@ def test_a_run_that_was_given_up_and_is_there_all_the_same_is_found(airflow, run
     assert "from not started to running" in sentence(AuditEvent.objects.latest("seq"))
 
 
-def test_a_run_that_was_never_there_is_not_said_to_be_deleted(airflow, dag, cast):
-    run = actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "XX"})
+def test_a_run_that_was_never_there_is_not_said_to_be_deleted(airflow, run):
+    airflow.state.dags["sales_report"].params["region"]["schema"]["enum"] = ["EU"]
     factories.work_off()
     assert (seen(run).status, run.gone_at) == ("failed", None)
     assert factories.verbs()[-1] == Verb.RUN_START_FAILED
