@@ -1,4 +1,4 @@
-"""The pages of operable DAGs: the list, the page of a DAG, and its actions run, pause and unpause."""
+"""The page of an operable DAG, and its actions run, pause and unpause."""
 
 from __future__ import annotations
 
@@ -35,17 +35,6 @@ from portal.web.runs import run_again
 
 RUNS = 10
 PARTS = ("run", "params", "switch")
-
-
-@require_safe
-@requires(Permission.OPERATE)
-def dag_list(request: Request) -> HttpResponse:
-    q = request.GET.get("q", "").strip()
-    options = queries.operable_by(request.user, q=q)
-    started = queries.last_started(option.dag for option in options)
-    rows = [_row(request.user, option, started.get(option.dag.pk)) for option in options]
-    as_of = min((row["state"].seen_at for row in rows if row["state"]), default=None)
-    return render(request, "dags/dag_list.html", {"rows": rows, "q": q, "as_of": as_of}, part="dags")
 
 
 @require_safe
@@ -108,7 +97,7 @@ def _switch(request: Request, deployment: str, dag_id: str, act: Callable[..., O
     return redirect("dag_detail", deployment=deployment, dag_id=dag_id)
 
 
-def _row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:
+def row(user: User, option: DagOption, started: Run | None) -> dict[str, Any]:
     """The data of one DAG for the templates. started: its last run requested in the portal."""
     why_not_switch = why_not(lambda by, dag: check_can_operate(by, dag, "pause"), user, option.dag)
     state = option.state
@@ -146,7 +135,7 @@ def _page(request: Request, option: DagOption, **forms: Any) -> dict[str, Any]:
     switching = queries.switches_of(option.dag).filter(status__in=operations.OPEN).last()
     runs = list(queries.runs_visible_to(request.user).filter(dag=option.dag)[:RUNS])
     return {
-        **_row(request.user, option, runs[0] if runs else None),
+        **row(request.user, option, runs[0] if runs else None),
         "params": params,
         "waits": params.is_awaited and "enter" not in request.GET,
         "again": again,
@@ -171,7 +160,6 @@ def _page(request: Request, option: DagOption, **forms: Any) -> dict[str, Any]:
 
 
 urlpatterns = [
-    path("dags", dag_list, name="dag_list"),
     path("dags/<str:deployment>/<str:dag_id>", dag_detail, name="dag_detail"),
     path("dags/<str:deployment>/<str:dag_id>/runs", dag_trigger, name="dag_trigger"),
     path("dags/<str:deployment>/<str:dag_id>/pause", dag_pause, name="dag_pause"),
