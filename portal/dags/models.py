@@ -154,8 +154,6 @@ class DagState(models.Model):
     tags = models.JSONField(default=list)
     owners = models.JSONField(default=list)
     next_run_at = models.DateTimeField(null=True, help_text="when the schedule creates the next run")
-    max_active_runs = models.PositiveIntegerField(null=True)
-    catchup = models.BooleanField(null=True, help_text="whether the schedule creates the runs that were missed")
     start_date = models.DateTimeField(null=True)
     end_date = models.DateTimeField(null=True)
     last_runs = models.JSONField(default=list, help_text="newest first: [{id, state, started_at, ended_at}]")

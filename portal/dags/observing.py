@@ -65,8 +65,6 @@ def observe_dag(
             "schedule": seen.schedule,
             "tags": sorted(seen.tags),
             "next_run_at": seen.next_run_at,
-            "max_active_runs": seen.max_active_runs,
-            "catchup": seen.catchup,
             "start_date": seen.start_date,
             "end_date": seen.end_date,
         }

@@ -5,20 +5,10 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dags", "0008_run_requests"),
+        ("dags", "0009_logs_results_and_waiting_tasks"),
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="dagstate",
-            name="catchup",
-            field=models.BooleanField(help_text="whether the schedule creates the runs that were missed", null=True),
-        ),
-        migrations.AddField(
-            model_name="dagstate",
-            name="max_active_runs",
-            field=models.PositiveIntegerField(null=True),
-        ),
         migrations.AddField(
             model_name="dagstate",
             name="next_run_at",
