@@ -32,6 +32,11 @@ def known(url: str) -> dict[str, Sequence[str]] | None:
     return dict(ListedDag.objects.filter(airflow=airflow).values_list("dag_id", "tags"))
 
 
+def of(deployment: Deployment) -> DagListing | None:
+    """When the list of this Airflow's DAGs was read; None if it was never tried."""
+    return DagListing.objects.filter(airflow=airflows.key(deployment)).first()
+
+
 def due() -> list[Deployment]:
     """The deployments by which lists of DAGs are to be read now: one for each Airflow that has globs or tags."""
     version = queries.version_in_force()

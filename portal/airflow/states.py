@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Deployment
@@ -55,8 +55,8 @@ def listed() -> QuerySet[Deployment]:
 
 
 def in_trouble() -> QuerySet[Deployment]:
-    """The deployments in force that are unreachable or refuse an account."""
-    return listed().filter(state__status__in=[S.DOWN, S.NEEDS_REAUTHENTICATION])
+    """The deployments in force that are unreachable, refuse an account or are read-only."""
+    return listed().filter(Q(state__status__in=[S.DOWN, S.NEEDS_REAUTHENTICATION]) | Q(read_only=True))
 
 
 def reset(deployments: Sequence[Deployment]) -> None:

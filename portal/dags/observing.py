@@ -65,11 +65,15 @@ def observe_dag(
             "description": seen.description,
             "paused": seen.paused,
             "schedule": seen.schedule,
+            "tags": sorted(seen.tags),
+            "next_run_at": seen.next_run_at,
             "start_date": seen.start_date,
             "end_date": seen.end_date,
             "max_active_runs": seen.max_active_runs,
             "catchup": seen.catchup,
         }
+        if seen.owners is not None:  # Airflow 2 shows the owners only in lists
+            values["owners"] = list(seen.owners)
         if seen.params or not seen.problem:  # Airflow 2 shows no parameters of a DAG with a problem
             values |= {"params": params.kept(seen.params), "secrets": secrets.kept(seen.params)}
         if switch is not None:

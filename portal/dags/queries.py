@@ -49,7 +49,7 @@ def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOpt
         rows = rows.filter(deployment__name=deployment)
     words, policies = search_words(q), catalogue.policies_in_force()
     return [
-        _option(user, dag, policies)
+        option_of(user, dag, policies)
         for dag in rows
         if contains_words(_searched(dag), words) and may_see(user, dag, policies)
     ]
@@ -67,10 +67,11 @@ def dag_for(user: User, deployment: str, dag_id: str) -> DagOption:
     policies = catalogue.policies_in_force()
     if dag is None or not may_see(user, dag, policies):
         raise Missing(f"There is no DAG “{dag_id[:100]}” on “{deployment[:40]}” that you may operate.")
-    return _option(user, dag, policies)
+    return option_of(user, dag, policies)
 
 
-def _option(user: User, dag: Dag, policies: Policies) -> DagOption:
+def option_of(user: User, dag: Dag, policies: Policies) -> DagOption:
+    """The DAG for one person. policies: the policies in force."""
     allowed, why_not, reason = [], "", ""
     for action in ("trigger", "pause"):
         try:

@@ -66,7 +66,7 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
         "Oversight",
         [
             ("audit", "Audit trail", "Audit", "document-magnifying-glass", P.AUDIT, ()),
-            ("deployment_list", "Deployments", "Deployments", "server-stack", P.SEE_DEPLOYMENTS, ()),
+            ("deployment_list", "Deployments", "Deployments", "server-stack", P.SEE_DEPLOYMENTS, ("dag_entries",)),
         ],
     ),
 ]
@@ -102,6 +102,11 @@ def trouble(deployment: Deployment) -> str:
         return (
             f"Airflow on {deployment.name} refuses Gatehouse's {which}{since}. "
             f"{what} must wait until an admin has renewed the account. {LIMIT}"
+        )
+    if deployment.read_only:
+        return (
+            f"Airflow on {deployment.name} is read-only: Gatehouse changes nothing there now. Access can be requested "
+            "and decided; it is given and removed when an admin has switched read_only off."
         )
     return ""
 

@@ -104,6 +104,7 @@ PAGES: dict[str, Address] = {
     "audit_export": Address(P.AUDIT, query="?format=jsonl"),
     "audit_verify": do(P.AUDIT, "", sees=EVERYBODY, may=OVERSIGHT),
     "deployment_list": Address(P.SEE_DEPLOYMENTS),
+    "dag_entries": Address(P.SEE_DEPLOYMENTS, "deployment", OVERSIGHT),
     "profile": Address(P.HOME, post=EVERYBODY),
     "password_change": do(P.HOME, "", sees=EVERYBODY, may=EVERYBODY, current="wrong", new="", again=""),
     "token_create": do(

@@ -39,6 +39,7 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
         "grant": [grant.ref],
         "run": [run.ref],
         "dag": ["demo", "sales_report"],
+        "deployment": ["demo"],
         "token": [str(token.pk)],
     }
 

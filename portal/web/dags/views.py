@@ -1,4 +1,4 @@
-"""The pages of operable DAGs: the list, the page of a DAG, and its actions run, pause and unpause."""
+"""The page of an operable DAG, and its actions run, pause and unpause."""
 
 from __future__ import annotations
 
@@ -27,17 +27,6 @@ from portal.web.dags.run_form import FORM, JSON, RunForm
 
 CARRIED = ("key", "note", "again", "reason", "ticket", "start_at")  # from one view of the form to the other
 PARTS = ("run", "params", "switch", "preflight")
-
-
-@require_safe
-@requires(Permission.OPERATE)
-def dag_list(request: Request) -> HttpResponse:
-    q = request.GET.get("q", "").strip()
-    options = queries.operable_by(request.user, q=q)
-    started = queries.last_started(option.dag for option in options)
-    rows = [dag_page.row(request.user, option, started.get(option.dag.pk)) for option in options]
-    as_of = min((row["state"].seen_at for row in rows if row["state"]), default=None)
-    return render(request, "dags/dag_list.html", {"rows": rows, "q": q, "as_of": as_of}, part="dags")
 
 
 @require_safe
@@ -148,7 +137,6 @@ def _switch(request: Request, deployment: str, dag_id: str, act: Callable[..., O
 
 
 urlpatterns = [
-    path("dags", dag_list, name="dag_list"),
     path("dags/<str:deployment>/<str:dag_id>", dag_detail, name="dag_detail"),
     path("dags/<str:deployment>/<str:dag_id>/runs", dag_trigger, name="dag_trigger"),
     path("dags/<str:deployment>/<str:dag_id>/form", dag_form, name="dag_form"),

@@ -13,6 +13,7 @@ from portal.airflow import states
 from portal.airflow.models import DeploymentState
 from portal.airflow.states import state_of
 from portal.catalogue import airflows
+from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment
 from portal.core import clock
 from portal.operations import processes
@@ -66,6 +67,7 @@ def _row(deployment: Deployment) -> dict[str, object]:
         "accounts": [_account(deployment, role) for role in deployment.accounts],
         "parts": [_part(name, status) for name, status in state.health.items()],
         "limits": _limits(state),
+        "offered": catalogue.dags_in_force().filter(deployment=deployment).count(),
         "waiting": list(waiting[:SHOWN]),
         "waiting_count": waiting.count(),
         "differing": list(access.differing(airflows.with_same_address(deployment))[:SHOWN]),

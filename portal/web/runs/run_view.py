@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from statistics import median
-from urllib.parse import quote
 
 from django.utils.dateparse import parse_datetime
 
+from portal.airflow.pages import run_page
 from portal.airflow.states import state_of, why_unreadable
 from portal.catalogue import airflows
 from portal.catalogue.models import Dag, Deployment
@@ -135,11 +135,7 @@ class RunView:
 
     @property
     def airflow_url(self) -> str:
-        deployment, dag = self.deployment, quote(self.run.dag.dag_id, safe="")
-        run = quote(self.run.dag_run_id, safe="")
-        if deployment.api == Deployment.Api.V1:
-            return f"{deployment.url}/dags/{dag}/grid?dag_run_id={run}"
-        return f"{deployment.url}/dags/{dag}/runs/{run}"
+        return run_page(self.deployment, self.run.dag.dag_id, self.run.dag_run_id)
 
     @property
     def look_again(self) -> int:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dags", "0009_logs_results_and_waiting_tasks"),
+        ("dags", "0010_what_lists_of_dags_show"),
     ]
 
     operations = [
