@@ -49,12 +49,12 @@ def once(operation: Callable[..., Any]) -> Callable[..., Any]:
             if row.answer is not None:
                 check_actor(request.auth.user, refusal=Verb.PAGE_REFUSED, target=f"POST {request.path}")
                 request.api_replayed = True  # type: ignore[attr-defined]
-                return Status(row.status, row.answer) if row.status else row.answer
+                return Status(row.http_status, row.answer) if row.http_status else row.answer
             result = operation(request, *args, **kwargs)
             body = result.value if isinstance(result, Status) else result
-            row.status = result.status_code if isinstance(result, Status) else None
+            row.http_status = result.status_code if isinstance(result, Status) else None
             row.answer = body.model_dump(mode="json")
-            row.save(update_fields=["answer", "status"])
+            row.save(update_fields=["answer", "http_status"])
             return result
 
     return wrapped

@@ -13,7 +13,7 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=200)
     digest = models.CharField(max_length=64, help_text="of the call: its address and body")
     answer = models.JSONField(null=True)
-    status = models.PositiveSmallIntegerField(null=True, help_text="of the answer; null: the call has only one")
+    http_status = models.PositiveSmallIntegerField(null=True, help_text="of the answer; null: the call has only one")
     created_at = models.DateTimeField()
 
     class Meta:

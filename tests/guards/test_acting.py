@@ -53,7 +53,6 @@ INNER = {
     "portal/audit/export.py export",
     "portal/audit/record.py recording",
     "portal/audit/verify.py verify_and_record",
-    "portal/dags/validating.py checked",
     "portal/operations/outbox.py put",
     "portal/web/queue/briefing.py following",
 }

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="idempotencykey",
-            name="status",
+            name="http_status",
             field=models.PositiveSmallIntegerField(help_text="of the answer; null: the call has only one", null=True),
         ),
     ]
