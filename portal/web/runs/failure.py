@@ -45,6 +45,11 @@ class Attempt:
         return [Line(first + n, text, first + n == error_at) for n, text in enumerate(self.log.excerpt)]
 
     @property
+    def error(self) -> str:
+        """The line with the error."""
+        return next((line.text for line in self.lines if line.is_error), "")
+
+    @property
     def url(self) -> str:
         return log_url(self.run, self.task, self.map_index, self.number)
 
