@@ -234,6 +234,37 @@ class RunOut(BaseModel):
     url: str
 
 
+class TaskOut(BaseModel):
+    task_id: str
+    mapped: bool
+    states: dict[str, int] = Field(description="instances by state; one instance unless it is mapped")
+    failed: list[str] = Field(description="the first failed instances of a mapped task")
+    tries: int
+    duration: float | None = Field(description="seconds")
+
+
+class ResultOut(BaseModel):
+    name: str = Field(description="task.key, as the catalogue names it")
+    value: str | None
+    problem: str | None = Field(description="why there is no value")
+
+
+class RunTasksOut(BaseModel):
+    tasks: list[TaskOut]
+    results: list[ResultOut]
+    problem: str | None = Field(description="why the tasks could not be read the last time")
+    seen_at: Moment | None = Field(description="when they were last read from Airflow")
+
+
+class LogOut(BaseModel):
+    lines: list[str]
+    first_line: int = Field(description="the number of the first of these lines in the log")
+    error_line: int | None = Field(description="the number of the line with the error")
+    total_lines: int
+    problem: str | None = Field(description="why the log could not be read the last time")
+    read_at: Moment | None
+
+
 class EventOut(BaseModel):
     seq: int
     at: Moment

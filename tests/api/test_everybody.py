@@ -74,6 +74,15 @@ EXPECTED: dict[tuple[str, str], Call] = {
         frozenset({"colleague"}), MAY_ASK_FOR_DAG - {"colleague"}, **OPERATING
     ),
     ("GET", "/runs/{id}"): Call(MAY_ASK_FOR_DAG | OVERSIGHT, things="run", reads=MAY_ASK_FOR_DAG | OVERSIGHT),
+    ("GET", "/runs"): Call(EVERYBODY, reads=MAY_ASK_FOR_DAG | OVERSIGHT),
+    ("GET", "/runs/{id}/tasks"): Call(MAY_ASK_FOR_DAG | OVERSIGHT, things="run"),
+    ("GET", "/runs/{id}/tasks/{task_id}/log"): Call(
+        MAY_ASK_FOR_DAG | OVERSIGHT, things="run", reads=MAY_ASK_FOR_DAG | OVERSIGHT
+    ),
+    ("POST", "/runs/{id}/cancel"): Call(
+        frozenset({"colleague"}), (MAY_ASK_FOR_DAG - {"colleague"}) | OVERSIGHT, "run", {"reason": "enough"}
+    ),
+    ("POST", "/runs/{id}/retry"): Call(frozenset({"colleague"}), (MAY_ASK_FOR_DAG - {"colleague"}) | OVERSIGHT, "run"),
     ("GET", "/operations/{id}"): Call(ABOUT_REQUEST, things="operation"),
     ("GET", "/audit"): Call(OVERSIGHT, EVERYBODY - OVERSIGHT, reads=OVERSIGHT),
     ("GET", "/audit/export"): Call(OVERSIGHT, EVERYBODY - OVERSIGHT, reads=OVERSIGHT),
@@ -91,6 +100,7 @@ def test_everybody(as_, airflow, cast, call: tuple[str, str]) -> None:
     expected = EXPECTED[call]
     things = world(cast)
     things["operation"] = [Operation.objects.filter(subject=things["grant"][0]).get().ref]
+    path = path.replace("{task_id}", "publish")
     for name in ("deployment", "dag_id", "id"):
         if f"{{{name}}}" in path:
             path = path.replace(f"{{{name}}}", things[expected.things].pop(0))

@@ -43,7 +43,12 @@ CALLS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/dags/{deployment}/{dag_id}/runs"): ("operate",),
     ("POST", "/dags/{deployment}/{dag_id}/pause"): ("operate",),
     ("POST", "/dags/{deployment}/{dag_id}/unpause"): ("operate",),
+    ("GET", "/runs"): ("operate",),
     ("GET", "/runs/{id}"): ("operate",),
+    ("GET", "/runs/{id}/tasks"): ("operate",),
+    ("GET", "/runs/{id}/tasks/{task_id}/log"): ("operate",),
+    ("POST", "/runs/{id}/retry"): ("operate",),
+    ("POST", "/runs/{id}/cancel"): ("operate",),
     ("GET", "/operations/{id}"): ("read",),
     ("GET", "/audit"): ("audit",),
     ("GET", "/audit/export"): ("audit",),
@@ -52,9 +57,19 @@ CALLS: dict[tuple[str, str], tuple[str, ...]] = {
 EVERY = pytest.mark.parametrize("call", CALLS, ids=" ".join)
 
 
+def filled(path: str) -> str:
+    path = path.replace("{id}", "1").replace("{task_id}", "publish")
+    return path.replace("{deployment}", "demo").replace("{dag_id}", "sales_report")
+
+
 def make(program: Program, call: tuple[str, str]):
     method, path = call
-    path = path.replace("{id}", "1").replace("{deployment}", "demo").replace("{dag_id}", "sales_report")
+    path = (
+        path.replace("{id}", "1")
+        .replace("{deployment}", "demo")
+        .replace("{dag_id}", "sales_report")
+        .replace("{task_id}", "publish")
+    )
     return program.get(path) if method == "GET" else program.post(path)
 
 
@@ -83,7 +98,12 @@ def test_a_session_is_no_token(client_as, call) -> None:
     """Otherwise any page a signed-in person visits could make these calls: they ask for no CSRF token."""
     method, path = call
     browser = client_as("admin", enforce_csrf_checks=True)
-    path = path.replace("{id}", "1").replace("{deployment}", "demo").replace("{dag_id}", "sales_report")
+    path = (
+        path.replace("{id}", "1")
+        .replace("{deployment}", "demo")
+        .replace("{dag_id}", "sales_report")
+        .replace("{task_id}", "publish")
+    )
     refused(browser.generic(method, f"/api/v1{path}", "{}"), 401, "no_token")
 
 

@@ -10,8 +10,11 @@ from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import User
+from airflow_bridge import LogLine
 from portal.catalogue import queries as catalogue
 from portal.dags import actions as dag_actions
+from portal.dags import logs
+from portal.dags.models import RunTasks, TaskLog
 from tests.factories import PASSWORD, grant_at_status, request_at_status, run_request, work_off
 
 SECRET = "the quiet reason of an employee"
@@ -28,6 +31,10 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     returned = request_at_status("returned", by="employee", entitlement="demo/dag/sales_report/operate", reason=SECRET)
     dag = catalogue.dags_in_force().get(dag_id="sales_report")
     run = dag_actions.trigger(by=cast["colleague"], dag=dag, conf={"region": "KR"}, note=SECRET)
+    row = {"task": "publish", "mapped": False, "counts": {"failed": 1}, "failed": [], "tries": 1, "took": 1.0}
+    RunTasks.objects.create(run=run, rows=[row], seen_at=timezone.now())
+    kept = TaskLog.objects.create(run=run, task_id="publish", try_number=1)
+    logs.store(kept, [LogLine(SECRET)], whole=True, ended=True)
     scheduled = run_request("approved", by="employee", reason=SECRET, start_at=timezone.now() + timedelta(hours=3))
     work_off()
     token, _ = tokens.create(by=cast["employee"], name="script", scopes=["read"], days=7, password=PASSWORD)

@@ -173,8 +173,8 @@ def test_failed_instances_of_a_mapped_task_are_one_row_and_named(client_as, airf
     response = client_as("colleague").get(f"/runs/{run.ref}")
     text = Page(response).text
     assert "24 of 25 instances of publish failed: [0] no 0, [1] no 1," in text
-    assert "[10] no 10 and 14 more. The log" in text
-    assert text.count("publish") == 2, "in the notice and in one row"
+    assert "[10] no 10 and 14 more. Fix" in text
+    assert text.count("publish") < 10, "the 25 instances are not listed"
 
 
 def test_a_success_without_any_task_says_so(client_as, airflow, run):

@@ -13,9 +13,7 @@ from portal.api.paging import Page, PageParams, by_name
 from portal.api.parsing import Body, Moment
 from portal.api.shapes import DagDetail, DagOut, OperationOut, RequestOut, RunOut
 from portal.approvals import queries as requests
-from portal.core import refs
 from portal.dags import actions, params, pausing, queries, run_requests, wanted
-from portal.dags.models import Run
 
 router = Router(tags=["dags"])
 
@@ -98,10 +96,3 @@ def pause_dag(request: ApiRequest, deployment: str, dag_id: str, body: PauseIn) 
 def unpause_dag(request: ApiRequest, deployment: str, dag_id: str, body: UnpauseIn) -> OperationOut:
     option = queries.dag_for(request.auth.user, deployment, dag_id)
     return present.operation(pausing.unpause(by=request.auth.user, dag=option.dag, reason=body.reason))
-
-
-@router.get("/runs/{id}", auth=Bearer("operate"), response=RunOut, summary="One run")
-def read_run(request: ApiRequest, id: str) -> RunOut:
-    run: Run = queries.run_for(request.auth.user, refs.parse(refs.RUN, id))
-    wanted.tell_of_run(run)
-    return present.run(run)
