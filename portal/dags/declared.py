@@ -100,9 +100,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def defaults(declared: Mapping[str, Declared]) -> Iterator[tuple[str, Any]]:
-    """The defaults that are known, by name; of fixed parameters the fixed value."""
+    """The known defaults of the parameters that a run may set, by name."""
     for name, one in declared.items():
-        if one.is_fixed:
-            yield name, one.fixed
-        elif one.has_default and not one.hidden:
+        if one.has_default and not one.hidden and not one.is_fixed:
             yield name, one.default

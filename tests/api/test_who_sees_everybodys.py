@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from accounts import tokens
-from portal.access.models import AccessRequest, Grant
+from portal.access.models import Grant
+from portal.approvals.models import Request
 from portal.core.errors import Refused
 from portal.dags.models import Run
 from portal.operations.models import Operation
@@ -46,7 +47,7 @@ def test_a_token_shows_what_the_page_shows(things, as_, client_as, name, scopes)
     # of the overseers alone something is shown only because they may see everybody's: nothing here is their own
     hidden = name in OVERSIGHT and "audit" not in scopes
     for address, rows, needed in (
-        ("requests", AccessRequest.objects.all(), {"read"}),
+        ("requests", Request.objects.all(), {"read"}),
         ("grants", Grant.objects.select_related("request"), {"read", "audit"}),
     ):
         answer = program.get(f"/{address}")

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.usefixtures("airflow")
 PARAMS = {
     "month": {"value": "2026-10", "schema": {"type": "string"}, "hidden": False, "required": False},
     "dry_run": {"value": False, "schema": {"type": "boolean"}, "hidden": False, "required": False},
+    "pin": {"value": None, "schema": {}, "hidden": False, "required": False},
+    "n": {"value": 0, "schema": {}, "hidden": False, "required": False},
 }
 
 

@@ -15,6 +15,7 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
 from portal.core.errors import Invalid, why_not
+from portal.core.secrecy import marks
 from portal.dags import declared as declarations
 from portal.dags import params, preflight, queries, secrets
 from portal.dags.models import Run
@@ -69,7 +70,8 @@ def before_run(option: DagOption, form: RunForm, user: User) -> dict[str, Any]:
         conf: dict[str, Any] | None = form.conf() if form.is_bound else form.begins_with()
     except Invalid:
         conf = None
-    asked = None if conf is None else secrets.mask_for(option.dag, {**conf, **option.dag.locked})
+    fixed = declarations.fixed_values(option.dag, requester=user.get_username())
+    asked = None if conf is None else secrets.mask_for(option.dag, {**conf, **fixed})
     found = preflight.findings(option.dag, option.state, asked, by=user)
     return {
         "findings": found,
@@ -84,7 +86,9 @@ def _link(form: RunForm, conf: Mapping[str, Any]) -> str:
     texts: list[tuple[str, str]] = []
     for name, control in form.controls.items():
         one = form.declared[name]
-        if name not in conf or one.is_secret or (one.has_default and conf[name] == one.default):
+        if name not in conf or one.is_secret or any(True for _ in marks({name: conf[name]})):
+            continue
+        if one.has_default and conf[name] == one.default:
             continue
         written = control.write(conf[name])
         parts = written if isinstance(written, list) else [written]

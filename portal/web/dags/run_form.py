@@ -17,6 +17,7 @@ from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import bounds
 from portal.core.errors import Invalid
+from portal.core.secrecy import mask
 from portal.core.secret_schema import Place
 from portal.core.text_checks import MAX_TEXT
 from portal.dags import conf as parameters
@@ -99,7 +100,12 @@ class RunForm(SecretFields, ActionForm):
         typed = mode if data is None else data.get("mode") or (JSON if "conf" in data else FORM)
         self.is_json = declared is None or typed == JSON
         self.undeclared = undeclared
-        self.base = {**dict(defaults(self.declared)), **(values or {})}
+        free = {
+            name: value
+            for name, value in (values or {}).items()
+            if name not in self.declared or not self.declared[name].is_fixed
+        }
+        self.base = {**dict(defaults(self.declared)), **free}
         self.controls: dict[str, Control] = {}
         self.asks = asks
         self._add_questions(asks)
@@ -265,7 +271,7 @@ class RunForm(SecretFields, ActionForm):
     def fixed(self) -> list[tuple[str, str]]:
         """The parameters without a control, each with its value in words."""
         found = [one for one in self.declared.values() if controls.is_fixed(one)]
-        return [(one.label, "hidden" if one.is_secret else value_words(one, _fixed_value(one))) for one in found]
+        return [(one.label, _fixed_words(one)) for one in found]
 
 
 def value_words(one: Declared, value: Any) -> str:
@@ -292,8 +298,10 @@ def links_in(query: QueryDict) -> dict[str, list[str]]:
     return {name[len(PREFILL) :]: query.getlist(name) for name in query if name.startswith(PREFILL)}
 
 
-def _fixed_value(one: Declared) -> Any:
-    return one.fixed if one.is_fixed else one.schema["const"]
+def _fixed_words(one: Declared) -> str:
+    value = one.fixed if one.is_fixed else one.schema["const"]
+    is_secret = one.is_secret or mask({one.name: value}) != {one.name: value}
+    return "hidden" if is_secret else value_words(one, value)
 
 
 def _field_name(name: str) -> str:
