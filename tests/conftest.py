@@ -266,6 +266,7 @@ def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
     else:
         factories.look_at_all()
         factories.look_at_dags()
+        factories.read_lists()
         _found[fake.release.version] = Found.now()
     return fake
 

@@ -5,7 +5,7 @@ offer(folder)                        # puts the demo's catalogue in force
 request = request_at_status("approved", entitlement="demo/role/Op")
 grant = grant_at_status("active")    # needs an Airflow, such as the fixture `airflow`
 work_off()                           # executes all due operations, like the workers; attempt(pk): one operation
-look_at_all(), look_at_dags(), follow_runs(), look_at_due()   # read from Airflow everything that is due
+look_at_all(), look_at_dags(), read_lists(), follow_runs(), look_at_due()   # read from Airflow everything that is due
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from accounts.operator import Operator
 from portal.access import grants
 from portal.access.actions import submit
 from portal.access.models import AccessRequest, Grant
-from portal.airflow import health, states
+from portal.airflow import health, listings, states
 from portal.airflow.models import DeploymentState
 from portal.airflow.states import state_of
 from portal.approvals import actions, lapsing
@@ -278,6 +278,12 @@ def look_at_dags() -> None:
     """Read every operable DAG that is due."""
     for dag in runs.due_dags():
         runs.read_dag(dag)
+
+
+def read_lists() -> None:
+    """Read every list of DAGs that is due."""
+    for deployment in listings.due():
+        runs.read_list(deployment)
 
 
 def follow_runs() -> None:

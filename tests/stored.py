@@ -15,11 +15,12 @@ from django.utils import timezone
 from accounts.models import RoleAssignment
 from accounts.operator import Operator
 from portal.airflow import health, states
-from portal.airflow.models import DeploymentState
+from portal.airflow.models import DagListing, DeploymentState, ListedDag
 from portal.airflow.states import state_of
 from portal.audit.models import AuditEvent
 from portal.audit.record import recording
 from portal.audit.verbs import Verb
+from portal.catalogue import airflows
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
 from portal.dags.models import DagState
 
@@ -62,17 +63,24 @@ class Found:
 
     state: Mapping[str, object]
     dags: Mapping[str, Mapping[str, object]]
+    listed: Mapping[str, list[str]]
 
     @classmethod
     def now(cls) -> Found:
         state = state_of(Deployment.objects.get())
-        return cls(_columns(state), {one.dag.dag_id: _columns(one) for one in DagState.objects.select_related("dag")})
+        dags = {one.dag.dag_id: _columns(one) for one in DagState.objects.select_related("dag")}
+        return cls(_columns(state), dags, dict(ListedDag.objects.values_list("dag_id", "tags")))
 
     def store(self) -> None:
         """The same rows and event, as if it had been looked at now."""
         deployment, now = Deployment.objects.get(), timezone.now()
         found = {name: value for name, value in self.state.items() if not name.startswith(("status", "checked"))}
         health.mark(deployment, DeploymentState.Status.UP, "", found={**found, "examined_at": now})
+        airflow = airflows.key(deployment)
+        DagListing.objects.create(airflow=airflow, tried_at=now, read_at=now)
+        ListedDag.objects.bulk_create(
+            ListedDag(airflow=airflow, dag_id=one, tags=tags) for one, tags in self.listed.items()
+        )
         keys = dict(Dag.objects.values_list("dag_id", "pk"))
         DagState.objects.bulk_create(
             DagState(**{**columns, "seen_at": now}, dag_id=keys[dag_id]) for dag_id, columns in self.dags.items()

@@ -1,4 +1,4 @@
-"""The last known list of an Airflow's DAGs with their tags, for the entries of the catalogue that name a glob or a tag.
+"""The last known list of an Airflow's DAGs with their tags. Entries of the catalogue by glob or tag cover DAGs of it.
 
 The list belongs to the Airflow, whatever its names in the catalogue. A DAG that is missing from a complete list is kept
 for FORGET with its last tags: Airflow leaves a DAG out while it cannot read its file.
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from airflow_bridge import BridgeError
+from airflow_bridge import BridgeError, Dag
 from portal.airflow import clients
 from portal.airflow.models import DagListing, DeploymentState, ListedDag
 from portal.audit.record import recording
@@ -38,11 +38,11 @@ def of(deployment: Deployment) -> DagListing | None:
 
 
 def due() -> list[Deployment]:
-    """The deployments by which lists of DAGs are to be read now: one for each Airflow that has globs or tags."""
+    """The deployments by which lists of DAGs are to be read now: one for each Airflow whose DAGs are offered."""
     version = queries.version_in_force()
     if version is None:
         return []
-    named = {entry.deployment for entry in queries.document(version).dags if entry.is_pattern}
+    named = {entry.deployment for entry in queries.document(version).dags}
     rows = Deployment.objects.filter(name__in=named, retired_at=None, state__status=DeploymentState.Status.UP)
     found = {airflows.key(deployment): deployment for deployment in reversed(rows.order_by("pk"))}
     fresh = DagListing.objects.filter(airflow__in=found, tried_at__gt=clock.now() - EVERY)
@@ -51,16 +51,18 @@ def due() -> list[Deployment]:
     return list(found.values())
 
 
-def read(deployment: Deployment) -> None:
-    """Read the list of DAGs and store it. A list that cannot be read completely changes nothing but the reason."""
+def read(deployment: Deployment) -> list[Dag]:
+    """Read the list of DAGs, store it and return it. A list that cannot be read completely changes nothing but the
+    reason; then the answer is empty."""
     asked_at = clock.now()
     try:
-        seen = {dag.dag_id: sorted(dag.tags) for dag in clients.runner(deployment).dags()}
+        seen = list(clients.runner(deployment).dags())
     except (BridgeError, secrets.SecretMissing) as error:
         log.info("%s: the list of DAGs could not be read: %s", deployment.name, error)
         _listing(airflows.key(deployment), tried_at=asked_at, problem=str(error))
-        return
-    store(deployment, seen, asked_at=asked_at)
+        return []
+    store(deployment, {dag.dag_id: sorted(dag.tags) for dag in seen}, asked_at=asked_at)
+    return seen
 
 
 def store(deployment: Deployment, seen: Mapping[str, Sequence[str]], *, asked_at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from portal.operations.models import Operation
 
 if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import AirflowDag, AirflowRun
-    from portal.catalogue.models import Dag
+    from portal.catalogue.models import Dag, Deployment
 
 
 def want(dag_id: int) -> None:
@@ -82,6 +82,15 @@ def observe_dag(
         elif known is not None and known.paused is not None and known.paused != seen.paused:
             values |= {"switch": None, "switched_at": now, "unpause_at": None}  # somebody changed it in Airflow
     DagState.objects.update_or_create(dag=dag, defaults=values)
+
+
+def observe_owners(deployments: Sequence[Deployment], owners: Mapping[str, list[str]]) -> None:
+    """Store the owners of DAGs, by DAG id, as a list of Airflow shows them. Only differences are written."""
+    rows = DagState.objects.filter(dag__deployment__in=deployments).select_related("dag").defer("params", "last_runs")
+    changed = [state for state in rows if owners.get(state.dag.dag_id, state.owners) != state.owners]
+    for state in changed:
+        state.owners = owners[state.dag.dag_id]
+    DagState.objects.bulk_update(changed, ["owners"], batch_size=500)
 
 
 def observe_runs(dag: Dag, recent: Iterable[AirflowRun] | None, *, problem: str = "") -> None:

@@ -145,7 +145,7 @@ class Poller:
 
     def _of_dags(self, deployment: Deployment) -> Iterator[Question]:
         if deployment in listings.due():
-            yield f"list/{deployment.pk}", partial(listings.read, deployment)
+            yield f"list/{deployment.pk}", partial(runs.read_list, deployment)
         for dag in runs.due_dags().filter(deployment=deployment)[:AT_ONCE]:
             kind = "wanted dag" if runs.is_wanted(dag) else "dag"
             yield f"{kind}/{dag.pk}", partial(runs.read_dag, dag)

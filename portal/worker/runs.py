@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, Count, F, Q, QuerySet, When
 
-from portal.airflow import clients
+from portal.airflow import clients, listings
 from portal.airflow.bridge import (
     Airflow,
     AirflowRun,
@@ -26,7 +26,7 @@ from portal.core import clock
 from portal.dags.causes import why_not
 from portal.dags.following import observe, tasks_unread, unread
 from portal.dags.models import Run, RunTasks
-from portal.dags.observing import dag_unread, observe_dag, observe_runs, unwant
+from portal.dags.observing import dag_unread, observe_dag, observe_owners, observe_runs, unwant
 from portal.dags.states import FOLLOWED
 from portal.dags.tasks import counted
 from portal.dags.wanted import OVERDUE, UNKNOWN_OVERDUE
@@ -34,6 +34,7 @@ from portal.worker import logs
 
 S = DeploymentState.Status
 LAST_RUNS = 20
+MANY = 60  # DAGs of one deployment that are read in OVERDUE; with more of them, each is read less often
 NO_ANSWER = (Unreachable, TimedOut, RateLimited, Unauthorised)  # the error says nothing about the run or the DAG
 INSTANCES_A_SECOND = 50  # task instances; a run with many of them is read less often
 
@@ -109,10 +110,25 @@ def due_dags() -> QuerySet[Dag]:
     """The operable DAGs that are due: first those that somebody views, then those whose last reading is the oldest."""
     rows = dags_in_force().filter(deployment__state__status=S.UP)
     now = clock.now()
-    due = Q(state__seen_at__lte=now - OVERDUE) | Q(state__is_wanted=True, state__seen_at__lte=now - UNKNOWN_OVERDUE)
+    due = Q(state__seen_at__lte=now - OVERDUE)
+    for deployment, interval in _slow().items():
+        due &= ~Q(deployment=deployment) | Q(state__seen_at__lte=now - interval)
+    due |= Q(state__is_wanted=True, state__seen_at__lte=now - UNKNOWN_OVERDUE)
     rows = rows.filter(Q(state=None) | due)
     wanted = Case(When(Q(state=None) | Q(state__is_wanted=True), then=0), default=1)
     return rows.select_related("deployment", "state").order_by(wanted, F("state__seen_at").asc(nulls_first=True), "pk")
+
+
+def _slow() -> dict[int, timedelta]:
+    """How often each DAG of a deployment with many DAGs is read, by the deployment's primary key."""
+    counts = dags_in_force().order_by().values_list("deployment").annotate(count=Count("pk"))
+    return {pk: OVERDUE * (count / MANY) for pk, count in counts if count > MANY}
+
+
+def read_list(deployment: Deployment) -> None:
+    """Read the list of a deployment's DAGs. It decides what globs and tags cover, and has the owners on Airflow 2."""
+    seen = listings.read(deployment)
+    observe_owners(airflows.with_same_address(deployment), {dag.dag_id: list(dag.owners or ()) for dag in seen})
 
 
 def is_wanted(dag: Dag) -> bool:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from portal.airflow import listings
-from portal.airflow.models import DagListing
+from portal.airflow.models import DagListing, ListedDag
 from portal.catalogue.models import Dag, Deployment
 from portal.core import clock
 from portal.dags.models import DagState
@@ -138,6 +138,8 @@ freeze = [{ from = "2026-12-24", until = "2027-01-02", why = "year-end close" }]
 
 
 def test_admins_see_what_each_entry_covers(client_as, airflow, tmp_path):
+    for model in (DagListing, ListedDag):
+        model.objects.all().delete()
     offer(tmp_path, url=airflow.url, source=CATALOGUE.read_text() + ENTRIES)
     page = Page(client_as("admin").get("/deployments/demo/dags"))
     assert "Airflow's list of DAGs has not been read yet" in page.text

@@ -18,11 +18,13 @@ from portal.airflow.models import DeploymentState
 from portal.approvals import kinds
 from portal.approvals import queries as approvals
 from portal.approvals.timeline import timeline
+from portal.dags import human
 from portal.dags import queries as dags
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists
 from portal.web.audit import rows
+from portal.web.dags import human_tasks
 from portal.web.kinds import registry
 
 TOP = 3
@@ -42,6 +44,7 @@ def home(request: Request) -> HttpResponse:
         "trail": {"check": rows.last_check()} if roles.has(user, Permission.AUDIT) else None,
         "deployment_states": _deployment_states() if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "not_started": list(dags.not_started(user)[:SHOWN]),
+        "human_tasks": human_tasks.rows(human.waiting_for(user)),
         "taken": list(access.ended_early(user)[:SHOWN]),
         "differing": list(access.differing()[:SHOWN]) if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],

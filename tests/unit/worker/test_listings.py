@@ -7,9 +7,11 @@ import time_machine
 
 from portal.airflow import listings
 from portal.airflow.models import DagListing
-from portal.catalogue.models import Deployment
+from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.core import clock
+from portal.dags.models import DagState
+from portal.worker import runs
 from portal.worker.polling import Poller
 from tests.factories import CATALOGUE, observe, offer
 from tests.fake_airflow import FakeDag
@@ -22,6 +24,7 @@ def globbed(airflow, tmp_path):
     """A fake Airflow whose catalogue has a glob."""
     offer(tmp_path, url=airflow.url, source=CATALOGUE.read_text() + GLOB)
     observe(status="up", checked_at=clock.now())
+    DagListing.objects.all().delete()
     return airflow
 
 
@@ -39,8 +42,34 @@ def stock():
     return sorted(dags_in_force().filter(dag_id__startswith="stock_").values_list("dag_id", flat=True))
 
 
-def test_without_globs_and_tags_no_list_is_read(airflow):
+def test_without_entries_no_list_is_read(airflow, tmp_path):
+    text = CATALOGUE.read_text()
+    offer(tmp_path, url=airflow.url, source=text[: text.index("[[dags]]")])
+    observe(status="up")
     assert listings.due() == []
+
+
+@pytest.mark.parametrize("release", ["2.11.2", "3.3.2"])
+def test_owners_are_known_from_the_list(airflow):
+    airflow.state.dags["sales_report"].owner = "sales-team"
+    runs.read_list(Deployment.objects.get())
+    assert DagState.objects.get(dag__dag_id="sales_report").owners == ["sales-team"]
+
+
+def test_of_many_dags_each_is_read_less_often(airflow):
+    deployment = Deployment.objects.get()
+    count = runs.MANY * 4
+    dags = Dag.objects.bulk_create(
+        Dag(deployment=deployment, dag_id=f"many_{number}", actions=["trigger"]) for number in range(count)
+    )
+    seen_at = clock.now()
+    DagState.objects.bulk_create(DagState(dag=dag, known=True, seen_at=seen_at) for dag in dags)
+    viewed = dags[7]
+    DagState.objects.filter(dag=viewed).update(is_wanted=True)
+    with time_machine.travel(seen_at + timedelta(seconds=60), tick=False):
+        assert list(runs.due_dags()) == [viewed]
+    with time_machine.travel(seen_at + timedelta(seconds=150), tick=False):
+        assert runs.due_dags().count() >= count
 
 
 def test_a_visit_reads_the_list_and_then_the_new_dag(globbed):
