@@ -37,19 +37,23 @@ HIDDEN_LINE = f"{HIDDEN} (Gatehouse hides this line: it holds what looks like a 
 
 
 class Cleaner:
-    """Makes lines fit to be shown: without colours and control characters, shortened, credentials hidden."""
+    """Makes lines fit to be shown: without colours and control characters, shortened, credentials hidden.
+
+    Each line is given to `without_keys` in order. `shown` takes most of the time, so only lines that are kept need it.
+    """
 
     def __init__(self) -> None:
         self._in_key = False
 
-    def __call__(self, text: str) -> str:
+    def without_keys(self, text: str) -> str:
+        """The line; hidden if it belongs to a private key, which has several lines."""
+        if self._in_key or ("-----" in text and KEY_BEGINS.search(text)):
+            self._in_key = not KEY_ENDS.search(text)
+            return HIDDEN_LINE
+        return text
+
+    def shown(self, text: str) -> str:
         text = CONTROLS.sub("", ESCAPES.sub("", text))
-        if self._in_key:
-            self._in_key = not KEY_ENDS.search(text)
-            return HIDDEN_LINE
-        if KEY_BEGINS.search(text):
-            self._in_key = not KEY_ENDS.search(text)
-            return HIDDEN_LINE
         shown = text[:LONGEST_LINE]
         if holds_secret(shown):
             return HIDDEN_LINE
@@ -116,7 +120,8 @@ def store(log: TaskLog, lines: Iterable[LogLine], *, whole: bool, ended: bool) -
     size, cut = 0, False
     TaskLogPart.objects.filter(log=log).delete()
     for line in lines:
-        text = clean(line.text)
+        text = clean.without_keys(line.text)
+        text = clean.shown(text) if parts is not None else text
         size += len(text) + 1
         if size > LARGEST:
             cut = True
@@ -128,7 +133,7 @@ def store(log: TaskLog, lines: Iterable[LogLine], *, whole: bool, ended: bool) -
         parts.flush()
     now = clock.now()
     values = {
-        "excerpt": excerpt.kept,
+        "excerpt": [clean.shown(text) for text in excerpt.kept],
         "excerpt_from": excerpt.first,
         "error_at": excerpt.error_at,
         "lines": excerpt.lines,

@@ -10,7 +10,7 @@ from django.db.models import DateTimeField
 from portal.access.models import AccessRequest, Grant
 from portal.audit.models import AuditEvent
 from portal.audit.verify import verify
-from tests.factories import SECRETS, grant_at_status, look_at_all, look_at_dags, offer, request_at_status
+from tests.factories import SECRETS, grant_at_status, look_at_all, look_at_dags, offer, read_lists, request_at_status
 from tests.stored import Found, Offered
 
 
@@ -62,6 +62,7 @@ def test_what_is_stored_again_is_what_was_stored_at_first(cast, fake, tmp_path, 
     applied = stored(tmp_path)
     look_at_all()
     look_at_dags()
+    read_lists()
     looked_at, found = stored(tmp_path), Found.now()
     transaction.savepoint_rollback(empty)
     offered.store(tmp_path, fake.url)

@@ -247,7 +247,6 @@ def test_an_airflow_without_waiting_tasks_is_not_asked(airflow, run, release):
 
 
 def test_line_text_is_bounded():
-    cleaner = logs.Cleaner()
-    shown = cleaner("x" * 10_000)
+    shown = logs.Cleaner().shown("x" * 10_000)
     assert len(shown) < 2100 and shown.endswith("(8000 more characters)")
     assert LogLine("x").text == "x"
