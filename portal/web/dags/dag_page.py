@@ -16,8 +16,8 @@ from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
 from portal.core.errors import Invalid, why_not
 from portal.core.secrecy import marks
+from portal.dags import catching_up, human, params, preflight, queries, secrets
 from portal.dags import declared as declarations
-from portal.dags import params, preflight, queries, secrets
 from portal.dags.models import Run
 from portal.dags.operation_names import PAUSE_DAG
 from portal.dags.permissions import check_can_operate
@@ -25,7 +25,8 @@ from portal.dags.queries import DagOption
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 from portal.ui.request import Request
-from portal.web.dags import dag_words
+from portal.web.dags import dag_words, human_tasks
+from portal.web.dags.dag_facts import facts
 from portal.web.dags.forms import SwitchForm
 from portal.web.dags.params import read
 from portal.web.dags.run_form import JSON, LONGEST_LINK, PREFILL, RunForm, links_in
@@ -60,6 +61,10 @@ def context(
         "starts": dag_words.starts(option),
         "run_form": form,
         "switch_form": switch_form or SwitchForm(),
+        "last_runs": dag_words.listed(option.state),
+        "facts": facts(option, catalogue.policies_in_force()),
+        "catching_up": catching_up.in_words(option.state) if option.state and option.state.paused else "",
+        "human_tasks": human_tasks.rows(human.waiting_of(option.dag)),
         **before_run(option, form, request.user),
     }
 

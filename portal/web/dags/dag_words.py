@@ -45,3 +45,21 @@ def last_run(state: DagState | None, started: Run | None) -> LastRun | None:
 
 def _listed(run: dict[str, Any]) -> LastRun:
     return LastRun(run["state"], parse_datetime(run.get("started_at") or ""), None)
+
+
+class Listed(NamedTuple):
+    """A run in Airflow's list. took: seconds; None while it runs."""
+
+    state: str
+    started_at: datetime | None
+    took: float | None
+
+
+def listed(state: DagState | None) -> list[Listed]:
+    """The last runs in Airflow, the newest first."""
+    return [_with_duration(run) for run in (state.last_runs if state else [])]
+
+
+def _with_duration(run: dict[str, Any]) -> Listed:
+    start, end = (parse_datetime(run.get(name) or "") for name in ("started_at", "ended_at"))
+    return Listed(run["state"], start, (end - start).total_seconds() if start and end else None)
