@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, model_validator
 
 from portal.catalogue import keywords, values
 from portal.catalogue.freezes import FreezeSpec
 from portal.catalogue.spec import Name, Spec, Subject
+from portal.core import json_schema
 
 Action = Literal["trigger", "pause", "retry", "cancel", "logs"]
 
@@ -76,6 +77,18 @@ class DagSpec(Spec):
                 raise ValueError(
                     f"requester_param = “{self.requester_param}” is in {name} too, but Gatehouse fills it with the "
                     f"user name; remove it from {name}."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _locked_values_are_possible(self, info: ValidationInfo) -> DagSpec:
+        if values.is_stored(info):
+            return self
+        for name in self.locked.keys() & self.bounds.keys():
+            if wrong := json_schema.errors(self.bounds[name], self.locked[name]):
+                raise ValueError(  # the value may be secret, so it is not repeated
+                    f"the value of “{name[:60]}” in locked is not within its bounds ({wrong[0].validator}); "
+                    "correct one of them."
                 )
         return self
 

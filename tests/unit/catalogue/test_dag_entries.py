@@ -62,6 +62,11 @@ def test_a_policy_of_break_glass_is_only_for_access():
     assert "only for access" in found.reason
 
 
+def test_a_locked_value_within_its_bounds():
+    [spec] = document(GOOD + 'bounds = { env = { enum = ["prod", "test"] } }\n').dags
+    assert spec.bounds == {"env": {"enum": ["prod", "test"]}}
+
+
 def test_an_entry_by_tag():
     [spec] = document(named('dag_tag = "sales"')).dags
     assert (spec.key, spec.is_pattern) == ("prod/tag:sales", True)
@@ -139,6 +144,8 @@ def freeze(old, new):
         ('requester_param = ""', "dags[1].requester_param", "1 to 250 printable"),
         ('requester_param = "env"', "dags[1]", "is in locked too"),
         ('requester_param = "by"\nbounds = { by = { minLength = 2 } }', "dags[1]", "is in bounds too"),
+        ('bounds = { env = { enum = ["test"] } }', "dags[1]", "“env” in locked is not within its bounds (enum)"),
+        ('bounds = { env = { pattern = "^t" } }', "dags[1]", "“env” in locked is not within its bounds (pattern)"),
         ('results = ["publish"]', "dags[1].results[1]", "write the task and its key"),
         (freeze("2026-12-24", "2026-12-26"), "dags[1].freeze[1]", "until (2026-12-25) is not after from (2026-12-26)"),
         (freeze("2026-12-24", "2026-12-24T10:00:00"), FROM, "no time zone"),
