@@ -23,10 +23,10 @@ from portal.core.text_checks import MAX_TEXT
 from portal.dags import conf as parameters
 from portal.dags import validating
 from portal.dags.declared import Declared, defaults
-from portal.dags.schema_words import shown
 from portal.web.action_forms import ActionForm
-from portal.web.dags import controls
-from portal.web.dags.controls import NOTHING, Control
+from portal.web.dags.controls.base import NOTHING, Control, is_fixed, is_nullable
+from portal.web.dags.controls.choosing import control
+from portal.web.dags.param_words import default_words, value_words
 from portal.web.dags.secret_fields import SecretFields
 
 FORM, JSON = "form", "json"
@@ -132,9 +132,9 @@ class RunForm(SecretFields, ActionForm):
     def _add_controls(self, links: Mapping[str, list[str]]) -> None:
         secret = {place.path for place in self.places.values()}
         for number, (name, one) in enumerate(self.declared.items()):
-            if controls.is_fixed(one) or (name,) in secret:
+            if is_fixed(one) or (name,) in secret:
                 continue
-            made = self.controls[name] = controls.control(one, f"param-{number}")
+            made = self.controls[name] = control(one, f"param-{number}")
             self.fields[_field_name(name)] = made.field
             if name in links:
                 self.initial[_field_name(name)] = made.prefill(links[name])
@@ -162,13 +162,13 @@ class RunForm(SecretFields, ActionForm):
         if self.is_json:
             return self._all()
         values = {name: self.base[name] for name in self.declared if name in self.base}
-        for name, control in self.controls.items():
+        for name, made in self.controls.items():
             if (begun := self.initial.get(_field_name(name), NOTHING)) is NOTHING:
                 continue
-            if name in self.base and begun == control.write(self.base[name]):
+            if name in self.base and begun == made.write(self.base[name]):
                 continue
             try:
-                values[name] = control.read(begun)
+                values[name] = made.read(begun)
             except ValueError as error:
                 raise Invalid({validating.field(name): str(error)}) from None
         return {name: value for name, value in values.items() if value is not NOTHING}
@@ -255,7 +255,7 @@ class RunForm(SecretFields, ActionForm):
 
     def _row(self, name: str) -> Row:
         one = self.declared[name]
-        return Row(self[_field_name(name)], controls.is_nullable(one), not one.has_default, self._changed(name))
+        return Row(self[_field_name(name)], is_nullable(one), not one.has_default, self._changed(name))
 
     def _changed(self, name: str) -> str:
         one = self.declared[name]
@@ -270,27 +270,8 @@ class RunForm(SecretFields, ActionForm):
     @property
     def fixed(self) -> list[tuple[str, str]]:
         """The parameters without a control, each with its value in words."""
-        found = [one for one in self.declared.values() if controls.is_fixed(one)]
+        found = [one for one in self.declared.values() if is_fixed(one)]
         return [(one.label, _fixed_words(one)) for one in found]
-
-
-def value_words(one: Declared, value: Any) -> str:
-    """A value of a parameter for people: as the DAG calls it, else as text or JSON."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
-        return shown_text(", ".join(controls.value_label(one, item) for item in value))
-    if isinstance(value, str | int | float) or value is None:
-        return shown_text(controls.value_label(one, value))
-    return shown(value)
-
-
-def default_words(one: Declared) -> str:
-    return "hidden" if one.is_secret else value_words(one, one.default)
-
-
-def shown_text(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:120]}…"
 
 
 def links_in(query: QueryDict) -> dict[str, list[str]]:
