@@ -157,7 +157,12 @@ def scheduled_run(*, start_in: timedelta = timedelta(hours=3)) -> RunRequest:
 PARAMS = {
     "month": {"value": "2026-11", "schema": {"type": "string"}, "hidden": False, "required": False},
     "limit": {"value": 10, "schema": {"type": "integer"}, "hidden": False, "required": False},
-    "day": {"value": None, "schema": {"type": "string", "format": "date"}, "hidden": False, "required": True},
+    "day": {
+        "value": None,
+        "schema": {"type": ["null", "string"], "format": "date"},
+        "hidden": False,
+        "required": False,
+    },
 }
 
 

@@ -85,7 +85,8 @@ TODAY = timezone.now().date()
         ({"day": {"days_back": 7}}, {"day": str(TODAY - timedelta(days=8))}, "at most 7 days back"),
         ({"day": {"days_back": 7}}, {"day": str(TODAY + timedelta(days=2))}, "at most 7 days back"),
         ({"day": {"days_back": 7}}, {"day": "today"}, "at most 7 days back"),
-        ({"day": {"days_back": 7}}, {}, "was left out"),
+        ({"day": {"days_back": 7}}, {}, "at most 7 days back, not null"),
+        ({"new": {"enum": [1]}}, {}, "was left out"),
         ({}, {"month": "anything"}, ""),
     ],
 )
