@@ -38,8 +38,8 @@ from portal.catalogue.actions import apply
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment
 from portal.core import clock, heartbeat
 from portal.dags import actions as dag_actions
-from portal.dags import run_requests
-from portal.dags.models import Run, RunRequest, RunTasks
+from portal.dags import permits, run_requests
+from portal.dags.models import DagState, Permit, PermitRequest, Run, RunRequest, RunTasks
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation
@@ -152,6 +152,48 @@ def scheduled_run(*, start_in: timedelta = timedelta(hours=3)) -> RunRequest:
     """The start of a run in some hours, which colleague may run without an approval."""
     dag = catalogue.dags_in_force().get(dag_id="sales_report")
     return run_requests.ask(by=person("colleague"), dag=dag, conf={}, start_at=timezone.now() + start_in)
+
+
+PARAMS = {
+    "month": {"value": "2026-11", "schema": {"type": "string"}, "hidden": False, "required": False},
+    "limit": {"value": 10, "schema": {"type": "integer"}, "hidden": False, "required": False},
+    "day": {
+        "value": None,
+        "schema": {"type": ["null", "string"], "format": "date"},
+        "hidden": False,
+        "required": False,
+    },
+}
+
+
+def read_dag(dag_id: str) -> Dag:
+    """The DAG with PARAMS, as if the worker had read them from Airflow."""
+    dag = catalogue.dags_in_force().get(dag_id=dag_id)
+    columns = {"known": True, "params": PARAMS, "secrets": {"declared": [["pin"]], "places": []}}
+    DagState.objects.update_or_create(dag=dag, defaults={**columns, "seen_at": timezone.now()})
+    return catalogue.dags_in_force().select_related("deployment", "state").get(pk=dag.pk)
+
+
+def permit_request(
+    *,
+    by: str = "employee",
+    bounds: dict[str, Any] | None = None,
+    runs: int = 3,
+    duration: timedelta = timedelta(days=7),
+    **asked: Any,
+) -> PermitRequest:
+    """A pending request for a permit for payroll_close."""
+    values: dict[str, Any] = {"reason": "month-end close", **asked}
+    within = {"month": {"enum": ["2026-11"]}} if bounds is None else bounds
+    dag = read_dag("payroll_close")
+    return permits.ask(by=person(by), dag=dag, bounds=within, runs=runs, duration=duration, **values)
+
+
+def permit(**asked: Any) -> Permit:
+    """An active permit for payroll_close that lead approved."""
+    request = permit_request(**asked)
+    actions.approve(request_id=request.pk, by=person("lead"))
+    return Permit.objects.get(request=request)
 
 
 def approve_fully(request: AccessRequest) -> None:

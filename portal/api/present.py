@@ -21,10 +21,10 @@ from portal.approvals.steps import Step
 from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.catalogue.models import Deployment
-from portal.core.refs import REQUEST, ref
+from portal.core.refs import PERMIT, REQUEST, ref
 from portal.dags import declared as declarations
 from portal.dags import preflight
-from portal.dags.models import DagState, Run
+from portal.dags.models import DagState, Permit, Run
 from portal.dags.params import Known
 from portal.dags.queries import DagOption, switched
 from portal.dags.secrets import mask_locked
@@ -171,6 +171,24 @@ def _grant(row: Grant, done: list[str]) -> shapes.GrantOut:
     )
 
 
+def permit(row: Permit) -> shapes.PermitOut:
+    return shapes.PermitOut(
+        id=row.ref,
+        status=row.status,
+        dag=str(row.dag),
+        holder=row.holder.username,
+        request=ref(REQUEST, row.request_id),
+        bounds=row.bounds,
+        runs=row.runs_allowed,
+        used=row.used,
+        created_at=row.created_at,
+        ends_at=row.ends_at,
+        ended_at=row.ended_at,
+        ended_by=row.ended_by.username if row.ended_by else None,
+        end_comment=row.end_comment or None,
+    )
+
+
 def operation(row: Operation) -> shapes.OperationOut:
     return shapes.OperationOut(
         id=row.ref,
@@ -259,6 +277,7 @@ def run(row: Run) -> shapes.RunOut:
         note=row.note or None,
         requested_by=row.requested_by.username,
         request=ref(REQUEST, row.request_id) if row.request_id else None,
+        permit=ref(PERMIT, row.permit_id) if row.permit_id else None,
         operation=row.operation.ref if row.operation else None,
         error=row.error or None,
         remark=row.remark or None,

@@ -7,11 +7,12 @@ from typing import Any
 
 from portal.access.models import AccessRequest
 from portal.approvals.models import Request
-from portal.dags.models import RunRequest
+from portal.dags.models import PermitRequest, RunRequest
 
 NOTHING: dict[str, Any] = {
     **dict.fromkeys(("entitlement", "starts_at", "grant")),
     **dict.fromkeys(("dag", "conf", "conf_sha256", "note", "start_at", "start", "start_problem", "run")),
+    **dict.fromkeys(("bounds", "runs", "permit")),
     "break_glass": False,
 }
 
@@ -44,4 +45,14 @@ def _run(request: RunRequest) -> dict[str, Any]:
     }
 
 
-OWN: dict[str, Callable[[Any], dict[str, Any]]] = {"access": _access, "run": _run}
+def _permit(request: PermitRequest) -> dict[str, Any]:
+    permit = getattr(request, "permit", None)
+    return {
+        "dag": str(request.dag),
+        "bounds": request.bounds,
+        "runs": request.runs_wanted,
+        "permit": permit.ref if permit else None,
+    }
+
+
+OWN: dict[str, Callable[[Any], dict[str, Any]]] = {"access": _access, "run": _run, "permit": _permit}

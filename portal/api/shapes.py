@@ -73,7 +73,7 @@ class RequestOut(BaseModel):
     status: str
     round: int
     entitlement: str | None = Field(description="what is requested, if kind is access")
-    dag: str | None = Field(description="the DAG to run, if kind is run", examples=["demo/payroll_close"])
+    dag: str | None = Field(description="the DAG, if kind is run or permit", examples=["demo/payroll_close"])
     conf: dict[str, JsonValue] | None = Field(description="the parameters of the run; secrets are hidden")
     conf_sha256: str | None = Field(
         description="of conf as canonical JSON; with secrets, of that text, a line break and their keyed digest"
@@ -99,6 +99,9 @@ class RequestOut(BaseModel):
     start: str | None = Field(description="of the run: waiting, scheduled, started, not_started, cancelled")
     start_problem: str | None = Field(description="why the run was not started, or why its start was cancelled")
     run: str | None
+    bounds: dict[str, JsonValue] | None = Field(description="of the permit, by parameter")
+    runs: int | None = Field(description="the number of runs that the permit allows")
+    permit: str | None
     url: str
 
 
@@ -138,6 +141,22 @@ class GrantOut(BaseModel):
     ended_by: str | None
     failure: str | None
     operations: list[str]
+
+
+class PermitOut(BaseModel):
+    id: str = Field(examples=["PERMIT-3"])
+    status: str = Field(description="active, used_up, expired, revoked")
+    dag: str
+    holder: str
+    request: str
+    bounds: dict[str, JsonValue] = Field(description="by parameter: enum, minimum, maximum, days_back")
+    runs: int
+    used: int
+    created_at: Moment
+    ends_at: Moment
+    ended_at: Moment | None
+    ended_by: str | None
+    end_comment: str | None
 
 
 class OperationOut(BaseModel):
@@ -223,6 +242,7 @@ class RunOut(BaseModel):
     note: str | None
     requested_by: str
     request: str | None = Field(description="the approved request that it belongs to")
+    permit: str | None = Field(description="the permit that allowed it")
     operation: str | None
     error: str | None = Field(description="why it was not started, or that it was deleted in Airflow")
     remark: str | None = Field(description="a note on the status, for example that no task ran")

@@ -19,6 +19,7 @@ GROUPS = {
     "catalogue": "Catalogue",
     "deployment": "Deployments",
     "request": "Requests",
+    "permit": "Permits",
     "grant": "Access",
     "airflow_roles": "Roles in Airflow",
     "airflow_account": "Accounts in Airflow",

@@ -62,6 +62,12 @@ SENTENCES: dict[Verb, str] = {
     Verb.REQUEST_RUN_START_FAILED: "{target}: the run of {dag} on {deployment} was not started{why}",
     Verb.REQUEST_RUN_CANCELLED: "{actor} cancelled the start of {dag} on {deployment} ({target}){reason}",
     Verb.REQUEST_RUN_CANCEL_REFUSED: "{actor} could not cancel the start of {target}{said}",
+    Verb.PERMIT_ISSUED: "{target} lets {holder} run {dag} on {deployment} {runs} times within its bounds",
+    Verb.PERMIT_USED: "{actor} used {target} for a run of {dag} on {deployment}{as_run}",
+    Verb.PERMIT_USED_UP: "{target} for {dag} on {deployment} is used up",
+    Verb.PERMIT_EXPIRED: "{target} for {dag} on {deployment} expired",
+    Verb.PERMIT_REVOKED: "{actor} revoked {target} for {dag} on {deployment}{reason}",
+    Verb.PERMIT_REVOKE_REFUSED: "{actor} could not revoke {target}{said}",
     Verb.GRANT_SCHEDULED: "{target} is scheduled to give {entitlement}{beneficiary}{starts_at}",
     Verb.GRANT_STARTED: "{target} starts: {entitlement} is being given{beneficiary}",
     Verb.GRANT_ACTIVATED: "{target} is active: Airflow on {deployment} shows {entitlement}{beneficiary}",
@@ -254,6 +260,8 @@ def _asked_for(event: Columns, said: Mapping[str, Any]) -> str:
     """The access, or the run with its parameters."""
     if "dag" not in said:
         return _plain(said.get("entitlement")) or "something"
+    if "bounds" in said:
+        return f"a permit for {said.get('runs')} runs of {said['dag']} within {_plain(said['bounds'])}"
     later = f", to start {said['start_at']}" if said.get("start_at") else ""
     return f"a run of {said['dag']} with {_plain(said.get('conf')) or 'unknown parameters'}{later}"
 

@@ -63,6 +63,13 @@ class Verb(StrEnum):
     REQUEST_RUN_CANCELLED = "request.run_cancelled"
     REQUEST_RUN_CANCEL_REFUSED = "request.run_cancel_refused"
 
+    PERMIT_ISSUED = "permit.issued"
+    PERMIT_USED = "permit.used"
+    PERMIT_USED_UP = "permit.used_up"
+    PERMIT_EXPIRED = "permit.expired"
+    PERMIT_REVOKED = "permit.revoked"
+    PERMIT_REVOKE_REFUSED = "permit.revoke_refused"
+
     GRANT_SCHEDULED = "grant.scheduled"
     GRANT_STARTED = "grant.started"
     GRANT_ACTIVATED = "grant.verified"

@@ -10,8 +10,8 @@ import re
 
 from portal.core.errors import Missing
 
-REQUEST, GRANT, OPERATION, RUN = "REQ", "GR", "OP", "RUN"
-NOUNS = {REQUEST: "request", GRANT: "grant", OPERATION: "operation", RUN: "run"}
+REQUEST, GRANT, OPERATION, RUN, PERMIT = "REQ", "GR", "OP", "RUN", "PERMIT"
+NOUNS = {REQUEST: "request", GRANT: "grant", OPERATION: "operation", RUN: "run", PERMIT: "permit"}
 PERSON, DEPLOYMENT, DAG, ENTITLEMENT, VARIABLE = "person", "deployment", "dag", "entitlement", "variable"
 TOKEN, ADDRESS, COMMAND, FILE, TRAIL = "token", "address", "command", "file", "trail"
 UNNAMED = "unnamed"  # for a target without a name: a user name that does not exist, several targets

@@ -11,9 +11,9 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import once
 from portal.core.secrecy import Path
-from portal.dags import limits, preflight, secrets, starting
+from portal.dags import limits, permits, preflight, secrets, starting
 from portal.dags.models import Run
-from portal.dags.permissions import check_can_operate
+from portal.dags.permissions import check_can_ask, check_can_operate, may_act_at_once
 
 
 def trigger(
@@ -34,11 +34,17 @@ def trigger(
     entered_secrets: paths in `conf` that were entered as secrets. They are hidden even if Airflow no longer declares
     them secret.
     confirmed: the person knows that the run would fail or do nothing (portal.dags.preflight), and starts it anyway.
-    Raises Refused (of `check_can_operate` and of `limits.check`), Invalid (`conf`, `conf.NAME`, `note`, `confirm`).
+    Who needs an approval can run the DAG within a permit.
+    Raises Refused (of `check_can_operate`, `permits.use` and `limits.check`), Invalid (`conf`, `conf.NAME`, `note`,
+    `confirm`).
     """
     with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
         dag = _reread(dag)
-        check_can_operate(by, dag, "trigger")
+        has_permit = not may_act_at_once(by, dag) and permits.active(by).filter(dag=dag).exists()
+        if has_permit:
+            check_can_ask(by, dag)
+        else:
+            check_can_operate(by, dag, "trigger")
         note = starting.checked_note(note)
         values = starting.checked_conf(dag, conf, by)
         key = once.bind(key, dag=dag.pk, conf=values, note=note)
@@ -46,12 +52,17 @@ def trigger(
         if run := starting.sent_before(by, key):
             return run
         preflight.check_confirmed(getattr(dag, "state", None), confirmed=confirmed)
+        permit = permits.use(by, dag, values) if has_permit else None
         limits.check(by, dag)
-        return starting.create_run(
-            dag, hidden, requested_by=by, note=hidden.without(note), trail=trail, actor=by, key=key
+        note = hidden.without(note)
+        run = starting.create_run(
+            dag, hidden, requested_by=by, note=note, trail=trail, actor=by, key=key, permit=permit
         )
+        if permit is not None:
+            permits.record_use(permit, run_ref=run.ref, trail=trail)
+        return run
 
 
 def _reread(dag: Dag) -> Dag:
     """The DAG as it is in the catalogue now. The caller may have read it earlier."""
-    return Dag.objects.select_related("deployment").get(pk=dag.pk)
+    return Dag.objects.select_related("deployment", "state").get(pk=dag.pk)

@@ -12,10 +12,13 @@ class DagsConfig(AppConfig):
         from portal.audit import compare
         from portal.dags.ledgers import RUNS
         from portal.dags.operation_kinds import KINDS
+        from portal.dags.permit_kind import PERMIT_LEDGER, PERMITS
         from portal.dags.request_kinds import RUN
         from portal.operations import kinds
 
-        request_kinds.register(RUN)
-        ledgers.register(RUN)
+        for kind in (RUN, PERMITS):
+            request_kinds.register(kind)
+            ledgers.register(kind)
+        compare.register(PERMIT_LEDGER)
         compare.register(RUNS)
         kinds.register(*KINDS)

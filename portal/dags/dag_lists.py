@@ -11,6 +11,7 @@ from portal.catalogue.models import Dag
 from portal.core import paging
 from portal.core.errors import Missing
 from portal.core.text import contains_words, search_words
+from portal.dags import permits
 from portal.dags.models import DagState
 from portal.dags.permissions import Policies, may_see
 from portal.dags.queries import DagOption, option_of
@@ -76,7 +77,8 @@ def _searched(dag: Dag) -> str:
 def _options(user: User, keys: list[int], policies: Policies) -> list[DagOption]:
     rows = catalogue.dags_in_force().select_related("deployment", "state__switch").filter(pk__in=keys)
     by_key: Mapping[int, Dag] = {dag.pk: dag for dag in rows}
-    return [option_of(user, by_key[pk], policies) for pk in keys if pk in by_key]
+    allowing = permits.by_dag(user)
+    return [option_of(user, by_key[pk], policies, allowing) for pk in keys if pk in by_key]
 
 
 def _counted(seen: list[Dag]) -> list[tuple[str, int]]:

@@ -78,7 +78,7 @@ def _why_not_start(run: Run, operation: Operation) -> str:
         return f"Cancelled by {cancelled.requested_by} before it was started: {cancelled.payload['reason']}"
     if operation.created_at < clock.now() - TOO_LATE:
         return "It could not be started within one hour after the request, so it failed."
-    approved = run.request is not None and bool(run.request.policy)
+    approved = run.permit_id is not None or (run.request is not None and bool(run.request.policy))
     why = why_not_any_more(run.requested_by.username, run.dag, "trigger", approved=approved)
     return why or limits.why_frozen(run.requested_by, run.dag)
 

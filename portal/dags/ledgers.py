@@ -27,6 +27,7 @@ def _requested(recorded: LedgerEvent) -> Columns:
         "conf": json.loads(recorded.detail["conf"]),
         "requested_by": recorded.detail.get("requested_by", recorded.event.actor),
         "request": recorded.detail.get("request", ""),
+        "permit": recorded.detail.get("permit", ""),
         "deployment": recorded.event.deployment,
     }
 
@@ -42,6 +43,7 @@ RUNS = Ledger(
         "requested_by": lambda row: row.requested_by.username,
         "note": lambda row: row.note,
         "request": lambda row: refs.ref(refs.REQUEST, row.request_id) if row.request_id else "",
+        "permit": lambda row: refs.ref(refs.PERMIT, row.permit_id) if row.permit_id else "",
         "conf": lambda row: row.conf,
     },
     makes={

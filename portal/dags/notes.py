@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portal.core import refs
 from portal.core.secrecy import HIDDEN, holds_secret
 from portal.dags.models import Run
 from portal.dags.operation_names import CANCEL_RUN, RUN_CHANGES
@@ -19,6 +20,8 @@ def of_request(run: Run) -> str:
     if run.request is not None:
         who += f", {run.request.ref} (SHA-256 of the parameters: {run.request.runrequest.conf_sha256})"
         texts.insert(0, run.request.reason)
+    if run.permit_id is not None:
+        who += f", with {refs.ref(refs.PERMIT, run.permit_id)}"
     said = "; ".join(text for text in texts if text)
     return f"{who}: {said}"[:LONGEST] if said else f"{who}."
 

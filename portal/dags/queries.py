@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,7 +16,8 @@ from portal.catalogue.models import Dag
 from portal.core import clock, refs
 from portal.core.errors import Missing, Refused
 from portal.core.text import contains_words, search_words
-from portal.dags.models import DagState, Run, RunRequest
+from portal.dags import permits
+from portal.dags.models import DagState, Permit, Run, RunRequest
 from portal.dags.operation_names import PAUSE_DAG, SWITCHES
 from portal.dags.permissions import Policies, check_can_operate, may_see
 from portal.operations import queries as operations
@@ -35,6 +36,7 @@ class DagOption:
     may_run: bool
     why_not: str = ""
     reason: str = ""  # the stable word for `why_not`
+    permits: tuple[Permit, ...] = ()  # with which they may run it, if they may not otherwise
 
     @property
     def must_ask(self) -> bool:
@@ -48,8 +50,9 @@ def operable_by(user: User, *, q: str = "", deployment: str = "") -> list[DagOpt
     if deployment:
         rows = rows.filter(deployment__name=deployment)
     words, policies = search_words(q), catalogue.policies_in_force()
+    allowing = permits.by_dag(user)
     return [
-        option_of(user, dag, policies)
+        option_of(user, dag, policies, allowing)
         for dag in rows
         if contains_words(_searched(dag), words) and may_see(user, dag, policies)
     ]
@@ -67,11 +70,11 @@ def dag_for(user: User, deployment: str, dag_id: str) -> DagOption:
     policies = catalogue.policies_in_force()
     if dag is None or not may_see(user, dag, policies):
         raise Missing(f"There is no DAG “{dag_id[:100]}” on “{deployment[:40]}” that you may operate.")
-    return option_of(user, dag, policies)
+    return option_of(user, dag, policies, permits.by_dag(user))
 
 
-def option_of(user: User, dag: Dag, policies: Policies) -> DagOption:
-    """The DAG for one person. policies: the policies in force."""
+def option_of(user: User, dag: Dag, policies: Policies, allowing: Mapping[int, list[Permit]]) -> DagOption:
+    """The DAG for one person. policies: the policies in force. allowing: the person's permits (`permits.by_dag`)."""
     allowed, why_not, reason = [], "", ""
     for action in ("trigger", "pause"):
         try:
@@ -80,7 +83,11 @@ def option_of(user: User, dag: Dag, policies: Policies) -> DagOption:
         except Refused as refusal:
             if action == "trigger":
                 why_not, reason = refusal.detail, refusal.reason
-    return DagOption(dag, getattr(dag, "state", None), tuple(allowed), "trigger" in allowed, why_not, reason)
+    usable = tuple(allowing.get(dag.pk, ())) if reason == "needs_approval" else ()
+    if usable:
+        allowed, why_not, reason = ["trigger", *allowed], "", ""
+    state = getattr(dag, "state", None)
+    return DagOption(dag, state, tuple(allowed), "trigger" in allowed, why_not, reason, usable)
 
 
 def last_started(dags: Iterable[Dag]) -> dict[int, Run]:

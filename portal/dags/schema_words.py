@@ -27,6 +27,7 @@ FORMATS = {
     "uri": "web address",
 }
 MANY = 12  # values that are listed; further ones are only counted
+LONGEST_TEXT = 200  # characters of a value on a page; the complete value is in the JSON
 LONGEST = 80  # characters of a value in a sentence
 
 
@@ -57,6 +58,30 @@ def shown(value: Any) -> str:
     """A value as JSON, cut if it is long."""
     said = json.dumps(value, ensure_ascii=False)
     return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
+
+
+def label(schema: Mapping[str, Any], value: Any) -> str:
+    """A single value as people read it: by the name that the DAG gives it (`values_display`), else as text."""
+    names = schema.get("values_display")
+    key = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(names, Mapping):
+        name = names.get(key, names.get("None") if value is None else None)
+        if isinstance(name, str):
+            return name
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else key or "empty"
+
+
+def value_in_words(schema: Mapping[str, Any], value: Any) -> str:
+    """Any value of a parameter as people read it, cut if it is long."""
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        text = ", ".join(label(schema, item) for item in value) or "none"
+    elif isinstance(value, list | Mapping):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = label(schema, value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 def refusal(error: ValidationError, *, secret: bool = False) -> str:

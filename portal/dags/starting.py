@@ -19,7 +19,7 @@ from portal.core import clock, refs
 from portal.core.errors import Invalid
 from portal.core.text_checks import clean_text
 from portal.dags import validating
-from portal.dags.models import Run
+from portal.dags.models import Permit, Run
 from portal.dags.operation_names import TRIGGER_RUN
 from portal.dags.secrets import Hidden
 from portal.operations import outbox
@@ -58,6 +58,7 @@ def create_run(
     actor: Actor | None,
     key: str | None = None,
     request: Request | None = None,
+    permit: Permit | None = None,
 ) -> Run:
     """Create a run inside the caller's transaction. Its id in Airflow and its logical date are set here and never
     change.
@@ -65,6 +66,7 @@ def create_run(
     hidden: the checked parameters, as they are stored. actor: of the event; None: the portal itself.
     key: of the form (portal.core.once). If the same form is sent twice at the same moment, both calls return the first
     run, the second one with `sent_again` set. request: the approved request that the run belongs to.
+    permit: the permit that allows it.
     """
     token = uuid.uuid4()  # of the operation; it is part of the run's id, so a retry finds the run
     try:
@@ -80,6 +82,7 @@ def create_run(
                 requested_by=requested_by,
                 key=key,
                 request=request,
+                permit=permit,
             )
     except IntegrityError:  # the same form was sent twice at the same moment
         if (sent := sent_before(requested_by, key)) is not None:
@@ -106,5 +109,8 @@ def create_run(
     if request is not None:
         about.append(request.ref)
         detail["request"] = request.ref
+    if permit is not None:
+        about.append(permit.ref)
+        detail["permit"] = permit.ref
     trail.add(Verb.RUN_REQUESTED, by=actor, target=run.ref, about=about, detail=detail)
     return run

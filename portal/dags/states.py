@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portal.core.state_machine import StateMachine
-from portal.dags.models import Run, RunRequest
+from portal.dags.models import Permit, Run, RunRequest
 
-S, T = Run.Status, RunRequest.Start
+S, T, P = Run.Status, RunRequest.Start, Permit.Status
 
 RUN: StateMachine[Run] = StateMachine(
     Run,
@@ -28,5 +28,14 @@ START: StateMachine[RunRequest] = StateMachine(
         T.CANCELLED: frozenset(),
     },
     column="start_status",
+)
+PERMIT: StateMachine[Permit] = StateMachine(
+    Permit,
+    {
+        P.ACTIVE: frozenset({P.USED_UP, P.EXPIRED, P.REVOKED}),
+        P.USED_UP: frozenset(),
+        P.EXPIRED: frozenset(),
+        P.REVOKED: frozenset(),
+    },
 )
 FOLLOWED = (S.QUEUED, S.RUNNING)

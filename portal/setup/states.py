@@ -7,7 +7,7 @@ from typing import Any
 from portal.access.states import GRANT
 from portal.approvals.states import REQUEST, STAGE
 from portal.core.state_machine import StateMachine
-from portal.dags.states import RUN, START
+from portal.dags.states import PERMIT, RUN, START
 from portal.operations.states import OPERATION
 
 MACHINES: dict[str, StateMachine[Any]] = {
@@ -16,6 +16,7 @@ MACHINES: dict[str, StateMachine[Any]] = {
     "Grant": GRANT,
     "Operation": OPERATION,
     "Start of a requested run": START,
+    "Permit": PERMIT,
     "Run": RUN,
 }
 

@@ -39,6 +39,15 @@ TONES: dict[str, dict[str, Tone]] = {
         "not_started": ATTENTION,
         "cancelled": OVER,
     },
+    "permitrequest": {
+        "pending": WAITING,
+        "approved": GOOD,
+        "denied": REFUSED,
+        "withdrawn": OVER,
+        "lapsed": OVER,
+        "returned": ATTENTION,
+    },
+    "permit": {"active": GOOD, "used_up": OVER, "expired": OVER, "revoked": ATTENTION},
     "grant": {
         "scheduled": WAITING,
         "applying": MOVING,

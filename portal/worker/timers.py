@@ -14,7 +14,7 @@ from portal.access import grants, upkeep
 from portal.approvals import lapsing
 from portal.audit.record import close_refusals
 from portal.core.threads import errors_logged
-from portal.dags import logs, pausing, run_starts
+from portal.dags import logs, pausing, permits, run_starts
 from portal.operations import outbox, renamed
 from portal.worker import alarms
 from portal.worker.rounds import Rounds
@@ -34,6 +34,7 @@ DUTIES: list[Duty] = [
     Duty("start scheduled grants", 1.0, grants.start_due),
     Duty("end limited pauses", 1.0, pausing.end_due),
     Duty("start runs of approved requests", 1.0, run_starts.start_due),
+    Duty("end expired permits", 1.0, permits.expire_due),
     Duty("lapse requests", 1.0, lapsing.lapse_due),
     Duty("lapse requests of people who left", 5.0, lapsing.lapse_of_leavers),
     Duty("give up grants that are too late", 5.0, upkeep.give_up_overdue),

@@ -111,6 +111,7 @@ def test_run(as_) -> None:
         "note": "for Kim",
         "requested_by": "colleague",
         "request": None,
+        "permit": None,
         "operation": run.operation.ref,
         "error": None,
         "remark": None,

@@ -61,6 +61,10 @@ EXPECTED: dict[tuple[str, str], Call] = {
     ("POST", "/requests/{id}/cancel"): Call(
         LEADS | {"employee"}, OVERSIGHT, "scheduled", {"reason": "not today"}, LEADS | {"employee"}
     ),
+    ("GET", "/permits"): ALL,
+    ("POST", "/permits/{id}/revoke"): Call(
+        LEADS | {"employee", "admin"}, frozenset({"auditor"}), "permit", {"reason": "enough"}
+    ),
     ("GET", "/grants"): ALL,
     ("GET", "/grants/{id}"): Call(ABOUT_REQUEST, things="grant"),
     ("POST", "/grants/{id}/revoke"): Call(LEADS | {"employee"}, OVERSIGHT, "grant", {"reason": "enough"}),

@@ -49,7 +49,9 @@ def test_ask(as_) -> None:
         "decisions": [],
         "comments": [],
         "grant": None,
-        **dict.fromkeys(("dag", "conf", "conf_sha256", "note", "start", "start_problem", "run")),
+        **dict.fromkeys(
+            ("dag", "conf", "conf_sha256", "note", "start", "start_problem", "run", "bounds", "runs", "permit")
+        ),
         "url": f"http://127.0.0.1:8000/requests/{row.ref}",
     }
     assert told["created_at"] == row.created_at.isoformat().replace("+00:00", "Z")

@@ -35,6 +35,8 @@ CALLS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/requests/{id}/comments"): ("request", "decide"),
     ("POST", "/requests/{id}/withdraw"): ("request",),
     ("POST", "/requests/{id}/cancel"): ("request", "decide"),
+    ("GET", "/permits"): ("read",),
+    ("POST", "/permits/{id}/revoke"): ("decide", "request"),
     ("GET", "/grants"): ("read", "audit"),
     ("GET", "/grants/{id}"): ("read", "audit"),
     ("POST", "/grants/{id}/revoke"): ("decide", "request"),

@@ -77,6 +77,16 @@ PAGES: dict[str, Address] = {
     "request_cancel": do(
         P.HOME, "scheduled", sees=OF_EMPLOYEES_REQUEST, may=frozenset({"employee"}) | LEADS, reason="not today"
     ),
+    "permit_new": Address(
+        P.REQUEST, "dag", MAY_ASK_FOR_DAG, post=MAY_ASK_FOR_DAG, data={"runs": "1", "duration": "1 day", "reason": "x"}
+    ),
+    "permit_revoke": do(
+        P.HOME,
+        "permit",
+        sees=OF_EMPLOYEES_REQUEST,
+        may=frozenset({"employee", "admin"}) | LEADS,
+        reason="enough",
+    ),
     "request_approve": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS),
     "request_deny": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="no"),
     "request_return": do(P.DECIDE, "request", sees=OF_EMPLOYEES_REQUEST, may=LEADS, comment="shorter"),

@@ -30,7 +30,7 @@ from portal.catalogue import queries as offered
 from portal.catalogue.models import Deployment
 from portal.core.errors import Refused
 from portal.dags import actions as dag_actions
-from portal.dags import pausing, run_actions, run_requests, run_starts, variables
+from portal.dags import pausing, permits, run_actions, run_requests, run_starts, variables
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
@@ -226,6 +226,16 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         "employee",
         lambda: _dag("payroll_close"),
         lambda by, dag, _: run_requests.ask(by=by, dag=dag, conf={}, reason="month-end close"),
+    ),
+    "portal/dags/permits.py ask": (
+        "employee",
+        lambda: factories.read_dag("payroll_close"),
+        lambda by, dag, _: permits.ask(by=by, dag=dag, bounds={}, runs=1, duration=HOURS, reason="month-end close"),
+    ),
+    "portal/dags/permits.py revoke": (
+        "lead",
+        lambda: factories.permit().pk,
+        lambda by, pk, _: permits.revoke(permit_id=pk, by=by, reason="enough"),
     ),
     "portal/dags/run_starts.py cancel": (
         "colleague",

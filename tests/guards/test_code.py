@@ -115,6 +115,8 @@ LIVES = {
     "access.RoleInMaking": "turn",
     "dags.Run": "states",
     "dags.RunRequest": "states",
+    "dags.PermitRequest": "states",
+    "dags.Permit": "states",
     "dags.DagState": "seen",
     "dags.RunTasks": "seen",
     "dags.TaskLog": "seen",

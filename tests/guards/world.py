@@ -15,7 +15,7 @@ from portal.catalogue import queries as catalogue
 from portal.dags import actions as dag_actions
 from portal.dags import logs
 from portal.dags.models import RunTasks, TaskLog
-from tests.factories import PASSWORD, grant_at_status, request_at_status, run_request, work_off
+from tests.factories import PASSWORD, grant_at_status, permit, request_at_status, run_request, work_off
 
 SECRET = "the quiet reason of an employee"
 
@@ -23,8 +23,8 @@ SECRET = "the quiet reason of an employee"
 def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     """By kind, the arguments for an address.
 
-    employee has a request, a returned request, an approved run that starts later, a grant and a token. colleague has a
-    run of sales_report.
+    employee has a request, a returned request, an approved run that starts later, a permit, a grant and a token.
+    colleague has a run of sales_report.
     """
     request = request_at_status("pending", by="employee", entitlement="demo/role/User", reason=SECRET)
     grant = grant_at_status("active", by="employee", entitlement="demo/dag/sales_report/view", reason=SECRET)
@@ -36,6 +36,7 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     kept = TaskLog.objects.create(run=run, task_id="publish", try_number=1)
     logs.store(kept, [LogLine(SECRET)], whole=True, ended=True)
     scheduled = run_request("approved", by="employee", reason=SECRET, start_at=timezone.now() + timedelta(hours=3))
+    allowed = permit(by="employee", reason=SECRET)
     work_off()
     token, _ = tokens.create(by=cast["employee"], name="script", scopes=["read"], days=7, password=PASSWORD)
     return {
@@ -43,6 +44,7 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
         "request": [request.ref],
         "returned": [returned.ref],
         "scheduled": [scheduled.ref],
+        "permit": [allowed.ref],
         "grant": [grant.ref],
         "run": [run.ref],
         "dag": ["demo", "sales_report"],

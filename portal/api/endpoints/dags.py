@@ -67,7 +67,8 @@ def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -
     """201: the run. 202: the request for it, where an approval is needed or the start is later."""
     by = request.auth.user
     option = queries.dag_for(by, deployment, dag_id)
-    if option.reason != "needs_approval" and body.start_at is None:
+    within_permit = not option.permits or not body.reason  # a reason asks for an approval
+    if option.reason != "needs_approval" and body.start_at is None and within_permit:
         run = actions.trigger(
             by=by, dag=option.dag, conf=body.conf, note=body.note or body.reason, confirmed=body.confirm
         )

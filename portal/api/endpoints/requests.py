@@ -23,24 +23,28 @@ from portal.catalogue.queries import entitlement
 from portal.core import refs
 from portal.core.errors import Invalid, Missing
 from portal.core.text import fold
-from portal.dags import run_starts
+from portal.dags import permits, run_starts
+from portal.dags import queries as dags
 
 ROUND = Field(None, description="of the request as it was read; required from the second round on")
 router = Router(tags=["requests"], by_alias=True)
 
 
 class RequestParams(PageParams):
-    kind: Literal["access", "run"] | None = None
+    kind: Literal["access", "run", "permit"] | None = None
     status: Literal["pending", "approved", "returned", "denied", "withdrawn", "lapsed"] | None = None
     requester: str = ""
     decidable: bool = False
     entitlement: str = ""
-    dag: str = Field("", description="of requests for a run", examples=["demo/payroll_close"])
+    dag: str = Field("", description="of requests for a run or a permit", examples=["demo/payroll_close"])
     q: str = ""
 
 
 class RequestIn(Body):
-    entitlement: str
+    entitlement: str | None = Field(None, description="for access")
+    dag: str | None = Field(None, description="for a permit, instead of entitlement", examples=["demo/payroll_close"])
+    bounds: dict[str, Any] = Field({}, description="of a permit, by parameter: enum, minimum, maximum, days_back")
+    runs: int | None = Field(None, description="the number of runs that a permit allows")
     duration: Duration
     reason: str
     ticket: str | None = None
@@ -71,6 +75,8 @@ class ResubmitIn(Body):
     conf: dict[str, Any] | None = Field(None, description="of a request for a run")
     start_at: Moment | None = Field(None, description="of a request for a run; null: as soon as approved")
     note: str | None = Field(None, description="of a request for a run")
+    bounds: dict[str, Any] | None = Field(None, description="of a request for a permit")
+    runs: int | None = Field(None, description="of a request for a permit")
     round: int | None = Field(None, description="of the request as it was read")
 
 
@@ -91,9 +97,14 @@ class CancelIn(Body):
 
 @router.post("/requests", auth=Bearer("request"), response={201: RequestOut}, summary="Request access")
 def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
+    """For access, name an entitlement. For a permit to run a DAG within bounds, name the DAG and the runs."""
     by = request.auth.user
+    if body.dag is not None:
+        return _ask_for_permit(request, body)
     wrong: dict[str, str] = {}
     offered = beneficiary = None
+    if not body.entitlement:
+        raise Invalid({"entitlement": "Name an entitlement, or a dag for a permit."})
     try:
         offered = entitlement(body.entitlement)
     except Missing as error:
@@ -116,6 +127,26 @@ def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
     return _answer(request, made.pk)
 
 
+def _ask_for_permit(request: ApiRequest, body: RequestIn) -> RequestOut:
+    for name in ("entitlement", "starts_at", "beneficiary"):
+        if getattr(body, name):
+            raise Invalid({name: f"A request for a permit has no {name}. Leave it out."})
+    if body.runs is None:
+        raise Invalid({"runs": "Say how many runs the permit should allow."})
+    deployment, _, dag_id = (body.dag or "").partition("/")
+    option = dags.dag_for(request.auth.user, deployment, dag_id)
+    made = permits.ask(
+        by=request.auth.user,
+        dag=option.dag,
+        bounds=body.bounds,
+        runs=body.runs,
+        duration=body.duration,
+        reason=body.reason,
+        ticket=body.ticket or "",
+    )
+    return _answer(request, made.pk)
+
+
 @router.get("/requests", auth=Bearer("read"), response=Page[RequestOut], summary="Requests that you may see")
 def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[RequestOut]:
     """Newest first. With `decidable`, only requests that wait for your decision, oldest first."""
@@ -130,7 +161,7 @@ def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[Req
     if params.entitlement:
         rows = rows.filter(accessrequest__entitlement__key=params.entitlement)
     if params.dag:
-        rows = rows.filter(kind="run", about=params.dag)
+        rows = rows.filter(kind__in=["run", "permit"], about=params.dag)
     rows = searching.matching(rows, params.q)
     found, following = by_creation(rows, params, "requests", oldest_first=params.decidable)
     return Page(items=present.requests(queries.full(found), reader=user), next=following)
@@ -175,7 +206,7 @@ def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestO
         duration=body.duration,
         reason=body.reason,
         ticket=body.ticket,
-        own=body.model_dump(include={"conf", "start_at", "note"} & body.model_fields_set),
+        own=body.model_dump(include={"conf", "start_at", "note", "bounds", "runs"} & body.model_fields_set),
         round=body.round,
     )
     return _answer(request, row.pk)

@@ -144,7 +144,7 @@ def ref(thing: Any) -> SafeString:
 
 def _page_of(thing: Any, text: str) -> str:
     prefix = text.partition("-")[0]
-    if prefix == refs.GRANT and not isinstance(thing, str):
+    if prefix in (refs.GRANT, refs.PERMIT) and not isinstance(thing, str):
         return reverse("request_detail", args=[refs.ref(refs.REQUEST, thing.request_id)])
     page = {refs.REQUEST: "request_detail", refs.RUN: "run_detail"}.get(prefix)
     if page is None:

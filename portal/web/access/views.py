@@ -20,6 +20,7 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.core import refs
 from portal.core.errors import Invalid, Refused
+from portal.dags import permits
 from portal.ui import links
 from portal.ui.htmx import render
 from portal.ui.request import Request
@@ -43,6 +44,7 @@ def access(request: Request) -> HttpResponse:
         "past": past,
         "may_see_all": sees_everybody(request.user),
         "live": [] if past else [(grant, holding(request.user, grant)) for grant in queries.held_by(whose)],
+        "permits": [] if past else list(permits.active(whose)),
         "page": None,
     }
     if past:

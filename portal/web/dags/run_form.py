@@ -23,10 +23,10 @@ from portal.core.text_checks import MAX_TEXT
 from portal.dags import conf as parameters
 from portal.dags import validating
 from portal.dags.declared import Declared, defaults
+from portal.dags.schema_words import value_in_words
 from portal.web.action_forms import ActionForm
 from portal.web.dags.controls.base import NOTHING, Control, is_fixed, is_nullable
 from portal.web.dags.controls.choosing import control
-from portal.web.dags.param_words import default_words, value_words
 from portal.web.dags.secret_fields import SecretFields
 
 FORM, JSON = "form", "json"
@@ -265,7 +265,7 @@ class RunForm(SecretFields, ActionForm):
         now = self._typed(name) if self.is_bound else self.initial.get(_field_name(name))
         if now == control.write(one.default):
             return ""
-        return "empty" if one.default in (None, "") else default_words(one)
+        return "hidden" if one.is_secret else value_in_words(one.schema, one.default)
 
     @property
     def fixed(self) -> list[tuple[str, str]]:
@@ -282,7 +282,7 @@ def links_in(query: QueryDict) -> dict[str, list[str]]:
 def _fixed_words(one: Declared) -> str:
     value = one.fixed if one.is_fixed else one.schema["const"]
     is_secret = one.is_secret or mask({one.name: value}) != {one.name: value}
-    return "hidden" if is_secret else value_words(one, value)
+    return "hidden" if is_secret else value_in_words(one.schema, value)
 
 
 def _field_name(name: str) -> str:

@@ -20,7 +20,7 @@ from portal.core.errors import why_not
 from portal.operations import queries as operations
 from portal.ui import words
 from portal.web.kinds.base import Display
-from portal.web.requests.answer_forms import ResubmitForm
+from portal.web.requests.answer_forms import TermsForm
 
 R, G = AccessRequest.Status, Grant.Status
 SOON = timedelta(minutes=5)
@@ -100,8 +100,8 @@ class AccessDisplay(Display):
         left = words.left(grant.ends_at) if grant and grant.status == G.ACTIVE and grant.ends_at else ""
         return [grant.status if grant else "", left]
 
-    def again_form(self, request: AccessRequest, policy: PolicySpec, data: QueryDict | None = None) -> ResubmitForm:
-        return ResubmitForm(data, asked=request, policy=policy)
+    def again_form(self, request: AccessRequest, policy: PolicySpec, data: QueryDict | None = None) -> TermsForm:
+        return TermsForm(data, asked=request, policy=policy, longest=request.entitlement.max_duration)
 
     def facts(self, request: AccessRequest, reader: User) -> AccessFacts:
         rows = queries.held_by(request.beneficiary).exclude(status=G.FAILED)

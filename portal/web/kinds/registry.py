@@ -8,9 +8,10 @@ from typing import Any
 
 from portal.web.kinds.access import AccessDisplay
 from portal.web.kinds.base import Display
+from portal.web.kinds.permit import PermitDisplay
 from portal.web.kinds.run import RunDisplay
 
-DISPLAYS: dict[str, Display] = {display.name: display for display in (AccessDisplay(), RunDisplay())}
+DISPLAYS: dict[str, Display] = {display.name: display for display in (AccessDisplay(), RunDisplay(), PermitDisplay())}
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 
-from portal.access.models import AccessRequest
 from portal.approvals import tickets
-from portal.approvals.models import Comment
+from portal.approvals.models import Comment, Request
 from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import durations
@@ -29,8 +29,8 @@ def seen_round(data: Mapping[str, str] | None) -> int | None:
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else NO_ROUND
 
 
-class ResubmitForm(ActionForm):
-    """The terms of a returned request. The initial values are the present terms."""
+class TermsForm(ActionForm):
+    """The terms of a returned request with a duration. The initial values are the present terms."""
 
     duration = forms.CharField(
         label="For how long?",
@@ -43,11 +43,14 @@ class ResubmitForm(ActionForm):
     )
     ticket = forms.CharField(label="Ticket", required=False, widget=forms.TextInput(attrs={"maxlength": MAX_TICKET}))
 
-    def __init__(self, data: QueryDict | None = None, *, asked: AccessRequest, policy: PolicySpec) -> None:
-        initial = {"duration": durations.words(asked.span), "reason": asked.reason, "ticket": asked.ticket}
+    def __init__(
+        self, data: QueryDict | None = None, *, asked: Request, policy: PolicySpec, longest: timedelta
+    ) -> None:
+        span = durations.words(asked.duration) if asked.duration else ""
+        initial = {"duration": span, "reason": asked.reason, "ticket": asked.ticket}
         super().__init__(data, auto_id="again_%s", initial=initial)
-        longest = durations.words(asked.entitlement.max_duration)
-        self.fields["duration"].help_text = f"For example 30 minutes or 1 day; at most {longest}."
+        most = durations.words(longest)
+        self.fields["duration"].help_text = f"For example 30 minutes or 1 day; at most {most}."
         if policy.ticket:
             self.fields["ticket"].help_text = tickets.words(policy)
         else:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from portal.core.secrecy import marks
 from portal.dags.models import DagState, Run
-
-LONGEST = 200  # characters of a value; the complete value is in the JSON
+from portal.dags.schema_words import value_in_words
 
 
 @dataclass(frozen=True)
@@ -37,27 +36,11 @@ def _value(name: str, conf: Mapping[str, Any], param: Mapping[str, Any] | None) 
     has_default = param is not None and not param["required"] and not param["hidden"]
     default = param["value"] if param is not None and has_default else None
     value = conf.get(name, default)
+    is_hidden = any(True for _ in marks({name: value}))  # then its default may be secret too
     return Value(
         name=name,
         title=str(schema.get("title") or name),
-        shown="***" if name not in conf and param is not None and param["hidden"] else _words(value, schema),
-        default=_words(default, schema) if has_default else "",
+        shown="***" if name not in conf and param is not None and param["hidden"] else value_in_words(schema, value),
+        default=value_in_words(schema, default) if has_default and not is_hidden else "",
         is_changed=name in conf and (not has_default or value != default),
     )
-
-
-def _words(value: Any, schema: Mapping[str, Any]) -> str:
-    labels = schema.get("values_display")
-    if isinstance(labels, Mapping) and str(value) in labels:
-        return str(labels[str(value)])
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if value is None:
-        return "empty"
-    if isinstance(value, str):
-        text = value or "empty"
-    elif isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        text = ", ".join(map(str, value)) or "none"
-    else:
-        text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

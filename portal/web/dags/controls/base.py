@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,17 +54,6 @@ def is_nullable(one: Declared) -> bool:
     kinds = types(one.schema)
     enum = one.schema.get("enum")
     return "null" in kinds or (isinstance(enum, list) and None in enum) or (not kinds and one.default is None)
-
-
-def value_label(one: Declared, value: Any) -> str:
-    """A value as the DAG calls it (`values_display`), else as text."""
-    names = one.schema.get("values_display")
-    key = value if isinstance(value, str) else json.dumps(value)
-    if isinstance(names, Mapping):
-        name = names.get(key, names.get("None") if value is None else None)
-        if isinstance(name, str):
-            return name
-    return "none" if value is None else str(key)
 
 
 def are_scalars(values: Any) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 
 from portal.dags.declared import Declared
-from portal.dags.schema_words import shown
-from portal.web.dags.controls.base import Control, are_scalars, area, empty, from_json, is_nullable, value_label
+from portal.dags.schema_words import label, shown
+from portal.web.dags.controls.base import Control, are_scalars, area, empty, from_json, is_nullable
 from portal.web.dags.controls.structures import structure
 
 FEW = 5  # choices that are shown as radio buttons; more of them as a list
@@ -20,9 +20,9 @@ YES = ("true", "1", "yes", "on")  # in a link
 
 def choice(one: Declared, values: list[Any]) -> Control:
     nullable = is_nullable(one)
-    options = [(json.dumps(value), value_label(one, value)) for value in values if value is not None]
+    options = [(json.dumps(value), label(one.schema, value)) for value in values if value is not None]
     if nullable:
-        options.append(("null", value_label(one, None) if None in values else "none"))
+        options.append(("null", label(one.schema, None) if None in values else "none"))
     elif not one.has_default:
         options.insert(0, ("", "choose one"))
     widget = forms.RadioSelect() if len(options) <= FEW and options[0][0] else forms.Select()
@@ -72,7 +72,7 @@ def _several(one: Declared, options: Any, default: list[Any]) -> Control:
     known = [value for value in options if value is not None]
     known += [value for value in default if value not in known]
     field = forms.MultipleChoiceField(
-        choices=[(json.dumps(value), value_label(one, value)) for value in known], widget=forms.CheckboxSelectMultiple
+        choices=[(json.dumps(value), label(one.schema, value)) for value in known], widget=forms.CheckboxSelectMultiple
     )
     empty: list[Any] | None = None if is_nullable(one) else []
 

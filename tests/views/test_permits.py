@@ -1,0 +1,113 @@
+"""Permits on the pages: asking, deciding, using and revoking."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from portal.dags.models import Permit, PermitRequest, Run
+from tests.factories import permit, permit_request, read_dag
+from tests.views.pages import Page
+
+pytestmark = pytest.mark.usefixtures("airflow")
+NEW = "/dags/demo/payroll_close/permit"
+
+
+def page(client, address: str) -> Page:
+    response = client.get(address)
+    assert response.status_code == 200
+    return Page(response)
+
+
+def test_a_permit_is_asked_for_decided_used_and_given_back(client_as):
+    read_dag("payroll_close")
+    client = client_as("employee")
+    assert NEW in page(client, "/dags/demo/payroll_close").links
+    sent = {"runs": "2", "duration": "3 days", "reason": "month-end close", "key": "form-1"}
+    sent |= {"bound:month": "2026-11, 2026-12", "bound:limit": "1 to 5", "bound:day": "7"}
+    made = client.post(NEW, sent, follow=True)
+    request = PermitRequest.objects.get()
+    assert request.bounds == {
+        "month": {"enum": ["2026-11", "2026-12"]},
+        "limit": {"minimum": 1, "maximum": 5},
+        "day": {"days_back": 7},
+    }
+    assert "employee asks for a permit for 2 runs of payroll_close on demo, for 3 days" in Page(made).text
+
+    lead = client_as("lead")
+    shown = page(lead, "/queue")
+    for words in ("A permit for 2 runs of payroll_close on demo", "from 1 to 5", "a date at most 7 days back"):
+        assert words in shown.text
+    assert "Approve for 3 days" in shown.text
+    answer = lead.post(f"/requests/{request.ref}/approve", {"duration": "1 day"}, follow=True)
+    issued = Permit.objects.get()
+    assert f"You approved {request.ref} for 1 day, instead of the requested 3 days." in Page(answer).text
+
+    held = page(client, "/access")
+    assert f"{issued.ref}: 0 of 2 runs used, 2 left" in held.text
+    assert "2 of 2 runs left" in page(client, "/dags/demo/payroll_close").text
+    response = client.post("/dags/demo/payroll_close/runs", {"conf": '{"month": "2026-10"}'})
+    assert response.status_code == 403
+    assert "must be" in Page(response).text
+    inside = {"conf": json.dumps({"month": "2026-11", "limit": 2, "day": str(issued.created_at.date())})}
+    assert client.post("/dags/demo/payroll_close/runs", inside).status_code == 302
+    run = Run.objects.get()
+    shown = page(client, f"/requests/{request.ref}")
+    assert "1 of 2 runs are used" in shown.text
+    assert f"/runs/{run.ref}" in shown.links
+    assert f"/requests/{request.ref}" in page(client, f"/runs/{run.ref}").links
+
+    answer = client.post(f"/permits/{issued.ref}/revoke", follow=True)
+    assert f"{issued.ref} is revoked." in Page(answer).text
+    assert issued.ref not in page(client, "/access").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"runs": "0"}, "greater than or equal to 1"),
+        ({"duration": "soon"}, "soon"),
+        ({"bound:day": "x"}, "Enter a number of days"),
+        ({"bound:limit": "a, b"}, "Write each value as JSON"),
+        ({"reason": ""}, "Say why you need it"),
+    ],
+)
+def test_what_is_wrong_is_shown_at_its_field_and_what_was_typed_stays(client_as, typed, words):
+    read_dag("payroll_close")
+    sent = {"runs": "2", "duration": "3 days", "reason": "month-end close", "bound:month": "2026-11", **typed}
+    response = client_as("employee").post(NEW, sent)
+    assert response.status_code == 422
+    assert words in Page(response).text
+    assert 'value="2026-11"' in response.content.decode()
+    assert not PermitRequest.objects.exists()
+
+
+def test_an_approver_says_why_a_permit_is_revoked(client_as):
+    issued = permit()
+    client = client_as("lead")
+    response = client.post(f"/permits/{issued.ref}/revoke", {"reason": " "})
+    assert response.status_code == 422
+    assert "Say why you revoke it." in Page(response).text
+    assert client.post(f"/permits/{issued.ref}/revoke", {"reason": "enough"}).status_code == 302
+    assert "enough" in page(client_as("employee"), f"/requests/{issued.request.ref}").text
+
+
+def test_a_returned_request_is_changed_on_its_page(client_as):
+    made = permit_request()
+    client_as("lead").post(f"/requests/{made.ref}/return", {"comment": "fewer"})
+    client = client_as("employee")
+    assert "Change the request and send it again" in page(client, f"/requests/{made.ref}").text
+    sent = {"round": "1", "runs": "1", "bounds": "{}", "duration": "1 day", "reason": "October"}
+    assert client.post(f"/requests/{made.ref}/resubmit", sent).status_code == 302
+    assert "1 runs instead of 3." in page(client_as("lead"), f"/queue/{made.ref}").text
+
+
+def test_the_tabs_of_my_requests(client_as):
+    issued = permit()
+    client = client_as("employee")
+    link = f"/requests/{issued.request.ref}"
+    assert link in page(client, "/requests?show=held").links
+    assert link not in page(client, "/requests").links
+    client.post(f"/permits/{issued.ref}/revoke")
+    assert link in page(client, "/requests?show=closed").links
