@@ -10,16 +10,17 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.forms.boundfield import BoundField
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from portal.core import json_schema
 from portal.core.errors import Invalid
 from portal.dags import conf
-from portal.dags.declared import Declared
+from portal.dags.declared import Declared, same
 from portal.dags.schema_words import TYPES, in_words, shown, types
 
 FEW = 5  # choices that are shown as radio buttons; more of them as a list
@@ -58,6 +59,8 @@ class Control:
 def control(one: Declared, html_id: str) -> Control:
     """The control for a parameter that is neither fixed nor entered as a secret."""
     found = _choose(one)
+    if one.has_default and not one.hidden and not _can_write(found, one.default):  # a default of another type
+        found = _json(one)
     found.field.label = one.title
     found.field.required = False
     found.field.html_id = html_id  # type: ignore[attr-defined]
@@ -66,6 +69,38 @@ def control(one: Declared, html_id: str) -> Control:
     found.field.bound_field_class = ParamBound
     found.field.help_text = _help(one, found.hint)
     return found
+
+
+def _can_write(made: Control, value: Any) -> bool:
+    try:
+        made.write(value)
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return True
+
+
+def can_show(made: Control, value: Any) -> bool:
+    """Whether the untouched field sends `value`, if it begins with it. Else the value needs the JSON text."""
+    if not _can_write(made, value):
+        return False
+    if isinstance(made.field.widget, forms.Select) or type(made.field.widget) is forms.RadioSelect:
+        return True  # a value that is no option any more: nothing is chosen
+    try:
+        sent = made.read(_as_sent(made.field, made.write(value)))
+    except ValueError:
+        return False
+    if isinstance(made.field.widget, forms.DateTimeInput) and _moment(value):
+        return _moment(sent) == _moment(value)
+    return sent is not NOTHING and json.dumps(sent, sort_keys=True) == json.dumps(value, sort_keys=True)
+
+
+def _as_sent(field: forms.Field, written: Any) -> Any:
+    """What a browser sends of a field with this text: an option or a line, whatever the text was."""
+    if isinstance(field, forms.MultipleChoiceField):
+        return [text for text, _ in cast(list[tuple[str, str]], field.choices) if text in written]
+    if isinstance(written, str) and not isinstance(field.widget, forms.Textarea):
+        return written.replace("\r", "").replace("\n", "")
+    return written.replace("\r\n", "\n").replace("\r", "\n") if isinstance(written, str) else written
 
 
 def is_fixed(one: Declared) -> bool:
@@ -121,7 +156,7 @@ def _choice(one: Declared, values: list[Any]) -> Control:
     known = {text for text, _ in options}
     return Control(
         field,
-        json.dumps,
+        lambda value: next((json.dumps(other) for other in values if same(value, other)), json.dumps(value)),
         lambda text: _from_json(text) if text else _empty(one),
         lambda texts: _option(texts[-1], known),
         hint="",
@@ -230,8 +265,11 @@ def _empty(one: Declared) -> Any:
 def _text_by_format(one: Declared) -> Control:
     schema = one.schema
     form = schema.get("format")
-    if form == "multiline":
+    default = one.default if isinstance(one.default, str) else ""
+    if form == "multiline" or "\n" in default or "\r" in default:
         return _text(one, _area(5))
+    if form in ("date", "time") and default and json_schema.errors({"format": form}, default):
+        return _text(one, forms.TextInput())  # a browser would leave the field of a date empty
     if form == "date":
         return _text(one, forms.DateInput(attrs={"type": "date", "class": "short-time"}))
     if form == "time":

@@ -95,15 +95,17 @@ class RunForm(SecretFields, ActionForm):
         asks: PolicySpec | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial={**(initial or {}), "mode": mode or FORM})
         self.declared = declared or {}
-        typed = mode if data is None else data.get("mode") or (JSON if "conf" in data else FORM)
-        self.is_json = declared is None or typed == JSON
         self.undeclared = undeclared
+        self.unshown = self._unshown(values or {})
+        typed = mode if data is None else data.get("mode") or (JSON if "conf" in data else FORM)
+        self.is_json = declared is None or typed == JSON or (data is None and bool(self.unshown))
+        super().__init__(data, initial={**(initial or {}), "mode": JSON if self.is_json else FORM})
         free = {
             name: value
             for name, value in (values or {}).items()
-            if name not in self.declared or not self.declared[name].is_fixed
+            if (name not in self.declared or not self.declared[name].is_fixed)
+            and (self.is_json or name not in self.unshown)
         }
         self.base = {**dict(defaults(self.declared)), **free}
         self.controls: dict[str, Control] = {}
@@ -114,6 +116,18 @@ class RunForm(SecretFields, ActionForm):
             self._add_text("conf", "Parameters", self._all(), "A JSON object.", rows=12)
         else:
             self._add_controls(links or {})
+
+    def _unshown(self, values: Mapping[str, Any]) -> list[str]:
+        """The parameters whose value cannot be shown in a field, so that the form must begin with the JSON text."""
+        return [name for name, value in values.items() if not self._can_show(name, value)]
+
+    def _can_show(self, name: str, value: Any) -> bool:
+        one = self.declared.get(name)
+        if one is None:
+            return self.undeclared
+        if controls.is_fixed(one) or one.is_secret or (one.has_default and value == one.default):
+            return True
+        return controls.can_show(controls.control(one, ""), value)
 
     def _add_questions(self, asks: PolicySpec | None) -> None:
         """Keep the fields that this person needs: a note for a run at once, reason and ticket for an approval."""
@@ -199,14 +213,14 @@ class RunForm(SecretFields, ActionForm):
     def _read(self, name: str) -> Any:
         """The entered value. An unchanged field has exactly the value that it began with."""
         control, typed = self.controls[name], self._typed(name)
-        if name in self.base and typed == control.write(self.base[name]):
+        if name in self.base and typed == _one_line_break(control.write(self.base[name])):
             return self.base[name]
         return control.read(typed)
 
     def _typed(self, name: str) -> Any:
         found = self[_field_name(name)].data
         if isinstance(found, str):
-            return self.controls[name].tidy(found.replace("\r\n", "\n"))
+            return self.controls[name].tidy(_one_line_break(found))
         return "" if found is None else found
 
     @property
@@ -272,6 +286,11 @@ class RunForm(SecretFields, ActionForm):
         """The parameters without a control, each with its value in words."""
         found = [one for one in self.declared.values() if controls.is_fixed(one)]
         return [(one.label, _fixed_words(one)) for one in found]
+
+
+def _one_line_break(text: Any) -> Any:
+    """A text with the line breaks of all systems as one character, because browsers send two."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
 
 
 def value_words(one: Declared, value: Any) -> str:
