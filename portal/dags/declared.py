@@ -84,8 +84,8 @@ def bounded(schema: Mapping[str, Any], bounds: Mapping[str, Any]) -> dict[str, A
         elif word in STRICTER and _are_numbers(merged[word], value):
             merged[word] = STRICTER[word](merged[word], value)
         elif word == "enum" and isinstance(merged[word], list):
-            merged[word] = [one for one in merged[word] if any(_same(one, other) for other in value)]
-        elif not _same(merged[word], value):
+            merged[word] = [one for one in merged[word] if any(same(one, other) for other in value)]
+        elif not same(merged[word], value):
             merged["allOf"] = [*merged.get("allOf", []), {word: value}]
     return merged
 
@@ -94,7 +94,7 @@ def _are_numbers(*values: Any) -> bool:
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are equal: 1 and 1.0 are, 1 and true are not."""
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 

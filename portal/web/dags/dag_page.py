@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import QueryDict
 
@@ -15,7 +13,6 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
 from portal.core.errors import Invalid, why_not
-from portal.core.secrecy import marks
 from portal.dags import catching_up, human, params, preflight, queries, secrets
 from portal.dags import declared as declarations
 from portal.dags.models import Run
@@ -25,11 +22,11 @@ from portal.dags.queries import DagOption
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 from portal.ui.request import Request
-from portal.web.dags import dag_words, human_tasks
+from portal.web.dags import dag_words, human_tasks, links
 from portal.web.dags.dag_facts import facts
 from portal.web.dags.forms import SwitchForm
 from portal.web.dags.params import read
-from portal.web.dags.run_form import JSON, LONGEST_LINK, PREFILL, RunForm, links_in
+from portal.web.dags.run_form import JSON, RunForm
 from portal.web.requests import policy_words
 from portal.web.runs import run_again
 
@@ -82,24 +79,8 @@ def before_run(option: DagOption, form: RunForm, user: User) -> dict[str, Any]:
         "findings": found,
         "must_confirm": any(one.level == "stop" and not one.is_final for one in found),
         "deciders": _deciders(option, user),
-        "link": "" if asked is None else _link(form, asked),
+        "link": "" if asked is None else links.link(form, asked),
     }
-
-
-def _link(form: RunForm, conf: Mapping[str, Any]) -> str:
-    """The query of a link that fills in the form; empty if it would be too long or would hold a secret."""
-    texts: list[tuple[str, str]] = []
-    for name, control in form.controls.items():
-        one = form.declared[name]
-        if name not in conf or one.is_secret or any(True for _ in marks({name: conf[name]})):
-            continue
-        if one.has_default and conf[name] == one.default:
-            continue
-        written = control.write(conf[name])
-        parts = written if isinstance(written, list) else [written]
-        texts += [(f"{PREFILL}{name}", part if isinstance(part, str) else str(part).lower()) for part in parts]
-    query = urlencode(texts)
-    return query if len(query) <= LONGEST_LINK else ""
 
 
 def empty_form(request: Request, option: DagOption) -> RunForm:
@@ -109,7 +90,7 @@ def empty_form(request: Request, option: DagOption) -> RunForm:
     return RunForm(
         **form_rules(option, request.user),
         values=values,
-        links=links_in(request.GET),
+        links=links.links_in(request.GET),
         mode=JSON if request.GET.get("view") == JSON else "",
         initial={
             "key": uuid.uuid4().hex,

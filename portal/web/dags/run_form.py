@@ -27,11 +27,10 @@ from portal.dags.schema_words import value_in_words
 from portal.web.action_forms import ActionForm
 from portal.web.dags.controls.base import NOTHING, Control, is_fixed, is_nullable
 from portal.web.dags.controls.choosing import control
+from portal.web.dags.controls.showing import can_show
 from portal.web.dags.secret_fields import SecretFields
 
 FORM, JSON = "form", "json"
-PREFILL = "conf."  # of the parameters in a link: ?conf.region=EU
-LONGEST_LINK = 2000  # characters of its query
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,17 @@ class RunForm(SecretFields, ActionForm):
         asks: PolicySpec | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial={**(initial or {}), "mode": mode or FORM})
         self.declared = declared or {}
-        typed = mode if data is None else data.get("mode") or (JSON if "conf" in data else FORM)
-        self.is_json = declared is None or typed == JSON
         self.undeclared = undeclared
+        self.unshown = self._unshown(values or {})
+        typed = mode if data is None else data.get("mode") or (JSON if "conf" in data else FORM)
+        self.is_json = declared is None or typed == JSON or (data is None and bool(self.unshown))
+        super().__init__(data, initial={**(initial or {}), "mode": JSON if self.is_json else FORM})
         free = {
             name: value
             for name, value in (values or {}).items()
-            if name not in self.declared or not self.declared[name].is_fixed
+            if (name not in self.declared or not self.declared[name].is_fixed)
+            and (self.is_json or name not in self.unshown)
         }
         self.base = {**dict(defaults(self.declared)), **free}
         self.controls: dict[str, Control] = {}
@@ -114,6 +115,18 @@ class RunForm(SecretFields, ActionForm):
             self._add_text("conf", "Parameters", self._all(), "A JSON object.", rows=12)
         else:
             self._add_controls(links or {})
+
+    def _unshown(self, values: Mapping[str, Any]) -> list[str]:
+        """The parameters whose value cannot be shown in a field, so that the form must begin with the JSON text."""
+        return [name for name, value in values.items() if not self._can_show(name, value)]
+
+    def _can_show(self, name: str, value: Any) -> bool:
+        one = self.declared.get(name)
+        if one is None:
+            return self.undeclared
+        if is_fixed(one) or one.is_secret or (one.has_default and value == one.default):
+            return True
+        return can_show(control(one, ""), value)
 
     def _add_questions(self, asks: PolicySpec | None) -> None:
         """Keep the fields that this person needs: a note for a run at once, reason and ticket for an approval."""
@@ -198,15 +211,15 @@ class RunForm(SecretFields, ActionForm):
 
     def _read(self, name: str) -> Any:
         """The entered value. An unchanged field has exactly the value that it began with."""
-        control, typed = self.controls[name], self._typed(name)
-        if name in self.base and typed == control.write(self.base[name]):
+        made, typed = self.controls[name], self._typed(name)
+        if name in self.base and typed == _one_line_break(made.write(self.base[name])):
             return self.base[name]
-        return control.read(typed)
+        return made.read(typed)
 
     def _typed(self, name: str) -> Any:
         found = self[_field_name(name)].data
         if isinstance(found, str):
-            return self.controls[name].tidy(found.replace("\r\n", "\n"))
+            return self.controls[name].tidy(_one_line_break(found))
         return "" if found is None else found
 
     @property
@@ -235,7 +248,7 @@ class RunForm(SecretFields, ActionForm):
             return name
         if name == "confirm":
             return None
-        if name and name.startswith(PREFILL):
+        if name and name.startswith("conf."):
             found = next((one for one in self.controls if validating.field(one) == name), None)
             return _field_name(found) if found is not None else "conf" if "conf" in self.fields else None
         return None
@@ -274,9 +287,9 @@ class RunForm(SecretFields, ActionForm):
         return [(one.label, _fixed_words(one)) for one in found]
 
 
-def links_in(query: QueryDict) -> dict[str, list[str]]:
-    """The texts of parameters in a link: `?conf.region=EU`."""
-    return {name[len(PREFILL) :]: query.getlist(name) for name in query if name.startswith(PREFILL)}
+def _one_line_break(text: Any) -> Any:
+    """A text with the line breaks of all systems as one character, because browsers send two."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
 
 
 def _fixed_words(one: Declared) -> str:

@@ -92,19 +92,23 @@ def dag_form(request: Request, deployment: str, dag_id: str) -> HttpResponse:
         context = {**dag_page.row(request.user, option, None), **dag_page.before_run(option, form, request.user)}
         return render(request, "dags/dag_detail.html", context, part="preflight")
     try:
-        values = form.conf()
+        other = RunForm(
+            **dag_page.form_rules(option, request.user),
+            values=form.conf(),
+            mode=JSON if request.POST.get("show") == JSON else FORM,
+            initial={name: request.POST.get(name, "") for name in CARRIED},
+        )
+        if other.unshown and request.POST.get("show") != JSON:
+            names = ", ".join(f"“{name[:80]}”" for name in other.unshown[:12])
+            raise Invalid(
+                {"conf": f"The values of {names} cannot be shown in fields. They can only be edited as JSON."}
+            )
     except Invalid as error:
         form.show_errors(error)
         context = dag_page.context(request, option, run_form=form)
         response = render(request, "dags/dag_detail.html", context, part="run", status=error.status)
         response["HX-Retarget"] = "#run"  # without this header, htmx does not show a 422
         return response
-    other = RunForm(
-        **dag_page.form_rules(option, request.user),
-        values=values,
-        mode=JSON if request.POST.get("show") == JSON else FORM,
-        initial={name: request.POST.get(name, "") for name in CARRIED},
-    )
     return render(request, "dags/dag_detail.html", dag_page.context(request, option, run_form=other), part="run")
 
 

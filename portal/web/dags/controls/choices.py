@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from portal.dags.declared import Declared
+from portal.dags.declared import Declared, same
 from portal.dags.schema_words import label, shown
 from portal.web.dags.controls.base import Control, are_scalars, area, empty, from_json, is_nullable
 from portal.web.dags.controls.structures import structure
@@ -31,7 +31,7 @@ def choice(one: Declared, values: list[Any]) -> Control:
     known = {text for text, _ in options}
     return Control(
         field,
-        json.dumps,
+        lambda value: next((json.dumps(other) for other in values if same(value, other)), json.dumps(value)),
         lambda text: from_json(text) if text else empty(one),
         lambda texts: _option(texts[-1], known),
         hint="",

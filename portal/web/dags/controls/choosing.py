@@ -12,6 +12,7 @@ from portal.dags.declared import Declared
 from portal.dags.schema_words import in_words, types
 from portal.web.dags.controls.base import Control, ParamBound, are_scalars
 from portal.web.dags.controls.choices import choice, several_entries, switch
+from portal.web.dags.controls.showing import can_write
 from portal.web.dags.controls.structures import of_several_types, structure
 from portal.web.dags.controls.texts import number, text
 
@@ -19,6 +20,8 @@ from portal.web.dags.controls.texts import number, text
 def control(one: Declared, html_id: str) -> Control:
     """The control for a parameter that is neither fixed nor entered as a secret."""
     found = _choose(one)
+    if one.has_default and not one.hidden and not can_write(found, one.default):  # a default of another type
+        found = structure(one)
     found.field.label = one.title
     found.field.required = False
     found.field.html_id = html_id  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from portal.core import json_schema
 from portal.dags.declared import Declared
 from portal.dags.schema_words import types
 from portal.web.dags.controls.base import Control, are_scalars, area, as_text, empty, empty_text, from_json
@@ -36,13 +37,16 @@ def number(one: Declared) -> Control:
 def text(one: Declared) -> Control:
     schema = one.schema
     form = schema.get("format")
-    if form == "multiline":
+    default = one.default if isinstance(one.default, str) else ""
+    if form == "multiline" or "\n" in default or "\r" in default:
         return _text(one, area(5))
+    if form in ("date", "time") and default and json_schema.errors({"format": form}, default):
+        return _text(one, forms.TextInput())  # a browser would leave the field of a date empty
     if form == "date":
         return _text(one, forms.DateInput(attrs={"type": "date", "class": "short-time"}))
     if form == "time":
         return _time(one)
-    if form == "date-time" and (not one.default or _moment(one.default)):
+    if form == "date-time" and (not one.default or moment_of(one.default)):
         return _moment_field(one)
     kinds = {"email": "email", "uri": "url"}
     attrs: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
@@ -78,7 +82,7 @@ def _moment_field(one: Declared) -> Control:
     )
 
     def write(value: Any) -> str:
-        moment = _moment(value)
+        moment = moment_of(value)
         return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M:%S") if moment else str(value or "")
 
     def read(text: str) -> Any:
@@ -98,7 +102,7 @@ def _with_seconds(text: str) -> str:
     return f"{text}:00" if len(text) == len("2026-11-21T12:00") else text
 
 
-def _moment(value: Any) -> datetime | None:
+def moment_of(value: Any) -> datetime | None:
     try:
         found = parse_datetime(value) if isinstance(value, str) else None
     except ValueError:
