@@ -103,11 +103,12 @@ def test_break_glass_is_marked_on_every_event_of_its_request_and_found(client_as
 
 
 def test_details_are_readable_before_they_are_json(client_as, cast, airflow):
+    Dag.objects.update(undeclared=True)
     dag = Dag.objects.select_related("deployment").get(dag_id="sales_report")
-    trigger(by=cast["colleague"], dag=dag, conf={"region": "부산"})
+    trigger(by=cast["colleague"], dag=dag, conf={"city": "부산"})
     page = Page(client_as("auditor").get("/audit", {"verb": "run.requested"}))
     assert "By colleague Deployment demo Parameters" in page.text
-    assert 'Parameters { "region": "부산" }' in page.text
+    assert 'Parameters { "city": "부산" }' in page.text
     assert page.text.index("Parameters") < page.text.index("as JSON, with its hash")
 
 

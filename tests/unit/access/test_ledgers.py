@@ -480,6 +480,7 @@ def test_every_column_of_the_terms_of_a_request_for_access_is_known():
 
 
 def test_runs_are_compared_with_what_was_asked_for(cast, airflow):
+    Dag.objects.update(undeclared=True)
     dag = Dag.objects.select_related("deployment").get(dag_id="sales_report")
     run = trigger(by=cast["colleague"], dag=dag, conf={"region": "KR", "메모": 1e22}, note="for the board")
     factories.work_off()
