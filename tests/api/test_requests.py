@@ -115,8 +115,11 @@ def test_what_cannot_be_asked_for(as_, change: dict, fields: list[str]) -> None:
 
 
 def test_every_missing_field_is_named(as_) -> None:
-    problem = refused(as_("employee").post("/requests"), 422, "invalid", "entitlement", "duration", "reason")
+    problem = refused(as_("employee").post("/requests"), 422, "invalid", "duration", "reason")
     assert problem["fields"]["reason"] == "This is required."
+    asked = {name: value for name, value in ASKED.items() if name != "entitlement"}
+    problem = refused(as_("employee").post("/requests", asked), 422, "invalid", "entitlement")
+    assert problem["fields"]["entitlement"] == "Name an entitlement, or a dag for a permit."
 
 
 def test_who_may_not_ask(as_) -> None:

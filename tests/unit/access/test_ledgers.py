@@ -30,7 +30,7 @@ from portal.audit.verify import verify, verify_and_record
 from portal.catalogue import queries as offered
 from portal.catalogue.models import Dag, Entitlement
 from portal.dags.actions import trigger
-from portal.dags.models import Run
+from portal.dags.models import Permit, Run
 from tests import factories, trail
 
 pytestmark = pytest.mark.django_db
@@ -466,7 +466,7 @@ def test_a_row_that_changes_meanwhile_is_looked_at_again(active, monkeypatch):
 @pytest.mark.parametrize("ledger", compare.LEDGERS, ids=lambda ledger: ledger.model.__name__)
 def test_every_verb_and_every_column_is_known(ledger):
     """A new event or column belongs into its room's ledgers.py: into the table, or with why it is not compared."""
-    noun = {Request: "request.", Grant: "grant.", Run: "run."}[ledger.model]
+    noun = {Request: "request.", Grant: "grant.", Run: "run.", Permit: "permit."}[ledger.model]
     changing = {verb for verb in Verb if verb.startswith(noun) and not verb.endswith("_refused")}
     assert changing - ledger.makes.keys() == set(), "say in the ledger's `makes` what the event makes of a row"
     columns = {field.name for field in ledger.model._meta.concrete_fields}
