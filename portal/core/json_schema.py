@@ -3,7 +3,8 @@
 The library jsonschema decides. Differences from its defaults, all of them limits:
 - Remote references are not fetched.
 - Patterns are matched by the module `regex` with a time limit. It knows the syntax of `re`.
-- A validation has a limited number of steps, because references and alternatives can multiply.
+- A validation has a limited number of steps and a limited time, because references, alternatives and patterns can
+  multiply.
 - `uniqueItems` takes time in proportion to the list.
 
 Formats are checked by the format checker that Airflow uses (`jsonschema.FormatChecker()`): `time` is `17:00:00`.
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import contextvars
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema
@@ -25,13 +28,29 @@ from referencing.exceptions import Unresolvable
 from portal.core import strict_json
 
 STEPS = 50_000  # of one validation: keywords that are applied
+SECONDS = 2.0  # of one validation
 LONGEST_FORMATTED = 2_000  # characters of a text whose format is checked
 LONGEST_PATTERN = 1_000
 PATTERN_SECONDS = 0.2
 DEEPEST = 40
 LARGEST = 64 * 1024  # characters of a schema as JSON
 
-_left: contextvars.ContextVar[list[int]] = contextvars.ContextVar("steps_left")
+
+@dataclass
+class _Left:
+    """What is left of one validation."""
+
+    steps: int
+    until: float  # on the monotonic clock
+
+    def spend(self) -> None:
+        """Count a step. Raises BadSchema if the validation takes too long."""
+        self.steps -= 1
+        if self.steps < 0 or time.monotonic() > self.until:
+            raise BadSchema("checking a value against it takes too long")
+
+
+_left: contextvars.ContextVar[_Left] = contextvars.ContextVar("left")
 Check = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 
 
@@ -41,9 +60,9 @@ class BadSchema(Exception):
 
 def errors(schema: Any, value: Any) -> list[ValidationError]:
     """The errors of `value`, the most relevant first; empty if it is valid. Raises BadSchema."""
-    validator = _Limited(_one_draft(schema), format_checker=FORMATS, registry=Registry())
-    token = _left.set([STEPS])
+    token = _left.set(_Left(STEPS, time.monotonic() + SECONDS))
     try:
+        validator = _Limited(_one_draft(schema), format_checker=FORMATS, registry=Registry())
         found = list(validator.iter_errors(value))
     except Unresolvable as error:
         raise BadSchema(f"it refers to {str(error.ref)[:80]}, which is not in the schema") from None
@@ -51,6 +70,8 @@ def errors(schema: Any, value: Any) -> list[ValidationError]:
         raise BadSchema("it refers to itself without an end") from None
     except jsonschema.exceptions.UnknownType as error:
         raise BadSchema(f"there is no type {str(error.type)[:40]}") from None
+    except ArithmeticError as error:  # `multipleOf: 0`, or a number that does not fit
+        raise BadSchema(f"it cannot be calculated ({str(error)[:120]})") from None
     except (TypeError, ValueError, KeyError, AttributeError, regex.error) as error:  # a keyword of a wrong type
         raise BadSchema(f"it is not a valid JSON Schema ({str(error)[:120]})") from None
     finally:
@@ -84,10 +105,7 @@ def _one_draft(schema: Any) -> Any:
 
 def _counted(check: Check) -> Check:
     def step(validator: Any, keyword: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-        left = _left.get()
-        left[0] -= 1
-        if left[0] < 0:
-            raise BadSchema("checking a value against it takes too long")
+        _left.get().spend()
         yield from check(validator, keyword, value, schema) or ()
 
     return step
@@ -96,6 +114,7 @@ def _counted(check: Check) -> Check:
 def _found(pattern: str, text: str) -> bool:
     if len(pattern) > LONGEST_PATTERN:
         raise BadSchema(f"its pattern is longer than {LONGEST_PATTERN} characters")
+    _left.get().spend()
     try:
         return regex.search(pattern, text, timeout=PATTERN_SECONDS) is not None
     except TimeoutError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from portal.catalogue.models import Dag
@@ -25,11 +25,13 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def parse_value(text: str) -> Any:
-    """The JSON value in `text`. Raises Invalid (`conf`) with line and column of what is wrong."""
+    """The JSON value in `text`. Raises Invalid (`conf`) with line and column of what is wrong, and for a value that is
+    too deep or that cannot be stored."""
     if len(text.encode("utf-8", "replace")) > MAX_TYPED:
         raise Invalid({"conf": f"The parameters are larger than {MAX_BYTES // 1024} KiB."})
     try:
-        return strict_json.read(text, integer=_integer)
+        value = strict_json.read(text, integer=_integer)
+        _check_texts(strict_json.leaves(value, deepest=MAX_DEPTH + 1))  # of a parameter, or of all of them
     except strict_json.GivenTwice as twice:
         raise Invalid({"conf": f"“{twice.name[:80]}” is given twice."}) from None
     except strict_json.NotFinite as number:
@@ -38,6 +40,7 @@ def parse_value(text: str) -> Any:
         raise Invalid({"conf": TOO_DEEP}) from None
     except json.JSONDecodeError as error:
         raise Invalid({"conf": f"Not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."}) from error
+    return value
 
 
 def _integer(text: str) -> int:
@@ -67,11 +70,16 @@ def _check(name: str, value: Any) -> None:
         leaves = [name, *strict_json.leaves(value, deepest=MAX_DEPTH)]
     except strict_json.TooDeep:
         raise Invalid({"conf": TOO_DEEP}) from None
+    _check_texts(leaves)
+    for leaf in leaves:
+        if isinstance(leaf, int) and not fits(leaf):
+            raise Invalid({"conf": f"“{name[:80]}” holds {TOO_LARGE}"})
+
+
+def _check_texts(leaves: Iterable[Any]) -> None:
     for leaf in leaves:
         if isinstance(leaf, str) and not bounds.is_storable(leaf):
             raise Invalid({"conf": "A text in the parameters holds a character that cannot be stored."})
-        if isinstance(leaf, int) and not fits(leaf):
-            raise Invalid({"conf": f"“{name[:80]}” holds {TOO_LARGE}"})
 
 
 def with_locked(conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:

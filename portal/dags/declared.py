@@ -16,6 +16,18 @@ STRICTER = {  # the stricter of two values of one keyword
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
 }
+LIMITED = {  # the type that a keyword limits; JSON Schema accepts values of all other types
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), "number"),
+    **dict.fromkeys(("minLength", "maxLength", "pattern", "format"), "string"),
+    **dict.fromkeys(("minItems", "maxItems", "uniqueItems", "prefixItems", "items", "contains"), "array"),
+    **dict.fromkeys(("minProperties", "maxProperties", "required", "properties"), "object"),
+    **dict.fromkeys(("additionalProperties", "propertyNames"), "object"),
+}
+TOGETHER = (  # keywords whose meaning depends on each other
+    {"items", "prefixItems"},
+    {"contains", "minContains", "maxContains"},
+    {"properties", "patternProperties", "additionalProperties"},
+)
 LABELS = ("title", "description", "examples", "values_display", "section")  # say how to show it; no rules
 
 
@@ -52,7 +64,8 @@ def of(dag: Dag, params: Mapping[str, Kept], *, requester: str) -> dict[str, Dec
     fixed = fixed_values(dag, requester=requester)
     found = {}
     for name, param in params.items():
-        schema = bounded(param["schema"], dag.bounds.get(name, {}))
+        may_be_null = param["value"] is None and not (param["required"] or param["hidden"])
+        schema = bounded(param["schema"], dag.bounds.get(name, {}), may_be_null=may_be_null)
         found[name] = Declared(
             name,
             schema,
@@ -75,10 +88,29 @@ def fixed_values(dag: Dag, *, requester: str) -> dict[str, Any]:
     return {**dag.locked, **named}
 
 
-def bounded(schema: Mapping[str, Any], bounds: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema with further keywords. Of two values of one keyword, the stricter one counts."""
+def bounded(schema: Mapping[str, Any], bounds: Mapping[str, Any], *, may_be_null: bool = False) -> dict[str, Any]:
+    """A schema with further keywords. Of two values of one keyword, the stricter one counts.
+
+    A bound is not avoided by a value of another type: `maximum` allows only numbers, unless the bound has a `type` of
+    its own, and null where the schema names it. may_be_null: also null if the schema names no type.
+    """
+    bounds = {word: _strict_parts(word, value) for word, value in bounds.items()}
     merged = dict(schema)
+    apart = _apart(schema, bounds)
+    extra = [apart] if apart else []
+    if limited := _limited(bounds):
+        own = schema.get("type")
+        named = own if isinstance(own, list) else [own] if own else []
+        allowed = [kind for kind in named if kind in (*limited, "null") or (kind == "integer" and "number" in limited)]
+        if allowed and own != allowed:
+            merged["type"] = allowed if isinstance(own, list) else own
+        elif not named:
+            merged["type"] = [*limited, "null"] if may_be_null else limited if len(limited) > 1 else limited[0]
+        elif not allowed:
+            extra.append({"type": limited})
     for word, value in bounds.items():
+        if word in apart:
+            continue
         if word not in merged or word in LABELS:
             merged[word] = value
         elif word in STRICTER and _are_numbers(merged[word], value):
@@ -86,8 +118,48 @@ def bounded(schema: Mapping[str, Any], bounds: Mapping[str, Any]) -> dict[str, A
         elif word == "enum" and isinstance(merged[word], list):
             merged[word] = [one for one in merged[word] if any(same(one, other) for other in value)]
         elif not same(merged[word], value):
-            merged["allOf"] = [*merged.get("allOf", []), {word: value}]
+            extra.append({word: value})
+    if extra:
+        own_parts = merged.get("allOf", [])
+        merged["allOf"] = [*(own_parts if isinstance(own_parts, list) else [{"allOf": own_parts}]), *extra]
     return merged
+
+
+def _limited(bounds: Mapping[str, Any]) -> list[str]:
+    """The types that the keywords limit; empty if the bounds name the possible types or values themselves."""
+    if bounds.keys() & {"type", "enum", "const"}:
+        return []
+    return sorted({LIMITED[word] for word in bounds if word in LIMITED})
+
+
+def _strict_parts(word: str, value: Any) -> Any:
+    """The value of a keyword; bounds in it, as of the entries of a list, allow only the types that they limit."""
+    if word in ("items", "contains", "additionalProperties"):
+        return _strict(value)
+    if word in ("prefixItems", "allOf", "anyOf"):
+        return [_strict(part) for part in value]
+    return {name: _strict(part) for name, part in value.items()} if word == "properties" else value
+
+
+def _strict(bounds: Any) -> Any:
+    if not isinstance(bounds, Mapping):  # true or false
+        return bounds
+    parts = {word: _strict_parts(word, value) for word, value in bounds.items()}
+    return {**parts, "type": limited} if (limited := _limited(bounds)) else parts
+
+
+def _apart(schema: Mapping[str, Any], bounds: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of the bounds that must stay together, because keywords of the schema would change their meaning.
+
+    `additionalProperties` alone means: besides the properties of the schema.
+    """
+    found: dict[str, Any] = {}
+    for group in TOGETHER:
+        ours = {word: bounds[word] for word in bounds if word in group}
+        is_alone = ours.keys() == {"additionalProperties"}
+        if ours and not is_alone and group & schema.keys():
+            found |= ours
+    return found
 
 
 def _are_numbers(*values: Any) -> bool:

@@ -15,7 +15,7 @@ from portal.dags import limits, notes, secrets, validating
 from portal.dags.causes import why_not
 from portal.dags.models import Run
 from portal.dags.operation_names import CANCEL_RUN
-from portal.dags.permissions import why_not_any_more
+from portal.dags.permissions import current, why_not_any_more
 from portal.dags.states import RUN
 from portal.operations import outbox
 from portal.operations import queries as operations
@@ -80,7 +80,7 @@ def _why_not_start(run: Run, operation: Operation) -> str:
         return "It could not be started within one hour after the request, so it failed."
     approved = run.permit_id is not None or (run.request is not None and bool(run.request.policy))
     why = why_not_any_more(run.requested_by.username, run.dag, "trigger", approved=approved)
-    return why or limits.why_frozen(run.requested_by, run.dag)
+    return why or limits.why_frozen(run.requested_by, current(run.dag))
 
 
 def _why_invalid(airflow: Airflow, run: Run) -> str:
@@ -90,7 +90,7 @@ def _why_invalid(airflow: Airflow, run: Run) -> str:
         dag = airflow.dag(run.dag.dag_id)
     if dag is None or dag.problem:  # the attempt to start it tells the reason
         return ""
-    why = validating.why_invalid(run.dag, dag.params, conf, requester=run.requested_by.username)
+    why = validating.why_invalid(current(run.dag), dag.params, conf, requester=run.requested_by.username)
     return f"Its parameters do not fit the DAG as it is now. {why}" if why else ""
 
 

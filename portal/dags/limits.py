@@ -9,10 +9,13 @@ from accounts import people
 from accounts.models import User
 from portal.catalogue import airflows, freezes
 from portal.catalogue.models import Dag, Deployment
-from portal.core import clock
+from portal.core import clock, refs
 from portal.core.errors import Refused
 from portal.dags.models import DagState, Run
+from portal.dags.operation_names import RETRIES
+from portal.dags.permissions import current
 from portal.dags.states import FOLLOWED
+from portal.operations import queries as operations
 
 HOUR = timedelta(hours=1)
 NOT_ENDED = (Run.Status.REQUESTED, *FOLLOWED)
@@ -24,10 +27,14 @@ def check(by: User, dag: Dag) -> None:
     To be called inside the transaction that creates the run. The DAG's row is locked, so that two runs at once are both
     counted.
     """
-    rows = Dag.objects.select_for_update().filter(pk__in=[row.pk for row in _same_dag(dag)])
-    list(rows.order_by("pk").values_list("pk"))
+    _lock(dag)
     for refusal in _refusals(by, dag):
         raise refusal
+
+
+def _lock(dag: Dag) -> None:
+    rows = Dag.objects.select_for_update().filter(pk__in=[row.pk for row in _same_dag(dag)])
+    list(rows.order_by("pk").values_list("pk"))
 
 
 def why_not_now(by: User, dag: Dag) -> str:
@@ -43,6 +50,20 @@ def check_writable(deployment: Deployment) -> None:
             "when an admin has switched read_only off.",
             reason="read_only",
         )
+
+
+def check_retry(by: User, run: Run) -> None:
+    """Raises Refused if `by` must not run tasks of an ended run again now: `read_only`, `frozen`, `one_at_a_time`.
+
+    To be called inside the transaction that creates the operation, as `check`.
+    """
+    check_writable(run.dag.deployment)
+    dag = current(run.dag)
+    _lock(dag)
+    if why := why_frozen(by, dag):
+        raise Refused(why, reason="frozen")
+    if dag.one_at_a_time and (other := _not_ended(dag, besides=run)):
+        raise _one_at_a_time(dag, other)
 
 
 def why_frozen(by: User, dag: Dag) -> str:
@@ -66,12 +87,16 @@ def _refusals(by: User, dag: Dag) -> Iterator[Refused]:
     if why := why_frozen(by, dag):
         yield Refused(why, reason="frozen")
     if dag.one_at_a_time and (other := _not_ended(dag)):
-        yield Refused(
-            f"Only one run of {dag.dag_id} at a time is allowed. It can be run when {other} has ended.",
-            reason="one_at_a_time",
-        )
+        yield _one_at_a_time(dag, other)
     if dag.max_runs_per_hour is not None and (why := _too_many(dag, dag.max_runs_per_hour)):
         yield Refused(why, reason="too_many_runs")
+
+
+def _one_at_a_time(dag: Dag, other: str) -> Refused:
+    return Refused(
+        f"Only one run of {dag.dag_id} at a time is allowed. It can be run when {other} has ended.",
+        reason="one_at_a_time",
+    )
 
 
 def _too_many(dag: Dag, limit: int) -> str:
@@ -89,14 +114,20 @@ def _too_many(dag: Dag, limit: int) -> str:
     )
 
 
-def _not_ended(dag: Dag) -> str:
-    """The name of a run of the DAG that has not ended; empty if there is none.
+def _not_ended(dag: Dag, *, besides: Run | None = None) -> str:
+    """The name of a run of the DAG, other than `besides`, that has not ended; empty if there is none.
 
-    Airflow's own runs count as last read. Gatehouse knows the state of its own runs better.
+    A run whose tasks somebody has asked to run again has not ended. Airflow's own runs count as last read. Gatehouse
+    knows the state of its own runs better.
     """
     rows = _same_dag(dag)
     ours = Run.objects.filter(dag__in=rows)
-    if (run := ours.filter(status__in=NOT_ENDED).order_by("pk").first()) is not None:
+    others = ours.exclude(pk=besides.pk) if besides is not None else ours
+    if (run := others.filter(status__in=NOT_ENDED).order_by("pk").first()) is not None:
+        return run.ref
+    retried = operations.open_subjects(kinds=RETRIES, deployments=[row.deployment_id for row in rows])
+    keys = [refs.parse(refs.RUN, subject) for subject in retried]
+    if (run := others.filter(pk__in=keys).order_by("pk").first()) is not None:
         return run.ref
     listed = [run for state in DagState.objects.filter(dag__in=rows) for run in state.last_runs]
     going_on = [run["id"] for run in listed if run["state"] in FOLLOWED]

@@ -80,14 +80,20 @@ def may_act_at_once(by: User, dag: Dag) -> bool:
 def check_can_change_run(by: User, run: Run, action: str, policies: Policies | None = None) -> None:
     """Raises Refused if `by` may not do `action` ("retry", "cancel") with a run.
 
-    Allowed are the people in `who`, and the person who requested the run while the DAG's policy names them.
-    Reasons: `not_offered`, `not_eligible`.
+    Allowed are the people in `who`, and the person who requested the run while the DAG's policy names them; an
+    approval of one run does not cover a repetition after its success.
+    Reasons: `not_offered`, `not_eligible`, `needs_approval`.
     """
     dag = current(run.dag)
     check_offered(dag, action)
     if people.is_one_of(by, dag.who):
         return
     if by.pk == run.requested_by_id and people.is_one_of(by, _may_ask(dag, policies)):
+        if action == "retry" and run.status == Run.Status.SUCCESS:
+            raise Refused(
+                f"{run.ref} has succeeded. Running its tasks again needs an approval: ask for another run.",
+                reason="needs_approval",
+            )
         return
     at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
     raise Refused(f"You may not {VERBS[action]} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")

@@ -9,14 +9,14 @@ from accounts.models import User
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import refs
-from portal.core.errors import Conflict, Invalid, Refused
+from portal.core.errors import Conflict, Invalid
 from portal.core.secrecy import holds_secret
 from portal.core.text_checks import clean_text
 from portal.dags import limits
 from portal.dags import tasks as task_rows
 from portal.dags.models import Run
 from portal.dags.operation_names import CANCEL_RUN, CLEAR_TASK, RETRY_RUN, RUN_CHANGES
-from portal.dags.permissions import check_can_change_run, current
+from portal.dags.permissions import check_can_change_run
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation
@@ -33,8 +33,9 @@ VERBS = {
 def cancel(*, by: User, run: Run, reason: str) -> Operation:
     """Request that a run ends now: Airflow stops its tasks and marks it failed.
 
-    Raises Refused (`not_offered`, `not_eligible`, `read_only`, a retry also `frozen`); Conflict if the run has ended,
-    or somebody has asked for a change of it that is not done yet; Invalid (`reason`).
+    Raises Refused (`not_offered`, `not_eligible`, `read_only`; a retry also `frozen`, `one_at_a_time`,
+    `needs_approval`); Conflict if the run has ended, or somebody has asked for a change of it that is not done yet;
+    Invalid (`reason`).
     """
     with acting(by, refusal=Verb.RUN_CANCEL_REFUSED, target=run.ref) as (trail, by):
         run = _locked(run)
@@ -77,9 +78,7 @@ def _ended(by: User, run: Run) -> Run:
     """The run, if `by` may retry it now."""
     run = _locked(run)
     check_can_change_run(by, run, "retry")
-    limits.check_writable(run.dag.deployment)
-    if why := limits.why_frozen(by, current(run.dag)):
-        raise Refused(why, reason="frozen")
+    limits.check_retry(by, run)
     if (change := _open_change(run)) is not None:
         raise _already_asked(run, change)
     if not run.is_final:

@@ -51,7 +51,7 @@ def checked(dag: Dag, state: DagState | None, conf: Any, *, requester: User) -> 
     if state is None or state.params is None:
         return values
     found = declarations.of(dag, state.params, requester=name)
-    if wrong := problems(found, values, undeclared=dag.undeclared):
+    if wrong := _problems(dag, found, values):
         raise Invalid(wrong)
     return values
 
@@ -66,7 +66,16 @@ def why_invalid(dag: Dag, known: Mapping[str, AirflowParam], conf: Mapping[str, 
         if name not in conf or conf[name] != value:
             return f"“{name[:LONGEST_NAME]}” is now fixed to another value by the catalogue."
     found = declarations.of(dag, params.exact(known), requester=requester)
-    return " ".join(problems(found, conf, undeclared=dag.undeclared).values())
+    return " ".join(_problems(dag, found, conf).values())
+
+
+def _problems(dag: Dag, found: Mapping[str, Declared], conf: Mapping[str, Any]) -> dict[str, str]:
+    """`problems`, and those of parameters that only the catalogue knows: they have bounds, too."""
+    wrong = problems(found, conf, undeclared=dag.undeclared)
+    for name in conf.keys() & dag.bounds.keys() - found.keys() if dag.undeclared else ():
+        if said := _problem(Declared(name, declarations.bounded({}, dag.bounds[name])), conf):
+            wrong[field(name)] = said
+    return wrong
 
 
 def problems(declared: Mapping[str, Declared], conf: Mapping[str, Any], *, undeclared: bool) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Q, QuerySet
 
 from portal.airflow.states import state_of
@@ -37,6 +39,12 @@ def open_for(deployment: Deployment) -> QuerySet[Operation]:
 def open_of(subject: str) -> QuerySet[Operation]:
     """The open operations for a subject, oldest first."""
     return of_subject(subject).filter(status__in=OPEN)
+
+
+def open_subjects(*, kinds: Collection[str], deployments: Collection[int]) -> list[str]:
+    """The subjects of the open operations of these kinds on these deployments."""
+    rows = Operation.objects.filter(status__in=OPEN, kind__in=kinds, deployment__in=deployments)
+    return list(rows.values_list("subject", flat=True))
 
 
 def deployments_with_work() -> QuerySet[Operation, int]:

@@ -15,6 +15,9 @@ DOUBLING = {
     | {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n - 1}"}, {"$ref": f"#/$defs/d{n - 1}"}]} for n in range(1, 31)},
 }
 SLOW = "a" * 38 + "!"  # seconds for `^(a|aa)+$` without a limit
+NESTED: dict[str, object] = {}
+for _ in range(3000):
+    NESTED = {"not": NESTED}
 OLDER = "http://json-schema.org/draft-07/schema#"
 
 
@@ -36,11 +39,23 @@ OLDER = "http://json-schema.org/draft-07/schema#"
         ({"type": "odd"}, 1, "there is no type odd"),
         ({"pattern": "("}, "a", "not a valid JSON Schema"),
         ({"minimum": "x"}, 1, "not a valid JSON Schema"),
+        ({"multipleOf": 0}, 1, "cannot be calculated"),
+        ({"multipleOf": 0.1}, 10**400, "cannot be calculated"),
+        ({"$id": 5}, 1, "not a valid JSON Schema"),
+        (NESTED, 1, "refers to itself without an end"),
     ],
 )
 def test_a_schema_cannot_lift_the_limits(schema, value, words):
     with pytest.raises(json_schema.BadSchema, match=words):
         json_schema.errors(schema, value)
+
+
+def test_patterns_share_one_time_limit(monkeypatch):
+    """Each match is quick enough, all of them together are not."""
+    now = iter(range(10_000))
+    monkeypatch.setattr(json_schema.time, "monotonic", lambda: next(now) / 10)
+    with pytest.raises(json_schema.BadSchema, match="takes too long"):
+        json_schema.errors({"items": {"pattern": "^a$"}}, ["a"] * 30)
 
 
 def test_each_check_has_all_steps_again():

@@ -188,9 +188,13 @@ class RunForm(SecretFields, ActionForm):
 
     def conf(self) -> dict[str, Any]:
         """The entered parameters. Raises Invalid with every parameter that cannot be read."""
+        return self.with_secrets(self.without_secrets())
+
+    def without_secrets(self) -> dict[str, Any]:
+        """The same without what was entered in the fields of secrets. Raises Invalid, as `conf`."""
         typed = parameters.parse(self.data.get("conf", "")) if "conf" in self.fields else {}
         if self.is_json:
-            return self.with_secrets(typed)
+            return typed
         values, wrong = dict(typed), {}
         for name, one in self.declared.items():
             if name not in self.controls:
@@ -207,7 +211,7 @@ class RunForm(SecretFields, ActionForm):
         if wrong:  # with the errors that the action would find in the other parameters
             found = validating.problems(self.declared, values, undeclared=self.undeclared)
             raise Invalid({**found, **wrong})
-        return self.with_secrets(values)
+        return values
 
     def _read(self, name: str) -> Any:
         """The entered value. An unchanged field has exactly the value that it began with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -42,7 +43,8 @@ class SecretFields(forms.Form):
         return [place.path for name, place in self.places.items() if self.data.get(name, "")]
 
     def with_secrets(self, conf: dict[str, Any]) -> dict[str, Any]:
-        """`conf` with the entered secrets. Raises Invalid with the field."""
+        """A copy of `conf` with the entered secrets. Raises Invalid with the field."""
+        conf = copy.deepcopy(conf)  # its parts may be defaults of the DAG, which are shown
         for name, place in self.places.items():
             if not (entered := self.data.get(name, "")):
                 continue

@@ -92,9 +92,10 @@ def dag_form(request: Request, deployment: str, dag_id: str) -> HttpResponse:
         context = {**dag_page.row(request.user, option, None), **dag_page.before_run(option, form, request.user)}
         return render(request, "dags/dag_detail.html", context, part="preflight")
     try:
+        form.conf()  # also reads the secrets, which are not shown
         other = RunForm(
             **dag_page.form_rules(option, request.user),
-            values=form.conf(),
+            values=form.without_secrets(),
             mode=JSON if request.POST.get("show") == JSON else FORM,
             initial={name: request.POST.get(name, "") for name in CARRIED},
         )

@@ -1,6 +1,7 @@
 """Limits of a DAG: runs per hour, one run at a time, freezes, a read-only Airflow. Each refusal says until when."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -9,7 +10,7 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.dags import actions, limits, pausing, variables
+from portal.dags import actions, limits, pausing, run_actions, variables
 from portal.dags.models import DagState, Run
 from portal.operations.models import Operation
 from tests.factories import offer_renamed, verbs, work_off, work_on
@@ -71,6 +72,32 @@ def test_one_run_at_a_time(cast, dag, run):
     run()
 
 
+@pytest.fixture
+def ended(cast, run):
+    """Two runs that have failed."""
+    found = [run(actions=["trigger", "retry"]), run()]
+    Operation.objects.update(status="succeeded", settled_at=clock.now())
+    Run.objects.update(status="failed", seen_at=clock.now(), ended_at=clock.now())
+    Dag.objects.update(one_at_a_time=True)
+    return found
+
+
+def test_a_retry_is_a_run_too(cast, run, ended):
+    first, second = ended
+    run_actions.retry(by=cast["colleague"], run=first)
+    again = partial(run_actions.retry, by=cast["colleague"], run=second)
+    assert first.ref in refused(again, "one_at_a_time")  # no worker has executed the retry yet
+    assert verbs()[-1] == Verb.RUN_RETRY_REFUSED
+    assert first.ref in refused(run, "one_at_a_time")
+    Operation.objects.update(status="succeeded", settled_at=clock.now())
+    again()
+
+
+def test_a_run_is_not_retried_while_another_one_runs(cast, run, ended):
+    other = run()
+    assert other.ref in refused(lambda: run_actions.retry(by=cast["colleague"], run=ended[0]), "one_at_a_time")
+
+
 def test_a_run_that_airflow_started_counts_as_one(cast, dag, run):
     first = run()
     Run.objects.filter(pk=first.pk).update(status="success")
@@ -121,6 +148,17 @@ def test_a_run_is_not_started_in_a_freeze_that_began_meanwhile(airflow, run):
     assert waiting.status == "failed"
     assert "frozen now" in waiting.error
     assert not airflow.state.runs
+
+
+def test_the_freeze_of_a_renamed_deployment_holds_at_the_start(airflow, dag, run, tmp_path):
+    waiting = run()
+    offer_renamed(tmp_path, url=dag.deployment.url)
+    today = clock.now().date().isoformat()
+    freeze = [{"from": today, "until": today, "except": [], "why": "stock-taking"}]
+    Dag.objects.filter(deployment__name="main").update(freeze=freeze)
+    work_off()
+    waiting.refresh_from_db()
+    assert "frozen now" in waiting.error and not airflow.state.runs
 
 
 def switch_read_only(on):

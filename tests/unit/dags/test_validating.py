@@ -92,16 +92,49 @@ def test_a_refusal_repeats_no_part_that_is_secret(schema, value):
 @pytest.mark.parametrize(
     ("schema", "bounds", "merged"),
     [
-        ({"maximum": 10}, {"maximum": 5}, {"maximum": 5}),
-        ({"maximum": 5}, {"maximum": 10}, {"maximum": 5}),
-        ({"minimum": 1}, {"minimum": 3, "maximum": 9}, {"minimum": 3, "maximum": 9}),
+        ({"type": "number", "maximum": 10}, {"maximum": 5}, {"type": "number", "maximum": 5}),
+        ({"type": "number", "maximum": 5}, {"maximum": 10}, {"type": "number", "maximum": 5}),
+        ({"minimum": 1}, {"minimum": 3, "maximum": 9}, {"type": "number", "minimum": 3, "maximum": 9}),
         ({"enum": ["a", "b", 1]}, {"enum": ["b", "c", True]}, {"enum": ["b"]}),
-        ({"pattern": "a"}, {"pattern": "b"}, {"pattern": "a", "allOf": [{"pattern": "b"}]}),
+        ({"pattern": "a"}, {"pattern": "b"}, {"type": "string", "pattern": "a", "allOf": [{"pattern": "b"}]}),
         ({"type": "string"}, {"title": "Mine"}, {"type": "string", "title": "Mine"}),
     ],
 )
 def test_of_two_bounds_the_stricter_one_counts(schema, bounds, merged):
     assert declared.bounded(schema, bounds) == merged
+
+
+@pytest.mark.parametrize(
+    ("schema", "bounds", "allowed", "refused"),
+    [
+        ({}, {"maximum": 10}, 5, ["100000", [100], {"n": 100}, True, None]),
+        ({"type": ["string", "integer"]}, {"maximum": 10}, 5, ["100000", None]),
+        ({"type": ["integer", "null"]}, {"maximum": 10}, None, ["100000", 11]),
+        ({"type": "string"}, {"maximum": 10}, None, ["100000", 5]),
+        ({}, {"pattern": "^EU"}, "EU", [["US"], 5]),
+        ({}, {"type": ["number", "string"], "maximum": 10}, "all", [11, [11]]),
+        ({}, {"items": {"maximum": 10}}, [5], [["100000"], "100000"]),
+        ({}, {"anyOf": [{"maximum": 10}, {"const": "all"}]}, "all", ["100000", 11]),
+        ({"type": "array", "prefixItems": [{}]}, {"items": {"enum": ["a"]}}, ["a"], [["b"]]),
+        (
+            {"type": "object", "properties": {"a": {}, "b": {}}},
+            {"properties": {"a": {}}, "additionalProperties": False},
+            {"a": 1},
+            [{"b": 1}],
+        ),
+        ({"type": "object", "properties": {"a": {}}}, {"additionalProperties": False}, {"a": 1}, [{"b": 1}]),
+        ({"type": "array", "contains": {"const": 1}}, {"contains": {"const": 2}, "minContains": 0}, [1], [[2]]),
+    ],
+)
+def test_a_bound_is_not_avoided_by_another_type_or_by_a_keyword_of_the_dag(schema, bounds, allowed, refused):
+    merged = declared.bounded(schema, bounds)
+    if schema != {"type": "string"}:
+        assert said(merged, allowed) == ""
+    assert [value for value in refused if not said(merged, value)] == []
+
+
+def test_a_bound_does_not_repair_a_broken_schema():
+    assert "cannot be checked" in said(declared.bounded({"allOf": 5, "pattern": "a"}, {"pattern": "b"}), "ab")
 
 
 @pytest.mark.parametrize("default", [5, "hunter"])
@@ -175,6 +208,17 @@ def test_undeclared_parameters_are_accepted_only_where_the_catalogue_says_so(cas
     assert refused(cast, dag, {"regoin": "EU"}) == {"conf.regoin": words}
     rule(undeclared=True)
     assert actions.trigger(by=cast["colleague"], dag=dag, conf={"regoin": "EU"}).conf == {"regoin": "EU"}
+
+
+def test_bounds_hold_for_parameters_that_only_the_catalogue_knows(cast, airflow, dag):
+    rule(undeclared=True, bounds={"limit": {"maximum": 10}})
+    assert list(refused(cast, dag, {"limit": 11})) == ["conf.limit"]
+    assert list(refused(cast, dag, {"limit": "11"})) == ["conf.limit"]
+    run = actions.trigger(by=cast["colleague"], dag=dag, conf={"limit": 10})
+    rule(bounds={"limit": {"maximum": 9}})
+    work_off()
+    run.refresh_from_db()
+    assert (run.status, airflow.state.runs) == ("failed", []) and "at most 9" in run.error
 
 
 def test_a_run_that_would_do_nothing_needs_to_be_confirmed(cast, airflow, dag):

@@ -221,6 +221,23 @@ def test_the_requester_may_while_the_policy_names_them(airflow, run, cast):
     assert run_actions.retry(by=cast["employee"], run=run).status == "queued"
 
 
+def test_an_approval_of_one_run_does_not_cover_its_repetition(airflow, run, cast):
+    """employee, who may only ask, cannot run the tasks of a successful run again; colleague in `who` can."""
+    end(airflow, run, "failed")
+    Run.objects.update(requested_by=cast["employee"])
+    asked = run_actions.clear_tasks(by=cast["employee"], run=run, tasks=["collect"])
+    Run.objects.update(status="success")  # it succeeded before the worker executed this
+    airflow.state.runs[0].state = "success"
+    factories.work_off()
+    asked.refresh_from_db()
+    assert (asked.status, there(airflow).state) == ("failed", "success")
+    with pytest.raises(Refused) as refusal:
+        run_actions.clear_tasks(by=cast["employee"], run=run, tasks=["collect"])
+    assert refusal.value.reason == "needs_approval"
+    assert last(Verb.RUN_RETRY_REFUSED).outcome == "refused"
+    assert run_actions.clear_tasks(by=cast["colleague"], run=run, tasks=["collect"]).status == "queued"
+
+
 def test_nobody_does_what_the_catalogue_does_not_offer(airflow, run, cast):
     Dag.objects.update(actions=["trigger"])
     with pytest.raises(Refused) as refusal:

@@ -10,7 +10,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from portal.core import json_schema
+from portal.core import bounds, json_schema
 from portal.dags.declared import Declared
 from portal.dags.schema_words import types
 from portal.web.dags.controls.base import Control, are_scalars, area, as_text, empty, empty_text, from_json
@@ -93,7 +93,10 @@ def _moment_field(one: Declared) -> Control:
             raise ValueError(f"“{text[:60]}” is not a date and time. Enter one like 2026-11-21T17:00:00.")
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.get_current_timezone())
-        return moment.astimezone(UTC).isoformat()
+        try:
+            return moment.astimezone(UTC).isoformat()
+        except OverflowError:
+            raise ValueError(f"“{text[:60]}” is not a year that can be used. Enter another date and time.") from None
 
     return Control(field, write, read, hint=f"In {timezone.get_current_timezone_name()} time.", tidy=_with_seconds)
 
@@ -107,4 +110,6 @@ def moment_of(value: Any) -> datetime | None:
         found = parse_datetime(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return found if found is not None and found.tzinfo is not None else None
+    if found is None or found.tzinfo is None:
+        return None
+    return found if bounds.moment(found) == found else None  # others do not exist in every time zone
