@@ -70,7 +70,7 @@ def test_the_whole_way(airflow, visit):
     sign_in(page, "colleague")
     page.get_by_role("navigation", name="Main", exact=True).get_by_role("link", name="DAGs").click()
     page.get_by_role("link", name="sales_report", exact=True).click()
-    page.get_by_role("textbox", name="Parameters").fill('{"region": "KR"}')
+    page.get_by_role("radio", name="APAC").check()
     page.get_by_role("button", name=re.compile("^(Run|Start)")).click()
     expect(page).to_have_url(re.compile(r"/runs/RUN-\d+$"))
     work_off()
