@@ -185,6 +185,21 @@ class Run(models.Model):
         return self.status in self.FINAL
 
 
+class RunNotice(models.Model):
+    """A person who wants to be told when a run has ended. The notice is shown while the run has ended and is unread."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="notices")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    read_at = models.DateTimeField(null=True, help_text="when the person marked it as read; null: it is wanted")
+
+    class Meta:
+        constraints = [models.UniqueConstraint("run", "person", name="dags_one_notice_per_run_and_person")]
+        indexes = [models.Index(fields=["person"], condition=Q(read_at__isnull=True), name="dags_notices_unread")]
+
+    def __str__(self) -> str:
+        return f"notice of {self.run} for {self.person}"
+
+
 class RunTasks(models.Model):
     """The last known tasks of a run: one row for each task. A mapped task has one row for all its instances."""
 

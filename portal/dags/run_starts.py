@@ -23,7 +23,7 @@ from portal.audit.verbs import Verb
 from portal.core import clock, due, refs, sealing
 from portal.core.errors import Conflict, GatehouseError, Invalid, Refused
 from portal.core.text_checks import clean_text
-from portal.dags import limits, starting
+from portal.dags import limits, run_notices, starting
 from portal.dags.frozen import Changed, canonical, thaw
 from portal.dags.models import RunRequest
 from portal.dags.permissions import current, why_not_any_more
@@ -83,6 +83,7 @@ def _start(request: RunRequest, trail: Trail) -> str:
         actor=None,
         request=request,
     )
+    run_notices.ask_for_requester(run)
     changes.record(trail, Verb.REQUEST_RUN_BEGUN, None, request, run=run.ref)["about"].append(run.ref)
     return run.ref
 

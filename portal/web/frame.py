@@ -22,6 +22,8 @@ from portal.airflow.models import DeploymentState
 from portal.airflow.states import state_of
 from portal.approvals import queries as approvals
 from portal.catalogue.models import Deployment
+from portal.dags import run_notices
+from portal.dags.models import Run
 from portal.ui import words
 
 
@@ -168,6 +170,11 @@ class Frame:
         if not self.user.is_authenticated:
             return []
         return [trouble(deployment) for deployment in states.in_trouble()]
+
+    @cached_property
+    def run_notices(self) -> list[Run]:
+        """The ended runs that the reader wanted to be told of and has not marked as read."""
+        return run_notices.unread(self.user) if isinstance(self.user, User) else []
 
     @cached_property
     def demo_people(self) -> list[dict[str, str]]:

@@ -113,6 +113,8 @@ PAGES: dict[str, Address] = {
     "run_cancel": do(P.OPERATE, "run", sees=MAY_ASK_FOR_DAG | OVERSIGHT, may=frozenset({"colleague"}), reason="why"),
     "run_retry": do(P.OPERATE, "run", sees=MAY_ASK_FOR_DAG | OVERSIGHT, may=frozenset({"colleague"})),
     "run_clear": do(P.OPERATE, "run", sees=MAY_ASK_FOR_DAG | OVERSIGHT, may=frozenset({"colleague"}), task="publish"),
+    "run_notice": do(P.OPERATE, "run", sees=MAY_ASK_FOR_DAG | OVERSIGHT, may=MAY_ASK_FOR_DAG | OVERSIGHT),
+    "run_notice_read": do(P.OPERATE, "run", sees=MAY_ASK_FOR_DAG | OVERSIGHT, may=MAY_ASK_FOR_DAG | OVERSIGHT),
     "run_log": Address(P.OPERATE, "run", MAY_ASK_FOR_DAG | OVERSIGHT, query="?task=publish&try=1"),
     "run_log_text": Address(P.OPERATE, "run", MAY_ASK_FOR_DAG | OVERSIGHT, query="?task=publish&try=1"),
     "audit": Address(P.AUDIT),

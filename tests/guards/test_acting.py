@@ -30,7 +30,7 @@ from portal.catalogue import queries as offered
 from portal.catalogue.models import Deployment
 from portal.core.errors import Refused
 from portal.dags import actions as dag_actions
-from portal.dags import pausing, permits, run_actions, run_requests, run_starts, variables
+from portal.dags import pausing, permits, run_actions, run_notices, run_requests, run_starts, variables
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
@@ -135,6 +135,12 @@ Act = Callable[[User, Any, Path], object]
 
 def _entitlement():
     return offered.entitlement("demo/role/User")
+
+
+def _run_with_notice():
+    run = factories.run_in_airflow("running")
+    run_notices.ask_for_requester(run)
+    return run
 
 
 def _dag(dag_id: str = "sales_report"):
@@ -262,6 +268,16 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         "colleague",
         lambda: factories.run_in_airflow("success"),
         lambda by, run, _: run_actions.clear_tasks(by=by, run=run, tasks=["publish"]),
+    ),
+    "portal/dags/run_notices.py ask": (
+        "colleague",
+        lambda: factories.run_in_airflow("running"),
+        lambda by, run, _: run_notices.ask(by=by, run_id=run.pk),
+    ),
+    "portal/dags/run_notices.py mark_read": (
+        "colleague",
+        _run_with_notice,
+        lambda by, run, _: run_notices.mark_read(by=by, run_id=run.pk),
     ),
     "portal/dags/variables.py change": (
         "admin",

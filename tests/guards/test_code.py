@@ -81,6 +81,7 @@ def test_a_status_is_written_by_its_state_machine_only():
 # move.
 # "never": a row is written once. "file": written by `catalogue apply`. "seen": the last known state of Airflow or of a
 # process. "turn": a row exists only while something is in progress.
+# "preference": a person's own choice about their pages.
 LIVES = {
     "accounts.User": "directory",
     "accounts.GroupName": "directory",
@@ -119,6 +120,7 @@ LIVES = {
     "dags.Permit": "states",
     "dags.DagState": "seen",
     "dags.RunTasks": "seen",
+    "dags.RunNotice": "preference",
     "dags.TaskLog": "seen",
     "dags.TaskLogPart": "seen",
     "dags.WaitingTask": "seen",

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from statistics import median
 
 from django.utils.dateparse import parse_datetime
 
@@ -18,7 +17,7 @@ from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.core import clock
 from portal.core.errors import why_not
-from portal.dags import results, tasks
+from portal.dags import preflight, results, tasks
 from portal.dags.models import Run, RunTasks
 from portal.dags.operation_names import RUN_CHANGES
 from portal.dags.permissions import check_can_change_run
@@ -80,6 +79,11 @@ class RunView:
     reader: User | None = None
 
     @property
+    def title(self) -> str:
+        """Of the browser's tab: `sales_report failed, RUN-1`."""
+        return f"{self.run.dag.dag_id} {self.run.get_status_display()}, {self.run.ref}"
+
+    @property
     def known(self) -> RunTasks | None:
         """The tasks; None if they were not read yet."""
         tasks: RunTasks | None = getattr(self.run, "tasks", None)
@@ -110,8 +114,7 @@ class RunView:
     def usual(self) -> timedelta | None:
         """The median duration of the DAG's last successful runs."""
         state = getattr(self.dag or self.run.dag, "state", None)
-        took = [seconds for run in (state.last_runs if state else []) if (seconds := _seconds(run)) is not None]
-        return timedelta(seconds=median(took)) if len(took) >= 3 else None
+        return preflight.usual(state.last_runs) if state else None
 
     @property
     def expected_end(self) -> datetime | None:
@@ -280,11 +283,6 @@ def _bar(row: TaskRow, first: datetime, total: float) -> Bar | None:
     width = max(2, min(CHART - x, round(CHART * took / total)))
     state = next((name for name in ("failed", "running") if name in row["counts"]), next(iter(row["counts"])))
     return Bar(x, width, tones.of_state(state).tone)
-
-
-def _seconds(run: dict[str, str | None]) -> float | None:
-    start, end = parse_datetime(run.get("started_at") or ""), parse_datetime(run.get("ended_at") or "")
-    return (end - start).total_seconds() if start and end and run.get("state") == "success" else None
 
 
 def _segments(counts: Counter[str]) -> list[Segment]:

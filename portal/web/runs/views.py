@@ -16,13 +16,13 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.core import refs
 from portal.core.errors import GatehouseError
-from portal.dags import queries, run_actions, wanted
+from portal.dags import queries, run_actions, run_notices, wanted
 from portal.dags.models import Run
 from portal.operations.models import Operation
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.acting import acts_from
-from portal.web.runs import log_views, run_view
+from portal.web.runs import log_views, notice_views, run_view
 from portal.web.runs.forms import ChangeForm
 
 
@@ -80,6 +80,7 @@ def _page(request: Request, run: Run, **forms: ChangeForm) -> dict[str, Any]:
         "view": run_view.RunView(run, request.user),
         "run": run,
         "conf": json.dumps(run.conf, indent=2, ensure_ascii=False) if run.conf else "",
+        "is_told": run_notices.is_asked(request.user, run),
         "changed": run.status != request.GET.get("was", run.status),
         **{f"{name}_form": _form(name) for name in ("cancel", "retry", "clear")},
         **forms,
@@ -96,6 +97,8 @@ urlpatterns = [
     path("runs/<str:ref>/cancel", run_cancel, name="run_cancel"),
     path("runs/<str:ref>/retry", run_retry, name="run_retry"),
     path("runs/<str:ref>/clear", run_clear, name="run_clear"),
+    path("runs/<str:ref>/notice", notice_views.run_notice, name="run_notice"),
+    path("runs/<str:ref>/notice/read", notice_views.run_notice_read, name="run_notice_read"),
     path("runs/<str:ref>/log", log_views.run_log, name="run_log"),
     path("runs/<str:ref>/log.txt", log_views.run_log_text, name="run_log_text"),
 ]
