@@ -140,7 +140,7 @@ def test_it_is_followed_until_it_is_over_and_for_a_time_after(client_as, airflow
     response = client.get(f"/runs/{run.ref}?was=running", headers=HTMX)
     assert every(response) == "every 30s"
     assert "2 of 2 succeeded" in Page(response).text
-    assert "succeeded – Gatehouse" in response.content.decode()
+    assert f"sales_report succeeded, {run.ref} – Gatehouse" in response.content.decode()
     assert "Run it again" in Page(response).text
     Run.objects.update(next_look=None)
     assert every(client.get(f"/runs/{run.ref}")) == ""
