@@ -3,7 +3,8 @@
     make install-dev        # once: brings Playwright; Chromium comes from the system (apt install chromium)
     .venv/bin/python docs/screenshots/take.py
 
-Makes three requests as employee and colleague, takes queue.png as lead, approves one, and takes request.png of it.
+Makes three requests as employee and colleague, takes queue.png as lead, approves one, and takes request.png of it. Then
+takes run_form.png as colleague, runs the DAG for the region EU, which fails, and takes failed_run.png.
 """
 
 import json
@@ -54,6 +55,13 @@ def main() -> None:
         page.goto(f"{DEMO['url']}/requests/{made[2]}")
         expect(page.get_by_text("Verified in Airflow")).to_be_visible()
         page.screenshot(path=HERE / "request.png")
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        enter(page, "colleague")
+        page.goto(f"{DEMO['url']}/dags/demo/sales_report?conf.region=EU")
+        page.screenshot(path=HERE / "run_form.png")
+        page.get_by_role("button", name="Run sales_report").click()
+        expect(page.get_by_role("button", name="Retry failed tasks")).to_be_visible(timeout=60_000)
+        page.screenshot(path=HERE / "failed_run.png")
         browser.close()
 
 
