@@ -81,7 +81,7 @@ def test_the_card_warns_of_what_would_prevent_the_start(client_as, known):
     )
     run_request()
     shown = page(client_as("lead"), "/queue")
-    assert "The DAG is paused" in shown.text
+    assert "Paused: Yes. The run stays queued until the DAG is unpaused." in shown.text
     assert "If approved now, the run would not be started." in shown.text
 
 

@@ -16,9 +16,10 @@ from portal.catalogue.document import PolicySpec
 from portal.core import clock
 from portal.core.errors import why_not
 from portal.core.secrecy import marks
-from portal.dags import limits, params, run_starts
+from portal.dags import params, preflight, run_starts
 from portal.dags.models import Run, RunRequest
 from portal.dags.permissions import current
+from portal.dags.preflight import Finding
 from portal.dags.request_kinds import RUN, last_approved, text_of
 from portal.operations import queries as operations
 from portal.ui import words
@@ -44,12 +45,12 @@ class Value:
 @dataclass(frozen=True)
 class RunFacts:
     """What an approver must know. differences: to `last`, the last approved run of the DAG; empty: the same.
-    warnings: what would go wrong if the run started now, in words."""
+    preflight: what is known before the run; empty if the request is closed."""
 
     values: list[Value]
     last: RunRequest | None
     differences: list[str]
-    warnings: list[str]
+    preflight: list[Finding]
 
 
 class RunDisplay(Display):
@@ -118,7 +119,7 @@ class RunDisplay(Display):
             values=list(_values(request)),
             last=last,
             differences=RUN.changed_conf(RUN.own_terms(last), now) if last else [],
-            warnings=list(_warnings(request)) if request.closed_at is None else [],
+            preflight=_preflight(request) if request.closed_at is None else [],
         )
 
     def conflict(self, request: RunRequest) -> str:
@@ -156,15 +157,8 @@ def _values(request: RunRequest) -> Iterator[Value]:
         yield Value(name, text, "" if secret else default, kind)
 
 
-def _warnings(request: RunRequest) -> Iterator[str]:
+def _preflight(request: RunRequest) -> list[Finding]:
+    """What is known before the run. The limits of the catalogue count at its start, so a later run is not judged."""
     dag = current(request.dag)
-    state = getattr(dag, "state", None)
-    if state and state.problem:
-        yield state.problem
-    if state and state.paused:
-        yield "The DAG is paused: the run stays queued until it is unpaused."
-    if request.start_at is None:
-        if state and state.warning:
-            yield state.warning
-        if why := limits.why_not_now(request.requester, dag):
-            yield f"If approved now, the run would not be started. {why}"
+    by = request.requester if request.start_at is None else None
+    return preflight.findings(dag, getattr(dag, "state", None), request.conf, by=by)
