@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from portal.catalogue.queries import dags_in_force
 from portal.dags.models import Permit, PermitRequest, Run
+from portal.worker import runs
 from tests.factories import permit, permit_request, read_dag
 from tests.views.pages import Page
 
@@ -111,3 +113,15 @@ def test_the_tabs_of_my_requests(client_as):
     assert link not in page(client, "/requests").links
     client.post(f"/permits/{issued.ref}/revoke")
     assert link in page(client, "/requests?show=closed").links
+
+
+def test_possible_values_are_chosen_not_typed(client_as):
+    runs.read_dag(dags_in_force().select_related("deployment").get(dag_id="sales_report"))
+    client, new = client_as("employee"), "/dags/demo/sales_report/permit"
+    boxes = {field["value"] for field in page(client, new).all("input", name="bound:region")}
+    assert boxes == {'"KR"', '"APAC"', '"EU"'}
+    sent = {"runs": "2", "duration": "3 days", "reason": "quarterly figures", "key": "form-1"}
+    wrong = client.post(new, {**sent, "bound:region": ['"US"']})
+    assert (wrong.status_code, PermitRequest.objects.count()) == (422, 0)
+    client.post(new, {**sent, "bound:region": ['"KR"', '"EU"'], "bound:dry_run": ["true"]})
+    assert PermitRequest.objects.get().bounds == {"region": {"enum": ["KR", "EU"]}, "dry_run": {"enum": [True]}}

@@ -20,8 +20,11 @@ from portal.core.text_checks import MAX_TEXT
 from portal.dags.params import Kept
 from portal.dags.permit_kind import LONGEST, MOST_RUNS
 from portal.dags.queries import DagOption
+from portal.dags.schema_words import label
 from portal.dags.secrets import mask_for
 from portal.web.action_forms import ActionForm
+from portal.web.dags.controls.base import SCALARS, ParamBound
+from portal.web.dags.controls.choices import MOST_BOXES
 
 PREFIX = "bound:"
 RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:\.\.|to)\s*(-?\d+(?:\.\d+)?)")
@@ -46,10 +49,11 @@ class PermitForm(ActionForm):
         else:
             del self.fields["ticket"]
         self._params = dict(_bounded(option))
-        for name, param in self._params.items():
-            self.fields[f"{PREFIX}{name}"] = forms.CharField(
-                label=str(param["schema"].get("title") or name), required=False, help_text=_hint(param)
-            )
+        for number, (name, param) in enumerate(self._params.items()):
+            field = self.fields[f"{PREFIX}{name}"] = _field(param)
+            field.label, field.required = str(param["schema"].get("title") or name), False
+            field.html_id = f"bound-{number}"  # type: ignore[attr-defined]
+            field.bound_field_class = ParamBound
 
     @property
     def parameters(self) -> list[forms.BoundField]:
@@ -65,7 +69,12 @@ class PermitForm(ActionForm):
         cleaned: dict[str, Any] = super().clean() or {}
         cleaned["bounds"] = {}
         for name, param in self._params.items():
-            if not (text := (cleaned.get(f"{PREFIX}{name}") or "").strip()):
+            typed = cleaned.get(f"{PREFIX}{name}")
+            if isinstance(typed, list):
+                if typed:
+                    cleaned["bounds"][name] = {"enum": [json.loads(value) for value in typed]}
+                continue
+            if not (text := (typed or "").strip()):
                 continue
             try:
                 cleaned["bounds"][name] = _keywords(text, param)
@@ -87,6 +96,18 @@ def _bounded(option: DagOption) -> Iterator[tuple[str, Kept]]:
         fixed = name in option.dag.locked or name == option.dag.requester_param
         if not fixed and mask_for(option.dag, {name: "x"}) == {name: "x"}:
             yield name, param
+
+
+def _field(param: Kept) -> forms.Field:
+    """Check boxes for a parameter with few possible values, else a text."""
+    schema = param["schema"]
+    values = [True, False] if _types(param) == ["boolean"] else schema.get("enum")
+    if isinstance(values, list) and len(values) <= MOST_BOXES and all(isinstance(one, SCALARS) for one in values):
+        choices = [(json.dumps(value), label(schema, value)) for value in values]
+        return forms.MultipleChoiceField(
+            choices=choices, widget=forms.CheckboxSelectMultiple, help_text="Choose none to allow every value."
+        )
+    return forms.CharField(help_text=_hint(param))
 
 
 def _types(param: Kept) -> list[str]:
