@@ -249,6 +249,11 @@ class DagState(models.Model):
         return f"state of {self.dag}"
 
     @property
+    def params_in_order(self) -> dict[str, Any]:
+        """The parameters in the order in which the DAG declares them; empty if they were never read."""
+        return dict(sorted((self.params or {}).items(), key=lambda item: item[1].get("place", 0)))
+
+    @property
     def warning(self) -> str:
         """In words, why a run started now would execute no tasks; empty if it would, as far as is known."""
         if why := dates.outside(clock.now(), self.start_date, self.end_date):

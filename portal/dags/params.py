@@ -18,12 +18,16 @@ if TYPE_CHECKING:  # only for annotations
 
 
 class Kept(TypedDict):
-    """value: the default. hidden: a part of it, or all of it, is secret and left out. required: it has no default."""
+    """value: the default. hidden: a part of it, or all of it, is secret and left out. required: it has no default.
+
+    place: in the order in which the DAG declares them, because PostgreSQL does not keep the order of a JSON object.
+    """
 
     value: Any
     schema: dict[str, Any]
     hidden: bool
     required: bool
+    place: int
 
 
 @dataclass(frozen=True)
@@ -41,28 +45,28 @@ class Known:
 
 
 def kept(params: Mapping[str, AirflowParam]) -> dict[str, Kept]:
-    return {name: _kept(name, param) for name, param in params.items()}
+    return {name: _kept(name, param, place) for place, (name, param) in enumerate(params.items())}
 
 
 def exact(params: Mapping[str, AirflowParam]) -> dict[str, Kept]:
     """The same with their secrets, for a check in memory. Never stored or shown."""
     return {
-        name: {"value": param.value, "schema": dict(param.schema), "hidden": False, "required": param.required}
-        for name, param in params.items()
+        name: Kept(value=param.value, schema=dict(param.schema), hidden=False, required=param.required, place=place)
+        for place, (name, param) in enumerate(params.items())
     }
 
 
-def _kept(name: str, param: AirflowParam) -> Kept:
+def _kept(name: str, param: AirflowParam, place: int) -> Kept:
     value = mask_default(name, param.value, param.schema)
-    schema = mask_schema(name, param.schema)
-    return {"value": value, "schema": dict(schema), "hidden": value != param.value, "required": param.required}
+    schema = dict(mask_schema(name, param.schema))
+    return Kept(value=value, schema=schema, hidden=value != param.value, required=param.required, place=place)
 
 
 def known(dag: Dag, state: DagState | None) -> Known:
     """The parameters as the worker stored them."""
     takes = secrets.places_of(dag)
     if state is not None and state.params is not None:
-        return Known(params=state.params, as_of=state.seen_at, places=takes)
+        return Known(params=state.params_in_order, as_of=state.seen_at, places=takes)
     unreadable = why_unreadable(dag.deployment)
     why = (state.problem if state is not None else "") or unreadable
     not_yet = "Gatehouse has not read this DAG from Airflow yet."

@@ -50,7 +50,7 @@ def checked(dag: Dag, state: DagState | None, conf: Any, *, requester: User) -> 
     values = _with_fixed(dag, given, requester=name)
     if state is None or state.params is None:
         return values
-    found = declarations.of(dag, state.params, requester=name)
+    found = declarations.of(dag, state.params_in_order, requester=name)
     if wrong := _problems(dag, found, values):
         raise Invalid(wrong)
     return values

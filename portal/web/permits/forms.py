@@ -91,7 +91,7 @@ class PermitForm(ActionForm):
 
 def _bounded(option: DagOption) -> Iterator[tuple[str, Kept]]:
     """The declared parameters that can have bounds."""
-    params: dict[str, Kept] = (option.state.params if option.state else None) or {}
+    params: dict[str, Kept] = option.state.params_in_order if option.state else {}
     for name, param in params.items():
         fixed = name in option.dag.locked or name == option.dag.requester_param
         if not fixed and mask_for(option.dag, {name: "x"}) == {name: "x"}:

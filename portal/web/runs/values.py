@@ -24,7 +24,7 @@ class Value:
 
 def of_run(run: Run, state: DagState | None) -> list[Value]:
     """All parameters that the run was started with, and the defaults of the others, in the order of the DAG."""
-    known: Mapping[str, Any] = (state.params if state else None) or {}
+    known: Mapping[str, Any] = state.params_in_order if state else {}
     names = [*known, *(name for name in run.conf if name not in known)]
     return [
         _value(name, run.conf, known.get(name)) for name in names if name in run.conf or not known[name]["required"]

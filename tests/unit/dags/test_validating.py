@@ -11,7 +11,7 @@ from portal.catalogue.models import Dag
 from portal.core.errors import Invalid
 from portal.dags import actions, declared, validating
 from portal.dags.declared import Declared
-from portal.dags.models import Run
+from portal.dags.models import DagState, Run
 from portal.worker import runs
 from tests.factories import work_off
 
@@ -226,3 +226,12 @@ def test_a_run_that_would_do_nothing_needs_to_be_confirmed(cast, airflow, dag):
     runs.read_dag(dag)
     assert list(refused(cast, dag, {})) == ["confirm"]
     assert actions.trigger(by=cast["colleague"], dag=dag, conf={}, confirmed=True).status == "requested"
+
+
+def test_parameters_keep_the_order_of_the_dag_in_every_database(dag):
+    """PostgreSQL stores the members of a JSON object in an order of its own."""
+    state = DagState.objects.get(dag=dag)
+    declared = list(state.params_in_order)
+    DagState.objects.update(params=dict(sorted(state.params.items())))
+    state.refresh_from_db()
+    assert list(state.params_in_order) == declared == ["region", "dry_run", "date", "days_back", "asked_by"]
