@@ -143,7 +143,7 @@ def test_asked_approved_verified_run_paused_handed_back_and_all_of_it_in_the_tra
 
     colleague = signed_in(visit, "colleague")
     colleague.goto("/dags/demo/sales_report")
-    colleague.get_by_role("textbox", name="Parameters").fill('{"region": "EU"}')
+    colleague.get_by_role("radio", name="EU").check()
     colleague.get_by_role("button", name="Run sales_report").click()
     expect(colleague).to_have_url(re.compile(r"/runs/RUN-\d+$"))
     run_page = colleague.url
