@@ -35,13 +35,13 @@ def test_the_notice_is_shown_on_every_page_from_the_end_until_it_is_read(client_
     assert "Got it" not in Page(client.get("/")).text
     end(run, status)
     word = "succeeded" if status == "success" else "failed"
-    for at in ("/", "/dags/", f"/runs/{run.ref}"):
+    for at in ("/", "/dags", f"/runs/{run.ref}"):
         page = Page(client.get(at))
         assert f"{run.ref} of {run.dag.dag_id} on demo {word}" in page.text, at
     assert f"/runs/{run.ref}" in Page(client.get("/")).links
     assert "Got it" not in Page(client_as("colleague").get("/")).text
     before = AuditEvent.objects.count()
-    assert client.post(f"/runs/{run.ref}/notice/read", {"back": "/dags/?q=x"}).url == "/dags/?q=x"
+    assert client.post(f"/runs/{run.ref}/notice/read", {"back": "/dags?q=x"}).url == "/dags?q=x"
     assert "Got it" not in Page(client.get("/")).text
     assert client.post(f"/runs/{run.ref}/notice/read").status_code == 302, "a second press"
     assert AuditEvent.objects.count() == before
