@@ -38,8 +38,9 @@ from portal.catalogue.actions import apply
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment
 from portal.core import clock, heartbeat
 from portal.dags import actions as dag_actions
-from portal.dags import permits, run_requests
 from portal.dags.models import DagState, Permit, PermitRequest, Run, RunRequest, RunTasks
+from portal.dags.permits import permits
+from portal.dags.requests import run_requests
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation

@@ -22,12 +22,12 @@ from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.catalogue.models import Deployment
 from portal.core.refs import PERMIT, REQUEST, ref
-from portal.dags import declared as declarations
 from portal.dags import preflight
 from portal.dags.models import DagState, Permit, Run
-from portal.dags.params import Known
+from portal.dags.parameters import declared as declarations
+from portal.dags.parameters.params import Known
+from portal.dags.parameters.secrets import mask_locked
 from portal.dags.queries import DagOption, switched
-from portal.dags.secrets import mask_locked
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 

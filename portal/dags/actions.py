@@ -1,4 +1,4 @@
-"""Actions on DAGs: run, pause, unpause. Each stores an operation, which a worker executes in Airflow."""
+"""The action that runs a DAG, without an approval or within a permit. A worker starts the run in Airflow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import once
 from portal.core.secrecy import Path
-from portal.dags import limits, permits, preflight, secrets, starting
+from portal.dags import limits, preflight
 from portal.dags.models import Run
+from portal.dags.parameters import secrets
 from portal.dags.permissions import check_can_ask, check_can_operate, may_act_at_once
+from portal.dags.permits import permits
+from portal.dags.runs import starting
 
 
 def trigger(

@@ -12,8 +12,8 @@ class DagsConfig(AppConfig):
         from portal.audit import compare
         from portal.dags.ledgers import RUNS
         from portal.dags.operation_kinds import KINDS
-        from portal.dags.permit_kind import PERMIT_LEDGER, PERMITS
-        from portal.dags.request_kinds import RUN
+        from portal.dags.permits.permit_kind import PERMIT_LEDGER, PERMITS
+        from portal.dags.requests.run_kind import RUN
         from portal.operations import kinds
 
         for kind in (RUN, PERMITS):

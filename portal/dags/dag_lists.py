@@ -11,9 +11,9 @@ from portal.catalogue.models import Dag
 from portal.core import paging
 from portal.core.errors import Missing
 from portal.core.text import contains_words, search_words
-from portal.dags import permits
 from portal.dags.models import DagState
 from portal.dags.permissions import Policies, may_see
+from portal.dags.permits import permits
 from portal.dags.queries import DagOption, option_of
 
 NAME = "dags"

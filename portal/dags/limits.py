@@ -14,7 +14,7 @@ from portal.core.errors import Refused
 from portal.dags.models import DagState, Run
 from portal.dags.operation_names import RETRIES
 from portal.dags.permissions import current
-from portal.dags.states import FOLLOWED
+from portal.dags.runs.states import FOLLOWED
 from portal.operations import queries as operations
 
 HOUR = timedelta(hours=1)

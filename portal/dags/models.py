@@ -29,7 +29,7 @@ class RunRequest(Request):
 
     dag = models.ForeignKey(Dag, on_delete=models.PROTECT, related_name="run_requests")
     conf_text = models.TextField(help_text="canonical JSON of the parameters as they are shown: secrets are hidden")
-    conf_sha256 = models.CharField(max_length=64, help_text="see portal.dags.frozen")
+    conf_sha256 = models.CharField(max_length=64, help_text="see portal.dags.parameters.frozen")
     sealed = models.TextField(blank=True, default="", help_text="all parameters, encrypted, until the run is created")
     digest = models.CharField(max_length=64, blank=True, default="", help_text="of the secrets in the parameters")
     note = models.CharField(max_length=600, blank=True, default="")
@@ -63,7 +63,7 @@ class PermitRequest(Request):
     """A request for a permit: some runs of a DAG within bounds, for a limited time."""
 
     dag = models.ForeignKey(Dag, on_delete=models.PROTECT, related_name="permit_requests")
-    bounds_text = models.TextField(help_text="canonical JSON of the bounds, see portal.dags.permit_bounds")
+    bounds_text = models.TextField(help_text="canonical JSON of the bounds, see portal.dags.permits.permit_bounds")
     runs_wanted = models.PositiveIntegerField()
 
     @property

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from django.utils.dateparse import parse_datetime
 
 from portal.core import clock
-from portal.dags import params, secrets
 from portal.dags.models import DagState
+from portal.dags.parameters import params, secrets
 from portal.operations.models import Operation
 
 if TYPE_CHECKING:  # only for annotations: this module does not call Airflow

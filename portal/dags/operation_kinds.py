@@ -8,12 +8,12 @@ from portal.catalogue import airflows
 from portal.catalogue.models import Dag, Deployment
 from portal.core import refs
 from portal.dags import operation_names as names
-from portal.dags.handlers import TriggerRun
 from portal.dags.models import Run
-from portal.dags.pause_handler import SetPaused
+from portal.dags.pauses.pause_handler import SetPaused
 from portal.dags.queries import dag_for, run_for
-from portal.dags.run_handlers import CancelRun, ChangeRun, ClearTasks, RetryRun
-from portal.dags.variable_handler import SetVariable
+from portal.dags.runs.run_handlers import CancelRun, ChangeRun, ClearTasks, RetryRun
+from portal.dags.runs.start_handler import TriggerRun
+from portal.dags.variables.variable_handler import SetVariable
 from portal.operations.kinds import Kind
 from portal.operations.models import Operation
 

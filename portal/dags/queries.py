@@ -16,10 +16,10 @@ from portal.catalogue.models import Dag
 from portal.core import clock, refs
 from portal.core.errors import Missing, Refused
 from portal.core.text import contains_words, search_words
-from portal.dags import permits
 from portal.dags.models import DagState, Permit, Run, RunRequest
 from portal.dags.operation_names import PAUSE_DAG, SWITCHES
 from portal.dags.permissions import Policies, check_can_operate, may_see
+from portal.dags.permits import permits
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 

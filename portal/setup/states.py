@@ -7,7 +7,7 @@ from typing import Any
 from portal.access.states import GRANT
 from portal.approvals.states import REQUEST, STAGE
 from portal.core.state_machine import StateMachine
-from portal.dags.states import PERMIT, RUN, START
+from portal.dags.runs.states import PERMIT, RUN, START
 from portal.operations.states import OPERATION
 
 MACHINES: dict[str, StateMachine[Any]] = {

@@ -22,8 +22,8 @@ from portal.airflow.models import DeploymentState
 from portal.airflow.states import state_of
 from portal.approvals import queries as approvals
 from portal.catalogue.models import Deployment
-from portal.dags import run_notices
 from portal.dags.models import Run
+from portal.dags.runs import run_notices
 from portal.ui import words
 
 

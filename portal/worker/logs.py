@@ -13,10 +13,10 @@ from portal.airflow.bridge import Airflow, AirflowRun, BridgeError, Forbidden, N
 from portal.catalogue import secrets
 from portal.core import clock
 from portal.core.threads import errors_logged
-from portal.dags import logs, results
 from portal.dags.models import Run, RunTasks, TaskLog
 from portal.dags.permissions import current
-from portal.dags.tasks import first_failure
+from portal.dags.runs import logs, results
+from portal.dags.runs.tasks import first_failure
 from portal.operations import turns
 
 log = logging.getLogger(__name__)

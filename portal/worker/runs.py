@@ -24,12 +24,12 @@ from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.core import clock
 from portal.dags.causes import why_not
-from portal.dags.following import observe, tasks_unread, unread
 from portal.dags.models import Run, RunTasks
 from portal.dags.observing import dag_unread, observe_dag, observe_owners, observe_runs, unwant
-from portal.dags.states import FOLLOWED
-from portal.dags.tasks import counted
-from portal.dags.wanted import OVERDUE, UNKNOWN_OVERDUE
+from portal.dags.runs.following import observe, tasks_unread, unread
+from portal.dags.runs.states import FOLLOWED
+from portal.dags.runs.tasks import counted
+from portal.dags.runs.wanted import OVERDUE, UNKNOWN_OVERDUE
 from portal.worker import logs
 
 S = DeploymentState.Status

@@ -9,7 +9,8 @@ from celery.signals import worker_init, worker_shutdown
 from django.core.management import call_command
 
 from portal.core import private
-from portal.dags import following, observing, wanted
+from portal.dags import observing
+from portal.dags.runs import following, wanted
 from portal.operations import outbox, processes
 from portal.worker import engine, logs
 

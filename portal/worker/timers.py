@@ -14,7 +14,10 @@ from portal.access import grants, upkeep
 from portal.approvals import lapsing
 from portal.audit.record import close_refusals
 from portal.core.threads import errors_logged
-from portal.dags import logs, pausing, permits, run_starts
+from portal.dags.pauses import pausing
+from portal.dags.permits import permits
+from portal.dags.requests import run_starts
+from portal.dags.runs import logs
 from portal.operations import outbox, renamed
 from portal.worker import alarms
 from portal.worker.rounds import Rounds

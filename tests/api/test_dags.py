@@ -11,8 +11,8 @@ from portal.airflow.models import DeploymentState
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import variables
 from portal.dags.models import DagState, Run, RunRequest
+from portal.dags.variables import variables
 from portal.operations.models import Operation
 from portal.worker import runs
 from tests.api.conftest import refused

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from airflow_bridge import LogLine
-from portal.dags import logs
 from portal.dags.models import RunTasks, TaskLog
+from portal.dags.runs import logs
 from portal.operations.models import Operation
 from tests.api.conftest import refused
 from tests.factories import run_in_airflow

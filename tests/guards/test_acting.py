@@ -30,7 +30,11 @@ from portal.catalogue import queries as offered
 from portal.catalogue.models import Deployment
 from portal.core.errors import Refused
 from portal.dags import actions as dag_actions
-from portal.dags import pausing, permits, run_actions, run_notices, run_requests, run_starts, variables
+from portal.dags.pauses import pausing
+from portal.dags.permits import permits
+from portal.dags.requests import run_requests, run_starts
+from portal.dags.runs import run_actions, run_notices
+from portal.dags.variables import variables
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
@@ -228,58 +232,58 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         _dag,
         lambda by, dag, _: dag_actions.trigger(by=by, dag=dag, conf={}),
     ),
-    "portal/dags/run_requests.py ask": (
+    "portal/dags/requests/run_requests.py ask": (
         "employee",
         lambda: _dag("payroll_close"),
         lambda by, dag, _: run_requests.ask(by=by, dag=dag, conf={}, reason="month-end close"),
     ),
-    "portal/dags/permits.py ask": (
+    "portal/dags/permits/permits.py ask": (
         "employee",
         lambda: factories.read_dag("payroll_close"),
         lambda by, dag, _: permits.ask(by=by, dag=dag, bounds={}, runs=1, duration=HOURS, reason="month-end close"),
     ),
-    "portal/dags/permits.py revoke": (
+    "portal/dags/permits/permits.py revoke": (
         "lead",
         lambda: factories.permit().pk,
         lambda by, pk, _: permits.revoke(permit_id=pk, by=by, reason="enough"),
     ),
-    "portal/dags/run_starts.py cancel": (
+    "portal/dags/requests/run_starts.py cancel": (
         "colleague",
         lambda: factories.scheduled_run().pk,
         lambda by, pk, _: run_starts.cancel(request_id=pk, by=by),
     ),
-    "portal/dags/pausing.py pause": (
+    "portal/dags/pauses/pausing.py pause": (
         "colleague",
         _dag,
         lambda by, dag, _: pausing.pause(by=by, dag=dag, reason="close"),
     ),
-    "portal/dags/pausing.py unpause": ("colleague", _dag, lambda by, dag, _: pausing.unpause(by=by, dag=dag)),
-    "portal/dags/run_actions.py cancel": (
+    "portal/dags/pauses/pausing.py unpause": ("colleague", _dag, lambda by, dag, _: pausing.unpause(by=by, dag=dag)),
+    "portal/dags/runs/run_actions.py cancel": (
         "colleague",
         lambda: factories.run_in_airflow("running"),
         lambda by, run, _: run_actions.cancel(by=by, run=run, reason="the wrong day"),
     ),
-    "portal/dags/run_actions.py retry": (
+    "portal/dags/runs/run_actions.py retry": (
         "colleague",
         lambda: factories.run_in_airflow("failed"),
         lambda by, run, _: run_actions.retry(by=by, run=run),
     ),
-    "portal/dags/run_actions.py clear_tasks": (
+    "portal/dags/runs/run_actions.py clear_tasks": (
         "colleague",
         lambda: factories.run_in_airflow("success"),
         lambda by, run, _: run_actions.clear_tasks(by=by, run=run, tasks=["publish"]),
     ),
-    "portal/dags/run_notices.py ask": (
+    "portal/dags/runs/run_notices.py ask": (
         "colleague",
         lambda: factories.run_in_airflow("running"),
         lambda by, run, _: run_notices.ask(by=by, run_id=run.pk),
     ),
-    "portal/dags/run_notices.py mark_read": (
+    "portal/dags/runs/run_notices.py mark_read": (
         "colleague",
         _run_with_notice,
         lambda by, run, _: run_notices.mark_read(by=by, run_id=run.pk),
     ),
-    "portal/dags/variables.py change": (
+    "portal/dags/variables/variables.py change": (
         "admin",
         _deployment,
         lambda by, where, _: variables.change(

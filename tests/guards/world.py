@@ -13,8 +13,8 @@ from accounts.models import User
 from airflow_bridge import LogLine
 from portal.catalogue import queries as catalogue
 from portal.dags import actions as dag_actions
-from portal.dags import logs
 from portal.dags.models import RunTasks, TaskLog
+from portal.dags.runs import logs
 from tests.factories import PASSWORD, grant_at_status, permit, request_at_status, run_request, work_off
 
 SECRET = "the quiet reason of an employee"

@@ -17,7 +17,7 @@ from portal.core import bounds, strict_json
 from portal.core.errors import Invalid
 from portal.core.text import search_words
 from portal.core.text_checks import clean_text
-from portal.dags import conf
+from portal.dags.parameters import conf
 
 
 def steps(work: Callable[[], Any]) -> int:

@@ -8,8 +8,9 @@ import pytest
 from django.utils import timezone
 
 from portal.catalogue.models import Dag
-from portal.dags import actions, wanted
+from portal.dags import actions
 from portal.dags.models import Run, RunTasks, TaskLog
+from portal.dags.runs import wanted
 from portal.worker import human as human_reading
 from portal.worker import logs as reading
 from tests.factories import follow_runs, look_at_dags, person, work_off

@@ -13,8 +13,8 @@ from jsonschema import FormatChecker, ValidationError
 from jsonschema import validate as airflows_check
 
 from portal.core.errors import Invalid
-from portal.dags import validating
-from portal.dags.declared import Declared, same
+from portal.dags.parameters import validating
+from portal.dags.parameters.declared import Declared, same
 from portal.web.dags.controls.base import NOTHING, is_fixed
 from portal.web.dags.controls.choosing import control
 from portal.web.dags.run_form import RunForm

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.core.errors import Conflict, Missing
-from portal.dags import run_notices
 from portal.dags.models import Run, RunNotice
-from portal.dags.states import RUN
+from portal.dags.runs import run_notices
+from portal.dags.runs.states import RUN
 from tests.factories import follow_runs, person, run_in_airflow, run_request, work_off
 from tests.views.pages import Page
 

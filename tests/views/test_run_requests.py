@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from portal.catalogue.models import Dag
 from portal.core import clock
-from portal.dags import notes, run_starts
 from portal.dags.models import DagState, Run, RunRequest
+from portal.dags.requests import run_starts
+from portal.dags.runs import notes
 from tests.factories import request_at_status, run_request, scheduled_run
 from tests.views.pages import Page
 

@@ -12,8 +12,10 @@ from portal.airflow import health
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag, Deployment
 from portal.celery import app as celery
-from portal.dags import actions, pausing, wanted
+from portal.dags import actions
 from portal.dags.models import DagState, Run, RunTasks
+from portal.dags.pauses import pausing
+from portal.dags.runs import wanted
 from portal.web.runs import run_view
 from tests.factories import (
     CATALOGUE,

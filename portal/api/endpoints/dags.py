@@ -13,7 +13,11 @@ from portal.api.paging import Page, PageParams, by_name
 from portal.api.parsing import Body, Moment
 from portal.api.shapes import DagDetail, DagOut, OperationOut, RequestOut, RunOut
 from portal.approvals import queries as requests
-from portal.dags import actions, params, pausing, queries, run_requests, wanted
+from portal.dags import actions, queries
+from portal.dags.parameters import params
+from portal.dags.pauses import pausing
+from portal.dags.requests import run_requests
+from portal.dags.runs import wanted
 
 router = Router(tags=["dags"])
 

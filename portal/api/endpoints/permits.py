@@ -13,7 +13,7 @@ from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body
 from portal.api.shapes import PermitOut
 from portal.core import refs
-from portal.dags import permits
+from portal.dags.permits import permits
 
 router = Router(tags=["permits"])
 

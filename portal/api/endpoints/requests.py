@@ -23,8 +23,9 @@ from portal.catalogue.queries import entitlement
 from portal.core import refs
 from portal.core.errors import Invalid, Missing
 from portal.core.text import fold
-from portal.dags import permits, run_starts
 from portal.dags import queries as dags
+from portal.dags.permits import permits
+from portal.dags.requests import run_starts
 
 ROUND = Field(None, description="of the request as it was read; required from the second round on")
 router = Router(tags=["requests"], by_alias=True)

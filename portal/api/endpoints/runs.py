@@ -13,8 +13,9 @@ from portal.api.parsing import Body
 from portal.api.shapes import LogOut, OperationOut, RunOut, RunTasksOut
 from portal.core import refs
 from portal.core.errors import Refused
-from portal.dags import logs, queries, run_actions, wanted
+from portal.dags import queries
 from portal.dags.models import Run
+from portal.dags.runs import logs, run_actions, wanted
 
 router = Router(tags=["runs"])
 

@@ -20,7 +20,7 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.core import refs
 from portal.core.errors import Invalid, Refused
-from portal.dags import permits
+from portal.dags.permits import permits
 from portal.ui import links
 from portal.ui.htmx import render
 from portal.ui.request import Request

@@ -13,10 +13,12 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
 from portal.core.errors import Invalid, why_not
-from portal.dags import catching_up, human, params, preflight, queries, secrets
-from portal.dags import declared as declarations
+from portal.dags import human, preflight, queries
 from portal.dags.models import Run
 from portal.dags.operation_names import PAUSE_DAG
+from portal.dags.parameters import declared as declarations
+from portal.dags.parameters import params, secrets
+from portal.dags.pauses import catching_up
 from portal.dags.permissions import check_can_operate
 from portal.dags.queries import DagOption
 from portal.operations import queries as operations

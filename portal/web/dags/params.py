@@ -9,10 +9,10 @@ from typing import Any
 
 from portal.core.secrecy import HIDDEN
 from portal.core.secret_schema import Place
-from portal.dags import params
-from portal.dags.params import Kept
+from portal.dags.parameters import params
+from portal.dags.parameters.params import Kept
+from portal.dags.parameters.schema_words import in_words
 from portal.dags.queries import DagOption
-from portal.dags.schema_words import in_words
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from portal.core.errors import Invalid
 from portal.core.secrecy import mask
 from portal.core.secret_schema import Place
 from portal.core.text_checks import MAX_TEXT
-from portal.dags import conf as parameters
-from portal.dags import validating
-from portal.dags.declared import Declared, defaults
-from portal.dags.schema_words import value_in_words
+from portal.dags.parameters import conf as parameters
+from portal.dags.parameters import validating
+from portal.dags.parameters.declared import Declared, defaults
+from portal.dags.parameters.schema_words import value_in_words
 from portal.web.action_forms import ActionForm
 from portal.web.dags.controls.base import NOTHING, Control, is_fixed, is_nullable
 from portal.web.dags.controls.choosing import control

@@ -12,7 +12,7 @@ from django import forms
 from portal.core.errors import Invalid
 from portal.core.secrecy import Path
 from portal.core.secret_schema import Place
-from portal.dags.conf import parse_value
+from portal.dags.parameters.conf import parse_value
 
 MOST = 50
 LEFT_EMPTY = "If empty, the DAG's default applies."

@@ -13,9 +13,11 @@ from django.views.decorators.http import require_safe
 from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.core.errors import Conflict, Invalid, Refused
-from portal.dags import actions, pausing, queries, wanted
+from portal.dags import actions, queries
 from portal.dags.models import RunRequest
-from portal.dags.run_requests import ask
+from portal.dags.pauses import pausing
+from portal.dags.requests.run_requests import ask
+from portal.dags.runs import wanted
 from portal.operations.models import Operation
 from portal.ui import words
 from portal.ui.htmx import render

@@ -16,10 +16,11 @@ from portal.approvals.models import approved_duration
 from portal.catalogue.document import PolicySpec
 from portal.core import durations
 from portal.core.errors import Invalid, why_not
-from portal.dags import conf, permits
 from portal.dags.models import Permit, PermitRequest
-from portal.dags.permit_bounds import said
-from portal.dags.permit_kind import LONGEST, MOST_RUNS, PERMITS
+from portal.dags.parameters import conf
+from portal.dags.permits import permits
+from portal.dags.permits.permit_bounds import said
+from portal.dags.permits.permit_kind import LONGEST, MOST_RUNS, PERMITS
 from portal.ui import words
 from portal.web.kinds.base import Display
 from portal.web.requests.answer_forms import CancelForm, TermsForm

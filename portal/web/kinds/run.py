@@ -16,11 +16,13 @@ from portal.catalogue.document import PolicySpec
 from portal.core import clock
 from portal.core.errors import why_not
 from portal.core.secrecy import marks
-from portal.dags import params, preflight, run_starts
+from portal.dags import preflight
 from portal.dags.models import Run, RunRequest
+from portal.dags.parameters import params
 from portal.dags.permissions import current
 from portal.dags.preflight import Finding
-from portal.dags.request_kinds import RUN, last_approved, text_of
+from portal.dags.requests import run_starts
+from portal.dags.requests.run_kind import RUN, last_approved, text_of
 from portal.operations import queries as operations
 from portal.ui import words
 from portal.web.kinds.base import Display

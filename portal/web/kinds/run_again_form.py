@@ -15,10 +15,10 @@ from portal.catalogue.document import PolicySpec
 from portal.core import bounds
 from portal.core.errors import Invalid
 from portal.core.text_checks import MAX_TEXT
-from portal.dags import conf
-from portal.dags.frozen import canonical
 from portal.dags.models import RunRequest
-from portal.dags.starting import MAX_NOTE
+from portal.dags.parameters import conf
+from portal.dags.parameters.frozen import canonical
+from portal.dags.runs.starting import MAX_NOTE
 from portal.web.action_forms import ActionForm
 from portal.web.requests.answer_forms import seen_round
 from portal.web.requests.forms import MINUTE_FORMAT

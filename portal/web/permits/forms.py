@@ -17,11 +17,11 @@ from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import durations
 from portal.core.text_checks import MAX_TEXT
-from portal.dags.params import Kept
-from portal.dags.permit_kind import LONGEST, MOST_RUNS
+from portal.dags.parameters.params import Kept
+from portal.dags.parameters.schema_words import label
+from portal.dags.parameters.secrets import mask_for
+from portal.dags.permits.permit_kind import LONGEST, MOST_RUNS
 from portal.dags.queries import DagOption
-from portal.dags.schema_words import label
-from portal.dags.secrets import mask_for
 from portal.web.action_forms import ActionForm
 from portal.web.dags.controls.base import SCALARS, ParamBound
 from portal.web.dags.controls.choices import MOST_BOXES

@@ -14,7 +14,8 @@ from portal.approvals import queries as requests
 from portal.catalogue import queries as catalogue
 from portal.core import refs
 from portal.core.errors import Conflict, Invalid, Missing, Refused
-from portal.dags import permits, queries
+from portal.dags import queries
+from portal.dags.permits import permits
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.acting import acts_from

@@ -21,7 +21,7 @@ from portal.approvals.comments import comment
 from portal.catalogue import queries as catalogue
 from portal.core import refs
 from portal.core.errors import Conflict, Invalid, Refused
-from portal.dags import run_starts
+from portal.dags.requests import run_starts
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists, paging

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from portal.dags import logs, tasks
 from portal.dags.models import Run, TaskLog
+from portal.dags.runs import logs, tasks
 
 
 @dataclass(frozen=True)

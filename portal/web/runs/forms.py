@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
-from portal.dags.run_actions import MAX_REASON
+from portal.dags.runs.run_actions import MAX_REASON
 from portal.web.action_forms import ActionForm
 
 

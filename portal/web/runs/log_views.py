@@ -13,8 +13,9 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.core import refs
 from portal.core.errors import Missing, Refused
-from portal.dags import logs, queries, wanted
+from portal.dags import queries
 from portal.dags.models import Run
+from portal.dags.runs import logs, wanted
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.runs import failure

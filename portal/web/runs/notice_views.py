@@ -13,7 +13,8 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.core import refs
 from portal.core.errors import Conflict
-from portal.dags import queries, run_notices
+from portal.dags import queries
+from portal.dags.runs import run_notices
 from portal.ui.htmx import wants_part
 from portal.ui.request import Request
 from portal.web.acting import acts_from

@@ -17,12 +17,13 @@ from portal.catalogue.models import Dag, Deployment
 from portal.catalogue.queries import dags_in_force
 from portal.core import clock
 from portal.core.errors import why_not
-from portal.dags import preflight, results, tasks
+from portal.dags import preflight
 from portal.dags.models import Run, RunTasks
 from portal.dags.operation_names import RUN_CHANGES
 from portal.dags.permissions import check_can_change_run
 from portal.dags.queries import Switched, switched
-from portal.dags.tasks import TaskRow
+from portal.dags.runs import results, tasks
+from portal.dags.runs.tasks import TaskRow
 from portal.operations import queries as operations
 from portal.operations.models import Operation
 from portal.ui import tones

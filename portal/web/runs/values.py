@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.core.secrecy import marks
 from portal.dags.models import DagState, Run
-from portal.dags.schema_words import value_in_words
+from portal.dags.parameters.schema_words import value_in_words
 
 
 @dataclass(frozen=True)

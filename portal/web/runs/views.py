@@ -16,8 +16,9 @@ from accounts.guard import requires
 from accounts.permissions import Permission
 from portal.core import refs
 from portal.core.errors import GatehouseError
-from portal.dags import queries, run_actions, run_notices, wanted
+from portal.dags import queries
 from portal.dags.models import Run
+from portal.dags.runs import run_actions, run_notices, wanted
 from portal.operations.models import Operation
 from portal.ui.htmx import render
 from portal.ui.request import Request

@@ -16,8 +16,8 @@ from portal.airflow import health, states
 from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
-from portal.dags import variables
 from portal.dags.models import Run
+from portal.dags.variables import variables
 from portal.operations import outbox
 from portal.worker import executor, polling
 from tests import factories

@@ -15,8 +15,9 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock
 from portal.core.errors import Invalid, Missing, Refused
-from portal.dags import actions, pausing, queries
+from portal.dags import actions, queries
 from portal.dags.models import DagState, Run
+from portal.dags.pauses import pausing
 from portal.operations.models import Operation
 
 pytestmark = pytest.mark.usefixtures("catalogue")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from portal.dags import catching_up
 from portal.dags.models import DagState
+from portal.dags.pauses import catching_up
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

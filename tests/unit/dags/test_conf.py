@@ -8,7 +8,7 @@ import pytest
 
 from portal.catalogue.models import Dag
 from portal.core.errors import Invalid
-from portal.dags import conf
+from portal.dags.parameters import conf
 
 
 def said(text):

@@ -10,8 +10,11 @@ from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.dags import actions, limits, pausing, run_actions, variables
+from portal.dags import actions, limits
 from portal.dags.models import DagState, Run
+from portal.dags.pauses import pausing
+from portal.dags.runs import run_actions
+from portal.dags.variables import variables
 from portal.operations.models import Operation
 from tests.factories import offer_renamed, verbs, work_off, work_on
 

@@ -13,8 +13,9 @@ from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core.errors import Invalid
-from portal.dags import pausing, queries
+from portal.dags import queries
 from portal.dags.models import DagState
+from portal.dags.pauses import pausing
 from portal.operations.models import Operation
 from tests import factories
 

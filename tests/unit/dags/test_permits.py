@@ -21,10 +21,10 @@ from portal.audit.verbs import Verb
 from portal.audit.verify import verify
 from portal.catalogue.models import Dag
 from portal.core.errors import Conflict, Invalid, Refused
-from portal.dags import permits
 from portal.dags.actions import trigger
 from portal.dags.models import Permit, Run
-from portal.dags.permit_bounds import broken
+from portal.dags.permits import permits
+from portal.dags.permits.permit_bounds import broken
 from portal.operations.models import Operation
 from tests.factories import permit, permit_request, person, read_dag, verbs
 

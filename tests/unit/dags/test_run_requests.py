@@ -24,9 +24,9 @@ from portal.audit.verify import verify
 from portal.catalogue.models import Dag
 from portal.core import clock
 from portal.core.errors import Conflict, Invalid, Refused
-from portal.dags import run_starts
 from portal.dags.models import DagState, Run, RunRequest
-from portal.dags.run_requests import ask
+from portal.dags.requests import run_starts
+from portal.dags.requests.run_requests import ask
 from portal.operations.models import Operation
 from tests.factories import person, verbs
 

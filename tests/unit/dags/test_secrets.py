@@ -14,8 +14,9 @@ from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag
 from portal.core import sealing
 from portal.core.errors import Invalid
-from portal.dags import actions, secrets
+from portal.dags import actions
 from portal.dags.models import DagState, Run
+from portal.dags.parameters import secrets
 from portal.operations.models import Operation
 from portal.worker import runs
 from tests.factories import work_off

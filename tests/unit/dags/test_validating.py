@@ -9,9 +9,10 @@ import pytest
 from portal.audit.models import AuditEvent
 from portal.catalogue.models import Dag
 from portal.core.errors import Invalid
-from portal.dags import actions, declared, validating
-from portal.dags.declared import Declared
+from portal.dags import actions
 from portal.dags.models import DagState, Run
+from portal.dags.parameters import declared, validating
+from portal.dags.parameters.declared import Declared
 from portal.worker import runs
 from tests.factories import work_off
 

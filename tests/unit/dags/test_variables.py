@@ -19,7 +19,7 @@ from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.core.errors import Invalid, Refused
-from portal.dags import variables
+from portal.dags.variables import variables
 from portal.operations.models import Operation
 from tests import factories
 from tests.fake_airflow import FakeRole

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from portal.catalogue.models import Dag
 from portal.celery import app as celery
-from portal.dags import wanted
 from portal.dags.models import DagState
+from portal.dags.runs import wanted
 from portal.worker import runs, tasks
 
 PAGE = "/dags/demo/sales_report"

@@ -10,8 +10,9 @@ from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.core.errors import Conflict, Invalid, Refused
-from portal.dags import actions, run_actions
+from portal.dags import actions
 from portal.dags.models import Run
+from portal.dags.runs import run_actions
 from portal.operations.models import Operation
 from tests import factories
 

@@ -11,8 +11,9 @@ from django.utils import timezone
 from airflow_bridge import LogLine
 from portal.catalogue.models import Dag, Deployment
 from portal.core.errors import Missing
-from portal.dags import actions, human, logs, results
+from portal.dags import actions, human
 from portal.dags.models import Run, RunTasks, TaskLog, TaskLogPart, WaitingTask
+from portal.dags.runs import logs, results
 from portal.worker import human as human_reading
 from portal.worker import logs as reading
 from tests import factories

@@ -12,10 +12,10 @@ from portal.access.models import Grant
 from portal.airflow import clients
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import variables
 from portal.dags.actions import trigger
 from portal.dags.models import Run
-from portal.dags.pausing import pause, unpause
+from portal.dags.pauses.pausing import pause, unpause
+from portal.dags.variables import variables
 from portal.operations.models import Operation
 from portal.web.runs import run_view
 from portal.worker import polling, timers

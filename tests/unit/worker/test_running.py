@@ -14,9 +14,11 @@ from portal.audit.models import AuditEvent
 from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
-from portal.dags import actions, following, pausing
+from portal.dags import actions
 from portal.dags.models import DagState, Run, RunTasks
 from portal.dags.observing import observe_dag
+from portal.dags.pauses import pausing
+from portal.dags.runs import following
 from portal.operations.models import Operation
 from portal.worker import polling, runs
 from tests import factories

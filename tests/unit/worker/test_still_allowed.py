@@ -10,7 +10,8 @@ from accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
-from portal.dags import actions, pausing
+from portal.dags import actions
+from portal.dags.pauses import pausing
 from portal.operations.models import Operation
 from tests import factories
 

@@ -7,7 +7,7 @@ from typing import Any
 from accounts.operator import Operator
 from portal.catalogue.models import Deployment
 from portal.catalogue.queries import deployments_in_force
-from portal.dags import variables
+from portal.dags.variables import variables
 from portal.setup.commands import Refusal, SubcommandsCommand
 
 

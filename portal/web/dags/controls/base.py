@@ -11,9 +11,9 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from portal.core.errors import Invalid
-from portal.dags import conf
-from portal.dags.declared import Declared
-from portal.dags.schema_words import types
+from portal.dags.parameters import conf
+from portal.dags.parameters.declared import Declared
+from portal.dags.parameters.schema_words import types
 
 SCALARS = (str, int, float, bool, type(None))
 NOTHING = object()

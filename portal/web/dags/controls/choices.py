@@ -8,8 +8,8 @@ from typing import Any
 
 from django import forms
 
-from portal.dags.declared import Declared, same
-from portal.dags.schema_words import label, shown
+from portal.dags.parameters.declared import Declared, same
+from portal.dags.parameters.schema_words import label, shown
 from portal.web.dags.controls.base import Control, are_scalars, area, empty, from_json, is_nullable
 from portal.web.dags.controls.structures import structure
 

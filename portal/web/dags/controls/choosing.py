@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal.dags.declared import Declared
-from portal.dags.schema_words import in_words, types
+from portal.dags.parameters.declared import Declared
+from portal.dags.parameters.schema_words import in_words, types
 from portal.web.dags.controls.base import Control, ParamBound, are_scalars
 from portal.web.dags.controls.choices import choice, several_entries, switch
 from portal.web.dags.controls.showing import can_write

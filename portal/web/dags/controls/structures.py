@@ -7,8 +7,8 @@ from typing import Any
 
 from django import forms
 
-from portal.dags.declared import Declared
-from portal.dags.schema_words import TYPES, types
+from portal.dags.parameters.declared import Declared
+from portal.dags.parameters.schema_words import TYPES, types
 from portal.web.dags.controls.base import NOTHING, Control, area, as_text, empty, from_json
 
 

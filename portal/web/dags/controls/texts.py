@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from portal.core import bounds, json_schema
-from portal.dags.declared import Declared
-from portal.dags.schema_words import types
+from portal.dags.parameters.declared import Declared
+from portal.dags.parameters.schema_words import types
 from portal.web.dags.controls.base import Control, are_scalars, area, as_text, empty, empty_text, from_json
 
 

@@ -8,8 +8,8 @@ from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import clock
 from portal.core.errors import Refused
-from portal.dags.handlers import TOO_LATE
-from portal.dags.variables import check_offered, without_secrets
+from portal.dags.runs.start_handler import TOO_LATE
+from portal.dags.variables.variables import check_offered, without_secrets
 from portal.operations import outbox
 from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation

@@ -10,7 +10,7 @@ from portal.catalogue.models import Dag
 from portal.core import bounds, strict_json
 from portal.core.errors import Invalid
 from portal.core.integers import TOO_LARGE, fits
-from portal.dags.secrets import mask_locked
+from portal.dags.parameters.secrets import mask_locked
 
 MAX_BYTES = 64 * 1024  # of the values as UTF-8, without escapes
 MAX_TYPED = 3 * MAX_BYTES  # of the typed text: a letter of two bytes may be typed as an escape of six

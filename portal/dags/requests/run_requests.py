@@ -17,10 +17,11 @@ from portal.core import clock, once
 from portal.core.errors import Invalid, Refused
 from portal.core.secrecy import Path
 from portal.core.text_checks import clean_text
-from portal.dags import frozen, secrets, starting
 from portal.dags.models import RunRequest
+from portal.dags.parameters import frozen, secrets
 from portal.dags.permissions import check_can_ask, may_act_at_once
-from portal.dags.request_kinds import RUN, check_not_asked, without_decision
+from portal.dags.requests.run_kind import RUN, check_not_asked, without_decision
+from portal.dags.runs import starting
 
 
 def ask(

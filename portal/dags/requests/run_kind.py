@@ -21,9 +21,11 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.core import clock
 from portal.core.errors import Conflict, Refused
-from portal.dags import frozen, run_starts, secrets, starting
 from portal.dags.models import Run, RunRequest
+from portal.dags.parameters import frozen, secrets
 from portal.dags.permissions import check_can_ask, check_offered, current
+from portal.dags.requests import run_starts
+from portal.dags.runs import starting
 
 S = RunRequest.Start
 

@@ -23,12 +23,13 @@ from portal.audit.verbs import Verb
 from portal.core import clock, due, refs, sealing
 from portal.core.errors import Conflict, GatehouseError, Invalid, Refused
 from portal.core.text_checks import clean_text
-from portal.dags import limits, run_notices, starting
-from portal.dags.frozen import Changed, canonical, thaw
+from portal.dags import limits
 from portal.dags.models import RunRequest
+from portal.dags.parameters.frozen import Changed, canonical, thaw
+from portal.dags.parameters.secrets import Hidden
 from portal.dags.permissions import current, why_not_any_more
-from portal.dags.secrets import Hidden
-from portal.dags.states import START
+from portal.dags.runs import run_notices, starting
+from portal.dags.runs.states import START
 
 S = RunRequest.Start
 LATEST = timedelta(hours=1)  # after that, a run must not start, because nobody expects it any more

@@ -16,7 +16,7 @@ from typing import Any
 from portal.core import sealing
 from portal.core.secrecy import HIDDEN
 from portal.dags.models import RunRequest
-from portal.dags.secrets import Hidden, hidden_as
+from portal.dags.parameters.secrets import Hidden, hidden_as
 
 
 class Changed(Exception):

@@ -18,10 +18,11 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import clock
-from portal.dags import limits, notes
+from portal.dags import limits
 from portal.dags.models import Run
 from portal.dags.permissions import current, why_not_change_any_more
-from portal.dags.states import FOLLOWED, RUN
+from portal.dags.runs import notes
+from portal.dags.runs.states import FOLLOWED, RUN
 from portal.operations import outbox
 from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryLater, record
 from portal.operations.models import Operation

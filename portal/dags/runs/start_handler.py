@@ -11,12 +11,14 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import clock, sealing
-from portal.dags import limits, notes, secrets, validating
+from portal.dags import limits
 from portal.dags.causes import why_not
 from portal.dags.models import Run
 from portal.dags.operation_names import CANCEL_RUN
+from portal.dags.parameters import secrets, validating
 from portal.dags.permissions import current, why_not_any_more
-from portal.dags.states import RUN
+from portal.dags.runs import notes
+from portal.dags.runs.states import RUN
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.handling import Done, PermanentFailure, record

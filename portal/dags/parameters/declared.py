@@ -10,7 +10,7 @@ from portal.catalogue.models import Dag
 from portal.core.secrecy import sounds_secret
 
 if TYPE_CHECKING:  # only for annotations
-    from portal.dags.params import Kept
+    from portal.dags.parameters.params import Kept
 
 STRICTER = {  # the stricter of two values of one keyword
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),

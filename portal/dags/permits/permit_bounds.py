@@ -17,9 +17,9 @@ from typing import Any
 from portal.catalogue.models import Dag
 from portal.core import clock
 from portal.core.errors import Invalid
-from portal.dags.conf import checked
 from portal.dags.models import DagState
-from portal.dags.secrets import mask_for
+from portal.dags.parameters.conf import checked
+from portal.dags.parameters.secrets import mask_for
 
 MOST_PARAMETERS, MOST_VALUES, MOST_DAYS = 50, 100, 3650
 KEYWORDS = ("enum", "minimum", "maximum", "days_back")

@@ -22,12 +22,12 @@ from portal.catalogue.models import Dag, Entitlement
 from portal.core import clock, due, once, refs
 from portal.core.errors import Conflict, Invalid, Missing, Refused
 from portal.core.text_checks import clean_text
-from portal.dags.frozen import canonical
 from portal.dags.models import Permit, PermitRequest
+from portal.dags.parameters.frozen import canonical
 from portal.dags.permissions import check_can_ask
-from portal.dags.permit_bounds import broken, checked_bounds
-from portal.dags.permit_kind import PERMITS, permit_problems
-from portal.dags.states import PERMIT
+from portal.dags.permits.permit_bounds import broken, checked_bounds
+from portal.dags.permits.permit_kind import PERMITS, permit_problems
+from portal.dags.runs.states import PERMIT
 
 S = Permit.Status
 
@@ -43,9 +43,9 @@ def ask(
     ticket: str = "",
     key: str | None = None,
 ) -> PermitRequest:
-    """Ask for a permit: `runs` runs of the DAG within `bounds` (portal.dags.permit_bounds), for `duration` from the
-    approval on. The DAG's policy says who decides.
+    """Ask for a permit: `runs` runs of the DAG within `bounds` (see permit_bounds), for `duration` from the approval.
 
+    The DAG's policy says who decides.
     key: of the form, as for a run. Raises Refused (`not_eligible`, `not_offered`, `no_approver`), Conflict
     (`already_open`), Invalid (`bounds`, `runs`, `duration`, `reason`, `ticket`).
     """

@@ -16,12 +16,12 @@ from portal.core import json_schema
 from portal.core.errors import Invalid
 from portal.core.secrecy import HIDDEN, holds_secret, marks, mask
 from portal.core.secret_schema import declared_in, mask_schema
-from portal.dags import conf as parameters
-from portal.dags import declared as declarations
-from portal.dags import params
-from portal.dags.declared import Declared
 from portal.dags.models import DagState
-from portal.dags.schema_words import in_words, refusal, shown
+from portal.dags.parameters import conf as parameters
+from portal.dags.parameters import declared as declarations
+from portal.dags.parameters import params
+from portal.dags.parameters.declared import Declared
+from portal.dags.parameters.schema_words import in_words, refusal, shown
 
 if TYPE_CHECKING:  # only for annotations
     from portal.airflow.bridge import AirflowParam

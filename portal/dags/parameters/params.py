@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from portal.airflow.states import why_unreadable
 from portal.catalogue.models import Dag
 from portal.core.secret_schema import Place, mask_default, mask_schema
-from portal.dags import secrets
 from portal.dags.models import DagState
+from portal.dags.parameters import secrets
 
 if TYPE_CHECKING:  # only for annotations
     from portal.airflow.bridge import AirflowParam

@@ -11,10 +11,11 @@ from portal.audit.record import Trail, recording
 from portal.audit.verbs import Verb
 from portal.core import clock, refs
 from portal.core.errors import Conflict
-from portal.dags import dates, tasks
+from portal.dags import dates
 from portal.dags.models import Run, RunTasks
 from portal.dags.operation_names import RUN_CHANGES
-from portal.dags.states import FOLLOWED, RUN
+from portal.dags.runs import tasks
+from portal.dags.runs.states import FOLLOWED, RUN
 from portal.operations import queries as operations
 
 if TYPE_CHECKING:  # only for annotations: this module does not call Airflow

@@ -18,10 +18,10 @@ from portal.catalogue.models import Dag
 from portal.core import clock, refs
 from portal.core.errors import Invalid
 from portal.core.text_checks import clean_text
-from portal.dags import validating
 from portal.dags.models import Permit, Run
 from portal.dags.operation_names import TRIGGER_RUN
-from portal.dags.secrets import Hidden
+from portal.dags.parameters import validating
+from portal.dags.parameters.secrets import Hidden
 from portal.operations import outbox
 
 MAX_NOTE = 500

@@ -13,10 +13,10 @@ from portal.core.errors import Conflict, Invalid
 from portal.core.secrecy import holds_secret
 from portal.core.text_checks import clean_text
 from portal.dags import limits
-from portal.dags import tasks as task_rows
 from portal.dags.models import Run
 from portal.dags.operation_names import CANCEL_RUN, CLEAR_TASK, RETRY_RUN, RUN_CHANGES
 from portal.dags.permissions import check_can_change_run
+from portal.dags.runs import tasks as task_rows
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation

@@ -19,10 +19,10 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.core import clock, durations, refs
 from portal.core.errors import Refused
-from portal.dags.frozen import canonical
 from portal.dags.models import Permit, PermitRequest
+from portal.dags.parameters.frozen import canonical
 from portal.dags.permissions import check_can_ask, check_offered, current
-from portal.dags.permit_bounds import checked_bounds, said
+from portal.dags.permits.permit_bounds import checked_bounds, said
 
 S = Permit.Status
 MOST_RUNS, LONGEST = 1000, timedelta(days=90)

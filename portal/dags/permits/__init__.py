@@ -1,0 +1,1 @@
+"""Permits: some runs within bounds, without another approval."""

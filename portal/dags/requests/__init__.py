@@ -1,0 +1,1 @@
+"""Requests for one run: ask, start after the approval, the request kind."""

@@ -1,0 +1,1 @@
+"""Runs in Airflow: start, cancel, retry; their tasks, results, logs and notices, as the worker reads them."""

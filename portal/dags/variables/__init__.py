@@ -1,0 +1,1 @@
+"""Airflow's variables that the catalogue names."""
