@@ -27,6 +27,7 @@ from portal.dags.models import DagState, Permit, Run
 from portal.dags.parameters import declared as declarations
 from portal.dags.parameters.params import Known
 from portal.dags.parameters.secrets import mask_locked
+from portal.dags.permissions import in_force
 from portal.dags.queries import DagOption, switched
 from portal.operations import queries as operations
 from portal.operations.models import Operation
@@ -175,7 +176,7 @@ def permit(row: Permit) -> shapes.PermitOut:
     return shapes.PermitOut(
         id=row.ref,
         status=row.status,
-        dag=str(row.dag),
+        dag=str(in_force(row.dag) or row.dag),
         holder=row.holder.username,
         request=ref(REQUEST, row.request_id),
         bounds=row.bounds,

@@ -43,7 +43,7 @@ def trigger(
     """
     with acting(by, refusal=Verb.RUN_REQUEST_REFUSED, target=str(dag)) as (trail, by):
         dag = _reread(dag)
-        has_permit = not may_act_at_once(by, dag) and permits.active(by).filter(dag=dag).exists()
+        has_permit = not may_act_at_once(by, dag) and bool(permits.by_dag(by).get(dag.pk))
         if has_permit:
             check_can_ask(by, dag)
         else:

@@ -33,7 +33,7 @@ def check(by: User, dag: Dag) -> None:
 
 
 def _lock(dag: Dag) -> None:
-    rows = Dag.objects.select_for_update().filter(pk__in=[row.pk for row in _same_dag(dag)])
+    rows = Dag.objects.select_for_update().filter(pk__in=[row.pk for row in same_dag(dag)])
     list(rows.order_by("pk").values_list("pk"))
 
 
@@ -102,7 +102,7 @@ def _one_at_a_time(dag: Dag, other: str) -> Refused:
 def _too_many(dag: Dag, limit: int) -> str:
     """Runs under every name of the Airflow are counted."""
     now = clock.now()
-    recent = Run.objects.filter(dag__in=_same_dag(dag), created_at__gt=now - HOUR).order_by("created_at")
+    recent = Run.objects.filter(dag__in=same_dag(dag), created_at__gt=now - HOUR).order_by("created_at")
     times = list(recent.values_list("created_at", flat=True))
     if len(times) < limit:
         return ""
@@ -120,7 +120,7 @@ def _not_ended(dag: Dag, *, besides: Run | None = None) -> str:
     A run whose tasks somebody has asked to run again has not ended. Airflow's own runs count as last read. Gatehouse
     knows the state of its own runs better.
     """
-    rows = _same_dag(dag)
+    rows = same_dag(dag)
     ours = Run.objects.filter(dag__in=rows)
     others = ours.exclude(pk=besides.pk) if besides is not None else ours
     if (run := others.filter(status__in=NOT_ENDED).order_by("pk").first()) is not None:
@@ -135,7 +135,7 @@ def _not_ended(dag: Dag, *, besides: Run | None = None) -> str:
     return next((f"the run {run_id} in Airflow" for run_id in going_on if run_id not in ended), "")
 
 
-def _same_dag(dag: Dag) -> list[Dag]:
+def same_dag(dag: Dag) -> list[Dag]:
     """The rows of this DAG under every name of its Airflow."""
     return list(Dag.objects.filter(deployment__in=airflows.with_same_address(dag.deployment), dag_id=dag.dag_id))
 

@@ -11,7 +11,7 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag
 from portal.core.errors import Refused
-from portal.dags.models import Run
+from portal.dags.models import Permit, Run
 
 Policies = Mapping[str, PolicySpec]
 VERBS = {
@@ -64,7 +64,7 @@ def check_can_ask(by: User, dag: Dag, policies: Policies | None = None) -> None:
 
 def check_offered(dag: Dag, action: str) -> None:
     """Raises Refused (`not_offered`) if the catalogue in force does not offer `action` of this DAG."""
-    if dag.retired_at is not None or dag.deployment.retired_at is not None:
+    if not _is_in_force(dag):
         raise Refused(f"{dag.dag_id} is no longer in the catalogue.", reason="not_offered")
     if action not in dag.actions:
         raise Refused(
@@ -81,7 +81,7 @@ def check_can_change_run(by: User, run: Run, action: str, policies: Policies | N
     """Raises Refused if `by` may not do `action` ("retry", "cancel") with a run.
 
     Allowed are the people in `who`, and the person who requested the run while the DAG's policy names them; an
-    approval of one run does not cover a repetition after its success.
+    approval of one run does not cover a repetition after its success, and a revoked permit no repetition at all.
     Reasons: `not_offered`, `not_eligible`, `needs_approval`.
     """
     dag = current(run.dag)
@@ -94,6 +94,8 @@ def check_can_change_run(by: User, run: Run, action: str, policies: Policies | N
                 f"{run.ref} has succeeded. Running its tasks again needs an approval: ask for another run.",
                 reason="needs_approval",
             )
+        if action == "retry" and (why := permit_revoked(run)):
+            raise Refused(f"{why} Ask for another run.", reason="needs_approval")
         return
     at_once = ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
     raise Refused(f"You may not {VERBS[action]} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")
@@ -110,16 +112,39 @@ def why_not_change_any_more(username: str, run: Run, action: str) -> str:
     try:
         check_can_change_run(by, run, action)
     except Refused as refusal:
-        if refusal.reason == "not_offered":
+        if refusal.reason in ("not_offered", "needs_approval"):
             return refusal.detail
         return f"{username}, who asked for it, may no longer {VERBS[action]} {run.dag.dag_id}."
     return ""
+
+
+def permit_revoked(run: Run) -> str:
+    """In words, that the permit of the run was revoked; empty if it has none, or if that may still be used for it.
+
+    A permit that has expired or is used up still covers the runs that were requested with it. Reads the permit now.
+    """
+    permit = Permit.objects.filter(runs=run, status=Permit.Status.REVOKED).select_related("ended_by").first()
+    if permit is None:
+        return ""
+    by = permit.ended_by.username if permit.ended_by else "an admin"
+    because = f": {permit.end_comment}" if permit.end_comment else ""
+    return f"{permit.ref}, which allowed this run, was revoked by {by}{because}."
 
 
 def current(dag: Dag) -> Dag:
     """The DAG in the catalogue in force. A DAG of a renamed deployment is found under the new name."""
     named = Dag.objects.filter(deployment=airflows.current(dag.deployment), dag_id=dag.dag_id)
     return named.select_related("deployment", "state").first() or dag
+
+
+def in_force(dag: Dag) -> Dag | None:
+    """The DAG in the catalogue in force, under the present name of its deployment; None if it was removed."""
+    found = dag if _is_in_force(dag) else current(dag)
+    return found if _is_in_force(found) else None
+
+
+def _is_in_force(dag: Dag) -> bool:
+    return dag.retired_at is None and dag.deployment.retired_at is None
 
 
 def why_not_any_more(username: str, dag: Dag, action: str, *, approved: bool = False) -> str:

@@ -9,7 +9,7 @@ import pytest
 from portal.catalogue.queries import dags_in_force
 from portal.dags.models import Permit, PermitRequest, Run
 from portal.worker import runs
-from tests.factories import permit, permit_request, read_dag
+from tests.factories import offer_renamed, permit, permit_request, read_dag
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -102,7 +102,7 @@ def test_a_returned_request_is_changed_on_its_page(client_as):
     assert "Change the request and send it again" in page(client, f"/requests/{made.ref}").text
     sent = {"round": "1", "runs": "1", "bounds": "{}", "duration": "1 day", "reason": "October"}
     assert client.post(f"/requests/{made.ref}/resubmit", sent).status_code == 302
-    assert "1 runs instead of 3." in page(client_as("lead"), f"/queue/{made.ref}").text
+    assert "1 run instead of 3." in page(client_as("lead"), f"/queue/{made.ref}").text
 
 
 def test_the_tabs_of_my_requests(client_as):
@@ -125,3 +125,34 @@ def test_possible_values_are_chosen_not_typed(client_as):
     assert (wrong.status_code, PermitRequest.objects.count()) == (422, 0)
     client.post(new, {**sent, "bound:region": ['"KR"', '"EU"'], "bound:dry_run": ["true"]})
     assert PermitRequest.objects.get().bounds == {"region": {"enum": ["KR", "EU"]}, "dry_run": {"enum": [True]}}
+
+
+def test_a_permit_of_a_renamed_deployment_leads_to_the_dag_under_its_new_name(client_as, airflow, tmp_path):
+    issued, client = permit(), client_as("employee")
+    offer_renamed(tmp_path, url=airflow.url)
+    read_dag("payroll_close")
+    new = "/dags/main/payroll_close"
+    for address in ("/access", f"/requests/{issued.request.ref}"):
+        shown = page(client, address)
+        assert f"{new}#run" in shown.links and not [link for link in shown.links if "/dags/demo/" in link]
+    assert "3 of 3 runs left" in page(client, new).text
+    assert client.post(f"{new}/runs", {"conf": '{"month": "2026-11"}'}).status_code == 302
+    assert Run.objects.get().permit == issued
+
+
+def test_a_permit_for_a_dag_that_left_the_catalogue_says_so(client_as):
+    issued, client = permit(), client_as("employee")
+    dags_in_force().filter(dag_id="payroll_close").update(retired_at=issued.created_at)
+    for address in ("/access", f"/requests/{issued.request.ref}"):
+        shown = page(client, address)
+        assert "It cannot be used now: payroll_close is no longer in the catalogue." in shown.text
+        assert not [link for link in shown.links if "/dags/demo/" in link]
+
+
+def test_what_a_revocation_stops_is_said(client_as):
+    issued, client = permit(runs=1), client_as("employee")
+    client.post("/dags/demo/payroll_close/runs", {"conf": '{"month": "2026-11"}'})
+    run, lead = Run.objects.get(), client_as("lead")
+    assert f"/permits/{issued.ref}/revoke" in page(lead, f"/requests/{issued.request.ref}").actions
+    answer = lead.post(f"/permits/{issued.ref}/revoke", {"reason": "wrong month"}, follow=True)
+    assert f"Not started yet, and not started any more: {run.ref}." in Page(answer).text

@@ -51,8 +51,7 @@ class PermitKind(Kind):
     result = "permit"
 
     def label(self, request: PermitRequest) -> str:
-        runs = "1 run" if request.runs_wanted == 1 else f"{request.runs_wanted} runs"
-        return f"a permit for {runs} of {request.dag.dag_id} on {request.deployment.name}"
+        return f"a permit for {_runs(request.runs_wanted)} of {request.dag.dag_id} on {request.deployment.name}"
 
     def sentence(self, request: PermitRequest) -> str:
         verb = "asks" if request.closed_at is None else "asked"
@@ -88,7 +87,7 @@ class PermitKind(Kind):
     def changed_words(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
         words = []
         if before["runs"] != after["runs"]:
-            words.append(f"{after['runs']} runs instead of {before['runs']}.")
+            words.append(f"{_runs(after['runs'])} instead of {before['runs']}.")
         if before["bounds"] != after["bounds"]:
             now, was = (bounds_words(json.loads(each["bounds"])) for each in (after, before))
             words.append(f"Bounds: {now} instead of {was}.")
@@ -163,6 +162,10 @@ class PermitKind(Kind):
         return [Step(title, state, at=permit.ended_at, by=permit.ended_by, note=permit.end_comment)]
 
 
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
+
+
 def bounds_words(bounds: Mapping[str, Mapping[str, Any]]) -> str:
     return "; ".join(f"{name} {said(keywords)}" for name, keywords in bounds.items()) or "none"
 
@@ -215,7 +218,8 @@ PERMIT_LEDGER = Ledger(
     next={
         "": frozenset({Verb.PERMIT_ISSUED}),
         S.ACTIVE: frozenset({Verb.PERMIT_USED, Verb.PERMIT_USED_UP, Verb.PERMIT_EXPIRED, Verb.PERMIT_REVOKED}),
-        **dict.fromkeys((S.USED_UP, S.EXPIRED, S.REVOKED), frozenset()),
+        **dict.fromkeys((S.USED_UP, S.EXPIRED), frozenset({Verb.PERMIT_REVOKED})),
+        S.REVOKED: frozenset(),
     },
     not_compared={
         "id": "identifies the row",

@@ -22,9 +22,9 @@ from portal.catalogue.models import Dag, Entitlement
 from portal.core import clock, due, once, refs
 from portal.core.errors import Conflict, Invalid, Missing, Refused
 from portal.core.text_checks import clean_text
-from portal.dags.models import Permit, PermitRequest
+from portal.dags.models import Permit, PermitRequest, Run
 from portal.dags.parameters.frozen import canonical
-from portal.dags.permissions import check_can_ask
+from portal.dags.permissions import check_can_ask, in_force, why_not_any_more
 from portal.dags.permits.permit_bounds import broken, checked_bounds
 from portal.dags.permits.permit_kind import PERMITS, permit_problems
 from portal.dags.runs.states import PERMIT
@@ -92,17 +92,26 @@ def ask(
 
 
 def active(holder: User) -> QuerySet[Permit]:
-    """The permits that a person can use now; those that end first come first."""
+    """The permits of a person that have not ended; those that end first come first."""
     rows = Permit.objects.filter(holder=holder, status=S.ACTIVE, ends_at__gt=clock.now(), used__lt=F("runs_allowed"))
     return rows.select_related("dag__deployment", "dag__state", "request").order_by("ends_at", "pk")
 
 
 def by_dag(holder: User) -> dict[int, list[Permit]]:
-    """The permits that a person can use now, by the DAG's primary key."""
+    """The permits of a person that have not ended, by the primary key of the DAG in the catalogue in force.
+
+    A permit for a DAG of a renamed deployment allows the DAG under the new name.
+    """
     found: dict[int, list[Permit]] = {}
     for permit in active(holder):
-        found.setdefault(permit.dag_id, []).append(permit)
+        if (dag := in_force(permit.dag)) is not None:
+            found.setdefault(dag.pk, []).append(permit)
     return found
+
+
+def why_unusable(permit: Permit) -> str:
+    """In words, why the catalogue in force does not let the holder use the permit; empty if it does."""
+    return why_not_any_more(permit.holder.username, permit.dag, "trigger", approved=True)
 
 
 def visible_to(user: User) -> QuerySet[Permit]:
@@ -128,7 +137,7 @@ def use(by: User, dag: Dag, conf: Mapping[str, Any]) -> Permit:
     Raises Refused (`outside_permit`) with the bound that is broken.
     """
     why = ""
-    for permit in active(by).filter(dag=dag):
+    for permit in by_dag(by).get(dag.pk, []):
         if found := broken(permit.bounds, conf, dag):
             why = why or f"{permit.ref} does not allow this run: {found}"
             continue
@@ -151,6 +160,7 @@ def record_use(permit: Permit, *, run_ref: str, trail: Trail) -> None:
 def revoke(*, permit_id: int, by: User, reason: str) -> Permit:
     """End a permit early: by an approver of its request or an admin with a reason, or by its holder.
 
+    A permit that is used up, or whose time is over, can be revoked while a run of it waits for its start.
     Raises Refused (`not_an_approver`), Invalid (`reason`), Conflict if it has ended.
     """
     target = refs.ref(refs.PERMIT, permit_id)
@@ -159,11 +169,21 @@ def revoke(*, permit_id: int, by: User, reason: str) -> Permit:
         check_can_revoke(by, permit)
         required = "" if by.pk == permit.holder_id else "Say why you revoke it. The holder reads this."
         reason = clean_text("reason", reason, required=required)
-        if permit.status != S.ACTIVE:
+        if not can_be_revoked(permit):
             raise Conflict(f"{permit.ref} is already {permit.get_status_display()}.")
         PERMIT.move(permit, to=S.REVOKED, ended_at=clock.now(), ended_by=by, end_comment=reason)
         _record(trail, Verb.PERMIT_REVOKED, by, permit, reason=reason)
     return permit
+
+
+def can_be_revoked(permit: Permit) -> bool:
+    """Whether there is something to stop: runs that could still be asked for, or one that waits for its start."""
+    return permit.status == S.ACTIVE or (permit.status != S.REVOKED and waiting(permit).exists())
+
+
+def waiting(permit: Permit) -> QuerySet[Run]:
+    """The runs that were requested with the permit, and not started yet."""
+    return Run.objects.filter(permit=permit, status=Run.Status.REQUESTED).order_by("pk")
 
 
 def check_can_revoke(by: User, permit: Permit) -> None:

@@ -16,7 +16,7 @@ from portal.dags.causes import why_not
 from portal.dags.models import Run
 from portal.dags.operation_names import CANCEL_RUN
 from portal.dags.parameters import secrets, validating
-from portal.dags.permissions import current, why_not_any_more
+from portal.dags.permissions import current, permit_revoked, why_not_any_more
 from portal.dags.runs import notes
 from portal.dags.runs.states import RUN
 from portal.operations import outbox
@@ -82,7 +82,7 @@ def _why_not_start(run: Run, operation: Operation) -> str:
         return "It could not be started within one hour after the request, so it failed."
     approved = run.permit_id is not None or (run.request is not None and bool(run.request.policy))
     why = why_not_any_more(run.requested_by.username, run.dag, "trigger", approved=approved)
-    return why or limits.why_frozen(run.requested_by, current(run.dag))
+    return why or permit_revoked(run) or limits.why_frozen(run.requested_by, current(run.dag))
 
 
 def _why_invalid(airflow: Airflow, run: Run) -> str:

@@ -33,8 +33,9 @@ PERMIT: StateMachine[Permit] = StateMachine(
     Permit,
     {
         P.ACTIVE: frozenset({P.USED_UP, P.EXPIRED, P.REVOKED}),
-        P.USED_UP: frozenset(),
-        P.EXPIRED: frozenset(),
+        # only while a run of it waits for its start
+        P.USED_UP: frozenset({P.REVOKED}),
+        P.EXPIRED: frozenset({P.REVOKED}),
         P.REVOKED: frozenset(),
     },
 )

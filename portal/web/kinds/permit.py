@@ -16,8 +16,10 @@ from portal.approvals.models import approved_duration
 from portal.catalogue.document import PolicySpec
 from portal.core import durations
 from portal.core.errors import Invalid, why_not
+from portal.dags.limits import same_dag
 from portal.dags.models import Permit, PermitRequest
 from portal.dags.parameters import conf
+from portal.dags.permissions import in_force
 from portal.dags.permits import permits
 from portal.dags.permits.permit_bounds import said
 from portal.dags.permits.permit_kind import LONGEST, MOST_RUNS, PERMITS
@@ -89,7 +91,9 @@ class PermitDisplay(Display):
             return "It is approved."
         used = f"{permit.used} of {permit.runs_allowed} runs are used"
         if permit.status == S.ACTIVE:
-            return f"The permit is valid until {words.spoken(permit.ends_at)}; {used}."
+            why = permits.why_unusable(permit)
+            unusable = f" It cannot be used now: {why}" if why else ""
+            return f"The permit is valid until {words.spoken(permit.ends_at)}; {used}.{unusable}"
         return f"The permit is {permit.get_status_display()}; {used}."
 
     def sent(self, request: PermitRequest) -> str:
@@ -100,10 +104,13 @@ class PermitDisplay(Display):
 
     def page(self, request: PermitRequest, reader: User) -> dict[str, Any]:
         permit = permit_of(request)
-        revoke = bool(permit and permit.status == S.ACTIVE and not why_not(permits.check_can_revoke, reader, permit))
+        revoke = bool(
+            permit and permits.can_be_revoked(permit) and not why_not(permits.check_can_revoke, reader, permit)
+        )
         return {
             "grant": None,
             "permit": permit,
+            "dag": in_force(request.dag),
             "bounds": bounds_of(request.bounds),
             "runs": list(permit.runs.all()) if permit else [],
             "operations": [],
@@ -124,9 +131,9 @@ class PermitDisplay(Display):
         return PermitAgainForm(data, asked=request, policy=policy)
 
     def facts(self, request: PermitRequest, reader: User) -> PermitFacts:
-        rows = Permit.objects.filter(holder=request.beneficiary, dag=request.dag).select_related("request")
+        rows = Permit.objects.filter(holder=request.beneficiary, dag__in=same_dag(request.dag))
         longest = approved_duration(request) or timedelta()
-        return PermitFacts(longest, bounds_of(request.bounds), list(rows[:5]))
+        return PermitFacts(longest, bounds_of(request.bounds), list(rows.select_related("request")[:5]))
 
     def conflict(self, request: PermitRequest) -> str:
         return why_not(PERMITS.check_again, request, by=request.requester)

@@ -19,7 +19,7 @@ from portal.core.secrecy import marks
 from portal.dags import preflight
 from portal.dags.models import Run, RunRequest
 from portal.dags.parameters import params
-from portal.dags.permissions import current
+from portal.dags.permissions import current, in_force
 from portal.dags.preflight import Finding
 from portal.dags.requests import run_starts
 from portal.dags.requests.run_kind import RUN, last_approved, text_of
@@ -94,6 +94,7 @@ class RunDisplay(Display):
         return {
             "grant": None,
             "run": run,
+            "dag": in_force(request.dag),
             "values": list(_values(request)),
             "operations": list(operations.of_subject(run.ref)) if run else [],
             "may": {"cancel": cancel},

@@ -65,7 +65,9 @@ def permit_revoke(request: Request, ref: str) -> HttpResponse:
         summary = [(form[name].id_for_label, said) for name, said in error.fields.items()]
         context = {**request_page.context(request.user, asked), "cancel_form": form, "summary": summary}
         return render(request, "requests/detail.html", context, status=error.status)
-    messages.success(request, f"{permit.ref} is revoked. No run can be started with it any more.")
+    stopped = ", ".join(run.ref for run in permits.waiting(permit))
+    also = f" Not started yet, and not started any more: {stopped}." if stopped else ""
+    messages.success(request, f"{permit.ref} is revoked. No run can be started with it any more.{also}")
     return redirect("request_detail", permit.request.ref)
 
 

@@ -14,13 +14,12 @@ from portal.airflow.pages import run_page
 from portal.airflow.states import state_of, why_unreadable
 from portal.catalogue import airflows
 from portal.catalogue.models import Dag, Deployment
-from portal.catalogue.queries import dags_in_force
 from portal.core import clock
 from portal.core.errors import why_not
 from portal.dags import preflight
 from portal.dags.models import Run, RunTasks
 from portal.dags.operation_names import RUN_CHANGES
-from portal.dags.permissions import check_can_change_run
+from portal.dags.permissions import check_can_change_run, in_force
 from portal.dags.queries import Switched, switched
 from portal.dags.runs import results, tasks
 from portal.dags.runs.tasks import TaskRow
@@ -226,8 +225,7 @@ class RunView:
     @cached_property
     def dag(self) -> Dag | None:
         """The DAG in the catalogue now, under the present name of its deployment; None if it was removed."""
-        rows = dags_in_force().select_related("deployment", "state")
-        return rows.filter(deployment=self.deployment, dag_id=self.run.dag.dag_id).first()
+        return in_force(self.run.dag)
 
     @cached_property
     def deployment(self) -> Deployment:
