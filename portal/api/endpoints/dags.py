@@ -7,11 +7,13 @@ from typing import Any
 from ninja import Query, Router, Status
 from pydantic import Field
 
-from portal.api import present
+from portal.api import present, present_requests, present_runs
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_name
 from portal.api.parsing import Body, Moment
-from portal.api.shapes import DagDetail, DagOut, OperationOut, RequestOut, RunOut
+from portal.api.shapes import OperationOut
+from portal.api.shapes_requests import RequestOut
+from portal.api.shapes_runs import DagDetail, DagOut, RunOut
 from portal.approvals import queries as requests
 from portal.dags import actions, queries
 from portal.dags.parameters import params
@@ -49,7 +51,7 @@ class UnpauseIn(Body):
 def list_dags(request: ApiRequest, params: Query[DagParams]) -> Page[DagOut]:
     found = queries.operable_by(request.auth.user, q=params.q, deployment=params.deployment)
     options, following = by_name(found, params, "dags", lambda option: str(option.dag))
-    return Page(items=[present.dag(option) for option in options], next=following)
+    return Page(items=[present_runs.dag(option) for option in options], next=following)
 
 
 @router.get("/dags/{deployment}/{dag_id}", auth=Bearer("read"), response=DagDetail, by_alias=True, summary="One DAG")
@@ -57,7 +59,7 @@ def read_dag(request: ApiRequest, deployment: str, dag_id: str) -> DagDetail:
     """With its parameters as the worker last read them from Airflow, and what is known before a run."""
     option = queries.dag_for(request.auth.user, deployment, dag_id)
     wanted.tell_of_dag(option.state)
-    return present.dag_detail(option, params.known(option.dag, option.state), reader=request.auth.user)
+    return present_runs.dag_detail(option, params.known(option.dag, option.state), reader=request.auth.user)
 
 
 @router.post(
@@ -76,7 +78,7 @@ def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -
         run = actions.trigger(
             by=by, dag=option.dag, conf=body.conf, note=body.note or body.reason, confirmed=body.confirm
         )
-        return Status(201, present.run(run))
+        return Status(201, present_runs.run(run))
     asked = run_requests.ask(
         by=by,
         dag=option.dag,
@@ -86,7 +88,7 @@ def create_run(request: ApiRequest, deployment: str, dag_id: str, body: RunIn) -
         start_at=body.start_at,
         note=body.note,
     )
-    return Status(202, present.request(requests.request_for(by, asked.pk), reader=by))
+    return Status(202, present_requests.request(requests.request_for(by, asked.pk), reader=by))
 
 
 @router.post("/dags/{deployment}/{dag_id}/pause", auth=Bearer("operate"), response=OperationOut, summary="Pause a DAG")

@@ -9,11 +9,11 @@ from ninja import Query, Router
 
 from portal.access import grants as actions
 from portal.access import queries
-from portal.api import present
+from portal.api import present_requests
 from portal.api.auth import ApiRequest, Bearer, need_scope
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Moment
-from portal.api.shapes import GrantOut
+from portal.api.shapes_requests import GrantOut
 from portal.core import refs
 from portal.core.text import fold
 
@@ -47,12 +47,12 @@ def list_grants(request: ApiRequest, params: Query[GrantParams]) -> Page[GrantOu
     if params.at:
         rows = rows.filter(verified_at__lte=params.at).filter(Q(ended_at=None) | Q(ended_at__gt=params.at))
     found, following = by_creation(rows, params, "grants")
-    return Page(items=present.grants(found), next=following)
+    return Page(items=present_requests.grants(found), next=following)
 
 
 @router.get("/grants/{id}", auth=Bearer("read", "audit"), response=GrantOut, summary="One grant")
 def read_grant(request: ApiRequest, id: str) -> GrantOut:
-    return present.grant(queries.grant_for(request.auth.user, refs.parse(refs.GRANT, id)))
+    return present_requests.grant(queries.grant_for(request.auth.user, refs.parse(refs.GRANT, id)))
 
 
 @router.post(
@@ -68,4 +68,4 @@ def revoke_grant(request: ApiRequest, id: str, body: RevokeIn) -> GrantOut:
         actions.hand_back(grant_id=row.pk, by=by)
     else:
         actions.revoke(grant_id=row.pk, by=by, reason=body.reason)
-    return present.grant(queries.grant_for(by, row.pk))
+    return present_requests.grant(queries.grant_for(by, row.pk))

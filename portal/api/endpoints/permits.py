@@ -7,11 +7,11 @@ from typing import Literal
 from ninja import Query, Router
 from pydantic import Field
 
-from portal.api import present
+from portal.api import present_requests
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body
-from portal.api.shapes import PermitOut
+from portal.api.shapes_requests import PermitOut
 from portal.core import refs
 from portal.dags.permits import permits
 
@@ -33,7 +33,7 @@ def list_permits(request: ApiRequest, params: Query[PermitParams]) -> Page[Permi
     if params.status:
         rows = rows.filter(status=params.status)
     found, following = by_creation(rows, params, "permits")
-    return Page(items=[present.permit(row) for row in found], next=following)
+    return Page(items=[present_requests.permit(row) for row in found], next=following)
 
 
 @router.post("/permits/{id}/revoke", auth=Bearer("decide", "request"), response=PermitOut, summary="End a permit early")
@@ -41,4 +41,4 @@ def revoke_permit(request: ApiRequest, id: str, body: RevokePermitIn) -> PermitO
     user = request.auth.user
     row = permits.permit_for(user, refs.parse(refs.PERMIT, id))
     permits.revoke(permit_id=row.pk, by=user, reason=body.reason)
-    return present.permit(permits.permit_for(user, row.pk))
+    return present_requests.permit(permits.permit_for(user, row.pk))

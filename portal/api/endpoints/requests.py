@@ -9,11 +9,11 @@ from pydantic import Field
 
 from accounts import people
 from portal.access.actions import submit
-from portal.api import present
+from portal.api import present_requests
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Duration, Moment
-from portal.api.shapes import RequestDetail, RequestOut
+from portal.api.shapes_requests import RequestDetail, RequestOut
 from portal.approvals import actions, queries, searching
 from portal.approvals.comments import comment
 from portal.approvals.models import Request
@@ -165,13 +165,13 @@ def list_requests(request: ApiRequest, params: Query[RequestParams]) -> Page[Req
         rows = rows.filter(kind__in=["run", "permit"], about=params.dag)
     rows = searching.matching(rows, params.q)
     found, following = by_creation(rows, params, "requests", oldest_first=params.decidable)
-    return Page(items=present.requests(queries.full(found), reader=user), next=following)
+    return Page(items=present_requests.requests(queries.full(found), reader=user), next=following)
 
 
 @router.get("/requests/{id}", auth=Bearer("read"), response=RequestDetail, summary="One request, with its timeline")
 def read_request(request: ApiRequest, id: str) -> RequestDetail:
     row = _visible(request, id)
-    return present.request_detail(row, timeline(row), reader=request.auth.user)
+    return present_requests.request_detail(row, timeline(row), reader=request.auth.user)
 
 
 @router.post("/requests/{id}/approve", auth=Bearer("decide"), response=RequestOut, summary="Approve a request")
@@ -246,4 +246,4 @@ def _visible(request: ApiRequest, id: str) -> Any:
 
 def _answer(request: ApiRequest, pk: int) -> RequestOut:
     """The request, read again after the change."""
-    return present.request(queries.request_for(request.auth.user, pk), reader=request.auth.user)
+    return present_requests.request(queries.request_for(request.auth.user, pk), reader=request.auth.user)

@@ -10,7 +10,8 @@ from portal.api import present, present_runs
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body
-from portal.api.shapes import LogOut, OperationOut, RunOut, RunTasksOut
+from portal.api.shapes import OperationOut
+from portal.api.shapes_runs import LogOut, RunOut, RunTasksOut
 from portal.core import refs
 from portal.core.errors import Refused
 from portal.dags import queries
@@ -47,12 +48,12 @@ def list_runs(request: ApiRequest, params: Query[RunParams]) -> Page[RunOut]:
     if params.mine:
         rows = rows.filter(requested_by=request.auth.user)
     found, following = by_creation(rows, params, "runs")
-    return Page(items=[present.run(run) for run in found], next=following)
+    return Page(items=[present_runs.run(run) for run in found], next=following)
 
 
 @router.get("/runs/{id}", auth=Bearer("operate"), response=RunOut, summary="One run")
 def read_run(request: ApiRequest, id: str) -> RunOut:
-    return present.run(_wanted(request, id))
+    return present_runs.run(_wanted(request, id))
 
 
 @router.get("/runs/{id}/tasks", auth=Bearer("operate"), response=RunTasksOut, summary="The tasks of a run")
