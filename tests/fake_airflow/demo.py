@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 from tests.fake_airflow.rows import FakeDag
+
+TOLD = Path(__file__).parent.parent / "contract" / "told.json"
+"""What real Airflows tell of the demo's DAGs."""
 
 
 def demo_dags() -> list[FakeDag]:
@@ -32,16 +39,15 @@ def demo_dags() -> list[FakeDag]:
         FakeDag("flaky_import", tasks=("fetch", "load"), tags=("import",), owner="data"),
         FakeDag(
             "every_param",
-            params={
-                "plain": {"value": "a value without a schema", "schema": {}},
-                "text": {"value": "hello", "schema": {"type": "string"}, "description": "One line."},
-                "optional_text": {"value": None, "schema": {"type": ["null", "string"]}},
-                "choice": {"value": "blue", "schema": {"type": "string", "enum": ["red", "green", "blue"]}},
-                "whole_number": {"value": 3, "schema": {"type": "integer", "minimum": 1, "maximum": 10}},
-                "lines": {"value": ["one", "two"], "schema": {"type": "array"}},
-            },
+            params=_every_param(),
             tasks=("show",),
             tags=("example",),
             owner="data",
         ),
     ]
+
+
+def _every_param() -> dict[str, dict[str, Any]]:
+    """The parameters as real Airflows tell them: the description is beside the schema."""
+    told = json.loads(TOLD.read_text())["every_param"]["params"]
+    return {name: {**param, "description": param["schema"].pop("description", None)} for name, param in told.items()}
