@@ -267,6 +267,7 @@ def airflow(catalogue: CatalogueVersion, fake: FakeAirflow) -> FakeAirflow:
         factories.look_at_all()
         factories.look_at_dags()
         factories.read_lists()
+        factories.read_variables()
         _found[fake.release.version] = Found.now()
     return fake
 

@@ -5,7 +5,8 @@ offer(folder)                        # puts the demo's catalogue in force
 request = request_at_status("approved", entitlement="demo/role/Op")
 grant = grant_at_status("active")    # needs an Airflow, such as the fixture `airflow`
 work_off()                           # executes all due operations, like the workers; attempt(pk): one operation
-look_at_all(), look_at_dags(), read_lists(), follow_runs(), look_at_due()   # read from Airflow everything that is due
+look_at_all(), look_at_dags(), read_lists(), read_variables(), follow_runs(), look_at_due()
+                                     # read from Airflow everything that is due
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from portal.dags.requests import run_requests
 from portal.operations import outbox
 from portal.operations import queries as operations
 from portal.operations.models import Operation
-from portal.worker import executor, looks, runs
+from portal.worker import executor, looks, runs, variables
 from tests.fake_airflow import FakeAirflow, FakeRole
 
 PASSWORD = "gatehouse-demo"
@@ -59,7 +60,8 @@ ACCOUNTS = {
     | {("can_read", "Roles"), ("can_create", "Roles"), ("can_edit", "Roles")},
     "gatehouse-runs": {("can_read", "DAGs"), ("can_edit", "DAGs"), ("can_read", "Task Instances")}
     | {("can_read", "DAG Runs"), ("can_create", "DAG Runs"), ("can_edit", "DAG Runs"), ("can_read", "Task Logs")}
-    | {("can_edit", "Task Instances"), ("can_read", "XComs"), ("can_read", "ImportError"), ("can_read", "HITL Detail")},
+    | {("can_edit", "Task Instances"), ("can_read", "XComs"), ("can_read", "ImportError"), ("can_read", "HITL Detail")}
+    | {("can_read", "Variables"), ("can_edit", "Variables"), ("can_create", "Variables")},
 }
 GROUPS: dict[str, tuple[str, ...]] = {
     "data": ("employee", "colleague", "lead", "lead2"),
@@ -321,6 +323,12 @@ def look_at_dags() -> None:
     """Read every operable DAG that is due."""
     for dag in runs.due_dags():
         runs.read_dag(dag)
+
+
+def read_variables() -> None:
+    """Read every variable that is due."""
+    for deployment in variables.due_deployments():
+        variables.read(deployment)
 
 
 def read_lists() -> None:

@@ -22,7 +22,7 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.catalogue import airflows
 from portal.catalogue.models import CatalogueVersion, Dag, Deployment, Entitlement
-from portal.dags.models import DagState
+from portal.dags.models import DagState, VariableState
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,14 @@ class Found:
     state: Mapping[str, object]
     dags: Mapping[str, Mapping[str, object]]
     listed: Mapping[str, list[str]]
+    variables: list[Mapping[str, object]]
 
     @classmethod
     def now(cls) -> Found:
         state = state_of(Deployment.objects.get())
         dags = {one.dag.dag_id: _columns(one) for one in DagState.objects.select_related("dag")}
-        return cls(_columns(state), dags, dict(ListedDag.objects.values_list("dag_id", "tags")))
+        variables = [_columns(one) for one in VariableState.objects.all()]
+        return cls(_columns(state), dags, dict(ListedDag.objects.values_list("dag_id", "tags")), variables)
 
     def store(self) -> None:
         """The same rows and event, as if it had been looked at now."""
@@ -84,6 +86,10 @@ class Found:
         keys = dict(Dag.objects.values_list("dag_id", "pk"))
         DagState.objects.bulk_create(
             DagState(**{**columns, "seen_at": now}, dag_id=keys[dag_id]) for dag_id, columns in self.dags.items()
+        )
+        VariableState.objects.bulk_create(
+            VariableState(**{**columns, "seen_at": now, "tried_at": now}, deployment=deployment)
+            for columns in self.variables
         )
 
 

@@ -21,6 +21,7 @@ from airflow_bridge import (
     Unexpected,
     Unreachable,
     Unsupported,
+    Variable,
     connect,
     dag_permissions,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Unexpected",
     "Unreachable",
     "Unsupported",
+    "Variable",
     "connect",
     "dag_permissions",
     "is_complete",

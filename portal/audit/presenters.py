@@ -138,7 +138,7 @@ SENTENCES: dict[Verb, str] = {
     Verb.DAG_PAUSE_FAILED: "{target} could not be paused in Airflow{why}",
     Verb.DAG_UNPAUSE_FAILED: "{target} could not be unpaused in Airflow{why}",
     Verb.DAG_SWITCH_LEFT_OUT: "A pause or unpause of {target} was skipped ({operation}): {later} is newer",
-    Verb.VARIABLE_CHANGE_REQUESTED: "{actor} asked to change the variable {variable}{reason}",
+    Verb.VARIABLE_CHANGE_REQUESTED: "{actor} asked to change the variable {variable}{as_approved}{reason}",
     Verb.VARIABLE_CHANGE_REFUSED: "{actor} could not change the variable {variable}{said}",
     Verb.VARIABLE_CHANGED: "The variable {variable} is changed: Airflow confirms it{asked_by}",
     Verb.VARIABLE_CHANGE_FAILED: "The variable {variable} could not be changed in Airflow{why}",
@@ -257,7 +257,9 @@ def _duration(event: Columns, said: Mapping[str, Any]) -> str:
 
 
 def _asked_for(event: Columns, said: Mapping[str, Any]) -> str:
-    """The access, or the run with its parameters."""
+    """The access, the variable with its new value, or the run with its parameters."""
+    if "variable" in said:
+        return f"the variable {_variable_words(said['variable'])} to be {_plain(said.get('value')) or 'an empty text'}"
     if "dag" not in said:
         return _plain(said.get("entitlement")) or "something"
     if "bounds" in said:
@@ -289,8 +291,12 @@ def _roles_before_after(event: Columns, said: Mapping[str, Any]) -> str:
 
 def _variable(event: Columns, said: Mapping[str, Any]) -> str:
     """`demo/variable/report_mode` in words."""
-    deployment, _, key = event.target.partition("/variable/")
-    return f"{key} on {deployment}" if key else event.target
+    return _variable_words(event.target)
+
+
+def _variable_words(name: Any) -> str:
+    deployment, _, key = str(name).partition("/variable/")
+    return f"{key} on {deployment}" if key else str(name)
 
 
 def _lapsed_because(event: Columns, said: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, f
 from portal.catalogue import patterns, values
 from portal.catalogue.dag_spec import DagSpec
 from portal.catalogue.spec import Duration, Name, Spec, Subject, Text, Title
+from portal.catalogue.variable_spec import MOST, VariableSpec, once_each
 from portal.core import durations
 
 
@@ -99,8 +100,12 @@ class DeploymentSpec(Spec):
     )
     read_only: bool = Field(default=False, description="nothing is changed in it; operations wait")
     max_concurrent: Annotated[int, Field(ge=1, le=64)] = Field(default=8, description="simultaneous calls to it")
-    variables: list[Annotated[str, AfterValidator(values.variable_key)]] = Field(
-        default=[], description="the Airflow variables that may be read and changed through Gatehouse"
+    variables: Annotated[list[VariableSpec], Field(max_length=MOST), AfterValidator(once_each)] = Field(
+        default=[],
+        description="the Airflow variables that may be read and changed through Gatehouse",
+        examples=[
+            ["report_mode", {"key": "report_mode", "schema": {"enum": ["full", "fast"]}, "who": ["group:sales"]}]
+        ],
     )
 
     @field_validator("url")
@@ -128,7 +133,7 @@ class DeploymentSpec(Spec):
             "create_users": self.create_users,
             "options": options,
             "read_only": self.read_only,
-            "variables": list(self.variables),
+            "variables": [variable.as_json() for variable in self.variables],
         }
 
 

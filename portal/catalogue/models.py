@@ -36,7 +36,7 @@ class Deployment(models.Model):
     accounts = models.JSONField(default=dict, help_text='{"granter": {...}, "runner": {...}}')
     create_users = models.CharField(max_length=8, choices=CreateUsers, default=CreateUsers.NEVER)
     options = models.JSONField(default=dict, help_text="ca_bundle, allow_plain_http, max_concurrent")
-    variables = models.JSONField(default=list, help_text="names of Airflow variables that may be read and changed")
+    variables = models.JSONField(default=list, help_text="[{key, schema, description, who, policy}]: Airflow variables")
     read_only = models.BooleanField(default=False, help_text="nothing is changed in it; operations wait")
     retired_at = models.DateTimeField(null=True)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
+from portal.catalogue.dag_spec import DagSpec
 from portal.catalogue.document import Document
+from portal.catalogue.variable_spec import VariableSpec
 from portal.core.lookalikes import looks
 from portal.core.text import fold
 
@@ -19,6 +21,7 @@ Problem = tuple[Path, str]
 def problems(document: Document) -> Iterator[Problem]:
     """Every (place, reason) for which the document cannot be put in force."""
     yield from _groups(document)
+    yield from _variables(document)
     yield from _entitlements(document)
     yield from _dags(document)
     yield from _policies(document)
@@ -49,22 +52,32 @@ def _entitlements(document: Document) -> Iterator[Problem]:
         seen.setdefault(spec.key, index)
 
 
+def _variables(document: Document) -> Iterator[Problem]:
+    for name, deployment in document.deployments.items():
+        for index, spec in enumerate(deployment.variables):
+            yield from _who_and_policy(("deployments", name, "variables", index), spec, document)
+
+
+def _who_and_policy(here: Path, spec: DagSpec | VariableSpec, document: Document) -> Iterator[Problem]:
+    if spec.policy is not None:
+        yield from _unknown((*here, "policy"), "policy", spec.policy, document.policies)
+        policy = document.policies.get(spec.policy)
+        if policy is not None and policy.break_glass:
+            yield (
+                (*here, "policy"),
+                f"“{spec.policy}” is a break-glass policy, which is only for access. Name another, or put who may "
+                "act at once into who.",
+            )
+    for number, subject in enumerate(spec.who):
+        yield from _unknown_group((*here, "who", number), subject, document)
+
+
 def _dags(document: Document) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for index, spec in enumerate(document.dags):
         here: Path = ("dags", index)
         yield from _unknown((*here, "deployment"), "deployment", spec.deployment, document.deployments)
-        if spec.policy is not None:
-            yield from _unknown((*here, "policy"), "policy", spec.policy, document.policies)
-            policy = document.policies.get(spec.policy)
-            if policy is not None and policy.break_glass:
-                yield (
-                    (*here, "policy"),
-                    f"“{spec.policy}” is a break-glass policy, which is only for access. Name another, or put who may "
-                    "run the DAG at once into who.",
-                )
-        for number, subject in enumerate(spec.who):
-            yield from _unknown_group((*here, "who", number), subject, document)
+        yield from _who_and_policy(here, spec, document)
         for window, freeze in enumerate(spec.freeze):
             for number, subject in enumerate(freeze.exempt):
                 yield from _unknown_group((*here, "freeze", window, "except", number), subject, document)

@@ -32,6 +32,8 @@ def _steps_without_people(document: Document) -> Iterator[str]:
 
 def _unknown_people(document: Document) -> Iterator[str]:
     subjects = {subject for spec in document.dags for subject in spec.who}
+    variables = [spec for deployment in document.deployments.values() for spec in deployment.variables]
+    subjects.update(subject for spec in variables for subject in spec.who)
     subjects.update(subject for spec in document.dags for freeze in spec.freeze for subject in freeze.exempt)
     for policy in document.policies.values():
         subjects.update(policy.may_request, *(stage.approvers for stage in policy.stages))

@@ -14,9 +14,10 @@ class DagsConfig(AppConfig):
         from portal.dags.operation_kinds import KINDS
         from portal.dags.permits.permit_kind import PERMIT_LEDGER, PERMITS
         from portal.dags.requests.run_kind import RUN
+        from portal.dags.variables.variable_kind import VARIABLES
         from portal.operations import kinds
 
-        for kind in (RUN, PERMITS):
+        for kind in (RUN, PERMITS, VARIABLES):
             request_kinds.register(kind)
             ledgers.register(kind)
         compare.register(PERMIT_LEDGER)

@@ -1,4 +1,4 @@
-"""Polling of each Airflow: its health, its runs, its DAGs and people's access.
+"""Polling of each Airflow: its health, its runs, its DAGs, its variables and people's access.
 
 It has its own threads, so operations never wait for it. Only one worker polls a deployment at a time
 (portal.operations.turns). A visit to a deployment ends after SLICE seconds, so that other deployments get a thread.
@@ -20,7 +20,7 @@ from portal.catalogue import airflows
 from portal.catalogue.models import Deployment
 from portal.core.threads import errors_logged
 from portal.operations import outbox, queries, turns
-from portal.worker import human, looks, runs
+from portal.worker import human, looks, runs, variables
 from portal.worker.rounds import Rounds
 
 EVERY = 2.0
@@ -28,7 +28,7 @@ THREADS = 8  # for all deployments together
 SLICE = 5.0
 TURN = 60.0  # seconds after which another worker takes over from one that died
 AT_ONCE = 50  # runs, and DAGs, of one visit
-AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0, "wanted dag": 3.0, "list": 60.0, "human": 20.0}
+AGAIN = {"run": 1.5, "look": 5.0, "dag": 30.0, "wanted dag": 3.0, "list": 60.0, "human": 20.0, "variables": 20.0}
 """Seconds until the same question is asked again if it had no result."""
 
 Question = tuple[str, Callable[[], None]]
@@ -64,7 +64,7 @@ class Poller:
         for name, until in list(self._asked.items()):  # a copy, because the polling threads add to it
             if until < time.monotonic():
                 del self._asked[name]
-        waiting = [*runs.due_deployments(), *looks.due_deployments(), *listings.due()]
+        waiting = [*runs.due_deployments(), *looks.due_deployments(), *listings.due(), *variables.due_deployments()]
         busy = {*runs.due_dags().values_list("deployment", flat=True).order_by()} | {one.pk for one in waiting}
         with_work = {*queries.deployments_with_work(), *runs.deployments_with_runs()}
         # a renamed deployment is checked under its new name: the secrets of the old one may be gone
@@ -125,6 +125,7 @@ class Poller:
                 self._of_looks(deployment),
                 self._of_dags(deployment),
                 self._of_people(deployment),
+                self._of_variables(deployment),
             ]
         )
         kinds.rotate(-self._visit_counts[deployment.pk])
@@ -153,3 +154,7 @@ class Poller:
     def _of_people(self, deployment: Deployment) -> Iterator[Question]:
         if human.has_them(deployment):
             yield f"human/{deployment.pk}", partial(human.read, deployment)
+
+    def _of_variables(self, deployment: Deployment) -> Iterator[Question]:
+        if variables.are_due(deployment):
+            yield f"variables/{deployment.pk}", partial(variables.read, deployment)

@@ -12,7 +12,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag, Deployment
 from portal.dags.models import DagState, Run, RunRequest
-from portal.dags.variables import variables
+from portal.dags.variables import changing
 from portal.operations.models import Operation
 from portal.worker import runs
 from tests.api.conftest import refused
@@ -267,9 +267,9 @@ def test_operations_of_grants_are_for_who_sees_the_grant(as_) -> None:
 
 @pytest.mark.parametrize("subject", ["demo/variable/sales_report", "demo/sales_report"])
 def test_a_variable_called_like_a_dag_is_not_for_those_who_may_run_the_dag(as_, subject: str) -> None:
-    Deployment.objects.update(variables=["sales_report"])
+    Deployment.objects.update(variables=[{"key": "sales_report"}])
     deployment = Deployment.objects.get()
-    operation = variables.change(by=Operator("ops"), deployment=deployment, key="sales_report", value="x", reason="y")
+    operation = changing.change(by=Operator("ops"), deployment=deployment, key="sales_report", value="x", reason="y")
     Operation.objects.update(subject=subject)
     for name in ("colleague", "employee", "lead", "stranger"):
         refused(as_(name).get(f"/operations/{operation.ref}"), 404, "not_found")

@@ -34,7 +34,7 @@ from portal.dags.pauses import pausing
 from portal.dags.permits import permits
 from portal.dags.requests import run_requests, run_starts
 from portal.dags.runs import run_actions, run_notices
-from portal.dags.variables import variables
+from portal.dags.variables import changing
 from tests import factories
 from tests.factories import PASSWORD, person
 from tests.guards.source import modules
@@ -57,6 +57,7 @@ INNER = {
     "portal/audit/export.py export",
     "portal/audit/record.py recording",
     "portal/audit/verify.py verify_and_record",
+    "portal/dags/variables/putting.py put",
     "portal/operations/outbox.py put",
     "portal/web/queue/briefing.py following",
 }
@@ -163,7 +164,12 @@ def _grant(status: str = "applying") -> int:
 
 
 def _deployment() -> Deployment:
-    Deployment.objects.update(variables=["report_mode"])
+    Deployment.objects.update(variables=[{"key": "report_mode"}])
+    return Deployment.objects.get()
+
+
+def _variable_to_ask_for() -> Deployment:
+    Deployment.objects.update(variables=[{"key": "report_mode", "policy": "one-lead"}])
     return Deployment.objects.get()
 
 
@@ -283,12 +289,17 @@ ACTIONS: dict[str, tuple[str, Callable[[], Any], Act]] = {
         _run_with_notice,
         lambda by, run, _: run_notices.mark_read(by=by, run_id=run.pk),
     ),
-    "portal/dags/variables/variables.py change": (
+    "portal/dags/variables/changing.py change": (
         "admin",
         _deployment,
-        lambda by, where, _: variables.change(
+        lambda by, where, _: changing.change(
             by=Operator("root", by), deployment=where, key="report_mode", value="x", reason="close"
         ),
+    ),
+    "portal/dags/variables/changing.py ask": (
+        "employee",
+        _variable_to_ask_for,
+        lambda by, where, _: changing.ask(by=by, deployment=where, key="report_mode", value="x", reason="close"),
     ),
     "portal/catalogue/actions.py apply": (
         "admin",

@@ -124,6 +124,8 @@ LIVES = {
     "dags.TaskLog": "seen",
     "dags.TaskLogPart": "seen",
     "dags.WaitingTask": "seen",
+    "dags.VariableRequest": "states",
+    "dags.VariableState": "seen",
     "api.IdempotencyKey": "answers",
 }
 OURS = {config.label for config in apps.get_app_configs() if config.name.split(".")[0] in ROOMS}

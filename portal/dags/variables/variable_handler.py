@@ -7,9 +7,10 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import clock
-from portal.core.errors import Refused
+from portal.core.errors import Invalid, Refused
 from portal.dags.runs.start_handler import TOO_LATE
-from portal.dags.variables.variables import check_offered, without_secrets
+from portal.dags.variables import observing, offered, values
+from portal.dags.variables.values import without_secrets
 from portal.operations import outbox
 from portal.operations.handling import Done, PermanentFailure, record
 from portal.operations.models import Operation
@@ -20,10 +21,7 @@ class SetVariable:
 
     def execute(self, operation: Operation) -> Done:
         key, value = operation.payload["key"], operation.payload["value"]
-        try:
-            check_offered(operation.deployment, key)  # the catalogue may have changed meanwhile
-        except Refused as refusal:
-            raise PermanentFailure(refusal.detail) from refusal
+        _check_again(operation)
         airflow = runner(operation.deployment)
         before = after = airflow.variable(key)
         if after is None or after.value != value:
@@ -39,10 +37,28 @@ class SetVariable:
         )
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
+        observing.changed(operation, done.after["value"])
         _record(trail, Verb.VARIABLE_CHANGED, operation, before=done.before["value"], value=done.after["value"])
 
     def give_up(self, operation: Operation, why: str, trail: Trail) -> None:
         _record(trail, Verb.VARIABLE_CHANGE_FAILED, operation, AuditEvent.Outcome.FAILED, why=why)
+
+
+def _check_again(operation: Operation) -> None:
+    """The catalogue and the person may have changed since the request. Raises PermanentFailure with the reason."""
+    payload = operation.payload
+    try:
+        variable = offered.find(operation.deployment, payload["key"])
+        values.check(variable, payload["value"])
+    except Refused as refusal:
+        raise PermanentFailure(refusal.detail) from refusal
+    except Invalid as error:
+        raise PermanentFailure(f"The catalogue no longer allows this value. {error.detail}") from error
+    if payload.get("by_operator", "request" not in payload):
+        return  # an operator at the command line may change each one
+    approved = "request" in payload
+    if why := offered.why_not_any_more(operation.requested_by, variable, approved=approved):
+        raise PermanentFailure(why)
 
 
 def _record(

@@ -72,8 +72,9 @@ def test_nothing_is_missed_that_nobody_offers(airflow):
     assert found().lacking["granter"] == []
     assert findings.needed(Deployment.objects.get(), "runner")
     Dag.objects.update(retired_at=timezone.now())
+    Deployment.objects.update(variables=[])
     assert set(findings.needed(Deployment.objects.get(), "runner")) == {("can_read", "DAGs")}  # to be known at all
-    Deployment.objects.update(variables=["report_mode"])
+    Deployment.objects.update(variables=[{"key": "report_mode"}])
     assert ("can_edit", "Variables") in findings.needed(Deployment.objects.get(), "runner")
 
 

@@ -17,7 +17,7 @@ from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
 from portal.dags.models import Run
-from portal.dags.variables import variables
+from portal.dags.variables import reading
 from portal.operations import outbox
 from portal.worker import executor, polling
 from tests import factories
@@ -77,12 +77,12 @@ def test_a_refused_account_for_access_does_not_keep_runs_from_starting(airflow, 
 
 
 def test_nothing_is_read_with_a_refused_account(airflow):
-    Deployment.objects.update(variables=["report_mode"])
+    Deployment.objects.update(variables=[{"key": "report_mode"}])
     refuse(airflow, "gatehouse-runs")
     health.check(deployment())
     airflow.requests.clear()
-    with pytest.raises(variables.Unavailable, match="refuses"):
-        variables.read(deployment(), "report_mode")
+    with pytest.raises(reading.Unavailable, match="refuses"):
+        reading.read(deployment(), "report_mode")
     assert airflow.requests == []
 
 

@@ -88,7 +88,7 @@ CASES = [
     ("https://airflow.example.com", "airflow.example.com", "url", "deployments.prod.url", "write it like https://"),
     ("https://airflow.example.com", "https://x:99999", "url", "deployments.prod.url", "not an address"),
     ("[groups]", 'api = "v3"\n[groups]', "api", "deployments.prod.api", "this takes 'v1' or 'v2', not “v3”"),
-    ("[groups]", 'variables = ["a/b"]\n[groups]', "variables", "deployments.prod.variables[1]", "no slash"),
+    ("[groups]", 'variables = ["a/b"]\n[groups]', "variables", "deployments.prod.variables[1].key", "no slash"),
     ("[groups]", 'ca_bundle = "own.pem"\n[groups]', "ca_bundle", "deployments.prod.ca_bundle", "begins with “/”"),
     ("[groups]", "max_concurrent = 0\n[groups]", "max_concurrent", "deployments.prod.max_concurrent", "at least 1"),
     (

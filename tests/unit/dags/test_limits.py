@@ -14,7 +14,7 @@ from portal.dags import actions, limits
 from portal.dags.models import DagState, Run
 from portal.dags.pauses import pausing
 from portal.dags.runs import run_actions
-from portal.dags.variables import variables
+from portal.dags.variables import changing
 from portal.operations.models import Operation
 from tests.factories import offer_renamed, verbs, work_off, work_on
 
@@ -169,13 +169,13 @@ def switch_read_only(on):
 
 
 def test_nothing_new_is_changed_in_a_read_only_airflow(cast, dag, run):
-    Deployment.objects.update(read_only=True, variables=["report_mode"])
+    Deployment.objects.update(read_only=True, variables=[{"key": "report_mode"}])
     lead = {"by": cast["colleague"], "dag": dag}
     changes = [
         run,
         lambda: pausing.pause(**lead, reason="stock-taking"),
         lambda: pausing.unpause(**lead),
-        lambda: variables.change(
+        lambda: changing.change(
             by=cast["admin"], deployment=Deployment.objects.get(), key="report_mode", value="fast", reason="month-end"
         ),
     ]

@@ -19,7 +19,7 @@ from portal.audit.presenters import sentence
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Deployment
 from portal.core.errors import Invalid, Refused
-from portal.dags.variables import variables
+from portal.dags.variables import changing, reading
 from portal.operations.models import Operation
 from tests import factories
 from tests.fake_airflow import FakeRole
@@ -40,28 +40,28 @@ def deployment(airflow):
     runner = airflow.state.roles["gatehouse-runs"]
     assert isinstance(runner, FakeRole)
     runner.permissions |= {(action, "Variables") for action in ("can_read", "can_edit", "can_create")}
-    Deployment.objects.update(variables=["report_mode"])
+    Deployment.objects.update(variables=[{"key": "report_mode"}])
     return Deployment.objects.get()
 
 
 def change(deployment, key="report_mode", value="fast", reason="quarter end"):
-    return variables.change(by=BY, deployment=deployment, key=key, value=value, reason=reason)
+    return changing.change(by=BY, deployment=deployment, key=key, value=value, reason=reason)
 
 
 def test_a_variable_is_made_and_changed_and_both_are_recorded(airflow, deployment):
-    assert variables.read(deployment, "report_mode") is None
+    assert reading.read(deployment, "report_mode") is None
     change(deployment, value="fast")
     factories.work_off()
     operation = change(deployment, value="slow")
     factories.work_off()
     operation.refresh_from_db()
     assert (operation.status, operation.before, operation.after) == ("succeeded", {"value": "fast"}, {"value": "slow"})
-    assert variables.read(deployment, "report_mode") == "slow"
+    assert reading.read(deployment, "report_mode") == "slow"
     assert factories.verbs()[-2:] == [Verb.VARIABLE_CHANGE_REQUESTED, Verb.VARIABLE_CHANGED]
 
 
 def test_it_is_never_named_like_a_dag(airflow, deployment):
-    Deployment.objects.update(variables=["sales_report"])
+    Deployment.objects.update(variables=[{"key": "sales_report"}])
     operation = change(Deployment.objects.get(), key="sales_report")
     assert operation.subject == "demo/variable/sales_report"
     event = AuditEvent.objects.get(verb=Verb.VARIABLE_CHANGE_REQUESTED)
@@ -92,7 +92,7 @@ def test_an_older_change_does_not_undo_a_newer_one(airflow, deployment, done):
     if done:
         factories.work_off()
     try_again()
-    assert variables.read(deployment, "report_mode") == "new"
+    assert reading.read(deployment, "report_mode") == "new"
     old.refresh_from_db()
     assert (old.status, old.error.split()[0]) == ("superseded", new.ref)
     event = AuditEvent.objects.get(verb=Verb.VARIABLE_CHANGE_LEFT_OUT)
@@ -106,7 +106,7 @@ def test_a_newer_change_that_came_to_nothing_is_in_nobodys_way(airflow, deployme
     new = change(deployment, value="new")
     Operation.objects.filter(pk=new.pk).update(status=come_to_nothing, settled_at=timezone.now())
     try_again()
-    assert variables.read(deployment, "report_mode") == "old"
+    assert reading.read(deployment, "report_mode") == "old"
 
 
 def test_nothing_is_left_out_where_the_trail_cannot_be_written(airflow, deployment, request):
@@ -126,7 +126,7 @@ def test_nothing_is_changed_an_hour_late(airflow, deployment):
     operation.refresh_from_db()
     assert operation.status == "failed"
     assert "within one hour after the request" in operation.error
-    assert variables.read(deployment, "report_mode") is None
+    assert reading.read(deployment, "report_mode") is None
     assert factories.verbs()[-1] == Verb.VARIABLE_CHANGE_FAILED
 
 
@@ -157,9 +157,9 @@ SECRETS = ["db_password", "PASSWD", "a.secret.b", "slack_token", "api_key", "Api
 
 @pytest.mark.parametrize("key", [*SECRETS, "passphrase", "ssh private key", "access_token", "http_proxy"])
 def test_what_sounds_like_a_secret_is_refused(airflow, deployment, key):
-    Deployment.objects.update(variables=[key])
+    Deployment.objects.update(variables=[{"key": key}])
     deployment = Deployment.objects.get()
-    for attempt in (lambda: change(deployment, key=key, value="hunter2"), lambda: variables.read(deployment, key)):
+    for attempt in (lambda: change(deployment, key=key, value="hunter2"), lambda: reading.read(deployment, key)):
         with pytest.raises(Refused, match="sounds like a secret") as caught:
             attempt()
         assert caught.value.reason == "secret"
@@ -181,7 +181,7 @@ def test_other_values_stay_as_they_are(airflow, deployment, value):
     factories.work_off()
     assert airflow.state.variables["report_mode"].value == value
     operation.refresh_from_db()
-    assert operation.after == {"value": variables.read(deployment, "report_mode")}  # as this Airflow shows it
+    assert operation.after == {"value": reading.read(deployment, "report_mode")}  # as this Airflow shows it
 
 
 def test_what_is_kept_is_what_airflow_shows(airflow, deployment, release):
@@ -203,7 +203,7 @@ def test_a_secret_that_was_there_before_is_not_kept(airflow, deployment):
 
 def test_reading_is_no_event(airflow, deployment):
     before = factories.verbs()
-    variables.read(deployment, "report_mode")
+    reading.read(deployment, "report_mode")
     assert factories.verbs() == before
 
 
@@ -220,7 +220,7 @@ def test_a_variable_that_the_catalogue_does_not_name_is_not_touched(airflow, dep
         change(deployment, key="fernet")
     assert caught.value.reason == "not_offered"
     with pytest.raises(Refused):
-        variables.read(deployment, "fernet")
+        reading.read(deployment, "fernet")
     assert not Operation.objects.exists()
     assert not airflow.calls(".*/variables.*")
     assert factories.verbs()[-1] == Verb.VARIABLE_CHANGE_REFUSED

@@ -76,7 +76,7 @@ def change(file, old, new):
 
 def only_deployment(file):
     """As before anybody knows what is to be offered."""
-    file.write_text(file.read_text().split("[groups")[0].split("[policies")[0])
+    file.write_text(file.read_text().split("variables")[0].split("[policies")[0])
 
 
 def asking(bare):
@@ -342,7 +342,8 @@ def test_what_is_printed_is_a_script(file, tmp_path):
         "[--email][gatehouse-access@gatehouse.invalid][--firstname][Gatehouse][--lastname][Granter]",
         "gran'ter $1",
         "gran'ter $1",
-        "[roles][add-perms][Gatehouse runner][--resource][DAG Runs][--action][can_create][can_edit][can_read]",
+        "[roles][add-perms][Gatehouse runner][--resource][DAG Runs][Variables]"
+        "[--action][can_create][can_edit][can_read]",
         "[roles][add-perms][Gatehouse runner][--resource][DAGs][Task Instances][--action][can_edit][can_read]",
         "[roles][add-perms][Gatehouse runner][--resource][HITL Detail][ImportError][Task Logs][XComs]"
         "[--action][can_read]",

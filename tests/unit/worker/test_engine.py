@@ -14,9 +14,9 @@ from portal.airflow import health
 from portal.airflow.models import DeploymentState
 from portal.catalogue.models import Dag, Deployment
 from portal.dags import actions as dag_actions
-from portal.dags.models import DagState
+from portal.dags.models import DagState, VariableState
 from portal.operations import outbox
-from portal.worker import executor, human, looks, polling, runner, runs, timers
+from portal.worker import executor, human, looks, polling, runner, runs, timers, variables
 from tests import factories
 
 TIMEOUT = 60  # seconds until a test that waits for another thread fails
@@ -287,18 +287,19 @@ def test_no_kind_of_read_delays_another(airflow, cast):
     for name in ("employee", "colleague"):
         factories.grant_at_status("active", by=name)
     factories.work_off()
+    VariableState.objects.update(tried_at=timezone.now() - timedelta(minutes=2))
     Grant.objects.update(look_at=timezone.now())
     Dag.objects.bulk_create(Dag(deployment=on, dag_id=f"new_{n}", actions=["trigger"]) for n in range(3))
     poller = polling.Poller()
-    looks = [[name.partition("/")[0] for name, _ in poller._questions(on)] for _ in range(4)]
-    assert {kinds[0] for kinds in looks} == {"run", "look", "dag", "human"}
+    looks = [[name.partition("/")[0] for name, _ in poller._questions(on)] for _ in range(5)]
+    assert {kinds[0] for kinds in looks} == {"run", "look", "dag", "human", "variables"}
     for kinds in looks:
-        assert {*kinds[:4]} == {"run", "look", "dag", "human"}
-        assert sorted(kinds) == ["dag"] * 3 + ["human"] + ["look"] * 2 + ["run"] * 3
+        assert {*kinds[:5]} == {"run", "look", "dag", "human", "variables"}
+        assert sorted(kinds) == ["dag"] * 3 + ["human"] + ["look"] * 2 + ["run"] * 3 + ["variables"]
 
 
 def test_a_slow_health_check_delays_no_other_kind(airflow, cast, moment, monkeypatch):
-    """Every fourth look begins with one, which takes longer than a slice; so does each question."""
+    """Every fifth look begins with one, which takes longer than a slice; so does each question."""
     on = Deployment.objects.get()
     dag_actions.trigger(by=cast["colleague"], dag=Dag.objects.get(dag_id="sales_report"), conf={"region": "KR"})
     factories.grant_at_status("active")
@@ -319,13 +320,15 @@ def test_a_slow_health_check_delays_no_other_kind(airflow, cast, moment, monkeyp
     monkeypatch.setattr(looks, "check_account", taking_long("look"))
     monkeypatch.setattr(runs, "read_dag", taking_long("dag"))
     monkeypatch.setattr(human, "read", taking_long("human"))
+    monkeypatch.setattr(variables, "read", taking_long("variables"))
+    VariableState.objects.update(tried_at=timezone.now() - timedelta(minutes=2))
     poller = polling.Poller()
-    for turn in range(8):
-        on.state.checked_at = None if turn % 4 == 0 else timezone.now()
+    for turn in range(10):
+        on.state.checked_at = None if turn % 5 == 0 else timezone.now()
         poller.visit(on)
         moment[0] += max(polling.AGAIN.values())
         poller._due()  # forgets what was asked so long ago
-    assert asked == ["health", "run", "look", "dag", "human"] * 2
+    assert asked == ["health", "run", "look", "dag", "human", "variables"] * 2
 
 
 def test_only_what_is_due_is_polled(airflow):

@@ -15,7 +15,7 @@ from portal.catalogue.models import Dag, Deployment
 from portal.dags.actions import trigger
 from portal.dags.models import Run
 from portal.dags.pauses.pausing import pause, unpause
-from portal.dags.variables import variables
+from portal.dags.variables import changing, reading
 from portal.operations.models import Operation
 from portal.web.runs import run_view
 from portal.worker import polling, timers
@@ -135,10 +135,10 @@ def test_a_renamed_deployment_is_asked_whatever_state_its_old_name_was_left_in(r
 @pytest.mark.parametrize("new", ["down", "needs_reauthentication"])
 def test_a_renamed_deployment_that_is_away_under_its_new_name_is_not_asked(member, run_of_old_name, new):
     run = run_of_old_name(old="up", new=new)
-    Deployment.objects.update(variables=["report_mode"])
+    Deployment.objects.update(variables=[{"key": "report_mode"}])
     before = len(member.requests)
-    with pytest.raises(variables.Unavailable, match="Airflow on main"):
-        variables.read(Deployment.objects.get(name="main"), "report_mode")
+    with pytest.raises(reading.Unavailable, match="Airflow on main"):
+        reading.read(Deployment.objects.get(name="main"), "report_mode")
     assert len(member.requests) == before
     assert polling.Poller()._due() == []
     assert "Airflow on main" in run_view.RunView(run).problem
@@ -151,7 +151,7 @@ def moved(request, member, renamed):
     def move():
         if request.param == "name":
             renamed()
-        Deployment.objects.update(url=member.url, variables=["report_mode"])
+        Deployment.objects.update(url=member.url, variables=[{"key": "report_mode"}])
         factories.observe(checked_at=None)
         factories.look_at_all()
         return Deployment.objects.get(retired_at=None).name
@@ -189,12 +189,12 @@ def test_a_change_of_a_variable_asked_for_before_a_deployment_moved_does_not_und
     member.state.roles["gatehouse-runs"].permissions |= {
         (f"can_{do}", "Variables") for do in ("read", "edit", "create")
     }
-    Deployment.objects.update(variables=["report_mode"])
+    Deployment.objects.update(variables=[{"key": "report_mode"}])
     asked = {"by": cast["admin"], "key": "report_mode", "reason": "quarter end"}
-    old = variables.change(deployment=Deployment.objects.get(), value="old", **asked)
+    old = changing.change(deployment=Deployment.objects.get(), value="old", **asked)
 
     def ask():
-        return variables.change(deployment=Deployment.objects.get(name=moved()), value="new", **asked)
+        return changing.change(deployment=Deployment.objects.get(name=moved()), value="new", **asked)
 
     assert newer_first(old, ask) == ("superseded", "succeeded")
     assert member.state.variables["report_mode"].value == "new"

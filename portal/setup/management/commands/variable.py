@@ -7,7 +7,7 @@ from typing import Any
 from accounts.operator import Operator
 from portal.catalogue.models import Deployment
 from portal.catalogue.queries import deployments_in_force
-from portal.dags.variables import variables
+from portal.dags.variables import changing, reading
 from portal.setup.commands import Refusal, SubcommandsCommand
 
 
@@ -27,15 +27,15 @@ class Command(SubcommandsCommand):
         """Not an audit event: nothing is changed, and an operator can read the account's password anyway."""
         deployment = _deployment(options["deployment"])
         try:
-            value = variables.read(deployment, options["key"])
-        except variables.Unavailable as error:
+            value = reading.read(deployment, options["key"])
+        except reading.Unavailable as error:
             raise Refusal(str(error)) from error
         if value is None:
             raise Refusal(f"{deployment.name} has no variable {options['key']}.")
         self.stdout.write(value)
 
     def do_set(self, *, by: Operator, options: dict[str, Any]) -> None:
-        operation = variables.change(
+        operation = changing.change(
             by=by,
             deployment=_deployment(options["deployment"]),
             key=options["key"],
