@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.web.dags.views")),
     path("", include("portal.web.runs.views")),
     path("", include("portal.web.permits.views")),
+    path("", include("portal.web.variables.views")),
     path("", include("portal.web.audit.views")),
     path("", include("portal.web.deployments.views")),
     path("", include("portal.web.deployments.dag_entries")),

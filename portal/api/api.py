@@ -12,7 +12,7 @@ from ninja.operation import Operation
 
 from portal.api import described, idempotency, problems
 from portal.api.auth import Caller
-from portal.api.endpoints import audit, catalogue, dags, grants, me, operations, permits, requests, runs
+from portal.api.endpoints import audit, catalogue, dags, grants, me, operations, permits, requests, runs, variables
 from portal.api.parsing import StrictParser
 from portal.audit.refused_calls import note_refused
 from portal.core.errors import GatehouseError, Missing
@@ -50,7 +50,7 @@ api = GatehouseAPI(
 )
 # on the API and not on a router, so that it applies to all routers
 api.add_decorator(idempotency.once, mode="operation")
-for module in (me, catalogue, requests, grants, permits, dags, runs, operations, audit):
+for module in (me, catalogue, requests, grants, permits, dags, runs, variables, operations, audit):
     api.add_router("", module.router)
 
 

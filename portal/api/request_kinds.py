@@ -7,12 +7,13 @@ from typing import Any
 
 from portal.access.models import AccessRequest
 from portal.approvals.models import Request
-from portal.dags.models import PermitRequest, RunRequest
+from portal.dags.models import PermitRequest, RunRequest, VariableRequest
 
 NOTHING: dict[str, Any] = {
     **dict.fromkeys(("entitlement", "starts_at", "grant")),
     **dict.fromkeys(("dag", "conf", "conf_sha256", "note", "start_at", "start", "start_problem", "run")),
     **dict.fromkeys(("bounds", "runs", "permit")),
+    **dict.fromkeys(("variable", "value", "operation")),
     "break_glass": False,
 }
 
@@ -55,4 +56,17 @@ def _permit(request: PermitRequest) -> dict[str, Any]:
     }
 
 
-OWN: dict[str, Callable[[Any], dict[str, Any]]] = {"access": _access, "run": _run, "permit": _permit}
+def _variable(request: VariableRequest) -> dict[str, Any]:
+    return {
+        "variable": f"{request.deployment.name}/{request.key}",
+        "value": request.value,
+        "operation": request.operation.ref if request.operation else None,
+    }
+
+
+OWN: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "access": _access,
+    "run": _run,
+    "permit": _permit,
+    "variable": _variable,
+}

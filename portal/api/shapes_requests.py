@@ -44,7 +44,7 @@ class RequestOut(BaseModel):
     note: str | None = Field(description="the note of the run")
     requester: str
     beneficiary: str
-    duration: Duration | None = Field(description="null if kind is run")
+    duration: Duration | None = Field(description="null if kind is run or variable")
     reason: str
     ticket: str | None
     starts_at: Moment | None
@@ -65,6 +65,9 @@ class RequestOut(BaseModel):
     bounds: dict[str, JsonValue] | None = Field(description="of the permit, by parameter")
     runs: int | None = Field(description="the number of runs that the permit allows")
     permit: str | None
+    variable: str | None = Field(description="if kind is variable", examples=["demo/report_mode"])
+    value: str | None = Field(description="the new value of the variable, as Airflow stores it")
+    operation: str | None = Field(description="that changes the variable; null until it is approved")
     url: str
 
 

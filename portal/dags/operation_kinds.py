@@ -13,6 +13,7 @@ from portal.dags.pauses.pause_handler import SetPaused
 from portal.dags.queries import dag_for, run_for
 from portal.dags.runs.run_handlers import CancelRun, ChangeRun, ClearTasks, RetryRun
 from portal.dags.runs.start_handler import TriggerRun
+from portal.dags.variables.offered import find_for
 from portal.dags.variables.variable_handler import SetVariable
 from portal.operations.kinds import Kind
 from portal.operations.models import Operation
@@ -38,6 +39,11 @@ def _check_can_see_run(user: User, operation: Operation) -> None:
 def _check_can_see_dag(user: User, operation: Operation) -> None:
     deployment, _, dag_id = operation.subject.partition("/")
     dag_for(user, deployment, dag_id)
+
+
+def _check_can_see_variable(user: User, operation: Operation) -> None:
+    deployment, _, key = operation.subject.partition("/variable/")
+    find_for(user, deployment, key)
 
 
 def _switch(name: str, label: str, *, paused: bool) -> Kind:
@@ -70,5 +76,6 @@ KINDS = (
         SetVariable(),
         _of_variable,
         superseded=Verb.VARIABLE_CHANGE_LEFT_OUT,
+        check_can_see=_check_can_see_variable,
     ),
 )

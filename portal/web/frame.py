@@ -46,6 +46,7 @@ class Group:
     places: list[Place]
 
 
+BELOW_DAGS = ("dag_detail", "run_detail", "variable_list", "variable_detail")
 # URL name, title, short title, icon, permission, URL names of pages below it
 MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
     (
@@ -63,7 +64,19 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
             ("access", "My access", "Access", "key", P.HOME, ()),
         ],
     ),
-    ("Airflow", [("dag_list", "DAGs", "DAGs", "play-circle", P.OPERATE, ("dag_detail", "run_detail"))]),
+    (
+        "Airflow",
+        [
+            (
+                "dag_list",
+                "DAGs",
+                "DAGs",
+                "play-circle",
+                P.OPERATE,
+                BELOW_DAGS,
+            )
+        ],
+    ),
     (
         "Oversight",
         [

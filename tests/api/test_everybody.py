@@ -77,6 +77,11 @@ EXPECTED: dict[tuple[str, str], Call] = {
     ("POST", "/dags/{deployment}/{dag_id}/unpause"): Call(
         frozenset({"colleague"}), MAY_ASK_FOR_DAG - {"colleague"}, **OPERATING
     ),
+    ("GET", "/variables"): ALL,
+    ("GET", "/variables/{deployment}/{key}"): Call(MAY_ASK_FOR_DAG | OVERSIGHT, things="variable"),
+    ("POST", "/variables/{deployment}/{key}"): Call(
+        MAY_ASK_FOR_DAG, OVERSIGHT, "variable", {"value": "fast", "reason": "month end"}
+    ),
     ("GET", "/runs/{id}"): Call(MAY_ASK_FOR_DAG | OVERSIGHT, things="run", reads=MAY_ASK_FOR_DAG | OVERSIGHT),
     ("GET", "/runs"): Call(EVERYBODY, reads=MAY_ASK_FOR_DAG | OVERSIGHT),
     ("GET", "/runs/{id}/tasks"): Call(MAY_ASK_FOR_DAG | OVERSIGHT, things="run"),
@@ -105,7 +110,7 @@ def test_everybody(as_, airflow, cast, call: tuple[str, str]) -> None:
     things = world(cast)
     things["operation"] = [Operation.objects.filter(subject=things["grant"][0]).get().ref]
     path = path.replace("{task_id}", "publish")
-    for name in ("deployment", "dag_id", "id"):
+    for name in ("deployment", "dag_id", "key", "id"):
         if f"{{{name}}}" in path:
             path = path.replace(f"{{{name}}}", things[expected.things].pop(0))
     # who may is asked last: it changes what the others are asked about

@@ -45,6 +45,9 @@ CALLS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/dags/{deployment}/{dag_id}/runs"): ("operate",),
     ("POST", "/dags/{deployment}/{dag_id}/pause"): ("operate",),
     ("POST", "/dags/{deployment}/{dag_id}/unpause"): ("operate",),
+    ("GET", "/variables"): ("read",),
+    ("GET", "/variables/{deployment}/{key}"): ("read",),
+    ("POST", "/variables/{deployment}/{key}"): ("operate",),
     ("GET", "/runs"): ("operate",),
     ("GET", "/runs/{id}"): ("operate",),
     ("GET", "/runs/{id}/tasks"): ("operate",),
@@ -61,7 +64,7 @@ EVERY = pytest.mark.parametrize("call", CALLS, ids=" ".join)
 
 def filled(path: str) -> str:
     path = path.replace("{id}", "1").replace("{task_id}", "publish")
-    return path.replace("{deployment}", "demo").replace("{dag_id}", "sales_report")
+    return path.replace("{deployment}", "demo").replace("{dag_id}", "sales_report").replace("{key}", "report_mode")
 
 
 def make(program: Program, call: tuple[str, str]):
@@ -70,6 +73,7 @@ def make(program: Program, call: tuple[str, str]):
         path.replace("{id}", "1")
         .replace("{deployment}", "demo")
         .replace("{dag_id}", "sales_report")
+        .replace("{key}", "report_mode")
         .replace("{task_id}", "publish")
     )
     return program.get(path) if method == "GET" else program.post(path)
@@ -104,6 +108,7 @@ def test_a_session_is_no_token(client_as, call) -> None:
         path.replace("{id}", "1")
         .replace("{deployment}", "demo")
         .replace("{dag_id}", "sales_report")
+        .replace("{key}", "report_mode")
         .replace("{task_id}", "publish")
     )
     refused(browser.generic(method, f"/api/v1{path}", "{}"), 401, "no_token")

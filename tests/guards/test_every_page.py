@@ -275,7 +275,7 @@ def test_who_is_refused_at_a_door_is_in_the_trail(things, client_as):
 def test_what_does_not_exist_is_simply_not_there(things, client_as, name, page):
     person = {"DECIDE": "lead", "REPAIR": "admin", "SEE_DEPLOYMENTS": "admin"}.get(page.permission.name, "colleague")
     client = client_as(person)
-    url = url_of(name, page.of, {page.of: ["demo", "NONSENSE"] if page.of == "dag" else ["NONSENSE"]})
+    url = url_of(name, page.of, {page.of: ["demo", "NONSENSE"] if page.of in ("dag", "variable") else ["NONSENSE"]})
     for nonsense in ("0", "999999", "-1", "9" * 400, "REQ-", "x", "REQ-1%00", "%20", "OP-1", "%D9%A3"):
         response = (client.get if page.get else client.post)(url.replace("NONSENSE", nonsense))
         assert response.status_code == 404, f"{nonsense!r} at {name}: {response.status_code}"

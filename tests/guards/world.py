@@ -48,6 +48,7 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
         "grant": [grant.ref],
         "run": [run.ref],
         "dag": ["demo", "sales_report"],
+        "variable": ["demo", "report_mode"],
         "deployment": ["demo"],
         "token": [str(token.pk)],
     }

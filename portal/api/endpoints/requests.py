@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ninja import Query, Router
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from accounts import people
 from portal.access.actions import submit
@@ -32,7 +32,7 @@ router = Router(tags=["requests"], by_alias=True)
 
 
 class RequestParams(PageParams):
-    kind: Literal["access", "run", "permit"] | None = None
+    kind: Literal["access", "run", "permit", "variable"] | None = None
     status: Literal["pending", "approved", "returned", "denied", "withdrawn", "lapsed"] | None = None
     requester: str = ""
     decidable: bool = False
@@ -78,6 +78,7 @@ class ResubmitIn(Body):
     note: str | None = Field(None, description="of a request for a run")
     bounds: dict[str, Any] | None = Field(None, description="of a request for a permit")
     runs: int | None = Field(None, description="of a request for a permit")
+    value: JsonValue = Field(None, description="of a request for a variable")
     round: int | None = Field(None, description="of the request as it was read")
 
 
@@ -207,7 +208,7 @@ def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestO
         duration=body.duration,
         reason=body.reason,
         ticket=body.ticket,
-        own=body.model_dump(include={"conf", "start_at", "note", "bounds", "runs"} & body.model_fields_set),
+        own=body.model_dump(include={"conf", "start_at", "note", "bounds", "runs", "value"} & body.model_fields_set),
         round=body.round,
     )
     return _answer(request, row.pk)

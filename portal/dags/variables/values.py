@@ -28,6 +28,13 @@ def as_text(schema: Mapping[str, Any], value: Any) -> str:
     return value if isinstance(value, str) and not is_json(schema) else json.dumps(value, ensure_ascii=False)
 
 
+def given(schema: Mapping[str, Any], value: Any) -> str:
+    """The text of a value from the API: a text as Airflow stores it, or a JSON value. Raises Invalid (`value`)."""
+    if value is None:
+        raise Invalid({"value": "Give the new value."})
+    return value if isinstance(value, str) else as_text(schema, value)
+
+
 def from_text(schema: Mapping[str, Any], text: str) -> Any:
     """The value of a text in Airflow. Raises Invalid (`value`) if the schema needs JSON and the text is none."""
     if not is_json(schema):

@@ -56,10 +56,12 @@ class VariableKind(Kind):
         return [request.about, request.value]
 
     def change(self, request: VariableRequest, changed: Mapping[str, Any], *, by: User) -> Mapping[str, Any]:
-        """changed: `value`, as Airflow stores it."""
+        """changed: `value`, as `values.given` takes it."""
         if "value" in changed:
-            values.check(offered.current(request.deployment, request.key), changed["value"])
-            request.value = changed["value"]
+            variable = offered.current(request.deployment, request.key)
+            text = values.given(variable.schema, changed["value"])
+            values.check(variable, text)
+            request.value = text
         return {"value": request.value}
 
     def entry_problems(self, request: VariableRequest, policy: PolicySpec) -> dict[str, str]:

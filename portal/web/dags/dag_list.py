@@ -16,6 +16,7 @@ from portal.dags import dag_lists, queries
 from portal.dags.models import Run
 from portal.dags.permissions import Policies
 from portal.dags.queries import DagOption
+from portal.dags.variables import offered
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.dags.dag_facts import facts, list_address
@@ -43,6 +44,7 @@ def dag_list(request: Request) -> HttpResponse:
         "all_tags": list_address(q=q),
         "after": request.GET.get("after", ""),
         "first": list_address(q=q, tag=tag),
+        "has_variables": next(offered.visible_to(request.user, policies), None) is not None,
         "following": list_address(q=q, tag=tag, after=page.next) if page.next else "",
         "as_of": min((row["state"].seen_at for row in rows if row["state"]), default=None),
     }

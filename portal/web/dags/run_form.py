@@ -25,7 +25,7 @@ from portal.dags.parameters import validating
 from portal.dags.parameters.declared import Declared, defaults
 from portal.dags.parameters.schema_words import value_in_words
 from portal.web.action_forms import ActionForm
-from portal.web.dags.controls.base import NOTHING, Control, is_fixed, is_nullable
+from portal.web.dags.controls.base import NOTHING, Control, is_fixed, is_nullable, one_line_break
 from portal.web.dags.controls.choosing import control
 from portal.web.dags.controls.showing import can_show
 from portal.web.dags.secret_fields import SecretFields
@@ -216,14 +216,14 @@ class RunForm(SecretFields, ActionForm):
     def _read(self, name: str) -> Any:
         """The entered value. An unchanged field has exactly the value that it began with."""
         made, typed = self.controls[name], self._typed(name)
-        if name in self.base and typed == _one_line_break(made.write(self.base[name])):
+        if name in self.base and typed == one_line_break(made.write(self.base[name])):
             return self.base[name]
         return made.read(typed)
 
     def _typed(self, name: str) -> Any:
         found = self[_field_name(name)].data
         if isinstance(found, str):
-            return self.controls[name].tidy(_one_line_break(found))
+            return self.controls[name].tidy(one_line_break(found))
         return "" if found is None else found
 
     @property
@@ -289,11 +289,6 @@ class RunForm(SecretFields, ActionForm):
         """The parameters without a control, each with its value in words."""
         found = [one for one in self.declared.values() if is_fixed(one)]
         return [(one.label, _fixed_words(one)) for one in found]
-
-
-def _one_line_break(text: Any) -> Any:
-    """A text with the line breaks of all systems as one character, because browsers send two."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
 
 
 def _fixed_words(one: Declared) -> str:

@@ -10,8 +10,11 @@ from portal.web.kinds.access import AccessDisplay
 from portal.web.kinds.base import Display
 from portal.web.kinds.permit import PermitDisplay
 from portal.web.kinds.run import RunDisplay
+from portal.web.kinds.variable import VariableDisplay
 
-DISPLAYS: dict[str, Display] = {display.name: display for display in (AccessDisplay(), RunDisplay(), PermitDisplay())}
+DISPLAYS: dict[str, Display] = {
+    display.name: display for display in (AccessDisplay(), RunDisplay(), PermitDisplay(), VariableDisplay())
+}
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,11 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
+def one_line_break(text: Any) -> Any:
+    """A text with the line breaks of all systems as one character, because browsers send two."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
+
+
 def area(rows: int, *, mono: bool = False) -> forms.Textarea:
     attrs = {"rows": rows, "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
     return forms.Textarea(attrs=attrs | ({"class": "mono"} if mono else {}))
