@@ -46,14 +46,13 @@ class Group:
     places: list[Place]
 
 
-BELOW_DAGS = ("dag_detail", "run_detail", "variable_list", "variable_detail")
-# URL name, title, short title, icon, permission, URL names of pages below it
+# URL name, title, short title, icon, permission, beginnings of the addresses of pages below it
 MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
     (
         "",
         [
             ("home", "Home", "Home", "home", P.HOME, ()),
-            ("queue", "Queue", "Queue", "inbox-arrow-down", P.DECIDE, ("queue_item",)),
+            ("queue", "Queue", "Queue", "inbox-arrow-down", P.DECIDE, ("/queue/",)),
         ],
     ),
     (
@@ -64,24 +63,12 @@ MAP: list[tuple[str, list[tuple[str, str, str, str, P, tuple[str, ...]]]]] = [
             ("access", "My access", "Access", "key", P.HOME, ()),
         ],
     ),
-    (
-        "Airflow",
-        [
-            (
-                "dag_list",
-                "DAGs",
-                "DAGs",
-                "play-circle",
-                P.OPERATE,
-                BELOW_DAGS,
-            )
-        ],
-    ),
+    ("Airflow", [("dag_list", "DAGs", "DAGs", "play-circle", P.OPERATE, ("/dags/", "/runs/", "/variables"))]),
     (
         "Oversight",
         [
             ("audit", "Audit trail", "Audit", "document-magnifying-glass", P.AUDIT, ()),
-            ("deployment_list", "Deployments", "Deployments", "server-stack", P.SEE_DEPLOYMENTS, ("dag_entries",)),
+            ("deployment_list", "Deployments", "Deployments", "server-stack", P.SEE_DEPLOYMENTS, ("/deployments/",)),
         ],
     ),
 ]
@@ -133,6 +120,7 @@ class Frame:
         self.user = request.user
         match = request.resolver_match
         self.here = match.url_name if match else ""
+        self.address = request.path_info
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -145,7 +133,7 @@ class Frame:
         return [group for group in groups if group.places]
 
     def _place(self, name: str, title: str, short: str, icon: str, _: P, below: tuple[str, ...]) -> Place:
-        current = "page" if self.here == name else "true" if self.here in below else ""
+        current = "page" if self.here == name else "true" if self.address.startswith(below) else ""
         count = self.waiting if name == "queue" else self.locked_out if name == "deployment_list" else 0
         return Place(name, title, short, icon, reverse(name), current, count)
 

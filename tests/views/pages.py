@@ -51,3 +51,47 @@ class Page(HTMLParser):
     @property
     def links(self) -> set[str]:
         return {given.get("href") or "" for given in self.all("a")}
+
+
+class Untouched(HTMLParser):
+    """What a browser sends of the form of a run that nobody has touched."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.sent: dict[str, list[str]] = {}
+        self._inside, self._area, self._select = False, "", ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._inside = given.get("action", "").endswith("/runs")
+        if not self._inside or not given.get("name", self._select):
+            return
+        is_box = given.get("type") in ("checkbox", "radio")
+        if tag == "input" and (not is_box or "checked" in given):
+            self._send(given["name"], given.get("value", "on" if is_box else ""))
+        elif tag == "textarea":
+            self._area = given["name"]
+            self._send(self._area, "")
+        elif tag == "select":
+            self._select = given["name"]
+        elif tag == "option" and "selected" in given:
+            self._send(self._select, given["value"])
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._inside = False
+        elif tag == "textarea" and self._area:
+            typed = self.sent[self._area][-1].removeprefix("\n")  # HTML ignores the first line break
+            self.sent[self._area][-1] = typed.replace("\n", "\r\n")
+            self._area = ""
+        elif tag == "select":
+            self._select = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.sent[self._area][-1] += data
+
+    def _send(self, name: str, value: str) -> None:
+        self.sent.setdefault(name, []).append(value)

@@ -26,6 +26,12 @@ FORMATS = {
     "email": "e-mail address",
     "uri": "web address",
 }
+PLURALS = {
+    "date and time": "dates and times",
+    "e-mail address": "e-mail addresses",
+    "web address": "web addresses",
+    **{noun: f"{noun}s" for noun in ("text", "whole number", "number", "list", "object", "date", "time", "duration")},
+}
 MANY = 12  # values that are listed; further ones are only counted
 LONGEST_TEXT = 200  # characters of a value on a page; the complete value is in the JSON
 LONGEST = 80  # characters of a value in a sentence
@@ -90,7 +96,8 @@ def refusal(error: ValidationError, *, secret: bool = False) -> str:
     secret: the value and the allowed values are not named.
     """
     place = _place(error)
-    wrong = "this value" if secret or error.validator in WITHOUT_VALUE else shown(error.instance)
+    is_unnamed = secret or error.instance == "" or error.validator in WITHOUT_VALUE
+    wrong = "this value" if is_unnamed else shown(error.instance)
     words = ALLOWED.get(str(error.validator), _other)
     allowed = "is not possible." if secret and words in NAMES_VALUES else words(error)
     sentence = f"{wrong} {allowed}"
@@ -120,18 +127,23 @@ def _list_of(items: Any) -> str:
         return "list"
     if isinstance(items.get("enum"), list):
         return f"list of {listed(items['enum'])}"
-    return f"list of {_typed(items)}" if types(items) else "list"
+    words = _typed(items)
+    noun = next((noun for noun in PLURALS if words.startswith(noun)), "") if len(types(items)) == 1 else ""
+    return f"list of {PLURALS.get(noun, noun)}{words.removeprefix(noun)}" if types(items) else "list"
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None and high is not None:
-        return f" from {low} to {high}"
-    if low is not None:
-        return f" from {low}"
-    if high is not None:
-        return f" up to {high}"
-    return ""
+    more, less, step = (schema.get(word) for word in ("exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
+    said = [
+        f"from {low} to {high}" if low is not None and high is not None else "",
+        f"from {low}" if low is not None and high is None else "",
+        f"up to {high}" if low is None and high is not None else "",
+        f"more than {more}" if more is not None else "",
+        f"less than {less}" if less is not None else "",
+        f"a multiple of {step}" if step is not None else "",
+    ]
+    return "".join(f"{',' if number else ''} {words}" for number, words in enumerate(filter(None, said)))
 
 
 def _shape(schema: Mapping[str, Any]) -> str:
@@ -154,7 +166,8 @@ def _range(least: Any, most: Any, what: str) -> str:
 
 def _type(error: ValidationError) -> str:
     kinds = error.validator_value
-    named = [TYPES.get(str(kind), str(kind)) for kind in (kinds if isinstance(kinds, list) else [kinds])]
+    kinds = sorted(kinds if isinstance(kinds, list) else [kinds], key=lambda kind: kind == "null")
+    named = [TYPES.get(str(kind), str(kind)) for kind in kinds]
     return f"is not possible: enter {' or '.join(_with_article(name) for name in named)}."
 
 
@@ -164,7 +177,8 @@ def _with_article(name: str) -> str:
 
 def _format(error: ValidationError) -> str:
     name = str(error.validator_value)
-    return f"is not {_with_article(FORMATS.get(name, name))}."
+    wanted = _with_article(FORMATS.get(name, name))
+    return f"is not {wanted}." if error.instance else f"is empty: enter {wanted}."
 
 
 def _has(unit: str, comparison: str) -> Callable[[ValidationError], str]:

@@ -13,6 +13,9 @@ from portal.dags.parameters import params
 from portal.dags.parameters.params import Kept
 from portal.dags.parameters.schema_words import in_words
 from portal.dags.queries import DagOption
+from portal.web.dags.descriptions import description
+
+LONGEST = 400  # characters of a title or a description in the table
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def _row(name: str, param: Kept, *, locked: bool) -> ParamRow:
         name=name,
         title=_text(schema.get("title")),
         words=in_words(schema),
-        description=_text(schema.get("description") or schema.get("description_md")),
+        description=description(schema)[:LONGEST],
         default="" if param["required"] or is_hidden else json.dumps(param["value"], ensure_ascii=False),
         required=param["required"],
         secret=is_hidden,
@@ -67,4 +70,4 @@ def _row(name: str, param: Kept, *, locked: bool) -> ParamRow:
 
 
 def _text(value: Any) -> str:
-    return str(value)[:400] if value else ""
+    return str(value)[:LONGEST] if value else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,40 +16,21 @@ from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import bounds
 from portal.core.errors import Invalid
-from portal.core.secrecy import mask
 from portal.core.secret_schema import Place
 from portal.core.text_checks import MAX_TEXT
 from portal.dags.parameters import conf as parameters
 from portal.dags.parameters import validating
 from portal.dags.parameters.declared import Declared, defaults
-from portal.dags.parameters.schema_words import value_in_words
 from portal.web.action_forms import ActionForm
-from portal.web.dags.controls.base import NOTHING, Control, is_fixed, is_nullable, one_line_break
+from portal.web.dags.controls.base import NOTHING, Control, is_fixed, one_line_break
 from portal.web.dags.controls.choosing import control
 from portal.web.dags.controls.showing import can_show
-from portal.web.dags.secret_fields import SecretFields
+from portal.web.dags.param_rows import ParamRows, field_name
 
 FORM, JSON = "form", "json"
 
 
-@dataclass(frozen=True)
-class Row:
-    """A parameter on the form. optional: it may be empty. changed: in words, its default, if the value differs."""
-
-    bound: forms.BoundField
-    optional: bool
-    needs_value: bool
-    changed: str
-
-
-@dataclass(frozen=True)
-class Section:
-    title: str
-    rows: list[Row]
-    is_open: bool
-
-
-class RunForm(SecretFields, ActionForm):
+class RunForm(ParamRows, ActionForm):
     """values: what the fields begin with, in place of the DAG's defaults. links: texts of parameters in a link.
 
     declared: the parameters; None while they are unknown, then the form has the JSON text alone.
@@ -148,11 +128,11 @@ class RunForm(SecretFields, ActionForm):
             if is_fixed(one) or (name,) in secret:
                 continue
             made = self.controls[name] = control(one, f"param-{number}")
-            self.fields[_field_name(name)] = made.field
+            self.fields[field_name(name)] = made.field
             if name in links:
-                self.initial[_field_name(name)] = made.prefill(links[name])
+                self.initial[field_name(name)] = made.prefill(links[name])
             elif name in self.base:
-                self.initial[_field_name(name)] = made.write(self.base[name])
+                self.initial[field_name(name)] = made.write(self.base[name])
         others = {name: value for name, value in self.base.items() if name not in self.declared}
         if self.undeclared:
             help_text = "A JSON object with parameters that the DAG does not declare."
@@ -176,7 +156,7 @@ class RunForm(SecretFields, ActionForm):
             return self._all()
         values = {name: self.base[name] for name in self.declared if name in self.base}
         for name, made in self.controls.items():
-            if (begun := self.initial.get(_field_name(name), NOTHING)) is NOTHING:
+            if (begun := self.initial.get(field_name(name), NOTHING)) is NOTHING:
                 continue
             if name in self.base and begun == made.write(self.base[name]):
                 continue
@@ -215,16 +195,10 @@ class RunForm(SecretFields, ActionForm):
 
     def _read(self, name: str) -> Any:
         """The entered value. An unchanged field has exactly the value that it began with."""
-        made, typed = self.controls[name], self._typed(name)
+        made, typed = self.controls[name], self.typed(name)
         if name in self.base and typed == one_line_break(made.write(self.base[name])):
             return self.base[name]
         return made.read(typed)
-
-    def _typed(self, name: str) -> Any:
-        found = self[_field_name(name)].data
-        if isinstance(found, str):
-            return self.controls[name].tidy(one_line_break(found))
-        return "" if found is None else found
 
     @property
     def start(self) -> datetime | None:
@@ -253,49 +227,7 @@ class RunForm(SecretFields, ActionForm):
         if name == "confirm":
             return None
         if name and name.startswith("conf."):
-            found = next((one for one in self.controls if validating.field(one) == name), None)
-            return _field_name(found) if found is not None else "conf" if "conf" in self.fields else None
+            found = next((one for one in self.declared if validating.field(one) == name), "")
+            fields = (field_name(found), self.secret_of(found), "conf")
+            return next((field for field in fields if field in self.fields), None)
         return None
-
-    @property
-    def sections(self) -> list[Section]:
-        """The parameters by the section that the DAG puts them in, in its order; those without a section first."""
-        by_title: dict[str, list[Row]] = {"": []}
-        for name in self.controls:
-            title = self.declared[name].schema.get("section")
-            by_title.setdefault(title if isinstance(title, str) else "", []).append(self._row(name))
-        return [
-            Section(title, rows, any(row.bound.errors or row.changed or row.needs_value for row in rows))
-            for title, rows in by_title.items()
-            if rows
-        ]
-
-    def _row(self, name: str) -> Row:
-        one = self.declared[name]
-        return Row(self[_field_name(name)], is_nullable(one), not one.has_default, self._changed(name))
-
-    def _changed(self, name: str) -> str:
-        one = self.declared[name]
-        if not one.has_default or one.hidden:
-            return ""
-        control = self.controls[name]
-        now = self._typed(name) if self.is_bound else self.initial.get(_field_name(name))
-        if now == control.write(one.default):
-            return ""
-        return "hidden" if one.is_secret else value_in_words(one.schema, one.default)
-
-    @property
-    def fixed(self) -> list[tuple[str, str]]:
-        """The parameters without a control, each with its value in words."""
-        found = [one for one in self.declared.values() if is_fixed(one)]
-        return [(one.label, _fixed_words(one)) for one in found]
-
-
-def _fixed_words(one: Declared) -> str:
-    value = one.fixed if one.is_fixed else one.schema["const"]
-    is_secret = one.is_secret or mask({one.name: value}) != {one.name: value}
-    return "hidden" if is_secret else value_in_words(one.schema, value)
-
-
-def _field_name(name: str) -> str:
-    return f"param:{name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -13,6 +13,8 @@ from portal.core.errors import Invalid
 from portal.core.secrecy import Path
 from portal.core.secret_schema import Place
 from portal.dags.parameters.conf import parse_value
+from portal.dags.parameters.declared import Declared
+from portal.web.dags.descriptions import description
 
 MOST = 50
 LEFT_EMPTY = "If empty, the DAG's default applies."
@@ -21,6 +23,8 @@ LEFT_EMPTY = "If empty, the DAG's default applies."
 class SecretFields(forms.Form):
     """A part of a form: the secrets in a run's parameters."""
 
+    declared: Mapping[str, Declared]
+
     def add_secrets(self, places: Iterable[Place]) -> None:
         """Add a field for each place, and for each secret that was sent: the DAG may have changed meanwhile."""
         known = {_field_name(place): place for place in places}
@@ -28,16 +32,29 @@ class SecretFields(forms.Form):
         self.places = dict(list(known.items())[:MOST])
         for name, place in self.places.items():
             self.fields[name] = forms.CharField(
-                label=".".join(place.path),
+                label=self._label(place),
                 required=False,
                 strip=False,
-                help_text="Secret; not shown again. " + ("" if place.text else "A JSON value. ") + LEFT_EMPTY,
+                help_text=self._help(place),
                 widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "mono"}),
             )
 
-    @property
-    def secrets(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.places]
+    def secret_of(self, name: str) -> str:
+        """The field in which all of the parameter `name` is entered as a secret; empty if there is none."""
+        return next((field for field, place in self.places.items() if place.path == (name,)), "")
+
+    def _label(self, place: Place) -> str:
+        one = self.declared.get(place.path[0])
+        return ".".join((one.title if one else place.path[0], *place.path[1:]))
+
+    def _help(self, place: Place) -> str:
+        one = self.declared.get(place.path[0])
+        is_whole = one is not None and len(place.path) == 1
+        said = description(one.schema) if one is not None and is_whole else ""
+        if_empty = "" if one is not None and is_whole and not one.has_default else LEFT_EMPTY
+        return " ".join(
+            filter(None, [said, "Secret; not shown again.", "" if place.text else "A JSON value.", if_empty])
+        )
 
     def entered_secrets(self) -> list[Path]:
         return [place.path for name, place in self.places.items() if self.data.get(name, "")]

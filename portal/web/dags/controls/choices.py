@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from portal.dags.parameters.declared import Declared, same
-from portal.dags.parameters.schema_words import label, shown
+from portal.dags.parameters.schema_words import in_words, label, shown
 from portal.web.dags.controls.base import Control, are_scalars, area, empty, from_json, is_nullable
 from portal.web.dags.controls.structures import structure
 
@@ -99,4 +99,6 @@ def _lines(one: Declared) -> Control:
         found = [line for line in text.split("\n") if line]
         return found or (None if is_nullable(one) else [])
 
-    return Control(field, lambda value: "\n".join(value or []), read, "\n".join, "One entry per line.")
+    words = in_words({**one.schema, "type": "array"})
+    hint = "One entry per line." if words in ("list", "list of texts") else f"A {words}; one entry per line."
+    return Control(field, lambda value: "\n".join(value or []), read, "\n".join, hint)

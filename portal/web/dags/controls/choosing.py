@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from portal.dags.parameters.declared import Declared
-from portal.dags.parameters.schema_words import in_words, types
+from portal.dags.parameters.schema_words import in_words, listed, types
 from portal.web.dags.controls.base import Control, ParamBound, are_scalars
 from portal.web.dags.controls.choices import choice, several_entries, switch
 from portal.web.dags.controls.showing import can_write
 from portal.web.dags.controls.structures import of_several_types, structure
 from portal.web.dags.controls.texts import number, text
+from portal.web.dags.descriptions import description
 
 
 def control(one: Declared, html_id: str) -> Control:
@@ -25,10 +26,11 @@ def control(one: Declared, html_id: str) -> Control:
     found.field.label = one.title
     found.field.required = False
     found.field.html_id = html_id  # type: ignore[attr-defined]
-    if hasattr(found.field, "suggestions"):
-        found.field.widget.attrs["list"] = f"{html_id}-list"
     found.field.bound_field_class = ParamBound
     found.field.help_text = _help(one, found.hint)
+    if suggestions := getattr(found.field, "suggestions", None):
+        found.field.widget.attrs["list"] = f"{html_id}-list"
+        found.field.help_text = f"{found.field.help_text} Suggestions: {listed(suggestions)}.".strip()
     return found
 
 
@@ -58,9 +60,10 @@ def _type_of(value: Any) -> str:
 
 def _help(one: Declared, hint: str | None) -> str:
     """The DAG's description of the parameter, and what it accepts if the control does not show it."""
-    described = one.schema.get("description") or one.schema.get("description_md") or ""
+    described = description(one.schema)
     rule = _rule(one) if hint is None else hint
-    return " ".join(filter(None, [str(described)[:1000], "" if rule in str(described) else rule]))
+    is_said = rule in described or rule.rstrip(".").casefold() == one.title.casefold()
+    return " ".join(filter(None, [described, "" if is_said else rule]))
 
 
 def _rule(one: Declared) -> str:

@@ -8,8 +8,11 @@ from typing import Any
 from django import forms
 
 from portal.dags.parameters.declared import Declared
-from portal.dags.parameters.schema_words import TYPES, types
-from portal.web.dags.controls.base import NOTHING, Control, area, as_text, empty, from_json
+from portal.dags.parameters.schema_words import TYPES, in_words, types
+from portal.web.dags.controls.base import NOTHING, Control, are_scalars, area, empty, from_json
+
+IN_A_LINE = 12  # entries of a list that are written in one line
+AS_JSON = ("array", "object")
 
 
 def structure(one: Declared) -> Control:
@@ -21,18 +24,23 @@ def structure(one: Declared) -> Control:
         return from_json(text)
 
     def write(value: Any) -> str:
-        return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+        is_short = isinstance(value, list) and are_scalars(value) and len(value) <= IN_A_LINE
+        return "" if value is None else json.dumps(value, indent=None if is_short else 2, ensure_ascii=False)
 
     if one.hidden:
         hint = "Holds secrets, which are not shown. If it is empty, the DAG's default applies."
     else:
         kind = "list" if "array" in types(one.schema) or isinstance(one.default, list) else "object"
-        hint = f"A JSON {kind}."
+        words = in_words({**one.schema, "type": "array"}) if kind == "list" else kind
+        hint = f"A JSON {words}."
     return Control(field, write, read, hint=hint)
 
 
 def of_several_types(one: Declared, kinds: list[str]) -> Control:
-    """A text field: JSON if its type is allowed, else a text if that is allowed."""
+    """A text field: JSON if its type is allowed, else a text if that is allowed.
+
+    A text that would be read as another value is written in double quotes.
+    """
     field = forms.CharField(strip=False, widget=area(3, mono=True))
 
     def read(text: str) -> Any:
@@ -48,8 +56,18 @@ def of_several_types(one: Declared, kinds: list[str]) -> Control:
             return text
         raise ValueError(f"Enter {' or '.join(TYPES.get(kind, kind) for kind in kinds)}, as JSON.")
 
-    named = " or ".join(TYPES.get(kind, kind) for kind in kinds)
-    return Control(field, as_text, read, hint=f"{named[:1].upper()}{named[1:]}, as JSON.")
+    def write(value: Any) -> str:
+        is_plain = isinstance(value, str) and value.strip() and "string" in kinds and read(value) == value
+        return value if is_plain else "" if value is None else json.dumps(value, ensure_ascii=False)
+
+    return Control(field, write, read, hint=_several_in_words(kinds))
+
+
+def _several_in_words(kinds: list[str]) -> str:
+    """`Whole number or text. In double quotes, it is always a text.`"""
+    named = " or ".join(f"{TYPES[kind]} as JSON" if kind in AS_JSON else TYPES.get(kind, kind) for kind in kinds)
+    quoted = " In double quotes, it is always a text." if "string" in kinds else ""
+    return f"{named[:1].upper()}{named[1:]}.{quoted}"
 
 
 def _is_one_of(value: Any, kinds: list[str]) -> bool:
