@@ -6,11 +6,21 @@ import time
 from datetime import date, datetime, timezone
 
 try:
-    from airflow.sdk import DAG, Param, task
+    from airflow.sdk import DAG, Param, Variable, task
 except ImportError:  # Airflow 2
     from airflow.decorators import task
+    from airflow.models import Variable
     from airflow.models.dag import DAG
     from airflow.models.param import Param
+
+
+
+def _variable(key: str, default: str) -> str:
+    try:
+        return Variable.get(key)
+    except Exception:  # there is none: KeyError in Airflow 2, AirflowRuntimeError in Airflow 3
+        return default
+
 
 with DAG(
     dag_id="sales_report",
@@ -29,9 +39,10 @@ with DAG(
 
     @task
     def collect(params=None) -> int:
-        print(f"collecting the sales of {params['region']} on {params['date']}")
+        mode, days = _variable("report_mode", "full"), _variable("report_days", "7")
+        print(f"collecting the sales of {params['region']}, {days} days up to {params['date']}, mode {mode}")
         time.sleep(1)
-        return 42
+        return 42 if mode == "full" else 4
 
     @task
     def publish(orders: int, params=None) -> None:

@@ -48,6 +48,8 @@ def run_airflow(ports: Mapping[str, int]) -> int:
             accounts = {"granter": ("gatehouse-access", access), "runner": ("gatehouse-runs", runs)}
             make = partial(airflow.ensure_service_accounts, server, api=release.api, **accounts)
             _until_answered(make, waiting=waiting, what=f"Gatehouse's two accounts in {deployment.title}")
+            variables = partial(airflow.ensure_variables, server, api=release.api)
+            _until_answered(variables, waiting=waiting, what=f"the variables of {deployment.title}")
             place.say(f"Gatehouse has its two accounts in {deployment.title}")
             deployment.ready.touch()
             while server.pid:

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from airflow_bridge import Airflow, Conflict, PasswordAuth, Run, TimedOut, Unexpected, connect
-from portal.demo.airflow import RELEASES, AirflowServer, NotInstalled, ensure_environment, ensure_service_accounts
+from portal.demo.airflow import (
+    RELEASES,
+    AirflowServer,
+    NotInstalled,
+    ensure_environment,
+    ensure_service_accounts,
+    ensure_variables,
+)
 from tests.conftest import missing
 from tests.contract.servers import wait_until
 from tests.contract.targets import MAIN
@@ -43,5 +50,10 @@ def test_it_comes_up_with_both_accounts_and_runs_what_it_is_asked_to(name: str, 
         ensure_service_accounts(server, granter=GRANTER, runner=RUNNER, api=release.api)
         airflow = connect(name="demo", url=server.url, api=release.api, auth=PasswordAuth(*RUNNER), timeout=30)
         with closing(airflow):
+            ensure_variables(server, api=release.api)
+            airflow.set_variable("report_mode", "fast")
+            ensure_variables(server, api=release.api)
+            assert airflow.variable("report_mode").value == "fast"  # what is there stays
             assert wait_until(lambda: started(airflow), "the run is there").dag_run_id == RUN
             assert airflow.wait("sales_report", RUN, timeout=120).state == "success"
+            assert airflow.xcom("sales_report", RUN, "collect", "return_value").value == 4  # the DAG read the variable

@@ -12,7 +12,7 @@ from portal.setup.bootstrap import Report, ensure
 
 def _may(part: str, api: str = "v2") -> dict[Permission, str]:
     """The permissions that the demo's offers need."""
-    return permissions(part, api=api, creates_users=True, dag_roles=True, runs=True, variables=False)
+    return permissions(part, api=api, creates_users=True, dag_roles=True, runs=True, variables=True)
 
 
 GRANTER: tuple[Permission, ...] = tuple(_may("granter"))

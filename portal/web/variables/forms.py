@@ -122,7 +122,7 @@ def _known(variable: Offered, text: str | None) -> Any:
 
 def _control(variable: Offered, begun: Any) -> Control:
     has_value = begun is not NOTHING
-    one = Declared(variable.key, variable.schema or ANY_TEXT, begun if has_value else None, has_default=has_value)
+    one = Declared(variable.key, variable.schema or ANY_TEXT, begun if has_value else "", has_default=has_value)
     found = control(one, "value")
     found.field.label = "New value"
     return found

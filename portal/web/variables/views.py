@@ -55,8 +55,7 @@ def variable_detail(request: Request, deployment: str, key: str) -> HttpResponse
     """A variable, its last changes and the form that changes it. `?value=` fills in the form."""
     variable = offered.find_for(request.user, deployment, key)
     state, policy = observing.state_of(variable), _policy(request.user, variable)
-    current = state.value if state is not None else None
-    begin_with = request.GET.get("value", current)
+    begin_with = request.GET.get("value", _latest(variable, state))
     form, status = VariableForm(request.POST or None, variable=variable, begin_with=begin_with, policy=policy), 200
     if request.method == "POST":
         try:
@@ -73,6 +72,13 @@ def variable_detail(request: Request, deployment: str, key: str) -> HttpResponse
     }
     part = "value" if request.htmx.target == "value-now" else ""
     return render(request, "variables/variable_detail.html", context, part=part, status=status)
+
+
+def _latest(variable: Offered, state: VariableState | None) -> str | None:
+    """The value that the variable has, or gets by a change that is on its way."""
+    if open_changes := observing.open_changes(variable):
+        return str(open_changes[-1].payload["value"])
+    return state.value if state is not None else None
 
 
 def _sent(request: Request, variable: Offered, state: VariableState | None, form: VariableForm) -> HttpResponse:
