@@ -85,7 +85,7 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return " and ".join(map(str, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name} {item}" for name, item in value.items())
+        return ", ".join(f"{name} {_said(item)}" for name, item in value.items())
     return str(value)
 
 
