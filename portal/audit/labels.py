@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from portal.audit.presenters import SENTENCES
+from portal.audit.sentences import SENTENCES
 from portal.audit.verbs import Verb
 from portal.core.text import fold
 

@@ -1,6 +1,6 @@
 """Every kind of event: `noun.past_tense`, also for refusals and failures.
 
-`presenters.SENTENCES` has a sentence for each; a test checks that none is missing.
+`sentences.SENTENCES` has a sentence for each; a test checks that none is missing.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from django.core.management import get_commands
 
 from accounts import matrix
 from portal import env
-from portal.audit.presenters import SENTENCES
+from portal.audit.sentences import SENTENCES
 from portal.audit.verbs import Verb
 from portal.catalogue import schema
 from portal.setup import states

@@ -7,7 +7,8 @@ import pytest
 from portal.approvals.lapsing import NOT_IN_TIME
 from portal.audit.format import canonical
 from portal.audit.models import AuditEvent
-from portal.audit.presenters import CLAUSES, SENTENCES, SPECIAL, sentence
+from portal.audit.presenters import SPECIAL, sentence
+from portal.audit.sentences import CLAUSES, SENTENCES
 from portal.audit.verbs import Verb
 from tests.unit.audit.conftest import happen
 
