@@ -14,6 +14,10 @@ from tests.e2e.test_accessibility import check
 from tests.factories import follow_runs, work_off
 
 RUN = re.compile(r"/runs/RUN-\d+$")
+ON_TOP = """element => {
+  const { x, y, height } = element.getBoundingClientRect();
+  return element.contains(document.elementFromPoint(x + 1, y + height / 2));
+}"""
 WRONG = {  # what is typed, and a part of the error
     "plain_number": ("many", "is not a number"),
     "plain_object": ('{"key": }', "line 1, column 9"),
@@ -102,8 +106,10 @@ def test_every_error_is_at_its_field_and_nothing_typed_is_lost(airflow, enter):
         expect(box(page, name)).to_have_accessible_description(re.compile(re.escape(words)))
         expect(page.locator(".field").filter(has=box(page, name)).locator(".error")).to_contain_text(words)
     expect(page.locator("[aria-invalid=true]")).to_have_count(len(WRONG))
-    summary.get_by_role("link", name=re.compile("^Object")).click()
-    expect(box(page, "object")).to_be_focused()
+    summary.get_by_role("link", name=re.compile("^Text with a pattern")).click()
+    expect(box(page, "required_text")).to_be_focused()
+    label = page.locator(".field").filter(has=box(page, "required_text")).locator("label")
+    assert label.evaluate(ON_TOP), "the header covers the label of the field"
     expect(box(page, "text")).to_have_value("kept")
     expect(page.get_by_role("textbox", name="Note")).to_have_value("kept too")
     unfold(page)  # sections without an error
@@ -128,6 +134,7 @@ def test_as_json_and_back(airflow, enter):
     note.fill("kept")
     page.get_by_role("button", name="Edit as JSON").click()
     whole = page.get_by_role("textbox", name="Parameters")
+    expect(whole).to_be_focused()
     written = json.loads(whole.input_value())
     assert written == {**DEFAULTS, "text": "from the form", "choice": "green"}
     broken = whole.input_value().replace('"from the form",', '"from the form"')
@@ -141,6 +148,7 @@ def test_as_json_and_back(airflow, enter):
     whole.fill(json.dumps({**written, "anything": "17", "numbers": [], "optional_yes_or_no": True}))
     page.get_by_role("button", name="Edit as form").click()
     expect(page.get_by_role("alert")).to_have_count(0)
+    expect(box(page, "plain")).to_be_focused()
     for name, value in (("text", "from the form"), ("anything", '"17"'), ("numbers", "[]")):
         expect(box(page, name)).to_have_value(value)
     expect(page.get_by_role("radio", name="green")).to_be_checked()

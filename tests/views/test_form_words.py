@@ -120,3 +120,11 @@ def test_the_page_of_a_refused_run_is_below_dags(client_as):
     refused = client_as("colleague").post("/dags/demo/sales_report/runs", {"conf": "{", "key": "one"})
     assert refused.status_code == 422
     assert Page(refused).all("a", href="/dags", **{"aria-current": "true"})
+
+
+@pytest.mark.usefixtures("airflow")
+def test_an_error_names_its_parameter_in_the_summary_and_not_below_the_label(client_as):
+    answer = client_as("colleague").post("/dags/demo/every_param/runs", {"param:whole_number": "11", "key": "one"})
+    said = "11 is too large: at most 10 is allowed."
+    assert answer.context["run_form"]["param:whole_number"].errors == [said]
+    assert f"Whole number: {said}" in Page(answer).text

@@ -181,10 +181,11 @@ def _format(error: ValidationError) -> str:
     return f"is not {wanted}." if error.instance else f"is empty: enter {wanted}."
 
 
-def _has(unit: str, comparison: str) -> Callable[[ValidationError], str]:
+def _has(one: str, many: str, *, least: bool) -> Callable[[ValidationError], str]:
     def words(error: ValidationError) -> str:
-        has = len(cast(Any, error.instance))
-        return f"has {has} {unit}; {comparison} {error.validator_value} are allowed."
+        has, limit = len(cast(Any, error.instance)), error.validator_value
+        comparison, verdict = ("at least", "needed") if least else ("at most", "allowed")
+        return f"has {has} {one if has == 1 else many}; {comparison} {limit} {'is' if limit == 1 else 'are'} {verdict}."
 
     return words
 
@@ -219,11 +220,11 @@ ALLOWED: dict[str, Callable[[ValidationError], str]] = {
     "exclusiveMinimum": lambda error: f"is too small: it must be more than {error.validator_value}.",
     "format": _format,
     "maximum": lambda error: f"is too large: at most {error.validator_value} is allowed.",
-    "maxItems": _has("entries", "at most"),
-    "maxLength": _has("characters", "at most"),
+    "maxItems": _has("entry", "entries", least=False),
+    "maxLength": _has("character", "characters", least=False),
     "minimum": lambda error: f"is too small: at least {error.validator_value} is allowed.",
-    "minItems": _has("entries", "at least"),
-    "minLength": _has("characters", "at least"),
+    "minItems": _has("entry", "entries", least=True),
+    "minLength": _has("character", "characters", least=True),
     "multipleOf": lambda error: f"is not possible: it must be a multiple of {error.validator_value}.",
     "pattern": lambda error: f"does not match the pattern {str(error.validator_value)[:200]}.",
     "required": _missing,

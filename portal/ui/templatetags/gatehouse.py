@@ -169,8 +169,15 @@ def field(bound: BoundField, optional: bool | None = None) -> dict[str, Any]:
 @register.inclusion_tag("_parts/error_summary.html")
 def error_summary(form: Any) -> dict[str, Any]:
     """All errors of a form, each as a link to its field. It takes the focus. Empty for a form without errors."""
-    rows = [(form[name].id_for_label or form[name].auto_id, text) for name in form.fields for text in form[name].errors]
+    bound = [form[name] for name in form.fields]
+    rows = [(one.id_for_label or one.auto_id, _named(one, text)) for one in bound for text in one.errors]
     return {"rows": rows, "general": list(form.non_field_errors())}
+
+
+def _named(bound: BoundField, text: str) -> str:
+    """An error with the label of its field, if the field asks for it (`is_named`) and the error does not name it."""
+    is_named = getattr(bound.field, "is_named", False) and not text.startswith(str(bound.label))
+    return f"{bound.label}: {text}" if is_named else text
 
 
 @register.simple_tag

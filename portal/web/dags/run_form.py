@@ -15,7 +15,7 @@ from portal.approvals import tickets
 from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import bounds
-from portal.core.errors import Invalid
+from portal.core.errors import GatehouseError, Invalid
 from portal.core.secret_schema import Place
 from portal.core.text_checks import MAX_TEXT
 from portal.dags.parameters import conf as parameters
@@ -128,6 +128,7 @@ class RunForm(ParamRows, ActionForm):
             if is_fixed(one) or (name,) in secret:
                 continue
             made = self.controls[name] = control(one, f"param-{number}")
+            made.field.is_named = True  # type: ignore[attr-defined]  # in the summary of errors
             self.fields[field_name(name)] = made.field
             if name in links:
                 self.initial[field_name(name)] = made.prefill(links[name])
@@ -220,6 +221,19 @@ class RunForm(ParamRows, ActionForm):
     def asked(self) -> dict[str, Any]:
         """The further arguments for asking for a run."""
         return {name: self.data.get(name, "") for name in ("reason", "ticket")} | {"start_at": self.start}
+
+    def show_errors(self, error: GatehouseError) -> None:
+        """The same, but a parameter's error does not repeat the label that stands above it."""
+        if isinstance(error, Invalid):
+            labels = {validating.field(name): f"{self.declared[name].label}: " for name in self.controls}
+            error = Invalid({name: text.removeprefix(labels.get(name, "")) for name, text in error.fields.items()})
+        super().show_errors(error)
+
+    def take_focus(self) -> None:
+        """The first field takes the focus: the person has changed from one view of the form to the other."""
+        first = "conf" if self.is_json else next(map(field_name, self.controls), "conf")
+        if first in self.fields:
+            self.fields[first].widget.attrs["data-focus"] = True
 
     def field_of(self, name: str | None) -> str | None:
         if name in self.fields:

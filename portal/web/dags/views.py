@@ -106,6 +106,7 @@ def dag_form(request: Request, deployment: str, dag_id: str) -> HttpResponse:
             raise Invalid(
                 {"conf": f"The values of {names} cannot be shown in fields. They can only be edited as JSON."}
             )
+        other.take_focus()
     except Invalid as error:
         form.show_errors(error)
         context = dag_page.context(request, option, run_form=form)
