@@ -15,6 +15,7 @@ from portal.catalogue import queries as catalogue
 from portal.dags import actions as dag_actions
 from portal.dags.models import RunTasks, TaskLog
 from portal.dags.runs import logs
+from portal.dags.variables import changing
 from tests.factories import PASSWORD, grant_at_status, permit, request_at_status, run_request, work_off
 
 SECRET = "the quiet reason of an employee"
@@ -24,7 +25,7 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     """By kind, the arguments for an address.
 
     employee has a request, a returned request, an approved run that starts later, a permit, a grant and a token.
-    colleague has a run of sales_report.
+    colleague has a run of sales_report, and has changed a variable.
     """
     request = request_at_status("pending", by="employee", entitlement="demo/role/User", reason=SECRET)
     grant = grant_at_status("active", by="employee", entitlement="demo/dag/sales_report/view", reason=SECRET)
@@ -37,6 +38,8 @@ def world(cast: dict[str, User]) -> dict[str, list[Any]]:
     logs.store(kept, [LogLine(SECRET)], whole=True, ended=True)
     scheduled = run_request("approved", by="employee", reason=SECRET, start_at=timezone.now() + timedelta(hours=3))
     allowed = permit(by="employee", reason=SECRET)
+    on = run.dag.deployment
+    changing.change(by=cast["colleague"], deployment=on, key="report_mode", value="fast", reason=SECRET)
     work_off()
     token, _ = tokens.create(by=cast["employee"], name="script", scopes=["read"], days=7, password=PASSWORD)
     return {
