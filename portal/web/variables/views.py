@@ -19,7 +19,7 @@ from portal.approvals import queries as requests
 from portal.approvals.principals import Deciders
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
-from portal.core.errors import Conflict, Invalid, Refused
+from portal.core.errors import Conflict, Invalid, Refused, why_not
 from portal.dags.models import VariableRequest, VariableState
 from portal.dags.parameters.schema_words import in_words
 from portal.dags.variables import changing, observing, offered, values
@@ -83,10 +83,12 @@ def _latest(variable: Offered, state: VariableState | None) -> str | None:
 
 def _sent(request: Request, variable: Offered, state: VariableState | None, form: VariableForm) -> HttpResponse:
     by, given = request.user, form.given()
-    if state is not None and state.value == given["value"] and not observing.open_changes(variable):
-        raise Invalid({"value": f"{variable.key} has this value already. Choose another one."})
     about: dict[str, Any] = {"deployment": variable.deployment, "key": variable.key}
-    if offered.may_change_at_once(by, variable):
+    at_once = offered.may_change_at_once(by, variable)
+    may_act = at_once or not why_not(offered.check_can_ask, by, variable)  # the action records the refusal of others
+    if may_act and given["value"] == _latest(variable, state):
+        raise Invalid({"value": f"{variable.key} has this value already. Choose another one."})
+    if at_once:
         operation = changing.change(by=by, **about, **given)
         messages.success(request, f"{operation.ref} changes {variable.key}. This page shows when it is done.")
         return redirect("variable_detail", variable.deployment.name, variable.key)
@@ -103,12 +105,12 @@ def _policy(user: User, variable: Offered) -> PolicySpec | None:
 
 def _row(user: User, variable: Offered, state: VariableState | None, policies: Policies) -> dict[str, Any]:
     """The data of one variable for the templates."""
-    at_once, why_not = offered.may_change_at_once(user, variable), ""
+    at_once, refused = offered.may_change_at_once(user, variable), ""
     if not at_once:
         try:
             offered.check_can_change(user, variable, policies)
         except Refused as refusal:
-            why_not = "" if refusal.reason == "needs_approval" else refusal.detail
+            refused = "" if refusal.reason == "needs_approval" else refusal.detail
     return {
         "variable": variable,
         "state": state,
@@ -116,7 +118,7 @@ def _row(user: User, variable: Offered, state: VariableState | None, policies: P
         "is_outside": state is not None and state.value is not None and not _is_allowed(variable, state.value),
         "asking": offered.asking(variable),
         "at_once": at_once,
-        "why_not": why_not,
+        "why_not": refused,
     }
 
 
