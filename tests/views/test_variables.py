@@ -46,6 +46,8 @@ def test_a_change_at_once_and_back_to_the_old_value(client_as, fake):
     shown = Page(answer)
     assert "OP-1 changes report_mode." in shown.text
     assert "is changing it to “fast”, as colleague asked" in shown.text
+    assert client.post(PAGE, {"value": '"fast"', "reason": "quarter end"}).status_code == 302
+    assert Operation.objects.count() == 1  # a double click
     factories.work_off()
     assert fake.state.variables["report_mode"].value == "fast"
     shown = page(client, PAGE)

@@ -86,7 +86,8 @@ def _sent(request: Request, variable: Offered, state: VariableState | None, form
     about: dict[str, Any] = {"deployment": variable.deployment, "key": variable.key}
     at_once = offered.may_change_at_once(by, variable)
     may_act = at_once or not why_not(offered.check_can_ask, by, variable)  # the action records the refusal of others
-    if may_act and given["value"] == _latest(variable, state):
+    is_same = state is not None and state.value == given["value"] and not observing.open_changes(variable)
+    if may_act and is_same:
         raise Invalid({"value": f"{variable.key} has this value already. Choose another one."})
     if at_once:
         operation = changing.change(by=by, **about, **given)
