@@ -143,6 +143,7 @@ def test_as_json_and_back(airflow, enter):
         page.get_by_role("button", name=button).click()
         expect(page.get_by_role("alert")).to_be_focused()
         expect(page.get_by_role("alert")).to_contain_text(re.compile(r"Not valid JSON at line \d+, column \d+"))
+        expect(page.get_by_role("alert")).to_contain_text('"text": "from the form"”')
         expect(whole).to_have_value(broken)
         expect(note).to_have_value("kept")
     whole.fill(json.dumps({**written, "anything": "17", "numbers": [], "optional_yes_or_no": True}))

@@ -78,6 +78,23 @@ def test_an_error_says_what_to_enter(schema, value, said):
     assert validating.problems({"p": one}, {"p": value}, undeclared=False) == {"conf.p": said}
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ('{"a": 1\r\n\r\n  "b": 2}', "line 3, column 3: Expecting ',' delimiter. This is after “{\"a\": 1”."),
+        ('{"a": "%s" 1}' % ("x" * 50), f'This is after “…{"x" * 39}"”.'),
+        ("}", "Not valid JSON at line 1, column 1: Expecting value."),
+    ],
+)
+@pytest.mark.usefixtures("airflow")
+def test_a_mistake_in_json_is_shown_with_the_text_before_it(client_as, typed, said):
+    answer = client_as("colleague").post("/dags/demo/sales_report/runs", {"conf": typed, "key": "one"})
+    error = answer.context["run_form"]["conf"].errors[0]
+    assert error.endswith(said)
+    answer = client_as("colleague").post("/dags/demo/every_param/runs", {"param:plain_object": typed, "key": "two"})
+    assert answer.context["run_form"]["param:plain_object"].errors == [error]
+
+
 def secret_form(data: str | None = None, **more: object) -> RunForm:
     password = {
         "type": "string",

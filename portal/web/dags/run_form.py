@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,8 @@ from portal.web.dags.controls.showing import can_show
 from portal.web.dags.param_rows import ParamRows, field_name
 
 FORM, JSON = "form", "json"
+JSON_PLACE = re.compile(r"Not valid JSON at line (?P<line>\d+), column (?P<column>\d+)")
+BEFORE = 40  # characters that are shown of the text before a mistake in JSON
 
 
 class RunForm(ParamRows, ActionForm):
@@ -223,11 +226,27 @@ class RunForm(ParamRows, ActionForm):
         return {name: self.data.get(name, "") for name in ("reason", "ticket")} | {"start_at": self.start}
 
     def show_errors(self, error: GatehouseError) -> None:
-        """The same, but a parameter's error does not repeat the label that stands above it."""
+        """The same, but a parameter's error does not repeat the label that stands above it, and an error in JSON says
+        what it comes after."""
         if isinstance(error, Invalid):
             labels = {validating.field(name): f"{self.declared[name].label}: " for name in self.controls}
-            error = Invalid({name: text.removeprefix(labels.get(name, "")) for name, text in error.fields.items()})
+            error = Invalid(
+                {
+                    name: text.removeprefix(labels.get(name, "")) + self._place_in_json(self.field_of(name), text)
+                    for name, text in error.fields.items()
+                }
+            )
         super().show_errors(error)
+
+    def _place_in_json(self, field: str | None, error: str) -> str:
+        """The text before the place that an error in JSON names; empty for other errors."""
+        found, typed = JSON_PLACE.search(error), self.data.get(field or "", "")
+        if found is None or not isinstance(typed, str):
+            return ""
+        lines = one_line_break(typed).split("\n")[: int(found["line"])]
+        before = "\n".join([*lines[:-1], lines[-1][: int(found["column"]) - 1]]).split()
+        said = " ".join(before)
+        return f" This is after “{'…' if len(said) > BEFORE else ''}{said[-BEFORE:]}”." if said else ""
 
     def take_focus(self) -> None:
         """The first field takes the focus: the person has changed from one view of the form to the other."""
