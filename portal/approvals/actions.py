@@ -20,7 +20,7 @@ from portal.approvals.states import REQUEST
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import clock, durations, refs
-from portal.core.errors import Conflict, Invalid
+from portal.core.errors import Conflict, Wrong
 from portal.core.text_checks import clean_text
 
 R = Request.Status
@@ -45,10 +45,11 @@ def approve(
         check_can_decide(by, request)
         kind.check_again(request, by=by)
         longest = approved_duration(request)
-        if duration is not None and (wrong := _duration_problem(duration, longest)):
-            raise Invalid(wrong)
+        wrong = Wrong(_duration_problem(duration, longest) if duration is not None else {})
+        with wrong.collecting():
+            comment = clean_text("comment", comment)
+        wrong.check()
         stage = request.stages.get(status=Stage.Status.OPEN)
-        comment = clean_text("comment", comment)
         _decide(request, stage, by, Decision.Outcome.APPROVE, comment, duration)
         approved = durations.iso_or_empty(duration or longest)
         detail = {"comment": comment, "stage": stage.number, "duration": approved}

@@ -26,13 +26,18 @@ def reason_problem(reason: str) -> dict[str, str]:
     return {}
 
 
-def text_problems(reason: str, ticket: str, policy: PolicySpec) -> dict[str, str]:
-    """The errors of the reason and of the ticket. The policy says whether a ticket is required."""
-    found: dict[str, str] = {}
+def reason_missing(reason: str) -> str:
+    """In words, what is wrong with a reason that every policy needs; empty if nothing is."""
     try:
         clean_text("reason", reason, required="Say why you need it. The audit trail keeps it.")
     except Invalid as error:
-        found |= error.fields
+        return error.fields["reason"]
+    return ""
+
+
+def text_problems(reason: str, ticket: str, policy: PolicySpec) -> dict[str, str]:
+    """The errors of the reason and of the ticket. The policy says whether a ticket is required."""
+    found: dict[str, str] = {"reason": said} if (said := reason_missing(reason)) else {}
     try:
         found |= tickets.problem(clean_text("ticket", ticket), policy)
     except Invalid as error:

@@ -16,7 +16,6 @@ from portal.audit.refusals import Entry
 from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
-from portal.core.errors import Invalid
 
 
 class Kind:
@@ -77,10 +76,8 @@ class Kind:
     def change(self, request: Any, changed: Mapping[str, Any], *, by: User) -> Mapping[str, Any]:
         """Change the `changeable` terms of the row, which is not saved. Returns the columns of `model` to store.
 
-        changed: new values by name. Raises Invalid (by field).
+        changed: new values by name, of `changeable` terms alone. Raises Invalid (by field).
         """
-        if changed:
-            raise Invalid({name: f"A request of this kind has no {name}. Leave it out." for name in changed})
         return {}
 
     def changed_words(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from portal.approvals.permissions import check_can_resubmit
 from portal.approvals.states import REQUEST
 from portal.audit.verbs import Verb
 from portal.core import clock, durations, refs
-from portal.core.errors import Invalid, Refused
+from portal.core.errors import Invalid, Refused, Wrong
 from portal.core.text_checks import clean_text
 
 
@@ -51,11 +51,18 @@ def resubmit(
             ticket_before=request.ticket,
             own_before=kind.own_terms(request),
         )
-        _change(request, duration, reason, ticket)
-        own_columns = kind.change(request, own or {}, by=by)
-        policy = kind.made_under(request)
-        if wrong := kind.entry_problems(request, policy):
-            raise Invalid(wrong)
+        wrong, policy = Wrong(), kind.made_under(request)
+        own_columns: Mapping[str, Any] = {}
+        with wrong.collecting():
+            _change(request, duration, reason, ticket)
+        for name in own or {}:
+            if name not in kind.changeable and name != "entered_secrets":
+                wrong[name] = f"A request of this kind has no {name}. Leave it out."
+        with wrong.collecting():
+            own_columns = kind.change(request, own or {}, by=by)
+        for name, said in kind.entry_problems(request, policy).items():
+            wrong.setdefault(name, said)
+        wrong.check()
         kind.check_again(request, by=by)
         if ticket_problem := tickets.problem(request.ticket, kind.policy(request)):
             raise Invalid(ticket_problem)
@@ -95,11 +102,11 @@ def _check(by: User, request: Request, round: int | None) -> None:
 
 
 def _change(request: Request, duration: timedelta | None, reason: str | None, ticket: str | None) -> None:
-    if duration is not None:
-        if request.duration is None:
-            raise Invalid({"duration": "This request has no duration. Leave it out."})
-        request.duration = duration
     if reason is not None:
         request.reason = reason
     if ticket is not None:
         request.ticket = ticket
+    if duration is not None:
+        if request.duration is None:
+            raise Invalid({"duration": "This request has no duration. Leave it out."})
+        request.duration = duration

@@ -7,7 +7,8 @@ secrets are hidden in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import ParamSpec
 
 from portal.core.token_text import hide_tokens
@@ -64,6 +65,24 @@ class Invalid(GatehouseError):
     def __init__(self, fields: Mapping[str, str], *, reason: str = "invalid") -> None:
         super().__init__(" ".join(fields.values()), reason=reason)
         self.fields = {name: hide_tokens(said) for name, said in fields.items()}
+
+
+class Wrong(dict[str, str]):
+    """The errors of several checks by field, so that all wrong fields are named at once."""
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Adds the fields of an Invalid that the block raises. The first error of a field is kept."""
+        try:
+            yield
+        except Invalid as error:
+            for name, said in error.fields.items():
+                self.setdefault(name, said)
+
+    def check(self) -> None:
+        """Raises Invalid with all of them, if there is one."""
+        if self:
+            raise Invalid(self)
 
 
 def why_not(check: Callable[Arguments, object], *args: Arguments.args, **kwargs: Arguments.kwargs) -> str:

@@ -10,6 +10,7 @@ from accounts.models import User
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import once
+from portal.core.errors import Wrong
 from portal.core.secrecy import Path
 from portal.dags import limits, preflight
 from portal.dags.models import Run
@@ -48,8 +49,12 @@ def trigger(
             check_can_ask(by, dag)
         else:
             check_can_operate(by, dag, "trigger")
-        note = starting.checked_note(note)
-        values = starting.checked_conf(dag, conf, by)
+        wrong = Wrong()
+        with wrong.collecting():
+            note = starting.checked_note(note)
+        with wrong.collecting():
+            values = starting.checked_conf(dag, conf, by)
+        wrong.check()
         key = once.bind(key, dag=dag.pk, conf=values, note=note)
         hidden = secrets.hide(dag, values, entered=entered_secrets)
         if run := starting.sent_before(by, key):

@@ -52,18 +52,30 @@ def test_outside_is_refused_and_with_a_reason_it_is_asked_for(as_) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "field"),
+    ("body", "fields"),
     [
-        ({"bounds": {"nope": {"enum": [1]}}}, "bounds"),
-        ({"runs": None}, "runs"),
-        ({"runs": 0}, "runs"),
-        ({"entitlement": "demo/role/User"}, "entitlement"),
-        ({"dag": None}, "entitlement"),
+        ({"bounds": {"nope": {"enum": [1]}}}, ["bounds"]),
+        ({"runs": None}, ["runs"]),
+        ({"runs": 0}, ["runs"]),
+        ({"runs": 0, "duration": "91d", "bounds": {"nope": {"enum": [1]}}}, ["bounds", "duration", "runs"]),
+        ({"entitlement": "demo/role/User"}, ["entitlement"]),
+        ({"beneficiary": "lead", "starts_at": "2030-01-01T00:00:00Z"}, ["beneficiary", "starts_at"]),
+        ({"dag": None}, ["entitlement"]),
+        ({"dag": "demo/nope", "runs": None, "reason": ""}, ["dag", "reason", "runs"]),
     ],
 )
-def test_what_cannot_be_asked_for(as_, body, field) -> None:
+def test_what_cannot_be_asked_for(as_, body, fields) -> None:
     read_dag("payroll_close")
-    refused(as_("employee").post("/requests", {**ASKED, **body}), 422, "invalid", field)
+    refused(as_("employee").post("/requests", {**ASKED, **body}), 422, "invalid", *fields)
+
+
+def test_a_dag_that_one_may_not_see_is_not_told_from_one_that_does_not_exist(as_) -> None:
+    read_dag("payroll_close")
+    words = [
+        refused(as_("stranger").post("/requests", {**ASKED, "dag": name}), 422, "invalid", "dag")["fields"]["dag"]
+        for name in ("demo/payroll_close", "demo/nope")
+    ]
+    assert words[0].replace("payroll_close", "nope") == words[1]
 
 
 def test_revoke(as_) -> None:

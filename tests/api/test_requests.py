@@ -106,6 +106,11 @@ def test_what_is_granted_at_once_says_so(as_) -> None:
         ({"starts_at": "2020-01-01T00:00:00Z"}, ["starts_at"]),
         ({"approvers": ["employee"], "status": "approved"}, ["approvers", "status"]),
         ({"reason": None, "duration": None}, ["duration", "reason"]),
+        (
+            {"entitlement": "x", "beneficiary": "nobody", "reason": " ", "duration": "x"},
+            ["beneficiary", "duration", "entitlement", "reason"],
+        ),
+        ({"runs": 3, "bounds": {"month": {"enum": [1]}}}, ["bounds", "runs"]),
     ],
 )
 def test_what_cannot_be_asked_for(as_, change: dict, fields: list[str]) -> None:
@@ -115,8 +120,9 @@ def test_what_cannot_be_asked_for(as_, change: dict, fields: list[str]) -> None:
 
 
 def test_every_missing_field_is_named(as_) -> None:
-    problem = refused(as_("employee").post("/requests"), 422, "invalid", "duration", "reason")
+    problem = refused(as_("employee").post("/requests"), 422, "invalid", "entitlement", "duration", "reason")
     assert problem["fields"]["reason"] == "This is required."
+    assert problem["fields"]["entitlement"] == "Name an entitlement, or a dag for a permit."
     asked = {name: value for name, value in ASKED.items() if name != "entitlement"}
     problem = refused(as_("employee").post("/requests", asked), 422, "invalid", "entitlement")
     assert problem["fields"]["entitlement"] == "Name an entitlement, or a dag for a permit."

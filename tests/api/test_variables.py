@@ -54,7 +54,6 @@ def test_a_returned_request_is_sent_again_with_another_value(as_) -> None:
     as_("lead").post(f"/requests/{asked['id']}/return", {"comment": "fewer"})
     again = f"/requests/{asked['id']}/resubmit"
     refused(program.post(again, {"value": 99, "round": 1}), 422, "invalid", "value")
-    refused(program.post(again, {"value": None, "round": 1}), 422, "invalid", "value")
     told = program.post(again, {"value": 7, "round": 1}).json()
     assert (told["status"], told["value"], told["round"]) == ("pending", "7", 2)
 

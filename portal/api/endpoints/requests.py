@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from accounts import people
 from portal.access.actions import submit
 from portal.api import present_requests
+from portal.api.asking import RequestIn, dag_for
 from portal.api.auth import ApiRequest, Bearer
 from portal.api.paging import Page, PageParams, by_creation
 from portal.api.parsing import Body, Duration, Moment
@@ -21,9 +22,7 @@ from portal.approvals.resubmitting import resubmit
 from portal.approvals.timeline import timeline
 from portal.catalogue.queries import entitlement
 from portal.core import refs
-from portal.core.errors import Invalid, Missing
 from portal.core.text import fold
-from portal.dags import queries as dags
 from portal.dags.permits import permits
 from portal.dags.requests import run_starts
 
@@ -39,18 +38,6 @@ class RequestParams(PageParams):
     entitlement: str = ""
     dag: str = Field("", description="of requests for a run or a permit", examples=["demo/payroll_close"])
     q: str = ""
-
-
-class RequestIn(Body):
-    entitlement: str | None = Field(None, description="for access")
-    dag: str | None = Field(None, description="for a permit, instead of entitlement", examples=["demo/payroll_close"])
-    bounds: dict[str, Any] = Field({}, description="of a permit, by parameter: enum, minimum, maximum, days_back")
-    runs: int | None = Field(None, description="the number of runs that a permit allows")
-    duration: Duration
-    reason: str
-    ticket: str | None = None
-    starts_at: Moment | None = None
-    beneficiary: str | None = None
 
 
 class ApproveIn(Body):
@@ -81,6 +68,12 @@ class ResubmitIn(Body):
     value: JsonValue = Field(None, description="of a request for a variable")
     round: int | None = Field(None, description="of the request as it was read")
 
+    def own(self) -> dict[str, Any]:
+        """The terms that only its kind has, if they are given. A null changes only the start."""
+        given = {name: getattr(self, name) for name in ("conf", "start_at", "note", "bounds", "runs", "value")}
+        sent = self.model_fields_set
+        return {name: it for name, it in given.items() if name in sent and (it is not None or name == "start_at")}
+
 
 class CommentIn(Body):
     text: str
@@ -100,48 +93,27 @@ class CancelIn(Body):
 @router.post("/requests", auth=Bearer("request"), response={201: RequestOut}, summary="Request access")
 def create_request(request: ApiRequest, body: RequestIn) -> RequestOut:
     """For access, name an entitlement. For a permit to run a DAG within bounds, name the DAG and the runs."""
-    by = request.auth.user
     if body.dag is not None:
         return _ask_for_permit(request, body)
-    wrong: dict[str, str] = {}
-    offered = beneficiary = None
-    if not body.entitlement:
-        raise Invalid({"entitlement": "Name an entitlement, or a dag for a permit."})
-    try:
-        offered = entitlement(body.entitlement)
-    except Missing as error:
-        wrong["entitlement"] = error.detail
-    try:
-        beneficiary = people.by_username(body.beneficiary) if body.beneficiary else None
-    except Missing as error:
-        wrong["beneficiary"] = error.detail
-    if wrong or offered is None:
-        raise Invalid(wrong)
     made = submit(
-        by=by,
-        entitlement=offered,
+        by=request.auth.user,
+        entitlement=entitlement(body.entitlement or ""),
         duration=body.duration,
         reason=body.reason,
         ticket=body.ticket or "",
         starts_at=body.starts_at,
-        beneficiary=beneficiary,
+        beneficiary=people.by_username(body.beneficiary) if body.beneficiary else None,
     )
     return _answer(request, made.pk)
 
 
 def _ask_for_permit(request: ApiRequest, body: RequestIn) -> RequestOut:
-    for name in ("entitlement", "starts_at", "beneficiary"):
-        if getattr(body, name):
-            raise Invalid({name: f"A request for a permit has no {name}. Leave it out."})
-    if body.runs is None:
-        raise Invalid({"runs": "Say how many runs the permit should allow."})
-    deployment, _, dag_id = (body.dag or "").partition("/")
-    option = dags.dag_for(request.auth.user, deployment, dag_id)
+    by = request.auth.user
     made = permits.ask(
-        by=request.auth.user,
-        dag=option.dag,
+        by=by,
+        dag=dag_for(by, body.dag or ""),
         bounds=body.bounds,
-        runs=body.runs,
+        runs=body.runs or 0,
         duration=body.duration,
         reason=body.reason,
         ticket=body.ticket or "",
@@ -208,7 +180,7 @@ def resubmit_request(request: ApiRequest, id: str, body: ResubmitIn) -> RequestO
         duration=body.duration,
         reason=body.reason,
         ticket=body.ticket,
-        own=body.model_dump(include={"conf", "start_at", "note", "bounds", "runs", "value"} & body.model_fields_set),
+        own=body.own(),
         round=body.round,
     )
     return _answer(request, row.pk)

@@ -10,7 +10,7 @@ from portal.audit.record import Actor, Trail, recording
 from portal.audit.verbs import Verb
 from portal.catalogue.models import Dag
 from portal.core import clock, due, durations, refs
-from portal.core.errors import Invalid
+from portal.core.errors import Invalid, Wrong
 from portal.core.text_checks import clean_text
 from portal.dags import limits
 from portal.dags.models import DagState
@@ -29,9 +29,12 @@ def pause(*, by: User, dag: Dag, reason: str, until: datetime | None = None) -> 
     Raises Refused (`not_offered`, `needs_approval`, `not_eligible`, `read_only`), Invalid (`reason`, `until`).
     """
     with acting(by, refusal=Verb.DAG_PAUSE_REFUSED, target=str(dag)) as (trail, by):
-        reason = clean_text("reason", reason, required="Say why you pause it. Other users read this.")
-        if until is not None:
+        wrong = Wrong()
+        with wrong.collecting():
+            reason = clean_text("reason", reason, required="Say why you pause it. Other users read this.")
+        with wrong.collecting():
             _check_end(until)
+        wrong.check()
         return _switch(PAUSE_DAG, Verb.DAG_PAUSE_REQUESTED, by, dag, reason, trail, until=until)
 
 
@@ -42,7 +45,9 @@ def unpause(*, by: User, dag: Dag, reason: str = "") -> Operation:
         return _switch(UNPAUSE_DAG, Verb.DAG_UNPAUSE_REQUESTED, by, dag, reason, trail)
 
 
-def _check_end(until: datetime) -> None:
+def _check_end(until: datetime | None) -> None:
+    if until is None:
+        return
     ahead = until - clock.now()
     if ahead < SHORTEST:
         raise Invalid({"until": "The end of the pause must be in the future. Leave it empty to pause without an end."})

@@ -73,12 +73,11 @@ class PermitKind(Kind):
     def change(self, request: PermitRequest, changed: Mapping[str, Any], *, by: User) -> Mapping[str, Any]:
         """changed: `bounds`, `runs`."""
         columns: dict[str, Any] = {}
-        if "bounds" in changed:
-            columns["bounds_text"] = canonical(checked_bounds(changed["bounds"], current(request.dag)))
         if "runs" in changed:
-            columns["runs_wanted"] = changed["runs"]
-        for name, value in columns.items():
-            setattr(request, name, value)
+            columns["runs_wanted"] = request.runs_wanted = changed["runs"]
+        if "bounds" in changed:
+            request.bounds_text = canonical(checked_bounds(changed["bounds"], current(request.dag)))
+            columns["bounds_text"] = request.bounds_text
         return columns
 
     def entry_problems(self, request: PermitRequest, policy: PolicySpec) -> dict[str, str]:

@@ -20,7 +20,7 @@ from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.core import clock
-from portal.core.errors import Conflict, Refused
+from portal.core.errors import Conflict, Refused, Wrong
 from portal.dags.models import Run, RunRequest
 from portal.dags.parameters import frozen, secrets
 from portal.dags.permissions import check_can_ask, check_offered, current
@@ -108,11 +108,16 @@ class RunKind(Kind):
         """changed: `conf` with `entered_secrets`, `note`, `start_at` (None: as soon as approved)."""
         columns: dict[str, Any] = {}
         if "start_at" in changed:
-            columns["start_at"] = changed["start_at"].astimezone(UTC) if changed["start_at"] else None
-        note = starting.checked_note(changed.get("note", request.note))
+            columns["start_at"] = request.start_at = (
+                changed["start_at"].astimezone(UTC) if changed["start_at"] else None
+            )
+        dag, wrong = current(request.dag), Wrong()
+        with wrong.collecting():
+            note = starting.checked_note(changed.get("note", request.note))
+        with wrong.collecting():
+            values = starting.checked_conf(dag, changed["conf"], by) if "conf" in changed else {}
+        wrong.check()
         if "conf" in changed:
-            dag = current(request.dag)
-            values = starting.checked_conf(dag, changed["conf"], by)
             hidden = secrets.hide(dag, values, entered=changed.get("entered_secrets", ()))
             columns |= frozen.freeze(hidden).columns()
             note, request.reason = hidden.without(note), hidden.without(request.reason)

@@ -14,7 +14,7 @@ from portal.catalogue import queries as catalogue
 from portal.catalogue.document import PolicySpec
 from portal.catalogue.models import Dag, Entitlement
 from portal.core import clock, once
-from portal.core.errors import Invalid, Refused
+from portal.core.errors import Refused, Wrong
 from portal.core.secrecy import Path
 from portal.core.text_checks import clean_text
 from portal.dags.models import RunRequest
@@ -50,13 +50,22 @@ def ask(
     with acting(by, refusal=Verb.REQUEST_SUBMIT_REFUSED, target=str(dag)) as (trail, by):
         dag = Dag.objects.select_related("deployment", "state").get(pk=dag.pk)
         check_can_ask(by, dag)
-        values = starting.checked_conf(dag, conf, by)
-        key = once.bind(key, dag=dag.pk, conf=values, reason=reason, ticket=ticket, start_at=start_at, note=note)
-        if isinstance(sent := opening.sent_before(by, key), RunRequest):
-            return sent
+        wrong = Wrong()
+        with wrong.collecting():
+            values = starting.checked_conf(dag, conf, by)
+        with wrong.collecting():
+            checked_note = starting.checked_note(note)
+        if not wrong:
+            key = once.bind(key, dag=dag.pk, conf=values, reason=reason, ticket=ticket, start_at=start_at, note=note)
+            if isinstance(sent := opening.sent_before(by, key), RunRequest):
+                return sent
         version = catalogue.version_in_force()
         if version is None:
             raise Refused("No catalogue is in force yet. Ask a platform admin.", reason="not_offered")
+        asked_under = "" if may_act_at_once(by, dag) else dag.policy
+        policy = catalogue.policy(asked_under, version.number) if asked_under else None
+        wrong.update(_problems(policy, reason, ticket, start_at))
+        wrong.check()
         hidden = secrets.hide(dag, values, entered=entered_secrets)
         request = RunRequest(
             kind=RUN.name,
@@ -67,15 +76,13 @@ def ask(
             deployment=dag.deployment,
             risk=Entitlement.Risk.MEDIUM,
             dag=dag,
-            note=hidden.without(starting.checked_note(note)),
+            note=hidden.without(checked_note),
             start_at=start_at if start_at and start_at > clock.now() else None,
-            policy="" if may_act_at_once(by, dag) else dag.policy,
+            policy=asked_under,
             policy_version=version.number,
             **frozen.freeze(hidden).columns(),
         )
-        policy = catalogue.policy(dag.policy, version.number) if request.policy else without_decision(request)
-        if wrong := _problems(request, policy, reason, ticket, start_at):
-            raise Invalid(wrong)
+        policy = policy or without_decision(request)
         request.reason, request.ticket = hidden.without(clean_text("reason", reason)), clean_text("ticket", ticket)
         request.lapses_at = clock.now() + policy.pending_for
         check_not_asked(request)
@@ -87,12 +94,11 @@ def ask(
     return request
 
 
-def _problems(
-    request: RunRequest, policy: PolicySpec, reason: str, ticket: str, start_at: datetime | None
-) -> dict[str, str]:
+def _problems(policy: PolicySpec | None, reason: str, ticket: str, start_at: datetime | None) -> dict[str, str]:
+    """The errors of these fields. policy: None for a person who needs no approval, and so no reason."""
     found = checks.start_problem(start_at, field="start_at")
-    if request.policy:  # who needs no approval need not give a reason
-        found |= checks.text_problems(reason, ticket, policy)
+    if policy is None:
+        return found
     if policy.break_glass:
         raise Refused("A run cannot be asked for by break-glass.", reason="not_offered")
-    return found
+    return found | checks.text_problems(reason, ticket, policy)

@@ -9,7 +9,7 @@ from accounts.models import User
 from portal.audit.record import Trail
 from portal.audit.verbs import Verb
 from portal.core import refs
-from portal.core.errors import Conflict, Invalid
+from portal.core.errors import Conflict, Invalid, Wrong
 from portal.core.secrecy import holds_secret
 from portal.core.text_checks import clean_text
 from portal.dags import limits
@@ -66,7 +66,13 @@ def clear_tasks(*, by: User, run: Run, tasks: Collection[str], reason: str = "")
     """
     with acting(by, refusal=Verb.RUN_RETRY_REFUSED, target=run.ref) as (trail, by):
         run = _ended(by, run)
-        return _put(CLEAR_TASK, by, run, _reason(reason), _known_tasks(run, tasks), trail)
+        wrong = Wrong()
+        with wrong.collecting():
+            reason = _reason(reason)
+        with wrong.collecting():
+            tasks = _known_tasks(run, tasks)
+        wrong.check()
+        return _put(CLEAR_TASK, by, run, reason, [*tasks], trail)
 
 
 def _locked(run: Run) -> Run:

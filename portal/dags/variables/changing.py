@@ -10,12 +10,11 @@ from portal.audit.verbs import Verb
 from portal.catalogue import queries as catalogue
 from portal.catalogue.models import Deployment, Entitlement
 from portal.core import clock, once
-from portal.core.errors import Invalid, Refused
+from portal.core.errors import Refused, Wrong
 from portal.core.text_checks import clean_text
 from portal.dags import limits
 from portal.dags.models import VariableRequest
 from portal.dags.variables import offered, values
-from portal.dags.variables.offered import Offered
 from portal.dags.variables.putting import put
 from portal.dags.variables.variable_kind import VARIABLES
 from portal.operations import queries
@@ -35,13 +34,12 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
         if isinstance(by, User):
             offered.check_can_change(by, variable)
         limits.check_writable(variable.deployment)
-        wrong = _problems(variable, value)
-        try:
+        wrong = Wrong()
+        with wrong.collecting():
+            values.check(variable, value)
+        with wrong.collecting():
             reason = clean_text("reason", reason, required="Say why you change it. The audit trail keeps this.")
-        except Invalid as error:
-            wrong |= error.fields
-        if wrong:
-            raise Invalid(wrong)
+        wrong.check()
         payload = {"key": key, "value": value, "reason": reason, "by_operator": not isinstance(by, User)}
         for operation in queries.open_of(variable.subject):
             if operation.payload == payload and operation.requested_by == by.get_username():
@@ -76,8 +74,10 @@ def ask(
         if version is None:
             raise Refused("No catalogue is in force yet. Ask a platform admin.", reason="not_offered")
         policy = catalogue.policy(variable.policy, version.number)
-        if wrong := checks.text_problems(reason, ticket, policy) | _problems(variable, value):
-            raise Invalid(wrong)
+        wrong = Wrong(checks.text_problems(reason, ticket, policy))
+        with wrong.collecting():
+            values.check(variable, value)
+        wrong.check()
         request = VariableRequest(
             kind=VARIABLES.name,
             requester=by,
@@ -101,14 +101,6 @@ def ask(
         if not policy.stages and not request.sent_again:
             opening.grant_at_once(request, trail=trail)
     return request
-
-
-def _problems(variable: Offered, value: str) -> dict[str, str]:
-    try:
-        values.check(variable, value)
-    except Invalid as error:
-        return dict(error.fields)
-    return {}
 
 
 def _subject(deployment: Deployment, key: str) -> str:
