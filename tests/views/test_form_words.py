@@ -145,3 +145,24 @@ def test_an_error_names_its_parameter_in_the_summary_and_not_below_the_label(cli
     said = "11 is too large: at most 10 is allowed."
     assert answer.context["run_form"]["param:whole_number"].errors == [said]
     assert f"Whole number: {said}" in Page(answer).text
+
+
+@pytest.mark.parametrize("typed", ["many", "11"])  # one that cannot be read, one that the schema refuses
+@pytest.mark.usefixtures("airflow")
+def test_all_errors_are_shown_at_once(client_as, typed):
+    sent = {
+        "param:whole_number": typed,
+        "param:number": "2",
+        "reason": "",
+        "start_at": "2020-01-01T00:00",
+        "key": "one",
+    }
+    answer = client_as("employee").post("/dags/demo/every_param/runs", sent)
+    assert {"param:whole_number", "param:number", "reason", "start_at"} <= answer.context["run_form"].errors.keys()
+
+
+@pytest.mark.usefixtures("airflow")
+def test_a_start_that_cannot_be_read_is_shown_with_the_other_errors(client_as):
+    sent = {"param:whole_number": "many", "start_at": "soon", "key": "one"}
+    answer = client_as("colleague").post("/dags/demo/every_param/runs", sent)
+    assert {"param:whole_number", "start_at"} <= answer.context["run_form"].errors.keys()

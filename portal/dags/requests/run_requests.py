@@ -64,7 +64,7 @@ def ask(
             raise Refused("No catalogue is in force yet. Ask a platform admin.", reason="not_offered")
         asked_under = "" if may_act_at_once(by, dag) else dag.policy
         policy = catalogue.policy(asked_under, version.number) if asked_under else None
-        wrong.update(_problems(policy, reason, ticket, start_at))
+        wrong.update(problems(policy, reason, ticket, start_at))
         wrong.check()
         hidden = secrets.hide(dag, values, entered=entered_secrets)
         request = RunRequest(
@@ -94,7 +94,7 @@ def ask(
     return request
 
 
-def _problems(policy: PolicySpec | None, reason: str, ticket: str, start_at: datetime | None) -> dict[str, str]:
+def problems(policy: PolicySpec | None, reason: str, ticket: str, start_at: datetime | None) -> dict[str, str]:
     """The errors of these fields. policy: None for a person who needs no approval, and so no reason."""
     found = checks.start_problem(start_at, field="start_at")
     if policy is None:

@@ -16,12 +16,13 @@ from portal.approvals import tickets
 from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import bounds
-from portal.core.errors import GatehouseError, Invalid
+from portal.core.errors import GatehouseError, Invalid, Wrong
 from portal.core.secret_schema import Place
 from portal.core.text_checks import MAX_TEXT
 from portal.dags.parameters import conf as parameters
 from portal.dags.parameters import validating
 from portal.dags.parameters.declared import Declared, defaults
+from portal.dags.requests import run_requests
 from portal.web.action_forms import ActionForm
 from portal.web.dags.controls.base import NOTHING, Control, is_fixed, one_line_break
 from portal.web.dags.controls.choosing import control
@@ -214,8 +215,18 @@ class RunForm(ParamRows, ActionForm):
         return bounds.moment(found) if found else None
 
     def given(self) -> dict[str, Any]:
-        """The arguments for both actions: a run at once, and asking for a run."""
+        """The arguments for both actions: a run at once, and asking for a run. Raises Invalid with every parameter that
+        cannot be read, and then also with the errors of the other fields."""
+        wrong = Wrong()
+        with wrong.collecting():
+            conf = self.conf()
+        if wrong:
+            with wrong.collecting():
+                asked = self.asked()
+                wrong.update(run_requests.problems(self.asks, asked["reason"], asked["ticket"], asked["start_at"]))
+        wrong.check()
         return {
+            "conf": conf,
             "note": self.data.get("note", ""),
             "key": self.data.get("key", "") or None,
             "entered_secrets": self.entered_secrets(),

@@ -57,7 +57,7 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
     form = dag_page.sent_form(request, option, request.POST)
     by, dag = request.user, option.dag
     try:
-        values = {"conf": form.conf(), **form.given()}
+        values = form.given()
         if form.asks is not None or form.start is not None:
             return _asked(request, ask(by=by, dag=dag, **values, **form.asked()))
         run = actions.trigger(by=by, dag=dag, **values, confirmed="confirm" in request.POST)
