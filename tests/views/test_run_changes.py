@@ -11,6 +11,7 @@ from portal.catalogue.models import Dag
 from portal.dags import actions
 from portal.dags.models import Run, RunTasks, TaskLog
 from portal.dags.runs import wanted
+from portal.operations.models import Operation
 from portal.worker import human as human_reading
 from portal.worker import logs as reading
 from tests.factories import follow_runs, look_at_dags, person, work_off
@@ -69,7 +70,11 @@ def test_without_logs_in_the_catalogue_the_page_says_so(client_as, airflow, run)
 def test_retry_from_the_page(client_as, airflow, run):
     run = fail(airflow, run)
     client = client_as("colleague")
-    assert post(client, run, "retry", reason="open again").status_code == 302
+    page = Page(client.get(f"/runs/{run.ref}"))
+    plain = page.text.index("Retry failed tasks")
+    assert page.text.index("Fix the cause, then retry it.") < plain < page.text.index("publish, try 1")
+    assert "Reason" not in page.text[plain : page.text.index("Retry with a reason")], "one click is enough"
+    assert post(client, run, "retry").status_code == 302
     assert "Being retried" in Page(client.get(f"/runs/{run.ref}")).text
     again = post(client, run, "retry")
     assert again.status_code == 409 and "It is not done yet" in Page(again).text
@@ -177,3 +182,12 @@ def test_tasks_that_wait_for_a_person_are_listed_at_home(client_as, airflow, run
     html = client_as("colleague").get("/").content.decode()
     assert "Publish the figures?" in html and "/tasks/publish/required_actions" in html
     assert "Publish the figures?" not in client_as("stranger").get("/").content.decode()
+
+
+def test_a_retry_with_a_reason_that_is_too_long_keeps_what_was_typed(client_as, airflow, run):
+    run = fail(airflow, run)
+    refused = post(client_as("colleague"), run, "retry", reason="x" * 301)
+    page = Page(refused)
+    assert refused.status_code == 422 and "at most 300 are allowed" in page.text
+    assert post(client_as("colleague"), run, "retry", reason="open again").status_code == 302
+    assert Operation.objects.get(kind="retry_run").payload["reason"] == "open again"

@@ -24,7 +24,8 @@ from portal.dags.permissions import check_offered, current
 if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import LogLine
 
-BEFORE, AFTER = 24, 15  # lines of an excerpt around the error
+AROUND = 20  # lines of an excerpt before and after the error
+WHOLE = 2 * AROUND + 1  # a log with so many lines is shown whole
 LONGEST_LINE = 2000  # characters of a line that are shown
 LARGEST = 64 * 2**20  # characters of a log that are read
 PART = 128 * 2**10  # characters of a part
@@ -61,32 +62,43 @@ class Cleaner:
 
 
 class Excerpt:
-    """Keeps the lines around the first error of a log, or its last lines if there is no error. Lines count from 1."""
+    """Keeps a short log whole, else the lines around its first error, or its last lines without one.
+
+    Lines count from 1. The error stands in the middle where the log has enough lines before and after it.
+    """
 
     def __init__(self) -> None:
         self.error_at: int | None = None
         self.lines = 0
-        self._kept: deque[str] = deque(maxlen=BEFORE + AFTER + 1)
+        self._latest: deque[str] = deque(maxlen=WHOLE + AROUND)
+        self._added = 0  # number of the last line in `_latest`
 
     def add(self, text: str, *, is_error: bool) -> None:
         self.lines += 1
-        if self.error_at is not None and self.lines > self.error_at + AFTER:
-            return
         if self.error_at is None and is_error:
             self.error_at = self.lines
-            while len(self._kept) > BEFORE:
-                self._kept.popleft()
-        self._kept.append(text)
+        if self.error_at is None or self.lines <= max(self.error_at + AROUND, WHOLE):
+            self._latest.append(text)
+            self._added = self.lines
 
     @property
     def kept(self) -> list[str]:
-        return list(self._kept)
+        skipped = self.first - (self._added - len(self._latest) + 1)
+        return list(self._latest)[skipped:][: self._last - self.first + 1] if self.lines else []
 
     @property
     def first(self) -> int:
-        """Number of the first kept line."""
-        last = self.lines if self.error_at is None else min(self.lines, self.error_at + AFTER)
-        return last - len(self._kept) + 1 if self._kept else 0
+        """Number of the first kept line; 0 for an empty log."""
+        if self.lines <= WHOLE:
+            return min(self.lines, 1)
+        return self.lines - WHOLE + 1 if self.error_at is None else max(1, self.error_at - AROUND)
+
+    @property
+    def _last(self) -> int:
+        """Number of the last kept line."""
+        if self.lines <= WHOLE or self.error_at is None:
+            return self.lines
+        return min(self.lines, self.error_at + AROUND)
 
 
 def log_of(run: Run, task_id: str, map_index: int, try_number: int) -> TaskLog | None:

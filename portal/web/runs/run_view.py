@@ -174,6 +174,11 @@ class RunView:
         return self.run.is_final and self.run.gone_at is None and self.run.seen_at is not None and not self.changing
 
     @property
+    def may_retry(self) -> bool:
+        """Whether the reader can retry the failed tasks now."""
+        return self.run.status == Run.Status.FAILED and self.can_be_retried and not self.why_not_retry
+
+    @property
     def can_be_cancelled(self) -> bool:
         return not self.run.is_final and not self.changing
 

@@ -58,7 +58,7 @@ def test_the_log_around_the_error_is_stored_once_at_the_end_of_a_failed_run(airf
     marked = kept.excerpt[kept.error_at - kept.excerpt_from]
     assert marked == "ValueError: boom: closed"
     assert "line 99" in kept.excerpt and "line 10" not in kept.excerpt
-    assert len(kept.excerpt) <= logs.BEFORE + logs.AFTER + 1
+    assert len(kept.excerpt) <= logs.WHOLE
     assert not TaskLogPart.objects.exists(), "the whole log is read only if somebody opens it"
     follow(run)
     follow(run)
@@ -163,13 +163,6 @@ def test_the_instance_that_failed_first_is_shown(airflow, cast):
     (row,) = RunTasks.objects.get().rows
     assert (row["counts"], row["first_failed"]) == ({"success": 199, "failed": 1}, 7)
     assert TaskLog.objects.get().map_index == 7
-
-
-def test_an_excerpt_without_an_error_is_the_end_of_the_log():
-    excerpt = logs.Excerpt()
-    for number in range(1, 101):
-        excerpt.add(str(number), is_error=False)
-    assert (excerpt.kept[-1], excerpt.first, excerpt.error_at) == ("100", 61, None)
 
 
 # --- results ---------------------------------------------------------------------------------------------------------
