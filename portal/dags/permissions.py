@@ -41,9 +41,14 @@ def check_can_operate(by: User, dag: Dag, action: str, policies: Policies | None
         return
     verb, at_once = VERBS[action], ", ".join(subject.replace(":", " ") for subject in dag.who) or "nobody"
     if people.is_one_of(by, _may_ask(dag, policies)):
-        how = "Ask for it: enter the parameters and a reason. " if action == "trigger" else ""
+        if action != "trigger":
+            raise Refused(
+                f"You may not {verb} {dag.dag_id}, and only a run can be asked for. Allowed: {at_once}.",
+                reason="needs_approval",
+            )
         raise Refused(
-            f"You may {verb} {dag.dag_id} only with an approval. {how}Allowed without one: {at_once}.",
+            f"You may {verb} {dag.dag_id} only with an approval. Ask for it: enter the parameters and a reason. "
+            f"Allowed without one: {at_once}.",
             reason="needs_approval",
         )
     raise Refused(f"You may not {verb} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")

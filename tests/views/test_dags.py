@@ -35,7 +35,7 @@ def start(client, conf: str = "{}", note: str = "", key: str = "one", **extra):
 def test_what_one_may_not_do_is_shown_with_why(client_as):
     page = Page(client_as("colleague").get("/dags"))
     assert f"{SALES}#run" in page.links
-    assert "You may run payroll_close only with an approval" in page.text
+    assert "group data, group sales after an approval" in page.text
     assert "Ask to run payroll_close" in page.text
     assert "/dags/demo/payroll_close#run" in page.links
     reason = next(given["id"] for given in page.all("p", **{"class": "why"}))

@@ -56,7 +56,7 @@ def test_a_permit_is_asked_for_decided_used_and_given_back(client_as):
     assert client.post("/dags/demo/payroll_close/runs", inside).status_code == 302
     run = Run.objects.get()
     shown = page(client, f"/requests/{request.ref}")
-    assert "1 of 2 runs are used" in shown.text
+    assert "1 of 2 runs is used, 1 is left." in shown.text
     assert f"/runs/{run.ref}" in shown.links
     assert f"/requests/{request.ref}" in page(client, f"/runs/{run.ref}").links
 
@@ -156,3 +156,18 @@ def test_what_a_revocation_stops_is_said(client_as):
     assert f"/permits/{issued.ref}/revoke" in page(lead, f"/requests/{issued.request.ref}").actions
     answer = lead.post(f"/permits/{issued.ref}/revoke", {"reason": "wrong month"}, follow=True)
     assert f"Not started yet, and not started any more: {run.ref}." in Page(answer).text
+
+
+def test_the_home_page_shows_a_permit_as_held(client_as):
+    issued, client = permit(), client_as("employee")
+    shown = page(client, "/")
+    assert f"{issued.ref}: 0 of 3 runs used, 3 left" in shown.text
+    assert "/dags/demo/payroll_close#run" in shown.links
+    assert "You have no access at the moment" not in shown.text
+
+
+def test_an_approver_reads_the_titles_of_bounded_parameters(client_as):
+    runs.read_dag(dags_in_force().select_related("deployment").get(dag_id="sales_report"))
+    sent = {"runs": "2", "duration": "3 days", "reason": "figures", "bound:region": ['"EU"']}
+    client_as("employee").post("/dags/demo/sales_report/permit", sent)
+    assert 'Region region "EU"' in page(client_as("lead"), "/queue").text

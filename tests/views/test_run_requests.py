@@ -13,7 +13,7 @@ from portal.core import clock
 from portal.dags.models import DagState, Run, RunRequest
 from portal.dags.requests import run_starts
 from portal.dags.runs import notes
-from tests.factories import request_at_status, run_request, scheduled_run
+from tests.factories import CATALOGUE, offer, request_at_status, run_request, scheduled_run
 from tests.views.pages import Page
 
 pytestmark = pytest.mark.usefixtures("airflow")
@@ -205,3 +205,37 @@ def test_the_tabs_of_my_requests(client_as):
     assert listed("closed") == {done.ref}
     assert listed("held") == set()
     assert listed("all") == {waiting.ref, done.ref, planned.ref}
+
+
+def test_an_approver_reads_the_title_and_the_name_of_a_parameter(client_as):
+    titled = {**PARAMS, "month": {**PARAMS["month"], "schema": {"type": "string", "title": "Month to close"}}}
+    DagState.objects.update(params=titled)
+    run_request(conf={"month": "2026-11", "n": 3})
+    assert "Month to close month 2026-11 default 2026-10 n 3" in page(client_as("lead"), "/queue").text
+
+
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_a_request_without_a_decision_has_one_message_that_is_true(client_as, tmp_path, is_frozen):
+    offer(tmp_path, source=CATALOGUE.read_text().replace('policy = "one-lead"', 'policy = "at-once"'))
+    freeze = {"from": "2020-01-01", "until": "2100-01-01", "except": [], "why": "year-end close"}
+    Dag.objects.filter(dag_id="payroll_close").update(freeze=[freeze] if is_frozen else [])
+    sent = {"conf": '{"month": "2026-11"}', "reason": "month-end close"}
+    answer = client_as("employee").post("/dags/demo/payroll_close/runs", sent, follow=True)
+    [message] = answer.context["messages"]
+    made = RunRequest.objects.get()
+    assert made.start_status == ("not_started" if is_frozen else "started")
+    if is_frozen:
+        said = f"{made.ref} was sent. It needs no decision, but the run was not started. {made.start_problem}"
+        assert (message.level_tag, message.message) == ("warning", said)
+    else:
+        said = f"{made.ref} was sent. It needs no decision. This page shows its progress."
+        assert (message.level_tag, message.message) == ("success", said)
+
+
+def test_an_approval_whose_run_is_not_started_is_a_warning(client_as, known):
+    made = run_request()
+    freeze = {"from": "2020-01-01", "until": "2100-01-01", "except": [], "why": "year-end close"}
+    Dag.objects.filter(pk=known.pk).update(freeze=[freeze])
+    answer = client_as("lead").post(f"/requests/{made.ref}/approve", follow=True)
+    [message] = answer.context["messages"]
+    assert message.level_tag == "warning" and "The run was not started: payroll_close is frozen" in message.message

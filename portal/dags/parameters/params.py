@@ -30,6 +30,12 @@ class Kept(TypedDict):
     place: int
 
 
+def title(name: str, param: Kept | Mapping[str, Any] | None) -> str:
+    """The title that the DAG gives a parameter; its name if it has none, or if the DAG does not declare it."""
+    found = param["schema"].get("title") if param is not None else None
+    return found if isinstance(found, str) and found else name
+
+
 @dataclass(frozen=True)
 class Known:
     """The stored parameters of a DAG, and when they were read (`as_of`).

@@ -109,6 +109,14 @@ def by_dag(holder: User) -> dict[int, list[Permit]]:
     return found
 
 
+def used_words(permit: Permit) -> str:
+    """`1 of 3 runs is used, 2 are left.`"""
+    verb = "is" if permit.used == 1 else "are"
+    runs = "run" if permit.runs_allowed == 1 else "runs"
+    left = "is" if permit.left == 1 else "are"
+    return f"{permit.used} of {permit.runs_allowed} {runs} {verb} used, {permit.left} {left} left."
+
+
 def why_unusable(permit: Permit) -> str:
     """In words, why the catalogue in force does not let the holder use the permit; empty if it does."""
     return why_not_any_more(permit.holder.username, permit.dag, "trigger", approved=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -22,15 +20,13 @@ from portal.audit.record import recording
 from portal.audit.verbs import Verb
 from portal.core import refs
 from portal.core.errors import Invalid, Refused
-from portal.dags.models import Permit
-from portal.dags.permissions import in_force
-from portal.dags.permits import permits
 from portal.ui import links
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web import lists, paging
 from portal.web.acting import acts_from
 from portal.web.kinds.access import holding
+from portal.web.permits.held import permit_rows
 from portal.web.requests import request_page
 
 PAGE = 50
@@ -48,7 +44,7 @@ def access(request: Request) -> HttpResponse:
         "past": past,
         "may_see_all": sees_everybody(request.user),
         "live": [] if past else [(grant, holding(request.user, grant)) for grant in queries.held_by(whose)],
-        "permits": [] if past else [_permit_row(permit) for permit in permits.active(whose)],
+        "permits": [] if past else permit_rows(whose),
         "page": None,
     }
     if past:
@@ -56,11 +52,6 @@ def access(request: Request) -> HttpResponse:
             lists.past_of(whose), after=request.GET.get("after", ""), size=PAGE, name="past"
         )
     return render(request, "access/access.html", context, part="holdings")
-
-
-def _permit_row(permit: Permit) -> dict[str, Any]:
-    """dag: under the present name of its deployment; None if it is no longer in the catalogue."""
-    return {"permit": permit, "dag": in_force(permit.dag), "why_not": permits.why_unusable(permit)}
 
 
 def _whose(request: Request) -> User:

@@ -26,6 +26,7 @@ from portal.web.acting import acts_from
 from portal.web.dags import dag_page
 from portal.web.dags.forms import SwitchForm
 from portal.web.dags.run_form import FORM, JSON, RunForm
+from portal.web.requests import told
 
 CARRIED = ("key", "note", "again", "reason", "ticket", "start_at")  # from one view of the form to the other
 PARTS = ("run", "params", "switch", "preflight")
@@ -74,10 +75,7 @@ def dag_trigger(request: Request, deployment: str, dag_id: str) -> HttpResponse:
 
 
 def _asked(request: Request, made: RunRequest) -> HttpResponse:
-    if made.sent_again:
-        messages.warning(request, f"You already sent this form. It made {made.ref}; no other request was made.")
-    else:
-        messages.success(request, f"{made.ref} was sent. This page shows its progress. You can close it.")
+    told.of_sending(request, made)
     return redirect("request_detail", made.ref)
 
 

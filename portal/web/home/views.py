@@ -26,6 +26,7 @@ from portal.web import lists
 from portal.web.audit import rows
 from portal.web.dags import human_tasks
 from portal.web.kinds import registry
+from portal.web.permits.held import permit_rows
 
 TOP = 3
 SHOWN = 6
@@ -47,11 +48,13 @@ def home(request: Request) -> HttpResponse:
         "human_tasks": human_tasks.rows(human.waiting_for(user)),
         "taken": list(access.ended_early(user)[:SHOWN]),
         "differing": list(access.differing()[:SHOWN]) if roles.has(user, Permission.SEE_DEPLOYMENTS) else [],
+        "permits": permit_rows(user),
         "held": [grant for grant in access.held_by(user) if lists.is_in_airflow(grant)],
         "waiting": [(row, _step(row.request, user)) for row in waiting],
         "more_waiting": len(found) > SHOWN,
         "runnable": runnable,
         "as_of": min((option.state.seen_at for option in runnable if option.state), default=None),
+        "to_ask": sum(option.must_ask for option in operable),
         "more_dags": len(operable) - len(runnable),
     }
     return render(request, "home/home.html", context)

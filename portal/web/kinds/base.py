@@ -51,6 +51,10 @@ class Display:
         """The message after a request was sent that needs no decision."""
         raise NotImplementedError
 
+    def is_stopped(self, request: Any) -> bool:
+        """Whether an approved request came to nothing, so that its message is a warning."""
+        return False
+
     def starts_at(self, request: Any) -> datetime | None:
         """The wished start; None: as soon as approved."""
         raise NotImplementedError

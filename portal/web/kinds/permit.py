@@ -18,7 +18,7 @@ from portal.core import durations
 from portal.core.errors import Invalid, why_not
 from portal.dags.limits import same_dag
 from portal.dags.models import Permit, PermitRequest
-from portal.dags.parameters import conf
+from portal.dags.parameters import conf, params
 from portal.dags.permissions import in_force
 from portal.dags.permits import permits
 from portal.dags.permits.permit_bounds import said
@@ -31,11 +31,20 @@ S = Permit.Status
 
 
 @dataclass(frozen=True)
+class Bound:
+    """The bound of a parameter in words. title: that the DAG gives it, or its name."""
+
+    name: str
+    title: str
+    words: str
+
+
+@dataclass(frozen=True)
 class PermitFacts:
     """What an approver must know. longest: the duration to approve."""
 
     longest: timedelta
-    bounds: list[tuple[str, str]]
+    bounds: list[Bound]
     earlier: list[Permit]
 
 
@@ -89,12 +98,14 @@ class PermitDisplay(Display):
         permit = permit_of(request)
         if permit is None:
             return "It is approved."
-        used = f"{permit.used} of {permit.runs_allowed} runs are used"
+        used = permits.used_words(permit)
         if permit.status == S.ACTIVE:
             why = permits.why_unusable(permit)
             unusable = f" It cannot be used now: {why}" if why else ""
-            return f"The permit is valid until {words.spoken(permit.ends_at)}; {used}.{unusable}"
-        return f"The permit is {permit.get_status_display()}; {used}."
+            return f"The permit is valid until {words.spoken(permit.ends_at)}. {used}{unusable}"
+        if permit.status == S.USED_UP:
+            return f"The permit is used up. {used} Ask for another one to run it again."
+        return f"The permit is {permit.get_status_display()}. {used} No run can be started with it any more."
 
     def sent(self, request: PermitRequest) -> str:
         return f"{request.ref} was sent. Its policy needs no decision. This page shows the permit."
@@ -111,7 +122,7 @@ class PermitDisplay(Display):
             "grant": None,
             "permit": permit,
             "dag": in_force(request.dag),
-            "bounds": bounds_of(request.bounds),
+            "bounds": bounds_of(request),
             "runs": list(permit.runs.all()) if permit else [],
             "operations": [],
             "may": {"revoke": revoke},
@@ -133,7 +144,7 @@ class PermitDisplay(Display):
     def facts(self, request: PermitRequest, reader: User) -> PermitFacts:
         rows = Permit.objects.filter(holder=request.beneficiary, dag__in=same_dag(request.dag))
         longest = approved_duration(request) or timedelta()
-        return PermitFacts(longest, bounds_of(request.bounds), list(rows.select_related("request")[:5]))
+        return PermitFacts(longest, bounds_of(request), list(rows.select_related("request")[:5]))
 
     def conflict(self, request: PermitRequest) -> str:
         return why_not(PERMITS.check_again, request, by=request.requester)
@@ -151,5 +162,8 @@ def permit_of(request: PermitRequest) -> Permit | None:
     return getattr(request, "permit", None)
 
 
-def bounds_of(bounds: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(name, said(keywords)) for name, keywords in bounds.items()]
+def bounds_of(request: PermitRequest) -> list[Bound]:
+    """In the order in which the DAG declares the parameters, then the others."""
+    known, bounds = params.known(request.dag, getattr(request.dag, "state", None)).params, request.bounds
+    names = [*(name for name in known if name in bounds), *(name for name in bounds if name not in known)]
+    return [Bound(name, params.title(name, known.get(name)), said(bounds[name])) for name in names]

@@ -35,10 +35,11 @@ SOON = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Value:
-    """A parameter. default: in words, if the value differs from the DAG's default; empty if not, or if it is not
-    known. kind: fixed by the catalogue, secret, or empty."""
+    """A parameter. title: that the DAG gives it, or its name. default: in words, if the value differs from the DAG's
+    default; empty if not, or if it is not known. kind: fixed by the catalogue, secret, or empty."""
 
     name: str
+    title: str
     text: str
     default: str
     kind: str
@@ -83,7 +84,15 @@ class RunDisplay(Display):
         return f"{run.ref}: the run {_doing(run)}." if run else "It is approved."
 
     def sent(self, request: RunRequest) -> str:
-        return f"{request.ref} was sent. It needs no decision. This page shows its progress."
+        sent = f"{request.ref} was sent. It needs no decision"
+        if request.start_status == S.NOT_STARTED:
+            return f"{sent}, but the run was not started. {request.start_problem}"
+        if request.start_status == S.SCHEDULED and request.start_at:
+            return f"{sent}. The run starts {words.spoken(request.start_at)}."
+        return f"{sent}. This page shows its progress."
+
+    def is_stopped(self, request: RunRequest) -> bool:
+        return request.start_status == S.NOT_STARTED
 
     def starts_at(self, request: RunRequest) -> datetime | None:
         return request.start_at
@@ -157,7 +166,7 @@ def _values(request: RunRequest) -> Iterator[Value]:
         secret = any(True for _ in marks(value))
         kind = "fixed" if name in request.dag.locked else "secret" if secret else ""
         text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-        yield Value(name, text, "" if secret else default, kind)
+        yield Value(name, params.title(name, declared), text, "" if secret else default, kind)
 
 
 def _preflight(request: RunRequest) -> list[Finding]:

@@ -17,7 +17,7 @@ from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
 from portal.core import durations
 from portal.core.text_checks import MAX_TEXT
-from portal.dags.parameters.params import Kept
+from portal.dags.parameters.params import Kept, title
 from portal.dags.parameters.schema_words import label
 from portal.dags.parameters.secrets import mask_for
 from portal.dags.permits.permit_kind import LONGEST, MOST_RUNS
@@ -51,7 +51,7 @@ class PermitForm(ActionForm):
         self._params = dict(_bounded(option))
         for number, (name, param) in enumerate(self._params.items()):
             field = self.fields[f"{PREFIX}{name}"] = _field(param)
-            field.label, field.required = str(param["schema"].get("title") or name), False
+            field.label, field.required = title(name, param), False
             field.html_id = f"bound-{number}"  # type: ignore[attr-defined]
             field.bound_field_class = ParamBound
 

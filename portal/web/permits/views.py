@@ -20,7 +20,7 @@ from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.acting import acts_from
 from portal.web.permits.forms import PermitForm
-from portal.web.requests import request_page, words
+from portal.web.requests import request_page, told
 from portal.web.requests.answer_forms import CancelForm
 
 
@@ -41,7 +41,7 @@ def permit_new(request: Request, deployment: str, dag_id: str) -> HttpResponse:
                 form.show_errors(error)
                 status = error.status
             else:
-                messages.success(request, words.sent_again(made) if made.sent_again else words.sent(made))
+                told.of_sending(request, made)
                 return redirect("request_detail", made.ref)
     return render(request, "permits/new.html", {"dag": option.dag, "form": form}, status=status)
 

@@ -92,7 +92,8 @@ def _decide(request: Request, ref: str, form: DecisionForm, act: Callable[[int, 
         return _again(request, chosen, form, status=error.status)
     except (Conflict, Refused) as error:
         return _again(request, chosen, None, status=error.status, problem=error)
-    messages.success(request, briefing.outcome(settled, asked=chosen.duration))
+    tell = messages.warning if registry.of(settled).is_stopped(settled) else messages.success
+    tell(request, briefing.outcome(settled, asked=chosen.duration))
     return _next(request, settled)
 
 

@@ -27,7 +27,7 @@ from portal.ui.request import Request
 from portal.web import lists, paging
 from portal.web.acting import acts_from
 from portal.web.kinds import registry
-from portal.web.requests import policy_words, request_page, words
+from portal.web.requests import policy_words, request_page, told, words
 from portal.web.requests.answer_forms import CancelForm, CommentForm, seen_round
 from portal.web.requests.forms import RequestForm
 
@@ -83,10 +83,7 @@ def _submit(request: Request, key: str) -> HttpResponse:
             form.show_errors(error)
             status = error.status
         else:
-            if made.sent_again:
-                messages.warning(request, words.sent_again(made))
-            else:
-                messages.success(request, words.sent(made))
+            told.of_sending(request, made)
             return redirect("request_detail", made.ref)
     return render(request, "requests/new.html", _form_context(option, form), part="ask", status=status)
 

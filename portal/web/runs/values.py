@@ -8,6 +8,7 @@ from typing import Any
 
 from portal.core.secrecy import marks
 from portal.dags.models import DagState, Run
+from portal.dags.parameters import params
 from portal.dags.parameters.schema_words import value_in_words
 
 
@@ -39,7 +40,7 @@ def _value(name: str, conf: Mapping[str, Any], param: Mapping[str, Any] | None) 
     is_hidden = any(True for _ in marks({name: value}))  # then its default may be secret too
     return Value(
         name=name,
-        title=str(schema.get("title") or name),
+        title=params.title(name, param),
         shown="***" if name not in conf and param is not None and param["hidden"] else value_in_words(schema, value),
         default=value_in_words(schema, default) if has_default and not is_hidden else "",
         is_changed=name in conf and (not has_default or value != default),

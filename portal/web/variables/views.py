@@ -28,7 +28,7 @@ from portal.operations import queries as operations
 from portal.ui.htmx import render
 from portal.ui.request import Request
 from portal.web.frame import trouble
-from portal.web.requests import policy_words, words
+from portal.web.requests import policy_words, told
 from portal.web.variables.forms import VariableForm
 
 CHANGES = 20
@@ -94,7 +94,7 @@ def _sent(request: Request, variable: Offered, state: VariableState | None, form
         messages.success(request, f"{operation.ref} changes {variable.key}. This page shows when it is done.")
         return redirect("variable_detail", variable.deployment.name, variable.key)
     made = changing.ask(by=by, **about, **given, **form.asked())
-    messages.success(request, words.sent_again(made) if made.sent_again else words.sent(made))
+    told.of_sending(request, made)
     return redirect("request_detail", made.ref)
 
 
