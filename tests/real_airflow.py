@@ -49,6 +49,9 @@ ON_POSTGRES = {"2.11.2": {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor"}}
 """What a release can only do there."""
 DRIVERS = REPOSITORY / "requirements" / "airflow-postgres.txt"
 CONTRACT_DAGS = Path(__file__).resolve().parent / "contract" / "dags"
+EXAMPLE_DAGS = "airflow/example_dags"
+EXAMPLES = ("example_dag_decorator", "example_params_trigger_ui", "example_params_ui_tutorial")
+"""Airflow's own example DAGs with parameters that are copied."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class RealAirflow:
 
     server: AirflowServer
     dags: Path
-    """Its own copy of the demo's DAG files, with those of the contract suite."""
+    """Its own copy of the demo's DAG files, with those of the contract suite and Airflow's examples with parameters."""
     granter: tuple[str, str] = GRANTER
     runner: tuple[str, str] = RUNNER
 
@@ -132,7 +135,10 @@ class RealAirflows:
         release = replace(release, settings={**release.settings, **more})
         dags = home / "dags"
         dags.mkdir(parents=True)
-        for file in (*DAGS.glob("*.py"), *CONTRACT_DAGS.glob("*.py")):
+        examples = [
+            file for name in EXAMPLES for file in python.parent.parent.glob(f"lib/*/*/{EXAMPLE_DAGS}/{name}.py")
+        ]
+        for file in (*DAGS.glob("*.py"), *CONTRACT_DAGS.glob("*.py"), *examples):
             shutil.copy(file, dags)
         self._server = AirflowServer(home, free_port(), python=python, release=release, accounts=CONFIGURED, dags=dags)
         self._server.start()

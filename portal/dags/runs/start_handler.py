@@ -53,7 +53,9 @@ class TriggerRun:
                     )
             except NotFound as error:
                 raise PermanentFailure(_why_not(airflow, run) or str(error)) from error
-            except (Conflict, Rejected) as error:  # Conflict: another run has its logical date, which never changes
+            except Conflict as error:  # another run has its logical date, which never changes
+                raise PermanentFailure(_same_date(run)) from error
+            except Rejected as error:
                 raise PermanentFailure(str(error)) from error
         return Done({}, {"dag_run_id": seen.dag_run_id, "state": seen.state}, found=seen)
 
@@ -103,6 +105,13 @@ def _conf(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:
         raise PermanentFailure(
             "Its secret parameters were encrypted with another GATEHOUSE_SECRET_KEY and cannot be read. Run it again."
         ) from error
+
+
+def _same_date(run: Run) -> str:
+    return (
+        f"Airflow on {run.dag.deployment.name} already has a run of {run.dag.dag_id} with the same logical date, "
+        f"{run.logical_date:%Y-%m-%d %H:%M:%S} UTC, so this run was not started. Run it again: it gets a new date."
+    )
 
 
 def _why_not(airflow: Airflow, run: Run) -> str:

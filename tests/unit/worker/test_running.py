@@ -66,11 +66,12 @@ def test_however_the_answer_is_lost_there_is_one_run(airflow, run, how):
     assert factories.verbs().count(Verb.RUN_STARTED) == 1
 
 
-def test_what_airflow_refuses_fails_with_its_words(airflow, run):
+def test_a_logical_date_that_another_run_has_is_said_with_the_way_out(airflow, run):
     airflow.state.runs.append(FakeRun("sales_report", "manual__1", run.logical_date, {}, None))
     factories.work_off()
     run.refresh_from_db()
     assert run.status == "failed" and "already has a run of sales_report with the same logical date" in run.error
+    assert "Run it again: it gets a new date." in run.error
     assert Operation.objects.get().status == "failed"
     assert factories.verbs()[-1] == Verb.RUN_START_FAILED
     assert [there.dag_run_id for there in airflow.state.runs] == ["manual__1"]
