@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from portal.core import strict_json
 from portal.core.lookalikes import looks
 from portal.core.text import fold
 from portal.core.token_text import COMPLETE
@@ -80,11 +81,11 @@ def holds_secret(text: str) -> bool:
     if not text.lstrip().startswith(("{", "[")):
         return False
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=strict_json.object_of)
         return mask(value) != value
     except ValueError:
         return False
-    except RecursionError:  # nested too deeply to be searched
+    except (RecursionError, strict_json.GivenTwice):  # too deep to be searched; only one of two values would be seen
         return True
 
 

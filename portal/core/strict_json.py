@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 from portal.core import bounds
 
 
+LONGEST_INTEGER = 4300  # digits; Python converts no more
+
+
 class GivenTwice(Exception):
     """name: the name that one object has twice."""
 
@@ -19,21 +22,25 @@ class GivenTwice(Exception):
 
 
 class NotFinite(Exception):
-    """`str()` is the number as it was written."""
+    """A number without a value, or too large. `str()`: the number as it was written."""
 
 
 class TooDeep(Exception):
     """Objects or arrays are nested more deeply than allowed, or than Python can read."""
 
 
-def read(text: str, *, integer: Callable[[str], int] = int) -> Any:
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= LONGEST_INTEGER else _not_finite(text)
+
+
+def read(text: str, *, integer: Callable[[str], int] = _integer) -> Any:
     """The value of a JSON text. integer: reads a whole number.
 
     Raises GivenTwice, NotFinite, TooDeep, and ValueError for a text that is not JSON.
     """
     try:
         return json.loads(
-            text, parse_int=integer, parse_float=_finite, parse_constant=_not_finite, object_pairs_hook=_object
+            text, parse_int=integer, parse_float=_finite, parse_constant=_not_finite, object_pairs_hook=object_of
         )
     except RecursionError:
         raise TooDeep from None
@@ -66,7 +73,8 @@ def _finite(text: str) -> float:
     return number if math.isfinite(number) else _not_finite(text)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object with these members, for `json.loads`. Raises GivenTwice."""
     if (name := bounds.first_duplicate(name for name, _ in pairs)) is not None:
         raise GivenTwice(name)
     return dict(pairs)

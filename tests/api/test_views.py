@@ -211,6 +211,7 @@ def test_what_is_no_json(as_, body) -> None:
         ("1", "body"),
         ('"text"', "body"),
         ('{"reason": NaN}', "body"),
+        ('{"reason": ' + "9" * 5000 + "}", "body"),
         ('{"reason": -Infinity}', "body"),
         ('{"reason": 1e400}', "body"),
         ('{"reason": "a", "reason": "b"}', "reason"),

@@ -46,7 +46,12 @@ TEXTS_WITH_SECRETS = [
     ),
     *("AccountName=a;AccountKey=k==", "jdbc:postgresql://h/db?user=u&password=p", "Authorization: Bearer abcdefgh"),
     *("-----BEGIN RSA PRIVATE KEY-----\nx", "Basic dXNlcjpwYXNz", "glpat-abcdefghijkl", "eyJhbGciOiJI.eyJzdWIiOiIx.x"),
-    *('{"password": "x"}', '[{"hosts": [{"apiKey": "x"}]}]', '{"a": ' * 3000),
+    *(
+        '{"p\\u0061ssword": "x", "p\\u0061ssword": ""}',
+        '{"password": "x"}',
+        '[{"hosts": [{"apiKey": "x"}]}]',
+        '{"a": ' * 3000,
+    ),
 ]
 OTHER_TEXTS = [
     *("", "EU", "hello: world", "a=b", "https://h:8080/users/@me", "ssh://git@github.com/a", "postgres://u@h/db"),

@@ -79,9 +79,8 @@ def find(deployment: Deployment, key: str) -> Offered:
         raise Refused(f"“{key[:80]}” {WHY_NO_SECRETS}", reason="secret")
     found = next((one for one in all_of(deployment) if one.key == key), None)
     if found is None:
-        named = ", ".join(one.key for one in all_of(deployment)) or "none"
-        raise Refused(
-            f"The catalogue does not offer the variable “{key[:80]}” of {deployment.name}; it offers {named}. "
+        raise Refused(  # the other variables are not named: not everybody who reads this may see them
+            f"The catalogue does not offer the variable “{key[:80]}” of {deployment.name}. "
             "Name it under variables in gatehouse.toml.",
             reason="not_offered",
         )

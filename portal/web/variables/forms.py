@@ -11,7 +11,6 @@ from django.http import QueryDict
 from portal.approvals import tickets
 from portal.approvals.tickets import MAX_TICKET
 from portal.catalogue.document import PolicySpec
-from portal.core import json_schema
 from portal.core.errors import Invalid
 from portal.core.text_checks import MAX_TEXT
 from portal.dags.models import VariableRequest
@@ -114,9 +113,8 @@ def _known(variable: Offered, text: str | None) -> Any:
     if text is None:
         return NOTHING
     try:
-        value = values.from_text(variable.schema, text)
-        return NOTHING if json_schema.errors(dict(variable.schema), value) else value
-    except (Invalid, json_schema.BadSchema):
+        return values.allowed(variable, text)
+    except Invalid:
         return NOTHING
 
 

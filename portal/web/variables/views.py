@@ -125,7 +125,7 @@ def _row(user: User, variable: Offered, state: VariableState | None, policies: P
 
 def _is_allowed(variable: Offered, value: str) -> bool:
     try:
-        values.check(variable, value)
+        values.allowed(variable, value)
     except Invalid:
         return False
     return True

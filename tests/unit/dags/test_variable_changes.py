@@ -19,6 +19,7 @@ from portal.catalogue.models import Deployment
 from portal.core.errors import Conflict, Invalid, Refused
 from portal.dags.models import VariableRequest, VariableState
 from portal.dags.variables import changing, observing, offered
+from portal.dags.variables.variable_kind import VARIABLES
 from portal.operations.models import Operation
 from tests import factories
 from tests.fake_airflow.rows import FakeVariable
@@ -352,3 +353,10 @@ def test_the_history_goes_on_under_a_new_name(airflow, deployment):
     columns = {name: getattr(deployment, name) for name in ("url", "api", "accounts", "options")}
     main = Deployment.objects.create(name="main", variables=entries, **columns)
     assert observing.changes_of(offered.find(main, "report_mode"), most=5) == [old]
+
+
+def test_other_variables_are_not_named_to_the_requester(deployment):
+    request = ask(deployment)
+    Deployment.objects.update(variables=[{"key": "for_others"}])
+    assert "report_mode" in VARIABLES.outdated(request)
+    assert "for_others" not in VARIABLES.outdated(request)
