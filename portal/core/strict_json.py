@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 from portal.core import bounds
 
-
 LONGEST_INTEGER = 4300  # digits; Python converts no more
 
 
