@@ -29,6 +29,7 @@ Value = TypeVar("Value")
 
 LONGEST = 400  # characters of Airflow's own words that are passed on
 GATEWAY = (502, 503, 504)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 BASIC_ONLY = "This part of its API takes a password only where [fab] auth_backends has a basic_auth."
 UNKNOWN = "Whether it was done is unknown: look before trying again."
 
@@ -81,7 +82,7 @@ class Answer:
         if "json" not in self.headers.get("content-type", ""):
             raise ValueError("not JSON")
         try:
-            return json.loads(self.body)
+            return _storable(json.loads(self.body))
         except RecursionError:
             raise ValueError("nested too deep") from None
 
@@ -115,6 +116,18 @@ class Answer:
     def signing_refused(self) -> bool:
         """Airflow 3 answers 401 only for an expired token; one signed with another key is a 403."""
         return self.status == 401 or (self.status == 403 and self.detail == "Invalid JWT token")
+
+
+def _storable(value: Any) -> Any:
+    """JSON without NUL and lone surrogates, which no database keeps: U+FFFD stands for each. A DAG's author may write
+    them in a title or a tag."""
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(part) for part in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(part) for name, part in value.items()}
+    return value
 
 
 def read(answer: Answer, asked: Asked, *, text: bool = False) -> Any:

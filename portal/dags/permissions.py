@@ -63,7 +63,7 @@ def check_can_ask(by: User, dag: Dag, policies: Policies | None = None) -> None:
     asking = _may_ask(dag, policies)
     if may_act_at_once(by, dag) or people.is_one_of(by, asking):
         return
-    named = ", ".join(subject.replace(":", " ") for subject in [*dag.who, *asking]) or "nobody"
+    named = ", ".join(subject.replace(":", " ") for subject in dict.fromkeys([*dag.who, *asking])) or "nobody"
     raise Refused(f"You may not ask for a run of {dag.dag_id}. Allowed: {named}.", reason="not_eligible")
 
 

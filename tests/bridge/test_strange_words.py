@@ -54,3 +54,13 @@ def test_nobody_has_such_a_name(airflow: Airflow) -> None:
     with pytest.raises(NotFound) as caught:
         airflow.log("sales_report", "a_run", HALF)
     str(caught.value).encode()
+
+
+def test_what_no_database_keeps_is_replaced() -> None:
+    told = {"key": "mode", "value": "a\x00b", "description": "half: \ud800, a pair: \U0001f600"}
+    with loopback(lambda asked: Reply(told)) as server:
+        airflow = connect(name="prod", url=server.url, api="v2", auth=TokenAuth("the-token"))
+        found = airflow.variable("mode")
+        airflow.close()
+    assert found is not None
+    assert (found.value, found.description) == ("a\ufffdb", "half: \ufffd, a pair: \U0001f600")

@@ -175,4 +175,4 @@ def _may_ask(variable: Offered, policies: Policies | None) -> list[str]:
 
 
 def _names(subjects: list[str]) -> str:
-    return ", ".join(subject.replace(":", " ") for subject in subjects) or "nobody"
+    return ", ".join(subject.replace(":", " ") for subject in dict.fromkeys(subjects)) or "nobody"
