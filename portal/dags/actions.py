@@ -17,6 +17,7 @@ from portal.dags.models import Run
 from portal.dags.parameters import secrets
 from portal.dags.permissions import check_can_ask, check_can_operate, may_act_at_once
 from portal.dags.permits import permits
+from portal.dags.permits.permit_bounds import with_defaults
 from portal.dags.runs import starting
 
 
@@ -56,11 +57,13 @@ def trigger(
             values = starting.checked_conf(dag, conf, by)
         wrong.check()
         key = once.bind(key, dag=dag.pk, conf=values, note=note)
-        hidden = secrets.hide(dag, values, entered=entered_secrets)
         if run := starting.sent_before(by, key):
             return run
         preflight.check_confirmed(getattr(dag, "state", None), confirmed=confirmed)
         permit = permits.use(by, dag, values) if has_permit else None
+        if permit is not None:
+            values = with_defaults(permit.bounds, values, dag)
+        hidden = secrets.hide(dag, values, entered=entered_secrets)
         limits.check(by, dag)
         note = hidden.without(note)
         run = starting.create_run(

@@ -82,11 +82,12 @@ def may_act_at_once(by: User, dag: Dag) -> bool:
     return people.is_one_of(by, dag.who)
 
 
-def check_can_change_run(by: User, run: Run, action: str, policies: Policies | None = None) -> None:
+def check_can_change_run(by: User, run: Run, action: str, policies: Policies | None = None, *, state: str = "") -> None:
     """Raises Refused if `by` may not do `action` ("retry", "cancel") with a run.
 
     Allowed are the people in `who`, and the person who requested the run while the DAG's policy names them; an
     approval of one run does not cover a repetition after its success, and a revoked permit no repetition at all.
+    state: of the run in Airflow, if the caller has just read it; else the stored one counts.
     Reasons: `not_offered`, `not_eligible`, `needs_approval`.
     """
     dag = current(run.dag)
@@ -94,7 +95,7 @@ def check_can_change_run(by: User, run: Run, action: str, policies: Policies | N
     if people.is_one_of(by, dag.who):
         return
     if by.pk == run.requested_by_id and people.is_one_of(by, _may_ask(dag, policies)):
-        if action == "retry" and run.status == Run.Status.SUCCESS:
+        if action == "retry" and (state or run.status) == Run.Status.SUCCESS:
             raise Refused(
                 f"{run.ref} has succeeded. Running its tasks again needs an approval: ask for another run.",
                 reason="needs_approval",
@@ -106,7 +107,7 @@ def check_can_change_run(by: User, run: Run, action: str, policies: Policies | N
     raise Refused(f"You may not {VERBS[action]} {dag.dag_id}. Allowed: {at_once}.", reason="not_eligible")
 
 
-def why_not_change_any_more(username: str, run: Run, action: str) -> str:
+def why_not_change_any_more(username: str, run: Run, action: str, *, state: str) -> str:
     """In words, why the person may no longer retry or cancel the run; empty if they still may.
 
     Everybody can read the answer.
@@ -115,7 +116,7 @@ def why_not_change_any_more(username: str, run: Run, action: str) -> str:
     if by is None:
         return f"{username}, who asked for it, is deactivated."
     try:
-        check_can_change_run(by, run, action)
+        check_can_change_run(by, run, action, state=state)
     except Refused as refusal:
         if refusal.reason in ("not_offered", "needs_approval"):
             return refusal.detail

@@ -84,18 +84,24 @@ CHECKS: Mapping[str, Callable[[Any], str]] = {
 
 def broken(bounds: Mapping[str, Mapping[str, Any]], conf: Mapping[str, Any], dag: Dag) -> str:
     """In words, the first bound that these parameters break; empty if they are within all bounds."""
+    values = with_defaults(bounds, conf, dag)
+    for name, keywords in bounds.items():
+        if name not in values:
+            return f"“{name}” must be {said(keywords)}, but it was left out."
+        if not _is_within(values[name], keywords):
+            return f"“{name}” must be {said(keywords)}, not {_json(values[name])}."
+    return ""
+
+
+def with_defaults(bounds: Mapping[str, Any], conf: Mapping[str, Any], dag: Dag) -> dict[str, Any]:
+    """`conf` with the DAG's present defaults for bounded parameters that it leaves out, except secret ones.
+
+    A run is requested with these values, because the DAG's defaults may change before the start.
+    """
     state: DagState | None = getattr(dag, "state", None)
     defaults = (state.params if state else None) or {}
-    for name, keywords in bounds.items():
-        if name in conf:
-            value = conf[name]
-        elif name in defaults and not defaults[name]["hidden"] and not defaults[name]["required"]:
-            value = defaults[name]["value"]
-        else:
-            return f"“{name}” must be {said(keywords)}, but it was left out."
-        if not _is_within(value, keywords):
-            return f"“{name}” must be {said(keywords)}, not {_json(value)}."
-    return ""
+    known = {name: param for name, param in defaults.items() if not (param["hidden"] or param["required"])}
+    return {**{name: param["value"] for name, param in known.items() if name in bounds}, **conf}
 
 
 def _is_within(value: Any, keywords: Mapping[str, Any]) -> bool:

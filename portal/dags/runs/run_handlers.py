@@ -47,7 +47,7 @@ class ChangeRun(ABC):
             raise self.without_run(run)
         after = before
         if not self.is_done(before, sent=operation.payload.get("sent")):
-            if why := self.why_not(operation, run):
+            if why := self.why_not(operation, run, before):
                 raise PermanentFailure(why)
             outbox.note_sent(operation, ended_at=_iso(before.ended_at))
             try:
@@ -57,9 +57,9 @@ class ChangeRun(ABC):
         note = _keep_note(airflow, run, operation)
         return Done({"state": before.state}, {"state": after.state, "note": note}, found=after)
 
-    def why_not(self, operation: Operation, run: Run) -> str:
+    def why_not(self, operation: Operation, run: Run, seen: AirflowRun) -> str:
         """In words, why the change must not be made any more; empty if it may."""
-        return why_not_change_any_more(operation.requested_by, run, self.action)
+        return why_not_change_any_more(operation.requested_by, run, self.action, state=seen.state)
 
     @abstractmethod
     def is_done(self, seen: AirflowRun, *, sent: Mapping[str, Any] | None) -> bool:
@@ -120,8 +120,8 @@ class RetryRun(ChangeRun):
 
     action, done, failed = "retry", Verb.RUN_RETRIED, Verb.RUN_RETRY_FAILED
 
-    def why_not(self, operation: Operation, run: Run) -> str:
-        if why := super().why_not(operation, run):
+    def why_not(self, operation: Operation, run: Run, seen: AirflowRun) -> str:
+        if why := super().why_not(operation, run, seen):
             return why
         return limits.why_frozen(User.objects.get(username=operation.requested_by), current(run.dag))
 

@@ -222,16 +222,18 @@ def test_the_requester_may_while_the_policy_names_them(airflow, run, cast):
     assert run_actions.retry(by=cast["employee"], run=run).status == "queued"
 
 
-def test_an_approval_of_one_run_does_not_cover_its_repetition(airflow, run, cast):
+@pytest.mark.parametrize("stored", ["success", "failed"])
+def test_an_approval_of_one_run_does_not_cover_its_repetition(airflow, run, cast, stored):
     """employee, who may only ask, cannot run the tasks of a successful run again; colleague in `who` can."""
     end(airflow, run, "failed")
     Run.objects.update(requested_by=cast["employee"])
     asked = run_actions.clear_tasks(by=cast["employee"], run=run, tasks=["collect"])
-    Run.objects.update(status="success")  # it succeeded before the worker executed this
+    Run.objects.update(status=stored)  # it succeeded before the worker executed this
     airflow.state.runs[0].state = "success"
     factories.work_off()
     asked.refresh_from_db()
     assert (asked.status, there(airflow).state) == ("failed", "success")
+    Run.objects.update(status="success")
     with pytest.raises(Refused) as refusal:
         run_actions.clear_tasks(by=cast["employee"], run=run, tasks=["collect"])
     assert refusal.value.reason == "needs_approval"

@@ -26,7 +26,7 @@ MINUTE = timedelta(minutes=1)
 
 def run(conf=None, *, on="demo"):
     dag = Dag.objects.select_related("deployment").get(dag_id="payroll_close", deployment__name=on)
-    return trigger(by=person("employee"), dag=dag, conf=conf or {"month": "2026-11"})
+    return trigger(by=person("employee"), dag=dag, conf={"month": "2026-11"} if conf is None else conf)
 
 
 def revoke(permit, *, by="lead", reason="wrong month"):
@@ -47,6 +47,14 @@ def permit(airflow):
 def test_a_run_within_a_permit_is_started(airflow, permit):
     assert started(run()) == "queued"
     assert len(airflow.calls(POST)) == 1
+
+
+def test_a_default_that_changes_before_the_start_does_not_leave_the_bounds(airflow):
+    factories.permit(bounds={"month": {"enum": ["2026-11"]}})
+    made = run({})
+    airflow.state.dags["payroll_close"].params["month"]["value"] = "2026-12"
+    assert started(made) == "queued", made.error
+    assert airflow.state.runs[0].conf["month"] == "2026-11"
 
 
 @pytest.mark.parametrize("runs", [1, 2])
