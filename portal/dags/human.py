@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -19,7 +19,8 @@ from portal.dags.queries import operable_by
 if TYPE_CHECKING:  # only for annotations: this module does not call Airflow
     from portal.airflow.bridge import HumanTask
 
-LONGEST = 300  # characters of a subject
+LONGEST = 300  # characters of a subject, an option or a name
+MOST_OPTIONS = 20
 
 
 def store(deployment: Deployment, found: Iterable[HumanTask]) -> None:
@@ -30,8 +31,11 @@ def store(deployment: Deployment, found: Iterable[HumanTask]) -> None:
         for task in found:
             if task.dag_id not in dags:
                 continue
-            subject = HIDDEN if holds_secret(task.subject) else task.subject[:LONGEST]
-            told = {"subject": subject, "options": list(task.options), "assigned": list(task.assigned)}
+            told = {
+                "subject": _shown(task.subject) or task.task_id,
+                "options": _first(task.options),
+                "assigned": _first(task.assigned),
+            }
             row, _ = WaitingTask.objects.update_or_create(
                 dag=dags[task.dag_id],
                 dag_run_id=task.dag_run_id,
@@ -41,6 +45,14 @@ def store(deployment: Deployment, found: Iterable[HumanTask]) -> None:
             )
             seen.add(row.pk)
         WaitingTask.objects.filter(dag__deployment=deployment).exclude(pk__in=seen).delete()
+
+
+def _shown(text: str) -> str:
+    return HIDDEN if holds_secret(text) else text.strip()[:LONGEST]
+
+
+def _first(texts: Sequence[str]) -> list[str]:
+    return [*map(_shown, texts[:MOST_OPTIONS]), *(["…"] if len(texts) > MOST_OPTIONS else [])]
 
 
 def waiting_of(dag: Dag) -> QuerySet[WaitingTask]:

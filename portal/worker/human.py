@@ -15,7 +15,8 @@ from portal.dags import human
 
 log = logging.getLogger(__name__)
 
-MOST = 500  # waiting tasks of one Airflow that are read
+MOST = 500  # waiting tasks of the operable DAGs of one Airflow
+MOST_READ = 2000  # of all its DAGs
 
 
 def has_them(deployment: Deployment) -> bool:
@@ -27,8 +28,10 @@ def has_them(deployment: Deployment) -> bool:
 
 def read(deployment: Deployment) -> None:
     """Read and store the waiting tasks. Without the permission (can_read on HITL Detail) there are none."""
+    operable = set(dags_in_force().filter(deployment=deployment).values_list("dag_id", flat=True))
     try:
-        found = list(islice(clients.runner(deployment).human_tasks(), MOST))
+        every = islice(clients.runner(deployment).human_tasks(), MOST_READ)
+        found = list(islice((task for task in every if task.dag_id in operable), MOST))
     except (BridgeError, secrets.SecretMissing) as error:
         log.info("%s: the tasks that wait for a person could not be read: %s", deployment.name, error)
         return

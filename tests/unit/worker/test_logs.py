@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -227,6 +228,28 @@ def test_waiting_tasks_are_stored_until_they_are_answered(airflow, run, cast):
     airflow.state.questions.clear()
     human_reading.read(deployment)
     assert not WaitingTask.objects.exists()
+
+
+@pytest.mark.parametrize("release", ["3.3.2"], indirect=True)
+def test_waiting_tasks_of_other_dags_do_not_take_the_place(airflow, run, monkeypatch):
+    monkeypatch.setattr(human_reading, "MOST", 1)
+    there = airflow.state.runs[0]
+    airflow.state.dags["other"] = FakeDag("other")
+    airflow.state.runs.append(replace(there, dag_id="other", task_states={}))
+    airflow.ask(FakeQuestion("other", there.dag_run_id, "work", "And this?", ["Yes"]))
+    airflow.ask(FakeQuestion("sales_report", run.dag_run_id, "publish", "Publish?", ["Yes"]))
+    human_reading.read(Deployment.objects.get())
+    assert WaitingTask.objects.get().subject == "Publish?"
+
+
+@pytest.mark.parametrize("release", ["3.3.2"], indirect=True)
+def test_what_a_waiting_task_says_is_bounded_and_without_secrets(airflow, run):
+    options = ["https://me:hunter2@example.com/", "x" * 400, *map(str, range(30))]
+    airflow.ask(FakeQuestion("sales_report", run.dag_run_id, "publish", " ", options))
+    human_reading.read(Deployment.objects.get())
+    task = WaitingTask.objects.get()
+    assert task.subject == "publish"
+    assert task.options == ["***", "x" * 300, *map(str, range(18)), "…"]
 
 
 @pytest.mark.parametrize("release", ["3.3.2"], indirect=True)
