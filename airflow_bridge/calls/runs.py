@@ -161,7 +161,7 @@ class Runs(Dags):
 
     @one_budget
     def clear(self, dag_id: str, dag_run_id: str, *, only_failed: bool = True) -> Run:
-        """Have the failed tasks (or all) of a run that has ended run again."""
+        """Have the failed tasks (or all) of a run that has ended run again. Raises Rejected if there are none."""
         run = self._read_run(dag_id, dag_run_id)
         if not run.is_final:
             raise Conflict(
@@ -169,7 +169,10 @@ class Runs(Dags):
             )
         self._clear(dag_id, dag_run_id, only_failed=only_failed)
         with self._reading_back(f"that {dag_run_id} is cleared"):
-            return self._read_run(dag_id, dag_run_id)
+            after = self._read_run(dag_id, dag_run_id)
+        if after == run:
+            raise Rejected(f"{self._http.name} cleared nothing: no task of {dag_run_id} has failed.")
+        return after
 
     @one_budget
     def clear_tasks(self, dag_id: str, dag_run_id: str, task_ids: Iterable[str], *, downstream: bool = False) -> Run:

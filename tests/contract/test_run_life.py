@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_bridge import Airflow, Conflict, NotApplied, NotFinished, NotFound, Run, Unreachable
+from airflow_bridge import Airflow, Conflict, NotApplied, NotFinished, NotFound, Rejected, Run, Unreachable
 from tests.contract.conftest import now
 from tests.contract.servers import IDLE, Server, wait_until
 from tests.fake_airflow import FakeAirflow, FakeDag
@@ -121,8 +121,14 @@ def test_a_run_is_followed_and_cancelled(runner: Airflow, server: Server) -> Non
 
 @pytest.mark.everywhere
 def test_a_waiting_run_is_cancelled(runner: Airflow) -> None:
+    """Its tasks are skipped, so none has failed."""
     run = start(runner, IDLE)
-    assert runner.cancel(IDLE, run.dag_run_id).state == "failed"
+    cancelled = runner.cancel(IDLE, run.dag_run_id)
+    assert cancelled.state == "failed"
+    assert set(states(runner, run).values()) == {"skipped"}
+    with pytest.raises(Rejected, match="cleared nothing"):
+        runner.clear(IDLE, run.dag_run_id)
+    assert runner.run(IDLE, run.dag_run_id) == cancelled
     with pytest.raises(Conflict, match="already ended"):
         runner.cancel(IDLE, run.dag_run_id)
 

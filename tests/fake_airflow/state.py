@@ -22,7 +22,7 @@ from tests.fake_airflow.rows import (
     FakeUser,
     FakeVariable,
 )
-from tests.fake_airflow.tasks import TaskInstance, clear, task_instances
+from tests.fake_airflow.tasks import TaskInstance, clear, stop, task_instances
 
 
 class State:
@@ -202,6 +202,8 @@ class State:
 
     def set_state(self, run: FakeRun, state: str) -> None:
         now = datetime.now(UTC)
+        if state == "failed" and not run.ended_at:
+            stop(run, self.dags[run.dag_id])
         run.state = state
         if state == "queued":
             run.started_at = run.ended_at = None

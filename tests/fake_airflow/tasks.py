@@ -44,8 +44,16 @@ def task_instances(run: FakeRun, dag: FakeDag) -> list[TaskInstance]:
 def _task(run: FakeRun, task_id: str, state: str | None) -> TaskInstance:
     begun = state is not None
     ended = run.ended_at if begun and state not in WAITING else None
-    tries = run.earlier_tries.get(task_id, 0) + (begun and state != "upstream_failed")
+    tries = run.earlier_tries.get(task_id, 0) + (begun and state not in ("upstream_failed", "skipped"))
     return TaskInstance(run, task_id, state, tries, run.started_at if begun else None, ended)
+
+
+def stop(run: FakeRun, dag: FakeDag) -> None:
+    """The run is marked failed before its end: of its tasks, those that run fail, and those that wait are skipped."""
+    for task in task_instances(run, dag):
+        if task.state is None or task.state in WAITING:
+            name = task.task_id if task.map_index < 0 else f"{task.task_id}[{task.map_index}]"
+            run.task_states[name] = "skipped" if task.state in (None, "scheduled", "queued") else "failed"
 
 
 def clear(run: FakeRun, dag: FakeDag, chosen: set[str]) -> None:

@@ -26,15 +26,17 @@ class SetPaused:
     def execute(self, operation: Operation) -> Done:
         dag = _dag(operation)
         airflow = runner(dag.deployment)
-        before = airflow.dag(dag.dag_id)
-        if before is None:
+        found = airflow.dag(dag.dag_id)
+        if found is None:
             raise PermanentFailure(f"Airflow on {dag.deployment.name} has no DAG {dag.dag_id}.")
-        after = before
-        if before.paused != self.paused:  # else nothing is to do, for example after a lost answer
+        before = {"paused": found.paused}
+        if found.paused == self.paused:
+            before = operation.payload.get("sent", before)  # changed by an earlier attempt whose answer was lost
+        else:
             _check_wanted(operation, dag)
-            outbox.renew_lease(operation)
-            after = airflow.set_paused(dag.dag_id, self.paused)
-        return Done({"paused": before.paused}, {"paused": after.paused}, found=after)
+            outbox.note_sent(operation, **before)
+            found = airflow.set_paused(dag.dag_id, self.paused)
+        return Done(before, {"paused": found.paused}, found=found)
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         dag = _dag(operation)

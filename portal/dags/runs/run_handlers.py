@@ -20,10 +20,12 @@ from portal.audit.verbs import Verb
 from portal.core import clock
 from portal.dags import limits
 from portal.dags.models import Run
+from portal.dags.operation_names import CANCEL_RUN, RUN_CHANGES
 from portal.dags.permissions import current, why_not_change_any_more
 from portal.dags.runs import notes
 from portal.dags.runs.states import FOLLOWED, RUN
 from portal.operations import outbox
+from portal.operations import queries as operations
 from portal.operations.handling import Done, NotNeeded, PermanentFailure, RetryLater, record
 from portal.operations.models import Operation
 
@@ -42,20 +44,22 @@ class ChangeRun(ABC):
         if run.status == Run.Status.REQUESTED:
             raise RetryLater("The run is being started in Airflow.", retry_in=UNSENT_AGAIN)
         airflow = runner(run.dag.deployment)
-        before = airflow.run(run.dag.dag_id, run.dag_run_id)
-        if before is None:
+        found = airflow.run(run.dag.dag_id, run.dag_run_id)
+        if found is None:
             raise self.without_run(run)
-        after = before
-        if not self.is_done(before, sent=operation.payload.get("sent")):
-            if why := self.why_not(operation, run, before):
+        before, sent = found.state, operation.payload.get("sent")
+        if self.is_done(found, sent=sent):
+            before = (sent or {}).get("state", before)  # changed by an earlier attempt whose answer was lost
+        else:
+            if why := self.why_not(operation, run, found):
                 raise PermanentFailure(why)
-            outbox.note_sent(operation, ended_at=_iso(before.ended_at))
+            outbox.note_sent(operation, ended_at=_iso(found.ended_at), state=before)
             try:
-                after = self.change(airflow, run, operation)
+                found = self.change(airflow, run, operation)
             except Conflict as error:  # the run changed its state since it was read
                 raise RetryLater(str(error), retry_in=0.0) from error
         note = _keep_note(airflow, run, operation)
-        return Done({"state": before.state}, {"state": after.state, "note": note}, found=after)
+        return Done({"state": before}, {"state": found.state, "note": note}, found=found)
 
     def why_not(self, operation: Operation, run: Run, seen: AirflowRun) -> str:
         """In words, why the change must not be made any more; empty if it may."""
@@ -116,7 +120,10 @@ class CancelRun(ChangeRun):
 
 
 class RetryRun(ChangeRun):
-    """Ensures that the failed tasks of a run run again."""
+    """Ensures that the failed tasks of a run run again.
+
+    When a run is cancelled, Airflow skips its tasks that have not begun. Those of a cancelled run run again, too.
+    """
 
     action, done, failed = "retry", Verb.RUN_RETRIED, Verb.RUN_RETRY_FAILED
 
@@ -138,6 +145,13 @@ class RetryRun(ChangeRun):
             raise NotNeeded("The run has succeeded meanwhile.")
 
     def change(self, airflow: Airflow, run: Run, operation: Operation) -> AirflowRun:
+        states = [(task.task_id, task.state) for task in airflow.task_instances(run.dag.dag_id, run.dag_run_id)]
+        failed = {task for task, state in states if state in ("failed", "upstream_failed")}
+        skipped = {task for task, state in states if state == "skipped"}
+        if not failed and not skipped:
+            raise PermanentFailure("None of its tasks failed. Choose the tasks to run again.")
+        if skipped and (not failed or _was_cancelled(run)):  # without a failed task, it was marked failed in Airflow
+            return airflow.clear_tasks(run.dag.dag_id, run.dag_run_id, sorted(failed | skipped))
         return airflow.clear(run.dag.dag_id, run.dag_run_id, only_failed=True)
 
     def store(self, run: Run, seen: AirflowRun, operation: Operation) -> None:
@@ -164,6 +178,12 @@ class ClearTasks(RetryRun):
 def _run(operation: Operation, *, locked: bool = False) -> Run:
     rows = Run.objects.select_related("dag__deployment", "requested_by")
     return (rows.select_for_update(of=("self",)) if locked else rows).get(pk=operation.payload["run"])
+
+
+def _was_cancelled(run: Run) -> bool:
+    """Whether the last change that Gatehouse made to the run was its cancel."""
+    done = operations.of_subject(run.ref).filter(kind__in=RUN_CHANGES, status=Operation.Status.SUCCEEDED).last()
+    return done is not None and done.kind == CANCEL_RUN
 
 
 def _asked(operation: Operation) -> dict[str, Any]:

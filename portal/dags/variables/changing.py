@@ -42,7 +42,8 @@ def change(*, by: Actor, deployment: Deployment, key: str, value: str, reason: s
         wrong.check()
         payload = {"key": key, "value": value, "reason": reason, "by_operator": not isinstance(by, User)}
         for operation in queries.open_of(variable.subject):
-            if operation.payload == payload and operation.requested_by == by.get_username():
+            asked = payload.items() <= operation.payload.items()  # that of a change being made has `sent`, too
+            if asked and operation.requested_by == by.get_username():
                 return operation
         return put(variable, payload, by=by, actor=by, trail=trail)
 

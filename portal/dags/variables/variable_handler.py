@@ -23,18 +23,18 @@ class SetVariable:
         key, value = operation.payload["key"], operation.payload["value"]
         _check_again(operation)
         airflow = runner(operation.deployment)
-        before = after = airflow.variable(key)
-        if after is None or after.value != value:
+        found = airflow.variable(key)
+        before = {"value": None if found is None else without_secrets(found.value)}
+        if found is not None and found.value == value:
+            before = operation.payload.get("sent", before)  # changed by an earlier attempt whose answer was lost
+        else:
             if operation.created_at < clock.now() - TOO_LATE:
                 raise PermanentFailure(
                     f"{key} could not be changed within one hour after the request, so it was left unchanged."
                 )
-            outbox.renew_lease(operation)
-            after = airflow.set_variable(key, value)
-        return Done(
-            {"value": None if before is None else without_secrets(before.value)},
-            {"value": without_secrets(after.value)},
-        )
+            outbox.note_sent(operation, **before)
+            found = airflow.set_variable(key, value)
+        return Done(before, {"value": without_secrets(found.value)})
 
     def settle(self, operation: Operation, done: Done, trail: Trail) -> None:
         observing.changed(operation, done.after["value"])

@@ -125,3 +125,12 @@ def test_a_pause_without_an_end_stays(airflow, dag, cast):
     factories.work_off()
     with later(days=80):
         assert pausing.end_due() == 0
+
+
+def test_after_a_lost_answer_the_old_state_is_known(airflow, dag, cast):
+    airflow.fail_next("PATCH .*/dags/sales_report", "drop", times=99)
+    pause = pause_for(cast, dag, hours=2)
+    assert is_paused(airflow)
+    factories.work_on()
+    pause.refresh_from_db()
+    assert (pause.status, pause.before, pause.after) == ("succeeded", {"paused": False}, {"paused": True})

@@ -146,6 +146,17 @@ def test_a_double_click_is_one_change(airflow, deployment):
     assert change(deployment, value="full").pk != first.pk
 
 
+def test_after_a_lost_answer_the_old_value_is_known(airflow, deployment):
+    operation = change(deployment)
+    airflow.fail_next("PATCH .*/variables/report_mode", "drop", times=99)
+    factories.work_off()
+    assert change(deployment).pk == operation.pk  # it is still on its way
+    factories.work_on()
+    operation.refresh_from_db()
+    assert (operation.status, operation.before, operation.after) == ("succeeded", {"value": "full"}, {"value": "fast"})
+    assert AuditEvent.objects.get(verb=Verb.VARIABLE_CHANGED).detail["before"] == "full"
+
+
 # --- by approval -----------------------------------------------------------------------------------------------------
 def test_an_approved_change_is_made_and_recorded(airflow, deployment):
     request = ask(deployment)

@@ -54,6 +54,10 @@ def there(airflow):
     return found
 
 
+def task_states(airflow):
+    return {task.task_id: task.state for task in airflow.state.task_instances(there(airflow))}
+
+
 def last(verb):
     return AuditEvent.objects.filter(verb=verb).order_by("seq").last()
 
@@ -107,6 +111,7 @@ def test_however_the_answer_to_a_cancel_is_lost_it_is_done_once(airflow, run, ca
     operation.refresh_from_db()
     run.refresh_from_db()
     assert (operation.status, run.status) == ("succeeded", "failed")
+    assert operation.before == {"state": "running"}
     assert not AuditEvent.objects.filter(verb=Verb.RUN_CHANGED).exists(), "it was no change by somebody else"
     assert len(AuditEvent.objects.filter(verb=Verb.RUN_CANCELLED)) == 1
 
@@ -159,10 +164,42 @@ def test_however_the_answer_to_a_retry_is_lost_the_tasks_run_once_more(airflow, 
     follow(run)
     factories.work_on()
     operation.refresh_from_db()
-    assert operation.status == "succeeded"
+    assert (operation.status, operation.before) == ("succeeded", {"state": "failed"})
     assert len(airflow.calls(CLEAR)) == 1
     assert follow(run).status == (meanwhile or "queued")
     assert not AuditEvent.objects.filter(verb=Verb.RUN_CHANGED).exists()
+
+
+def test_a_cancelled_run_is_retried_with_the_tasks_that_were_skipped(airflow, run, cast):
+    run_actions.cancel(by=cast["colleague"], run=run, reason="the wrong day")
+    factories.work_off()
+    assert task_states(airflow) == {"collect": "failed", "publish": "skipped"}
+    follow(run)
+    operation = run_actions.retry(by=cast["colleague"], run=run)
+    factories.work_off()
+    operation.refresh_from_db()
+    assert (operation.status, there(airflow).state) == ("succeeded", "queued")
+    assert task_states(airflow) == {"collect": None, "publish": None}
+
+
+def test_the_skipped_tasks_of_a_run_that_failed_by_itself_stay_skipped(airflow, run, cast):
+    there(airflow).task_states = {"collect": "skipped", "publish": "failed"}
+    end(airflow, run, "failed")
+    run_actions.retry(by=cast["colleague"], run=run)
+    factories.work_off()
+    assert task_states(airflow) == {"collect": "skipped", "publish": None}
+
+
+def test_a_retry_without_a_task_to_run_again_says_so(airflow, run, cast):
+    """Somebody marked it failed in Airflow after its tasks had succeeded."""
+    there(airflow).task_states = {"collect": "success", "publish": "success"}
+    end(airflow, run, "failed")
+    operation = run_actions.retry(by=cast["colleague"], run=run)
+    factories.work_off()
+    operation.refresh_from_db()
+    assert (operation.status, there(airflow).state) == ("failed", "failed")
+    assert operation.error == "None of its tasks failed. Choose the tasks to run again."
+    assert follow(run).status == "failed"
 
 
 def test_a_retry_that_did_not_reach_airflow_is_sent_again(airflow, run, cast):
