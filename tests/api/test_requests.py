@@ -49,6 +49,7 @@ def test_ask(as_) -> None:
         "decisions": [],
         "comments": [],
         "grant": None,
+        **dict.fromkeys(("variable", "value", "operation")),
         **dict.fromkeys(
             ("dag", "conf", "conf_sha256", "note", "start", "start_problem", "run", "bounds", "runs", "permit")
         ),

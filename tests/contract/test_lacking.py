@@ -22,8 +22,6 @@ OTHERS: frozenset[Permission] = frozenset(
         ("can_read", "Roles"),
         ("can_create", "Roles"),
         ("can_edit", "Roles"),
-        ("can_read", "Variables"),
-        ("can_edit", "Variables"),
     }
 )
 
