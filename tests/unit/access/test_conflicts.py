@@ -160,7 +160,7 @@ def test_of_two_names_of_one_airflow_the_rules_of_both_count(catalogue, employee
     """Only the policy behind the first name forbids it."""
     text = factories.CATALOGUE.read_text()
     old, new = VIEWER_AGAINST_USER
-    deployment = text[text.index("[deployments.demo]") : text.index("[", text.index("[deployments.demo]") + 1)]
+    deployment = text[text.index("[deployments.demo]") : text.index("\n[", text.index("[deployments.demo]")) + 1]
     free = '[policies.free]\nmay_request = ["group:data"]\nstages = []\n\n'
     twin = '[[entitlements]]\ndeployment = "zzz"\nrole = "Viewer"\ntitle = "Look around"\nrisk = "low"\n'
     twin += 'max_duration = "8h"\npolicy = "free"\n'
